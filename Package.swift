@@ -1,0 +1,40 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is built with: nothing unsafe unmarked, nothing warned about.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "import-backup",
+  targets: [
+    .systemLibrary(
+      name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+    .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .target(name: "PostgresFormat", swiftSettings: settings),
+    .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
+    .target(
+      name: "BackupImport",
+      dependencies: [
+        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "PostgresFormat", "LayerFormat",
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "import-backup", dependencies: ["BackupImport"], swiftSettings: settings),
+    .testTarget(
+      name: "PostgresFormatTests", dependencies: ["PostgresFormat"], swiftSettings: settings),
+    .testTarget(
+      name: "LayerFormatTests", dependencies: ["LayerFormat"], swiftSettings: settings),
+    .testTarget(
+      name: "BackupImportTests", dependencies: ["BackupImport"], swiftSettings: settings),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["BackupImport", "import-backup"],
+      swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,71 @@
+/// What an import did: everything that the program prints of it, and the JSON object of `--json`.
+///
+/// Numbers that may pass 2^53 (the system identifier) and LSNs are strings, so that every JSON
+/// reader gets them whole.
+public struct ImportSummary: Codable, Sendable {
+  /// Files that were left out for one reason.
+  public struct LeftOut: Codable, Sendable {
+    /// The reason, in words: `write-ahead log`, `configuration`.
+    public var reason: String
+    public var fileCount: Int
+    public var byteCount: UInt64
+    /// Up to eight of the names, in the order of the backup, control characters escaped.
+    public var names: [String]
+
+    public init(reason: String, fileCount: Int, byteCount: UInt64, names: [String]) {
+      self.reason = reason
+      self.fileCount = fileCount
+      self.byteCount = byteCount
+      self.names = names
+    }
+  }
+
+  /// The version of this object's shape: it grows when a field changes its meaning or goes.
+  public var schema = 1
+
+  /// `clean shutdown` or `fullbackup`.
+  public var backupKind = ""
+  public var postgresVersion = 0
+  public var systemIdentifier = ""
+
+  public var tenantID = ""
+  public var timelineID = ""
+  public var generation: UInt32 = 0
+  /// The timeline's directory: what a pageserver attaches, or what is copied to a bucket.
+  public var timelinePath = ""
+
+  public var importLSN = ""
+  public var endLSN = ""
+
+  public var databaseCount = 0
+  /// Relation forks' main forks: tables, indexes, sequences, TOAST.
+  public var relationCount = 0
+  /// Pages of relations and SLRUs stored, 8192 bytes each.
+  public var pageCount: UInt64 = 0
+
+  /// Bytes read from the input, compressed as it came.
+  public var inputByteCount: UInt64 = 0
+  /// Bytes of all layers and the index.
+  public var outputByteCount: UInt64 = 0
+  public var imageLayerCount = 0
+  public var l0LayerCount = 0
+  public var seconds: Double = 0
+
+  /// Pages in use that bore no LSN and got one.
+  public var stampedPageCount: UInt64 = 0
+  /// Two-phase files whose CRC stood twice and was taken off.
+  public var mendedTwoPhaseFileCount = 0
+  public var preparedTransactionCount = 0
+  /// What was changed in the control file, in words: `data checksums off`.
+  public var controlFileChanges: [String] = []
+  /// Relations with an init fork: they come up empty in a compute, as after a crash.
+  public var unloggedRelationCount = 0
+  /// Names of replication slots that the storage cannot keep.
+  public var lostReplicationSlots: [String] = []
+  public var leftOut: [LeftOut] = []
+
+  /// The least values of settings that a compute needs to start: name to value.
+  public var requiredSettings: [String: Int] = [:]
+
+  public init() {}
+}

@@ -1,0 +1,55 @@
+import PostgresFormat
+
+/// The one error that leaves this module: what failed, why, and what to do about it.
+public struct ImportError: Error, Equatable, Sendable {
+  /// What kind of failure it is; the raw value is the program's exit code.
+  public enum Code: Int32, Sendable {
+    /// A verification found a difference.
+    case difference = 1
+    /// The timeline directory is in use, or already has an index.
+    case inUse = 2
+    /// The command line is wrong.
+    case usage = 64
+    /// The backup, or a timeline to be read, is damaged, incomplete or inconsistent.
+    case damaged = 65
+    /// The backup or the timeline cannot be opened.
+    case cannotOpen = 66
+    /// The input is sound, but this program cannot carry it over.
+    case unsupported = 69
+    /// A bug in this program.
+    case bug = 70
+    /// The output cannot be created.
+    case cannotCreate = 73
+    /// Reading or writing failed.
+    case inputOutput = 74
+    /// Interrupted by SIGINT.
+    case interrupted = 130
+    /// Terminated by SIGTERM.
+    case terminated = 143
+  }
+
+  public var code: Code
+
+  /// One line: lower case, no final period, names in single quotes with control characters escaped.
+  public var message: String
+
+  /// What to do about it: full sentences, or nil where there is nothing to do.
+  public var hint: String?
+
+  public init(_ code: Code, _ message: String, hint: String? = nil) {
+    self.code = code
+    self.message = message
+    self.hint = hint
+  }
+
+  /// Puts the name of what was read before what `error` says about its bytes.
+  public init(_ error: FormatError, in subject: String) {
+    self.code =
+      switch error.kind {
+      case .damaged: .damaged
+      case .unsupported: .unsupported
+      }
+    self.message = "\(subject): \(error.message)"
+    self.hint = error.hint
+  }
+}

@@ -1,0 +1,30 @@
+/// Integers of fixed width at any byte offset, in either byte order.
+///
+/// The one place of this module that loads through a raw address.
+extension RawSpan {
+  /// The little-endian integer at `offset`; traps when it does not lie within the span.
+  @inlinable
+  public func littleEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
+    at offset: Int, as type: Integer.Type = Integer.self
+  ) -> Integer {
+    // Invariant: `unsafeLoadUnaligned(fromByteOffset:as:)` checks its bounds; every bit pattern is
+    // a valid fixed-width integer.
+    unsafe Integer(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: type))
+  }
+
+  /// The big-endian integer at `offset`; traps when it does not lie within the span.
+  @inlinable
+  public func bigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
+    at offset: Int, as type: Integer.Type = Integer.self
+  ) -> Integer {
+    // Invariant: as above.
+    unsafe Integer(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: type))
+  }
+
+  /// A copy of the bytes.
+  @inlinable
+  public var array: [UInt8] {
+    // Invariant: the buffer is only lent to the initialiser, which copies it.
+    unsafe withUnsafeBytes { buffer in unsafe [UInt8](buffer) }
+  }
+}
