@@ -18,8 +18,10 @@ public struct LogSequenceNumber: RawRepresentable, Hashable, Comparable, Sendabl
   }
 
   private static func half(_ digits: some StringProtocol) -> UInt32? {
-    guard (1...8).contains(digits.utf8.count), digits.utf8.allSatisfy({ $0 != 0x2B }) else {
-      return nil  // `+1` is an integer to the standard library, not to Postgres
+    guard (1...8).contains(digits.utf8.count),
+      digits.utf8.allSatisfy({ $0 != 0x2B && $0 != 0x2D })
+    else {
+      return nil  // `+1` and `-0` are integers to the standard library, not to Postgres
     }
     return UInt32(digits, radix: 16)
   }

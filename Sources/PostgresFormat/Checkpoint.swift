@@ -1,0 +1,95 @@
+/// Postgres' `CheckPoint` struct, as the control file and the checkpoint's WAL record hold it.
+///
+///     OFFSET SIZE MEANING                     all little-endian
+///          0    8 redo: where replay from this checkpoint would start
+///          8    4 this timeline
+///         12    4 previous timeline
+///         20    4 wal_level (17 and later; padding before)
+///         24    8 next transaction id, with its epoch
+///         80    4 oldest active transaction id
+///
+/// The layout is the same in versions 14 to 17 (Postgres, `src/include/catalog/pg_control.h`). What
+/// is not named above is carried along as it is.
+public struct Checkpoint: Equatable, Sendable {
+  public static let byteCount = 88
+
+  /// The struct as it stands in a file; always `byteCount` bytes.
+  public private(set) var bytes: [UInt8]
+
+  /// Takes a copy of `byteCount` bytes; any other count is a bug of the caller.
+  public init(_ bytes: RawSpan) {
+    precondition(bytes.byteCount == Self.byteCount)
+    self.bytes = bytes.array
+  }
+
+  public var redo: LogSequenceNumber {
+    get { LogSequenceNumber(rawValue: bytes.littleEndian(at: 0)) }
+    set { bytes.setLittleEndian(newValue.rawValue, at: 0) }
+  }
+
+  public var timelineID: UInt32 {
+    get { bytes.littleEndian(at: 8) }
+    set { bytes.setLittleEndian(newValue, at: 8) }
+  }
+
+  public var prevTimelineID: UInt32 {
+    get { bytes.littleEndian(at: 12) }
+    set { bytes.setLittleEndian(newValue, at: 12) }
+  }
+
+  /// The next transaction id to be given out; the epoch is the upper half.
+  public var nextTransactionID: UInt64 { bytes.littleEndian(at: 24) }
+
+  /// The oldest transaction id that may still run; 0 in a shutdown checkpoint.
+  public var oldestActiveTransactionID: UInt32 {
+    get { bytes.littleEndian(at: 80) }
+    set { bytes.setLittleEndian(newValue, at: 80) }
+  }
+}
+
+extension Checkpoint {
+  /// The checkpoint as a timeline stores it.
+  ///
+  /// A compute starts from it as a hot standby would: it needs to know the oldest transaction that
+  /// may still run, which a shutdown checkpoint does not say, and knows Postgres timeline 1 only.
+  ///
+  /// - Parameters:
+  ///   - end: the end of the shutdown checkpoint record; nil for a pageserver's own backup, whose
+  ///     checkpoint is adjusted already and keeps what it says.
+  ///   - preparedTransactions: the ids of the two-phase files, in any order.
+  public func forTimeline(
+    end: LogSequenceNumber?, preparedTransactions: [UInt64]
+  ) -> Checkpoint {
+    var adjusted = self
+    adjusted.timelineID = 1
+    adjusted.prevTimelineID = 1
+    if let end { adjusted.redo = end }
+    if end != nil || oldestActiveTransactionID == 0 {
+      adjusted.oldestActiveTransactionID = preparedTransactions.lazy
+        .map { UInt32(truncatingIfNeeded: $0) }
+        .reduce(UInt32(truncatingIfNeeded: nextTransactionID)) {
+          Self.precedes($1, $0) ? $1 : $0
+        }
+    }
+    return adjusted
+  }
+
+  /// Checks that a prepared transaction began before the checkpoint.
+  ///
+  /// - Throws: `damaged` for one that does not: Postgres would delete its file as one of the future
+  ///   when it starts (`src/backend/access/transam/twophase.c`, `ProcessTwoPhaseBuffer`).
+  public func requireAssigned(preparedTransaction id: UInt64) throws(FormatError) {
+    let next = UInt32(truncatingIfNeeded: nextTransactionID)
+    guard Self.precedes(UInt32(truncatingIfNeeded: id), next) else {
+      throw .damaged(
+        "transaction \(id) is prepared, but the checkpoint's next transaction id is \(next)")
+    }
+  }
+
+  /// Whether one transaction id is older than another: modulo 2^32, but for the ids below 3, which
+  /// are older than all others (`src/backend/access/transam/transam.c`, `TransactionIdPrecedes`).
+  static func precedes(_ left: UInt32, _ right: UInt32) -> Bool {
+    if left < 3 || right < 3 { return left < right }
+    return Int32(bitPattern: left &- right) < 0
+  }
+}

@@ -1,0 +1,92 @@
+extension ControlFile {
+  /// Checks that the cluster was shut down cleanly, so that its files alone are consistent.
+  ///
+  /// - Throws: `unsupported`, with a hint that says how to make such a backup from this one.
+  public func requireCleanShutdown() throws(FormatError) {
+    switch state {
+    case .shutDown:
+      return
+    case .shutDownInRecovery:
+      throw .unsupported(
+        "the cluster is a standby that was shut down in recovery",
+        hint: "Promote the standby, stop it cleanly, and back it up again.")
+    default:
+      throw .unsupported(
+        "the cluster was running or crashed (state: \(state))",
+        hint: Self.recoveryHint(for: version))
+    }
+  }
+
+  /// How a person makes a clean backup from one of a cluster that was running.
+  public static func recoveryHint(for version: PostgresVersion) -> String {
+    "Unpack the backup into an empty directory DIR, let Postgres \(version.rawValue) recover and "
+      + "stop it with 'postgres --single -D DIR template1 </dev/null', and make the tar again with "
+      + "'tar -C DIR -cf BACKUP.tar .'."
+  }
+
+  /// Checks that the cluster's files are laid out as those of the builds that a compute runs.
+  ///
+  /// - Throws: `unsupported` for the first field that says otherwise.
+  public func validateLayout() throws(FormatError) {
+    try require(Offset.alignment, 8, "maximum alignment")
+    guard bytes.littleEndian(at: Offset.floatFormat) == (1_234_567.0 as Double).bitPattern else {
+      throw .unsupported("the cluster's floating-point format is not that of this machine")
+    }
+    try require(Offset.blockSize, 8192, "block size")
+    try require(Offset.relationSegmentBlocks, 131_072, "relation segment size in blocks")
+    try require(Offset.walBlockSize, 8192, "WAL block size")
+    guard walSegmentSize.nonzeroBitCount == 1, (1 << 20...1 << 30).contains(walSegmentSize) else {
+      throw .unsupported(
+        "WAL segment size \(walSegmentSize) is not a power of two from 1 MiB to 1 GiB")
+    }
+    try require(Offset.nameLength, 64, "length of names")
+    try require(Offset.indexKeys, 32, "maximum number of index keys")
+    try require(Offset.toastChunkSize, 1996, "TOAST chunk size")
+    try require(Offset.largeObjectChunkSize, 2048, "large object chunk size")
+    guard bytes[Offset.valuesOf8BytesByValue] == 1 else {
+      throw .unsupported("the cluster passes 8-byte values by reference")
+    }
+  }
+
+  private func require(_ offset: Int, _ expected: UInt32, _ name: String) throws(FormatError) {
+    let value: UInt32 = bytes.littleEndian(at: offset)
+    guard value == expected else {
+      throw .unsupported(
+        "\(name) \(value) instead of \(expected)",
+        hint: "The cluster belongs to a Postgres that was built with other limits; move its data "
+          + "to one with the default limits by dump and restore.")
+    }
+  }
+
+  static func requireKnown(controlFileVersion: UInt32) throws(FormatError) {
+    let other: String
+    switch controlFileVersion {
+    case 1300, 1700: return
+    case 1800: other = "18"
+    case 1201: other = "12"
+    case 1100: other = "11"
+    case 1002: other = "10"
+    case 960: other = "9.6"
+    case 0:
+      throw .damaged("the control file has no version")
+    case let version where version & 0xFFFF == 0:
+      throw .unsupported(
+        "the cluster was written by a big-endian machine",
+        hint: "Move its data to a little-endian machine by dump and restore.")
+    default:
+      throw .unsupported(
+        "unknown version: control file version \(controlFileVersion)",
+        hint: PostgresVersion.supportedVersionsHint)
+    }
+    throw .unsupported(
+      "Postgres version \(other) is not supported", hint: PostgresVersion.supportedVersionsHint)
+  }
+
+  static func unsupported(catalogVersion: UInt32) -> FormatError {
+    let message =
+      catalogVersion == 2020_07_201
+      ? "Postgres version 13 is not supported"
+      : "unknown version: catalog version \(catalogVersion)"
+    return .unsupported(message, hint: PostgresVersion.supportedVersionsHint)
+  }
+}

@@ -1,0 +1,48 @@
+extension ControlFile {
+  /// The control file as a timeline stores it, and what that changed, in words.
+  ///
+  /// Data checksums off, WAL segments of 16 MiB, Postgres timeline 1: what `pg_checksums --disable`
+  /// and `pg_resetwal --wal-segsize` would do. The CRC is computed anew.
+  public func normalised() -> (bytes: [UInt8], changes: [String]) {
+    var changes: [String] = []
+    var checkpoint = checkpointCopy
+    if dataChecksumVersion != 0 {
+      changes.append("data checksums turned off")
+    }
+    if walSegmentSize != WALLayout.pageserverSegmentSize {
+      changes.append("WAL segment size set from \(walSegmentSize) bytes to 16 MiB")
+    }
+    if checkpoint.timelineID != 1 || checkpoint.prevTimelineID != 1 {
+      changes.append("Postgres timeline set from \(checkpoint.timelineID) to 1")
+    }
+    checkpoint.timelineID = 1
+    checkpoint.prevTimelineID = 1
+    var result = encoded(
+      state: state, checkPoint: checkPoint, checkpointCopy: checkpoint,
+      walSegmentSize: WALLayout.pageserverSegmentSize)
+    result.setLittleEndian(0 as UInt32, at: Offset.dataChecksumVersion)
+    Self.setChecksum(of: &result)
+    return (result, changes)
+  }
+
+  /// The control file with other values in the given fields and the CRC that belongs to them.
+  public func encoded(
+    state: ClusterState, checkPoint: LogSequenceNumber, checkpointCopy: Checkpoint,
+    walSegmentSize: UInt32
+  ) -> [UInt8] {
+    var result = bytes
+    result.setLittleEndian(state.rawValue, at: Offset.state)
+    result.setLittleEndian(checkPoint.rawValue, at: Offset.checkPoint)
+    result.replaceSubrange(
+      Offset.checkpointCopy..<Offset.checkpointCopy + Checkpoint.byteCount,
+      with: checkpointCopy.bytes)
+    result.setLittleEndian(walSegmentSize, at: Offset.walSegmentSize)
+    Self.setChecksum(of: &result)
+    return result
+  }
+
+  private static func setChecksum(of bytes: inout [UInt8]) {
+    let checksum = bytes.withBytes { CRC32C.checksum(of: $0.extracting(0..<Offset.checksum)) }
+    bytes.setLittleEndian(checksum, at: Offset.checksum)
+  }
+}

@@ -1,0 +1,121 @@
+/// The control file of a cluster, `global/pg_control`, of Postgres 14 to 17.
+///
+///     OFFSET SIZE MEANING                     all little-endian
+///          0    8 system identifier
+///          8    4 control file version
+///         12    4 catalog version
+///         16    4 state
+///         32    8 where the last checkpoint's record starts
+///         40   88 the last checkpoint itself, a copy
+///        180 4x5  max_connections and its like
+///        204    4 alignment                   the build:
+///        208    8 the floating-point number 1234567.0
+///        216    4 block size
+///        220    4 blocks in a relation segment
+///        224    4 WAL block size
+///        228    4 WAL segment size
+///        232 4x4  name length, index keys, TOAST chunk, large object chunk
+///        248    1 8-byte values are passed by value
+///        252    4 data checksum version
+///        288    4 CRC-32C of the bytes before it
+///
+/// (Postgres, `src/include/catalog/pg_control.h`.) Check it in this order: `init`, which knows
+/// whether these are the bytes of a supported version at all; `requireCleanShutdown`, for a backup
+/// that is not a pageserver's own; `validateLayout`.
+public struct ControlFile: Sendable {
+  /// The length of the file; what follows the CRC is zeros.
+  public static let byteCount = 8192
+
+  /// The file as it was read.
+  public let bytes: [UInt8]
+
+  public let version: PostgresVersion
+
+  /// Checks the length, the control file version, the CRC and the catalog version, in this order.
+  ///
+  /// The version comes first because other versions keep their CRC in other places.
+  ///
+  /// - Throws: `damaged` or `unsupported`; the message of the latter names the version where it is
+  ///   known.
+  public init(decoding bytes: RawSpan) throws(FormatError) {
+    guard bytes.byteCount == Self.byteCount else {
+      throw .damaged(
+        "the control file has \(bytes.byteCount) bytes instead of \(Self.byteCount)")
+    }
+    try Self.requireKnown(controlFileVersion: bytes.littleEndian(at: Offset.version))
+    let stored: UInt32 = bytes.littleEndian(at: Offset.checksum)
+    guard stored == CRC32C.checksum(of: bytes.extracting(0..<Offset.checksum)) else {
+      throw .damaged("the checksum of the control file does not match its contents")
+    }
+    let catalogVersion: UInt32 = bytes.littleEndian(at: Offset.catalogVersion)
+    guard let version = PostgresVersion(catalogVersion: catalogVersion) else {
+      throw Self.unsupported(catalogVersion: catalogVersion)
+    }
+    let controlFileVersion: UInt32 = bytes.littleEndian(at: Offset.version)
+    guard version.controlFileVersion == controlFileVersion else {
+      throw .damaged(
+        "control file version \(controlFileVersion) does not belong to Postgres "
+          + "\(version.rawValue)")
+    }
+    self.bytes = bytes.array
+    self.version = version
+  }
+
+  enum Offset {
+    static let systemIdentifier = 0
+    static let version = 8
+    static let catalogVersion = 12
+    static let state = 16
+    static let checkPoint = 32
+    static let checkpointCopy = 40
+    static let settings = 180
+    static let alignment = 204
+    static let floatFormat = 208
+    static let blockSize = 216
+    static let relationSegmentBlocks = 220
+    static let walBlockSize = 224
+    static let walSegmentSize = 228
+    static let nameLength = 232
+    static let indexKeys = 236
+    static let toastChunkSize = 240
+    static let largeObjectChunkSize = 244
+    static let valuesOf8BytesByValue = 248
+    static let dataChecksumVersion = 252
+    static let checksum = 288
+  }
+}
+
+extension ControlFile {
+  public var systemIdentifier: UInt64 { bytes.littleEndian(at: Offset.systemIdentifier) }
+
+  public var state: ClusterState {
+    ClusterState(rawValue: bytes.littleEndian(at: Offset.state))
+  }
+
+  /// Where the record of the last checkpoint starts; 0 in a pageserver's own backup.
+  public var checkPoint: LogSequenceNumber {
+    LogSequenceNumber(rawValue: bytes.littleEndian(at: Offset.checkPoint))
+  }
+
+  public var checkpointCopy: Checkpoint {
+    let range = Offset.checkpointCopy..<Offset.checkpointCopy + Checkpoint.byteCount
+    return bytes.withBytes { Checkpoint($0.extracting(range)) }
+  }
+
+  /// The length of a WAL segment in bytes; a power of two only once `validateLayout` has passed.
+  public var walSegmentSize: UInt32 { bytes.littleEndian(at: Offset.walSegmentSize) }
+
+  /// 0 where pages carry no checksums.
+  public var dataChecksumVersion: UInt32 { bytes.littleEndian(at: Offset.dataChecksumVersion) }
+
+  /// The settings that a server which starts from this cluster must not fall below.
+  public var settings: [(name: String, value: Int32)] {
+    let names = [
+      "max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions",
+      "max_locks_per_transaction",
+    ]
+    return names.enumerated().map { index, name in
+      (name, bytes.littleEndian(at: Offset.settings + 4 * index))
+    }
+  }
+}

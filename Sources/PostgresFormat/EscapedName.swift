@@ -1,0 +1,44 @@
+/// A name from a backup as it can be shown to a person, on one line and without side effects.
+///
+/// Control characters, characters that have no shape or turn the direction of the text, backslashes,
+/// and bytes that are not UTF-8 are written as `\n`, `\\`, `\u{202E}`, `\xFF`; everything else
+/// stands as it is.
+public func escaped(_ name: some Collection<UInt8>) -> String {
+  var result = ""
+  var rest = name[...]
+  while let first = rest.first {
+    let character = rest.prefix(sequenceLength(first))
+    if let text = String(validating: character, as: UTF8.self),
+      let scalar = text.unicodeScalars.first
+    {
+      result += escaped(scalar)
+      rest = rest.dropFirst(character.count)
+    } else {
+      let digits = String(first, radix: 16, uppercase: true)
+      result += first < 16 ? "\\x0" + digits : "\\x" + digits
+      rest = rest.dropFirst()
+    }
+  }
+  return result
+}
+
+/// How many bytes the UTF-8 sequence has that begins with this byte.
+private func sequenceLength(_ first: UInt8) -> Int {
+  first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
+}
+
+private func escaped(_ scalar: Unicode.Scalar) -> String {
+  switch scalar {
+  case "\\": return "\\\\"
+  case "\n": return "\\n"
+  case "\r": return "\\r"
+  case "\t": return "\\t"
+  default: break
+  }
+  switch scalar.properties.generalCategory {
+  case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
+    return "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
+  default:
+    return String(scalar)
+  }
+}

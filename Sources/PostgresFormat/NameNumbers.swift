@@ -1,0 +1,37 @@
+/// Numbers in file names, exactly as Postgres writes them: a number has one spelling only.
+///
+/// Anything looser would let two files stand for the same relation.
+extension ArraySlice<UInt8> {
+  /// A decimal number that fits, without sign or leading zeros, and not 0.
+  var positiveDecimal: UInt32? {
+    guard let first, first != UInt8(ascii: "0"), count <= 10 else { return nil }
+    var value: UInt64 = 0
+    for digit in self {
+      guard (0x30...0x39).contains(digit) else { return nil }
+      value = value * 10 + UInt64(digit - 0x30)
+    }
+    return UInt32(exactly: value)
+  }
+
+  /// Up to 16 upper-case hexadecimal digits; leading zeros are allowed.
+  var upperHexadecimal: UInt64? {
+    guard (1...16).contains(count) else { return nil }
+    var value: UInt64 = 0
+    for digit in self {
+      switch digit {
+      case 0x30...0x39: value = value << 4 | UInt64(digit - 0x30)
+      case 0x41...0x46: value = value << 4 | UInt64(digit - 0x41 + 10)
+      default: return nil
+      }
+    }
+    return value
+  }
+
+  var isDecimalDigits: Bool { !isEmpty && allSatisfy { (0x30...0x39).contains($0) } }
+
+  func isNamed(_ name: String) -> Bool { elementsEqual(name.utf8) }
+
+  func hasPrefix(_ prefix: String) -> Bool { starts(with: prefix.utf8) }
+
+  func hasSuffix(_ suffix: String) -> Bool { reversed().starts(with: suffix.utf8.reversed()) }
+}

@@ -1,0 +1,77 @@
+/// A file of up to 1 GiB that holds part of a relation's fork.
+///
+/// Named `<relation>[_<fork>][.<segment>]`, in `base/<database>` or, for the relations that all
+/// databases share, in `global` (Postgres, `src/common/relpath.c`, `src/backend/storage/smgr/md.c`).
+public struct RelationSegment: Hashable, Sendable {
+  /// The number of blocks in a full segment.
+  public static let blockCount: UInt32 = 131_072
+
+  /// 0 for `global`.
+  public var databaseID: UInt32
+  public var relationNumber: UInt32
+  public var fork: RelationFork
+  /// At most `maximumSegmentNumber`, so that the number of every block fits.
+  public var segmentNumber: UInt32
+
+  public init(
+    databaseID: UInt32, relationNumber: UInt32, fork: RelationFork, segmentNumber: UInt32
+  ) {
+    self.databaseID = databaseID
+    self.relationNumber = relationNumber
+    self.fork = fork
+    self.segmentNumber = segmentNumber
+  }
+
+  /// The segment of the last block that Postgres can number.
+  ///
+  /// Its last block would have the number FFFFFFFF, which no block can have: a fork is one block
+  /// short of 2^32 at most.
+  public static let maximumSegmentNumber = UInt32.max / blockCount
+
+  /// 1664, `pg_global`, for the relations that all databases share; else 1663, `pg_default`.
+  public var tablespaceID: UInt32 { databaseID == 0 ? 1664 : 1663 }
+
+  /// Where the file lies in the data directory.
+  public var path: String {
+    let directory = databaseID == 0 ? "global" : "base/\(databaseID)"
+    let segment = segmentNumber == 0 ? "" : ".\(segmentNumber)"
+    return "\(directory)/\(relationNumber)\(fork.suffix)\(segment)"
+  }
+}
+
+extension RelationSegment {
+  /// The segment that a file of this name in this database holds; nil for all other names, also
+  /// such as Postgres would not write: `016384`, `16384.0`, `16384_foo`, `4294967296`.
+  init?(fileName: ArraySlice<UInt8>, databaseID: UInt32) {
+    var stem = fileName
+    var segmentNumber: UInt32 = 0
+    if let dot = stem.firstIndex(of: UInt8(ascii: ".")) {
+      guard let number = stem[(dot + 1)...].positiveDecimal, number <= Self.maximumSegmentNumber
+      else { return nil }
+      segmentNumber = number
+      stem = stem[..<dot]
+    }
+    var fork = RelationFork.main
+    if let underscore = stem.firstIndex(of: UInt8(ascii: "_")) {
+      guard
+        let named = RelationFork.allCases.first(where: { stem[underscore...].isNamed($0.suffix) })
+      else { return nil }
+      fork = named
+      stem = stem[..<underscore]
+    }
+    guard let relationNumber = stem.positiveDecimal else { return nil }
+    self.init(
+      databaseID: databaseID, relationNumber: relationNumber, fork: fork,
+      segmentNumber: segmentNumber)
+  }
+
+  /// Whether a file of this name belongs to a temporary relation: `t<n>_` and a relation's name
+  /// (Postgres, `src/backend/storage/file/fd.c`, `looks_like_temp_rel_name`).
+  static func isTemporary(fileName: ArraySlice<UInt8>) -> Bool {
+    guard fileName.first == UInt8(ascii: "t"),
+      let underscore = fileName.firstIndex(of: UInt8(ascii: "_")),
+      fileName[(fileName.startIndex + 1)..<underscore].isDecimalDigits
+    else { return false }
+    return RelationSegment(fileName: fileName[(underscore + 1)...], databaseID: 0) != nil
+  }
+}

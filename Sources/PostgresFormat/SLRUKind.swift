@@ -1,0 +1,38 @@
+/// One of the logs of transaction state that a timeline stores ("simple least recently used").
+///
+/// The numbers are those of a timeline's keys.
+public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
+  case transactions = 0
+  case multixactMembers
+  case multixactOffsets
+
+  /// The number of pages in a full segment.
+  public static let pagesPerSegment = 32
+
+  /// Where the segments lie in the data directory.
+  public var directory: String {
+    switch self {
+    case .transactions: "pg_xact"
+    case .multixactMembers: "pg_multixact/members"
+    case .multixactOffsets: "pg_multixact/offsets"
+    }
+  }
+
+  /// The name of a segment's file: at least four upper-case hexadecimal digits.
+  public static func fileName(ofSegment number: UInt32) -> String {
+    let digits = String(number, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
+
+  @inlinable
+  public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+
+  /// The number of the segment that a file of this name holds: four to six digits (Postgres,
+  /// `src/backend/access/transam/slru.c`), and more than four only where they are needed.
+  static func segmentNumber(fileName: ArraySlice<UInt8>) -> UInt32? {
+    guard (4...6).contains(fileName.count), let number = fileName.upperHexadecimal,
+      fileName.count == 4 || fileName.first != UInt8(ascii: "0")
+    else { return nil }
+    return UInt32(number)
+  }
+}

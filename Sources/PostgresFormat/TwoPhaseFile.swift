@@ -1,0 +1,79 @@
+/// The state of a prepared transaction: a file in `pg_twophase`.
+///
+///     OFFSET SIZE MEANING                     all little-endian
+///          0    4 magic, 57F94534
+///          4    4 length of the file, checksum included
+///          8    4 transaction id
+///        end    4 CRC-32C of all before it
+///
+/// (Postgres, `src/backend/access/transam/twophase.c`, `TwoPhaseFileHeader`.) A timeline stores it
+/// without the checksum, which a pageserver appends on the way out. A pageserver's importer keeps it;
+/// in backups of timelines that it made, the checksum stands twice, the second one over the first.
+public struct TwoPhaseFile: Equatable, Sendable {
+  /// The lower half of the transaction's id.
+  public let transactionID: UInt32
+
+  /// How many of the file's first bytes a timeline stores.
+  public let storedByteCount: Int
+
+  /// Whether the checksum stood twice; such a file is mended by storing `storedByteCount` bytes.
+  public let wasDoubled: Bool
+
+  /// Checks the whole file.
+  ///
+  /// - Throws: `damaged`.
+  public static func decode(_ bytes: RawSpan) throws(FormatError) -> TwoPhaseFile {
+    guard bytes.byteCount >= minimumByteCount else {
+      throw .damaged("a two-phase file of \(bytes.byteCount) bytes is too short")
+    }
+    guard bytes.littleEndian(at: 0, as: UInt32.self) == magic else {
+      throw .damaged("the magic number of the two-phase file is wrong")
+    }
+    let length = Int(bytes.littleEndian(at: 4, as: UInt32.self))
+    let wasDoubled = length == bytes.byteCount - 4
+    guard length == bytes.byteCount || wasDoubled, length >= minimumByteCount,
+      length % 8 == 4
+    else {
+      throw .damaged(
+        "the two-phase file has \(bytes.byteCount) bytes, its header says \(length)")
+    }
+    guard hasChecksum(bytes.extracting(0..<length)), !wasDoubled || hasChecksum(bytes) else {
+      throw .damaged("the checksum of the two-phase file does not match its contents")
+    }
+    let transactionID: UInt32 = bytes.littleEndian(at: 8)
+    guard transactionID >= 3 else {
+      throw .damaged("\(transactionID) is no id of a transaction that can be prepared")
+    }
+    return TwoPhaseFile(
+      transactionID: transactionID, storedByteCount: length - 4, wasDoubled: wasDoubled)
+  }
+
+  /// Checks that the file has the name of its transaction.
+  ///
+  /// - Parameters:
+  ///   - id: what the name says.
+  ///   - digitCount: how many digits the name has.
+  /// - Throws: `damaged`: Postgres would overlook the file, or look in vain for its transaction.
+  public func requireName(
+    transactionID id: UInt64, digitCount: Int, version: PostgresVersion
+  ) throws(FormatError) {
+    guard digitCount == version.twoPhaseNameDigits else {
+      throw .damaged(
+        "the name of a two-phase file has \(version.twoPhaseNameDigits) digits in Postgres "
+          + "\(version.rawValue), this one \(digitCount)")
+    }
+    guard UInt32(truncatingIfNeeded: id) == transactionID else {
+      throw .damaged("the two-phase file holds transaction \(transactionID), not \(id)")
+    }
+  }
+
+  private static let magic: UInt32 = 0x57F9_4534
+
+  /// The header of version 14, the record that ends the list of records, the checksum.
+  private static let minimumByteCount = 64 + 8 + 4
+
+  private static func hasChecksum(_ bytes: RawSpan) -> Bool {
+    let end = bytes.byteCount - 4
+    return CRC32C.checksum(of: bytes.extracting(0..<end)) == bytes.littleEndian(at: end)
+  }
+}
