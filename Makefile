@@ -29,7 +29,7 @@ demo: build ## imports a backup of a real Postgres 15 that comes with the projec
 
 test: deps ## every test
 	swift build --build-tests
-	swift test --skip-build
+	swift test --skip-build --disable-xctest
 
 lint: ## the form of the code
 	swift format lint --strict --recursive $(SOURCES)

@@ -1,7 +1,7 @@
 import BackupImport
 import Glibc
 
-/// The program: finds the command, runs it, and turns what it throws into messages and an exit code.
+/// The program: finds the command, runs it, and makes messages and an exit code of what it throws.
 @main
 enum Program {
   static let name = "import-backup"
@@ -13,8 +13,8 @@ enum Program {
   /// Every command, the default one first: it is meant where the first word names none.
   static let commands: [any Command.Type] = [ImportCommand.self, HelpCommand.self]
 
-  /// Runs on the main thread, and so does every command: an import blocks its thread while it reads,
-  /// which must not be one of those that Swift's tasks share.
+  /// Runs on the main thread, and so does every command: an import blocks its thread while it
+  /// reads, which must not be one of those that Swift's tasks share.
   @MainActor
   static func main() async {
     StandardStream.secureDescriptors()
@@ -58,8 +58,8 @@ enum Program {
     }
   }
 
-  /// Throws for a first word that looks like a command but is none, rather than looking for a backup
-  /// of that name. A file of that name is a backup.
+  /// Throws for a first word that is nearly a command, rather than looking for a backup of that
+  /// name. Where there is a file of that name, it is a backup.
   private static func refuseMisspelledCommand(_ word: String?) throws(ImportError) {
     guard let word, !word.contains(where: { "-./".contains($0) }), unsafe access(word, F_OK) != 0,
       let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })

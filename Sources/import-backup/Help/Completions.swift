@@ -1,11 +1,12 @@
 /// The completions for bash.
 enum Completions {
-  /// A script for bash to source: commands, each command's options, directories for a `DIR`, nothing
-  /// for any other value, and files for everything else.
+  /// A script for bash to source: commands, each command's options, directories for a `DIR`,
+  /// nothing for any other value, and files for everything else.
   static func text() -> String {
     let cases = Program.commands.map { command in
       "    \(command.name)) options='\(words(command))' ;;"
     }
+    let names = Program.commands.map { $0.name }.joined(separator: " ")
     return """
       _import_backup() {
         local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} options
@@ -22,7 +23,7 @@ enum Completions {
           mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         else
           local commands=
-          [[ $COMP_CWORD -eq 1 ]] && commands='\(Program.commands.map { $0.name }.joined(separator: " "))'
+          [[ $COMP_CWORD -eq 1 ]] && commands='\(names)'
           mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word"; compgen -f -- "$word")
         fi
       }

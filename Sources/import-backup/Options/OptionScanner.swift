@@ -20,8 +20,9 @@ struct OptionScanner: ~Copyable {
     case unknown(String)
   }
 
-  // Invariant: `words` has `count` C strings and a null behind them, `longOptions` a name each and an
-  // empty entry behind them; this struct owns both and all strings, and `getopt_long` reorders `words` only.
+  // Invariant: `words` has `count` C strings and a null behind them, `longOptions` an entry for each
+  // of `letters` and an empty one behind them. This struct owns both and all their strings;
+  // `getopt_long` changes nothing but the order of `words`.
   private let count: Int
   private let words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let longOptions: UnsafeMutablePointer<option>

@@ -26,8 +26,8 @@ struct StandardStream: Sendable {
     try? write(text)
   }
 
-  /// How many columns the terminal has that this stream leads to; nil where it leads elsewhere, or to
-  /// a terminal that cannot rewrite a line.
+  /// How many columns the terminal has that this stream leads to; nil where it leads elsewhere, or
+  /// to a terminal that cannot rewrite a line.
   var terminalColumns: Int? {
     guard isatty(descriptor) == 1, unsafe getenv("TERM").map({ unsafe strcmp($0, "dumb") }) != 0
     else { return nil }
