@@ -13,8 +13,10 @@ enum Program {
   /// Every command, the default one first: it is meant where the first word names none.
   static let commands: [any Command.Type] = [ImportCommand.self, HelpCommand.self]
 
-  /// Runs on the main thread, and so does every command: an import blocks its thread while it
-  /// reads, which must not be one of those that Swift's tasks share.
+  /// Runs on the main actor, and so does every command: an import blocks its thread while it
+  /// reads, and the main actor's is none of those that Swift's tasks share.
+  ///
+  /// That thread is the process's first one until something is awaited, and another from then on.
   @MainActor
   static func main() async {
     StandardStream.secureDescriptors()
