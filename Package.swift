@@ -17,6 +17,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CGetopt"),
     .target(name: "PostgresFormat", swiftSettings: settings),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
     .target(
@@ -26,7 +27,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "import-backup", dependencies: ["BackupImport"], swiftSettings: settings),
+      name: "import-backup", dependencies: ["BackupImport", "CGetopt"], swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat"], swiftSettings: settings),
     .testTarget(

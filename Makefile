@@ -1,0 +1,50 @@
+# import-backup: what a person runs. `make demo` shows it at work, `make test` tests it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+SOURCES := Package.swift Sources Tests
+# The Swift runtime goes into the program: a machine that runs it needs none.
+RELEASE := -c release --static-swift-stdlib --product import-backup
+PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
+
+DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
+DEMO_OUTPUT := .build/demo
+
+.PHONY: build deps demo test lint format check install clean
+
+build: deps ## the program, optimised
+	swift build $(RELEASE)
+
+deps: ## Debian's packages that it is built and tested with
+	@Scripts/install-dependencies
+
+demo: build ## imports a backup of a real Postgres 15 that comes with the project
+	@rm -rf $(DEMO_OUTPUT)
+	$(PROGRAM) $(DEMO_BACKUP) --output $(DEMO_OUTPUT)
+
+test: deps ## every test
+	swift build --build-tests
+	swift test --skip-build --disable-xctest
+
+lint: ## the form of the code
+	swift format lint --strict --recursive $(SOURCES)
+
+format: ## puts the code into that form
+	swift format --in-place --recursive $(SOURCES)
+
+check: lint test ## what must pass before a commit
+
+install: build ## into DESTDIR and PREFIX: program, man page, completions
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/import-backup
+	$(PROGRAM) help --man | install -D -m 644 /dev/stdin \
+	  $(DESTDIR)$(PREFIX)/share/man/man1/import-backup.1
+	$(PROGRAM) help --completions | install -D -m 644 /dev/stdin \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/import-backup
+
+clean: ## away with all that was built
+	rm -rf .build

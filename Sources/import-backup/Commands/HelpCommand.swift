@@ -1,0 +1,46 @@
+import BackupImport
+
+/// `help`: what the program can do, as text, as a man page or for a shell's completion.
+struct HelpCommand: Command {
+  static let name = "help"
+  static let operands = "[COMMAND]"
+  static let summary = "show this help, or that of a command"
+  static let discussion: [String] = []
+
+  static let options: [CommandOption<HelpCommand>] = [
+    CommandOption("man", help: "write the man page") { command, _ in command.form = .manualPage },
+    CommandOption("completions", help: "write completions for bash") {
+      command, _ in command.form = .completions
+    },
+  ]
+
+  enum Form {
+    case text
+    case manualPage
+    case completions
+  }
+
+  var form = Form.text
+  var subject: (any Command.Type)?
+
+  mutating func take(operands: [String]) throws(ImportError) {
+    guard let word = operands.first else { return }
+    guard operands.count == 1 else { throw .usage("help is given for one command at a time") }
+    subject = Program.commands.first { $0.name == word }
+    guard subject != nil else {
+      let nearest = Suggestion.nearest(to: word, among: Program.commands.map { $0.name })
+      throw .usage("unknown command \(quoted(word))", hint: nearest.map { "Did you mean '\($0)'?" })
+    }
+  }
+
+  @MainActor
+  func run() async throws(ImportError) {
+    let text =
+      switch form {
+      case .text: subject.map { HelpText.command($0) } ?? HelpText.overview()
+      case .manualPage: ManualPage.text()
+      case .completions: Completions.text()
+      }
+    try StandardStream.output.write(text)
+  }
+}

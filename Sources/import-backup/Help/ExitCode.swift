@@ -1,0 +1,20 @@
+import BackupImport
+
+/// What the program's exit codes mean, for the help and the man page.
+enum ExitCode {
+  /// In ascending order; a command that can end in another code adds it here.
+  static let meanings: [(code: Int32, meaning: String)] =
+    [(0, "done")]
+    + ([
+      (.inUse, "the timeline directory is in use, or already has an index"),
+      (.usage, "wrong usage"),
+      (.damaged, "the backup is damaged, incomplete or inconsistent"),
+      (.cannotOpen, "the backup cannot be opened"),
+      (.unsupported, "the backup is sound but cannot be imported"),
+      (.bug, "a bug in this program"),
+      (.cannotCreate, "the output cannot be created"),
+      (.inputOutput, "reading or writing failed"),
+      (.interrupted, "interrupted"),
+      (.terminated, "terminated"),
+    ] as [(ImportError.Code, String)]).map { ($0.rawValue, $1) }
+}

@@ -1,0 +1,58 @@
+import BackupImport
+
+/// Reads a command's arguments by its table of options.
+@MainActor
+enum OptionParser {
+  /// What a command line asks for.
+  enum Outcome<C: Command> {
+    case run(C)
+    case help
+    case version
+  }
+
+  /// Applies the options of `arguments` in their order, then hands over the operands.
+  ///
+  /// `--help` and `--version` end the reading: what comes behind them is not looked at.
+  static func parse<C: Command>(_ type: C.Type, arguments: [String]) throws(ImportError)
+    -> Outcome<C>
+  {
+    let table = C.options
+    let options = C.describedOptions
+    var command = C()
+    var scanner = OptionScanner(arguments, options: options)
+    while let event = scanner.next() {
+      switch event {
+      case .option(let index, let value):
+        guard index < table.count else {
+          return options[index].name == "help" ? .help : .version
+        }
+        try table[index].apply(
+          &command, OptionValue(option: options[index].name, text: value ?? ""))
+      case .missingValue(let index):
+        throw .usage(
+          "'--\(options[index].name)' lacks its value, \(options[index].placeholder ?? "")")
+      case .unwantedValue(let index):
+        throw .usage("'--\(options[index].name)' takes no value")
+      case .unknown(let word):
+        throw refusal(of: word, names: options.map(\.name))
+      }
+    }
+    try command.take(operands: scanner.operands())
+    return .run(command)
+  }
+
+  /// The error for `word`, which is no option, or the start of several.
+  private static func refusal(of word: String, names: [String]) -> ImportError {
+    guard word.hasPrefix("--") else { return .usage("unknown option \(quoted(word))") }
+    let name = String(word.dropFirst(2).prefix { $0 != "=" })
+    let begun = names.filter { $0.hasPrefix(name) }.map { "'--\($0)'" }
+    guard begun.isEmpty else {
+      return .usage(
+        "option \(quoted("--" + name)) may be any of several",
+        hint: "Did you mean \(begun.dropLast().joined(separator: ", ")) or \(begun.last ?? "")?")
+    }
+    let nearest = Suggestion.nearest(to: name, among: names)
+    return .usage(
+      "unknown option \(quoted("--" + name))", hint: nearest.map { "Did you mean '--\($0)'?" })
+  }
+}

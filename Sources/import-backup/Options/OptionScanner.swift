@@ -1,0 +1,113 @@
+import CGetopt
+import Glibc
+
+/// A command line on its way through glibc's `getopt_long`.
+///
+/// Options and operands may be mixed, `--` ends the options, `--name=value` and `--name value` are
+/// the same, and a long name may be cut short where that leaves one option only. There is one scan
+/// at a time: `getopt_long` keeps its state in global variables, hence the main actor.
+@safe
+@MainActor
+struct OptionScanner: ~Copyable {
+  enum Event: Equatable {
+    /// The option of that index, with its value if it takes one.
+    case option(Int, value: String?)
+    /// The option of that index stands at the end and lacks its value.
+    case missingValue(Int)
+    /// The option of that index was given a value that it does not take.
+    case unwantedValue(Int)
+    /// A word, with its hyphens, that is no option, or the start of several.
+    case unknown(String)
+  }
+
+  // Invariant: `words` has `count` C strings and a null behind them, `longOptions` an entry for each
+  // of `letters` and an empty one behind them. This struct owns both and all their strings;
+  // `getopt_long` changes nothing but the order of `words`.
+  private let count: Int
+  private let words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let longOptions: UnsafeMutablePointer<option>
+  private let letters: [Character?]
+  private let shortOptions: String
+
+  /// What a long option's code is above every letter.
+  private static let firstLongCode: Int32 = 256
+
+  init(_ arguments: [String], options: [OptionDescription]) {
+    count = arguments.count + 1
+    unsafe words = .allocate(capacity: count + 1)
+    for (index, word) in ([Program.name] + arguments).enumerated() {
+      unsafe (words + index).initialize(to: strdup(word))
+    }
+    unsafe (words + count).initialize(to: nil)
+
+    unsafe longOptions = .allocate(capacity: options.count + 1)
+    for (index, entry) in options.enumerated() {
+      let takesValue = entry.placeholder != nil ? required_argument : no_argument
+      unsafe (longOptions + index).initialize(
+        to: option(
+          name: strdup(entry.name), has_arg: takesValue, flag: nil,
+          val: Self.firstLongCode + Int32(index)))
+    }
+    unsafe (longOptions + options.count).initialize(to: option())
+
+    letters = options.map(\.letter)
+    // A colon at the start makes a missing value distinguishable from an unknown option.
+    shortOptions = options.reduce(into: ":") { result, entry in
+      guard let letter = entry.letter else { return }
+      result += entry.placeholder == nil ? "\(letter)" : "\(letter):"
+    }
+    getopt_restart()
+  }
+
+  deinit {
+    for index in 0..<count { unsafe free(words[index]) }
+    for index in letters.indices {
+      unsafe free(UnsafeMutableRawPointer(mutating: longOptions[index].name))
+    }
+    unsafe words.deallocate()
+    unsafe longOptions.deallocate()
+  }
+
+  /// What comes next, or nil when the options are through and `operands` can be asked for.
+  mutating func next() -> Event? {
+    let code = unsafe getopt_long(Int32(count), words, shortOptions, longOptions, nil)
+    switch code {
+    case -1: return nil
+    case Int32(UInt8(ascii: ":")): return index(of: getopt_offender()).map { .missingValue($0) }
+    case Int32(UInt8(ascii: "?")): return refused()
+    default:
+      let value = unsafe getopt_value().map { unsafe String(cString: $0) }
+      return index(of: code).map { .option($0, value: value) }
+    }
+  }
+
+  /// The words that are no options, in their order. Only after `next` has given nil.
+  func operands() -> [String] {
+    var operands: [String] = []
+    for index in Int(getopt_next_index())..<count { operands.append(word(index)) }
+    return operands
+  }
+
+  private func refused() -> Event {
+    let offender = getopt_offender()
+    let index = Int(getopt_next_index())
+    if offender >= Self.firstLongCode { return .unwantedValue(Int(offender - Self.firstLongCode)) }
+    // No code: an unknown long option, which is the last word taken.
+    if offender == 0 { return .unknown(word(index - 1)) }
+    // A letter of ASCII. Any other is the first byte of several, so that its word is still current.
+    guard let byte = UInt8(exactly: offender), byte < 0x80 else { return .unknown(word(index)) }
+    return .unknown("-\(Character(Unicode.Scalar(byte)))")
+  }
+
+  private func word(_ index: Int) -> String {
+    guard index < count, let word = unsafe words[index] else { return "" }
+    return unsafe String(cString: word)
+  }
+
+  private func index(of code: Int32) -> Int? {
+    if code >= Self.firstLongCode { return Int(code - Self.firstLongCode) }
+    return UInt8(exactly: code).flatMap { byte in
+      letters.firstIndex(of: Character(Unicode.Scalar(byte)))
+    }
+  }
+}

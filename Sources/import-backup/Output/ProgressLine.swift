@@ -1,0 +1,71 @@
+import BackupImport
+import Synchronization
+
+/// The line on a terminal that tells how far an import has come, rewritten in place.
+final class ProgressLine: ProgressReporting {
+  private let stream: StandardStream
+  private let start = ContinuousClock.now
+  private let isShown = Mutex(false)
+
+  private init(_ stream: StandardStream) {
+    self.stream = stream
+  }
+
+  /// A line on standard error, or nil where that is no terminal.
+  static func onTerminal() -> ProgressLine? {
+    StandardStream.error.terminalColumns == nil ? nil : ProgressLine(.error)
+  }
+
+  func report(_ progress: ImportProgress) {
+    // Asked each time: a window changes its size.
+    guard let columns = stream.terminalColumns else { return }
+    let elapsed = ContinuousClock.now - start
+    let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
+    let line = Self.text(progress, seconds: seconds, columns: columns - 1)
+    isShown.withLock { isShown in
+      isShown = true
+      stream.writeIfPossible("\r\u{1B}[K\(line)")
+    }
+  }
+
+  /// Leaves the terminal as it was before the first report.
+  func erase() {
+    isShown.withLock { isShown in
+      if isShown { stream.writeIfPossible("\r\u{1B}[K") }
+      isShown = false
+    }
+  }
+
+  /// The line, no wider than `columns`; rate and time left are those of the whole run so far.
+  static func text(_ progress: ImportProgress, seconds: Double, columns: Int) -> String {
+    let read = progress.inputBytesRead
+    let rate = seconds > 0 ? Double(read) / seconds : 0
+    var parts: [String] = []
+    if let total = progress.inputByteCount, total > 0 {
+      let share = min(Double(read) / Double(total), 1)
+      parts.append("\(Int(share * 100))%")
+      parts.append("\(Quantity.bytes(read)) of \(Quantity.bytes(total))")
+    } else {
+      parts.append(Quantity.bytes(read))
+    }
+    parts.append("\(Quantity.bytes(UInt64(min(rate, 0x1p53))))/s")
+    if let total = progress.inputByteCount, total > read, rate > 0 {
+      parts.append("\(Quantity.clock(Double(total - read) / rate)) left")
+    }
+    parts.append("\(Quantity.bytes(progress.outputBytesWritten)) written")
+    parts.append(progress.member)
+    return prefix(of: parts.joined(separator: "  "), columns: columns)
+  }
+
+  /// As much of `text` as fits; what is not ASCII is taken for two columns wide.
+  private static func prefix(of text: String, columns: Int) -> String {
+    var room = columns
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      room -= scalar.isASCII ? 1 : 2
+      if room < 0 { break }
+      result.append(scalar)
+    }
+    return String(result)
+  }
+}

@@ -1,0 +1,115 @@
+import BackupImport
+
+/// What an import did, in words.
+enum SummaryText {
+  /// How wide a note may be; names that do not fit are counted.
+  static let columns = 100
+
+  /// The line on standard output.
+  static func line(_ summary: ImportSummary) -> String {
+    let parts = [
+      Quantity.count(summary.databaseCount, "database"),
+      Quantity.count(summary.relationCount, "relation"),
+      Quantity.count(summary.pageCount, "page"),
+      "LSN \(summary.importLSN) to \(summary.endLSN)",
+      "\(Quantity.bytes(summary.inputByteCount)) in",
+      "\(Quantity.bytes(summary.outputByteCount)) out",
+      Quantity.count(summary.imageLayerCount, "image layer"),
+      Quantity.count(summary.l0LayerCount, "L0 layer"),
+      Quantity.duration(summary.seconds),
+    ]
+    let title = "imported Postgres \(summary.postgresVersion) (\(summary.backupKind))"
+    return "\(title): \(parts.joined(separator: ", "))"
+  }
+
+  /// The notes on standard error, a line each, the timeline's path first and the next step last.
+  static func notes(_ summary: ImportSummary) -> [String] {
+    [path(summary)] + changes(summary) + losses(summary) + nextSteps(summary)
+  }
+
+  /// The note that is always given.
+  static func path(_ summary: ImportSummary) -> String {
+    "note: the timeline is \(quoted(summary.timelinePath))"
+  }
+
+  private static func changes(_ summary: ImportSummary) -> [String] {
+    var lines: [String] = []
+    if !summary.controlFileChanges.isEmpty {
+      lines.append(
+        "note: changed in pg_control: \(summary.controlFileChanges.joined(separator: ", "))")
+    }
+    if summary.stampedPageCount > 0 {
+      let pages = Quantity.count(summary.stampedPageCount, "page")
+      lines.append("note: \(pages) in use bore no LSN and got one")
+    }
+    if summary.mendedTwoPhaseFileCount > 0 {
+      let files = Quantity.count(summary.mendedTwoPhaseFileCount, "two-phase file")
+      lines.append("note: mended \(files) whose checksum stood twice")
+    }
+    return lines
+  }
+
+  private static func losses(_ summary: ImportSummary) -> [String] {
+    var lines: [String] = []
+    if summary.unloggedRelationCount > 0 {
+      let relations = Quantity.count(summary.unloggedRelationCount, "unlogged relation")
+      let verb = summary.unloggedRelationCount == 1 ? "comes" : "come"
+      lines.append("note: \(relations) \(verb) up empty in a compute, as after a crash")
+    }
+    if !summary.lostReplicationSlots.isEmpty {
+      let count = summary.lostReplicationSlots.count
+      let slots = Quantity.count(count, "replication slot")
+      lines.append(
+        listing(
+          "note: \(slots) \(count == 1 ? "is" : "are") lost", summary.lostReplicationSlots,
+          of: count))
+    }
+    let files = summary.leftOut.reduce(0) { $0 + $1.fileCount }
+    guard files > 0 else { return lines }
+    let bytes = Quantity.bytes(summary.leftOut.reduce(0) { $0 &+ $1.byteCount })
+    lines.append("note: left out \(Quantity.count(files, "file")), \(bytes):")
+    return lines
+      + summary.leftOut.map { leftOut in
+        let amount =
+          "\(Quantity.count(leftOut.fileCount, "file")), \(Quantity.bytes(leftOut.byteCount))"
+        return listing(
+          "note:   \(leftOut.reason) (\(amount))", leftOut.names, of: leftOut.fileCount)
+      }
+  }
+
+  private static func nextSteps(_ summary: ImportSummary) -> [String] {
+    var lines: [String] = []
+    if summary.preparedTransactionCount > 0 {
+      let transactions = Quantity.count(summary.preparedTransactionCount, "prepared transaction")
+      let verb = summary.preparedTransactionCount == 1 ? "waits" : "wait"
+      lines.append("note: \(transactions) \(verb) for COMMIT PREPARED or ROLLBACK PREPARED")
+    }
+    if !summary.requiredSettings.isEmpty {
+      lines.append("note: a compute starts only with at least")
+      for (name, value) in summary.requiredSettings.sorted(by: { $0.key < $1.key }) {
+        lines.append("note:   \(name) = \(value)")
+      }
+    }
+    let suffix = String(summary.generation, radix: 16)
+    let index = "index_part.json-" + String(repeating: "0", count: 8 - suffix.count) + suffix
+    lines.append("next: attach tenant \(summary.tenantID) at generation \(summary.generation),")
+    lines.append("next:   timeline \(summary.timelineID);")
+    lines.append("next:   or copy the directory to a bucket first, \(index) last")
+    return lines
+  }
+
+  /// `title: a, b and 3 more`: as many of `names` as fit, one at least, `count` being that of all.
+  private static func listing(_ title: String, _ names: [String], of count: Int) -> String {
+    guard let first = names.first else { return title }
+    var line = "\(title): \(first)"
+    var shown = 1
+    for name in names.dropFirst() {
+      guard line.count + name.count + ", ".count + " and 1,000,000 more".count <= columns else {
+        break
+      }
+      line += ", \(name)"
+      shown += 1
+    }
+    return count > shown ? line + " and \(Quantity.grouped(count - shown)) more" : line
+  }
+}

@@ -1,0 +1,71 @@
+import BackupImport
+import Glibc
+
+/// The program: finds the command, runs it, and makes messages and an exit code of what it throws.
+@main
+enum Program {
+  static let name = "import-backup"
+  static let version = "0.1.0"
+
+  /// When that version was made, as the man page shows it.
+  static let releaseDate = "November 24, 2026"
+
+  /// Every command, the default one first: it is meant where the first word names none.
+  static let commands: [any Command.Type] = [ImportCommand.self, HelpCommand.self]
+
+  /// Runs on the main actor, and so does every command: an import blocks its thread while it
+  /// reads, and the main actor's is none of those that Swift's tasks share.
+  ///
+  /// That thread is the process's first one until something is awaited, and another from then on.
+  @MainActor
+  static func main() async {
+    StandardStream.secureDescriptors()
+    // A reader that has gone shows as EPIPE, which is reported as any other failure to write.
+    signal(SIGPIPE, SIG_IGN)
+    do throws(ImportError) {
+      try await run(ArgumentVector.current())
+    } catch {
+      StandardStream.error.writeIfPossible(text(of: error))
+      exit(error.code.rawValue)
+    }
+    exit(0)
+  }
+
+  /// An `error:` line, and a `hint:` line where there is something to do.
+  static func text(of error: ImportError) -> String {
+    "error: \(error.message)\n" + (error.hint.map { "hint: \($0)\n" } ?? "")
+  }
+
+  /// Runs the command that `arguments`, the words behind the program's name, ask for.
+  @MainActor
+  private static func run(_ arguments: [String]) async throws(ImportError) {
+    if let word = arguments.first, let command = commands.first(where: { $0.name == word }) {
+      try await run(command, arguments: Array(arguments.dropFirst())) {
+        HelpText.command(command)
+      }
+    } else {
+      try refuseMisspelledCommand(arguments.first)
+      try await run(ImportCommand.self, arguments: arguments) { HelpText.overview() }
+    }
+  }
+
+  @MainActor
+  private static func run<C: Command>(
+    _ type: C.Type, arguments: [String], help: () -> String
+  ) async throws(ImportError) {
+    switch try OptionParser.parse(type, arguments: arguments) {
+    case .run(let command): try await command.run()
+    case .help: try StandardStream.output.write(help())
+    case .version: try StandardStream.output.write("\(name) \(version)\n")
+    }
+  }
+
+  /// Throws for a first word that is nearly a command, rather than looking for a backup of that
+  /// name. Where there is a file of that name, it is a backup.
+  private static func refuseMisspelledCommand(_ word: String?) throws(ImportError) {
+    guard let word, !word.contains(where: { "-./".contains($0) }), unsafe access(word, F_OK) != 0,
+      let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })
+    else { return }
+    throw .usage("unknown command \(quoted(word))", hint: "Did you mean '\(nearest)'?")
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+@testable import import_backup
+
+/// Goal: help, man page and completions name every option, and are what their readers accept.
+struct HelpTests {
+  /// Method: each option's usage stands in its command's help; no line is wider than a page.
+  @Test func helpNamesEveryOption() {
+    for command in Program.commands {
+      let text = HelpText.command(command)
+      for option in command.describedOptions { #expect(text.contains(option.usage)) }
+    }
+    let overview = HelpText.overview()
+    for line in overview.split(separator: "\n") { #expect(line.count <= HelpText.columns) }
+    for (code, meaning) in ExitCode.meanings {
+      #expect(overview.contains("\n  \(code) "))
+      #expect(overview.contains(meaning))
+    }
+  }
+
+  /// Method: a table's names and letters are unique, so that none hides another.
+  @Test func namesAreUnique() {
+    for command in Program.commands {
+      let options = command.describedOptions
+      #expect(Set(options.map(\.name)).count == options.count)
+      let letters = options.compactMap(\.letter)
+      #expect(Set(letters).count == letters.count)
+    }
+  }
+
+  /// Method: the man page's requests are paired, and each line that begins with a dot is one.
+  @Test func manualPage() {
+    let lines = ManualPage.text().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.count { $0.hasPrefix(".Bl") } == lines.count { $0 == ".El" })
+    let requests = lines.filter { $0.hasPrefix(".") }.map { $0.dropFirst().prefix(2) }
+    let known: Set<Substring> = [
+      "Dd", "Dt", "Os", "Sh", "Ss", "Nm", "Nd", "Op", "Cm", "Pp", "Bl", "It", "El",
+    ]
+    #expect(Set(requests).isSubset(of: known))
+    for option in ImportCommand.describedOptions {
+      #expect(lines.contains { $0.hasPrefix(".It") && $0.contains("Fl -\(option.name)") })
+    }
+  }
+
+  /// Method: bash sources the script and completes words with it.
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      ("import-backup --tim", "--timeline-id"), ("import-backup imp", "import"),
+      ("import-backup help --m", "--man"), ("import-backup x --output /us", "/usr"),
+      ("import-backup x --jobs ", ""),
+    ])
+  func completions(line: String, expected: String) async throws {
+    let script = #"""
+      source <("$1" help --completions)
+      read -ra COMP_WORDS <<< "$2"; [[ $2 == *' ' ]] && COMP_WORDS+=('')
+      COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _import_backup; printf '%s\n' "${COMPREPLY[*]}"
+      """#
+    let run = try await ProgramRun.run([line], script: script)
+    #expect(run.outputText == expected + "\n")
+    #expect(run.error.isEmpty)
+  }
+}

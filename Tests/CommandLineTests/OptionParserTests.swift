@@ -1,0 +1,119 @@
+import BackupImport
+import Testing
+
+@testable import import_backup
+
+/// Goal: every form in which an option can be given sets what it stands for, and nothing else.
+@MainActor
+struct OptionParserTests {
+  /// The import that `arguments` ask for.
+  private func parsed(_ arguments: String...) throws -> ImportCommand {
+    let outcome = try OptionParser.parse(ImportCommand.self, arguments: arguments)
+    guard case .run(let command) = outcome else {
+      throw ImportError(.bug, "\(arguments) asks for no import")
+    }
+    return command
+  }
+
+  /// Method: the least that is valid, against the defaults of `ImportOptions`.
+  @Test func theDefaultsAreThoseOfTheLibrary() throws {
+    let command = try parsed("backup.tar", "--output", "out")
+    let expected = ImportOptions(backup: "backup.tar", outputDirectory: "out")
+    #expect(String(describing: command.settings) == String(describing: expected))
+    #expect(!command.printsJSON && !command.isQuiet)
+  }
+
+  /// Method: all options at once, each with a value that no other has.
+  @Test func everyOptionSetsItsOwnField() throws {
+    let command = try parsed(
+      "--tenant-id", "00112233445566778899AABBCCDDEEFF",
+      "--timeline-id", "ffeeddccbbaa99887766554433221100", "--generation", "4294967295",
+      "--force", "--strip-components", "3", "--compression-level", "19",
+      "--image-layer-size", "5M", "--chunk-size", "7m", "--small-relation-size", "8192",
+      "--jobs", "9", "--memory", "1G", "--json", "--quiet", "--output", "out", "backup.tar")
+    var expected = ImportOptions(backup: "backup.tar", outputDirectory: "out")
+    expected.tenantID = "00112233445566778899aabbccddeeff"
+    expected.timelineID = "ffeeddccbbaa99887766554433221100"
+    expected.generation = .max
+    expected.force = true
+    expected.stripComponents = 3
+    expected.compressionLevel = 19
+    expected.imageLayerSize = 5 << 20
+    expected.chunkSize = 7 << 20
+    expected.smallRelationSize = 8192
+    expected.jobs = 9
+    expected.memory = 1 << 30
+    #expect(String(describing: command.settings) == String(describing: expected))
+    #expect(command.printsJSON && command.isQuiet)
+  }
+
+  /// Method: the same three settings in the forms that getopt_long knows.
+  @Test(arguments: [
+    ["-o", "out", "-f", "-j", "2", "backup.tar"],
+    ["-oout", "-fj2", "backup.tar"],
+    ["backup.tar", "--output=out", "--force", "--jobs=2"],
+    ["--out", "out", "--fo", "backup.tar", "--jo", "2"],
+    ["-j", "7", "-f", "-j", "2", "-o", "gone", "-o", "out", "--", "backup.tar"],
+  ])
+  func formsOfOptions(arguments: [String]) throws {
+    guard case .run(let command) = try OptionParser.parse(ImportCommand.self, arguments: arguments)
+    else { throw ImportError(.bug, "no import") }
+    #expect(command.settings.backup == "backup.tar")
+    #expect(command.settings.outputDirectory == "out")
+    #expect(command.settings.force)
+    #expect(command.settings.jobs == 2)
+  }
+
+  /// Method: a backup whose name looks like an option, behind `--`, and standard input's `-`.
+  @Test func operandsThatBeginWithAHyphen() throws {
+    #expect(try parsed("-o", "out", "--", "--json").settings.backup == "--json")
+    #expect(try parsed("-", "-o", "out").settings.backup == "-")
+  }
+
+  /// Method: help and version win over whatever is wrong behind them.
+  @Test func helpEndsTheReading() throws {
+    for word in ["--help", "-h", "--version", "-V"] {
+      let outcome = try OptionParser.parse(ImportCommand.self, arguments: [word, "--nonsense"])
+      switch outcome {
+      case .run: Issue.record("\(word) does not end the reading")
+      case .help: #expect(word.contains("h"))
+      case .version: #expect(word.lowercased().contains("v"))
+      }
+    }
+  }
+
+  /// Method: wrong command lines, each with the whole message and what its hint begins with.
+  @Test(arguments: [
+    ([], "no backup is given", "See "),
+    ([""], "no backup is given", "See "),
+    (["a"], "'--output' is missing: the directory that the timeline is written to", "See "),
+    (["a", "-o", ""], "'--output' is missing: the directory that the timeline is written to", ""),
+    (
+      ["a", "-o", "x", "b\n"], #"there is one backup to import, but 'b\u{a}' is given as well"#, ""
+    ),
+    (["a", "-o"], "'--output' lacks its value, DIR", "See "),
+    (["a", "--output"], "'--output' lacks its value, DIR", "See "),
+    (["a", "--force=yes"], "'--force' takes no value", "See "),
+    (["a", "--outptu", "x"], "unknown option '--outptu'", "Did you mean '--output'? "),
+    (["a", "--tenantid=12"], "unknown option '--tenantid'", "Did you mean '--tenant-id'? "),
+    (["a", "--frobnicate"], "unknown option '--frobnicate'", "See "),
+    (["a", "-fx"], "unknown option '-x'", "See "),
+    (["a", "-é"], "unknown option '-é'", "See "),
+    (
+      ["a", "--ti", "--t", "x"], "'--timeline-id' wants 32 hexadecimal digits, not '--t'", "See "
+    ),
+    (
+      ["a", "--t", "x"], "option '--t' may be any of several",
+      "Did you mean '--tenant-id' or '--timeline-id'? "
+    ),
+  ])
+  func refusals(arguments: [String], message: String, hint: String) {
+    let error = #expect(throws: ImportError.self) {
+      try OptionParser.parse(ImportCommand.self, arguments: arguments)
+    }
+    #expect(error?.code == .usage)
+    #expect(error?.message == message)
+    #expect(error?.hint?.hasPrefix(hint) == true)
+    #expect(error?.hint?.hasSuffix("See 'import-backup --help'.") == true)
+  }
+}

@@ -1,0 +1,78 @@
+import BackupImport
+import Testing
+
+@testable import import_backup
+
+/// Goal: a value is read as what it says, or refused; none is cut, wrapped around or guessed at.
+struct OptionValueTests {
+  /// Method: sizes with each unit, at the bounds and as large as 64 bits hold.
+  @Test(arguments: [
+    ("0", 0), ("1", 1), ("8192", 8192), ("16K", 16 << 10), ("16k", 16 << 10), ("3M", 3 << 20),
+    ("2G", 2 << 30), ("007", 7), ("18446744073709551615", UInt64.max),
+    ("17179869183G", 17_179_869_183 << 30),
+  ])
+  func sizes(text: String, size: UInt64) throws {
+    #expect(try OptionValue(option: "x", text: text).size(in: 0...UInt64.max) == size)
+  }
+
+  /// Method: what is no size, and what is one but passes 64 bits, by its digits or by its unit.
+  @Test(arguments: [
+    "", "K", "M16", "16MM", "16 M", "1.5G", "-1", "+1", "0x10", "16MiB", "16T", "٣", "1_000",
+    "18446744073709551616", "17179869184G", "99999999999999999999999",
+  ])
+  func nonsenseSizes(text: String) {
+    let error = #expect(throws: ImportError.self) {
+      try OptionValue(option: "memory", text: text).size(in: 0...UInt64.max)
+    }
+    #expect(error?.message.hasPrefix("'--memory' wants a size ") == true)
+    #expect(error?.message.hasSuffix(", not '\(text)'") == true)
+  }
+
+  /// Method: one below, at, and one above each bound; the message states both.
+  @Test func bounds() throws {
+    let range: ClosedRange<UInt64> = 1 << 20...16 << 30
+    #expect(try OptionValue(option: "x", text: "1M").size(in: range) == 1 << 20)
+    #expect(try OptionValue(option: "x", text: "16G").size(in: range) == 16 << 30)
+    for text in ["1048575", "17179869185"] {
+      let error = #expect(throws: ImportError.self) {
+        try OptionValue(option: "x", text: text).size(in: range)
+      }
+      #expect(error?.message == "'--x' wants a size from 1M to 16G, not '\(text)'")
+    }
+    for text in ["0", "257", "4294967297"] {
+      let error = #expect(throws: ImportError.self) {
+        try OptionValue(option: "jobs", text: text).integer(in: 1...256)
+      }
+      #expect(error?.message == "'--jobs' wants a number from 1 to 256, not '\(text)'")
+    }
+  }
+
+  /// Method: every command line that gives a numeric option of `import` a value just out of bounds.
+  @MainActor
+  @Test(arguments: [
+    ("generation", "0"), ("generation", "4294967296"), ("strip-components", "1001"),
+    ("compression-level", "20"), ("image-layer-size", "1023K"), ("image-layer-size", "17G"),
+    ("chunk-size", "1048575"), ("chunk-size", "65G"), ("small-relation-size", "8191"),
+    ("small-relation-size", "3G"), ("jobs", "0"), ("jobs", "257"), ("memory", "15M"),
+    ("memory", "1025G"),
+  ])
+  func boundsOfImport(option: String, value: String) {
+    let error = #expect(throws: ImportError.self) {
+      try OptionParser.parse(ImportCommand.self, arguments: ["a", "-o", "b", "--\(option)", value])
+    }
+    #expect(error?.message.hasPrefix("'--\(option)' wants a ") == true)
+    #expect(error?.code == .usage)
+  }
+
+  /// Method: ids of the wrong length, with a digit too many in the alphabet, or not in ASCII.
+  @Test(arguments: [
+    "", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0",
+    "0123456789abcdef0123456789abcdeg", "0x23456789abcdef0123456789abcdef",
+    "０123456789abcdef0123456789abc", "0123456789abcdef 123456789abcdef",
+  ])
+  func wrongIdentifiers(text: String) {
+    #expect(throws: ImportError.self) {
+      try OptionValue(option: "tenant-id", text: text).identifier()
+    }
+  }
+}

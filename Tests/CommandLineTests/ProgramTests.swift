@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+/// Goal: the program as its callers meet it: streams, messages and exit codes.
+@Suite(.timeLimit(.minutes(1)))
+struct ProgramTests {
+  /// Method: what is asked for goes to standard output, and nothing to standard error.
+  @Test(arguments: [
+    (["--help"], "Usage:\n"), (["import", "--help"], "Usage: import-backup [import] BACKUP"),
+    (["help"], "Usage:\n"), (["help", "import"], "Usage: import-backup [import] BACKUP"),
+    (["help", "--man"], ".Dd "), (["--version"], "import-backup "), (["-V"], "import-backup "),
+  ])
+  func results(arguments: [String], beginning: String) async throws {
+    let run = try await ProgramRun.run(arguments)
+    #expect(run.exitCode == 0)
+    #expect(run.outputText.hasPrefix(beginning))
+    #expect(run.error.isEmpty)
+  }
+
+  /// Method: wrong usage is an error line, a hint line and exit code 64; nothing is written.
+  @Test(arguments: [
+    ([], "no backup is given", ""),
+    (["imprt", "a"], "unknown command 'imprt'", "Did you mean 'import'? "),
+    (["help", "improt"], "unknown command 'improt'", "Did you mean 'import'? "),
+    (["a.tar", "--ouput", "b"], "unknown option '--ouput'", "Did you mean '--output'? "),
+    (
+      ["a.tar", "-o", "b", "--jobs", "0"], "'--jobs' wants a number from 1 to 256, not '0'", ""
+    ),
+  ])
+  func wrongUsage(arguments: [String], message: String, hint: String) async throws {
+    let run = try await ProgramRun.run(arguments)
+    #expect(run.exitCode == 64)
+    #expect(run.error == "error: \(message)\nhint: \(hint)See 'import-backup --help'.\n")
+    #expect(run.output.isEmpty)
+  }
+
+  /// Method: a word that is nearly a command is a backup all the same where a file has that name.
+  @Test func aFileIsNoCommand() async throws {
+    let run = try await ProgramRun.run(
+      [],
+      script: #"""
+        directory=$(mktemp -d); trap 'rm -r "$directory"' EXIT
+        cd "$directory"; : > imprt; "$@" imprt
+        """#)
+    #expect(run.exitCode == 64)
+    #expect(run.error.hasPrefix("error: '--output' is missing"))
+  }
+
+  /// Method: an argument that is not UTF-8, which Swift's own list of arguments would repair.
+  @Test func argumentsThatAreNotText() async throws {
+    let run = try await ProgramRun.run([], script: #""$@" -o out $'backup\xff.tar'"#)
+    #expect(run.exitCode == 64)
+    #expect(run.error.hasPrefix("error: argument 3 is not UTF-8\nhint: "))
+  }
+
+  /// Method: standard output full, closed, or with its reader gone: exit code 74, no signal.
+  @Test(arguments: [
+    (#""$@" > /dev/full"#, "No space left on device"), (#""$@" >&-"#, "Bad file descriptor"),
+    (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe"),
+  ])
+  func outputThatCannotBeWritten(script: String, cause: String) async throws {
+    let run = try await ProgramRun.run(["--help"], script: script)
+    #expect(run.exitCode == 74)
+    #expect(run.error == "error: cannot write to standard output: \(cause)\n")
+  }
+
+  /// Method: with standard error closed there is no message, but the exit code stands.
+  @Test func errorsThatCannotBeWritten() async throws {
+    let run = try await ProgramRun.run([], script: #""$@" 2>&-"#)
+    #expect(run.exitCode == 64)
+    #expect(run.output.isEmpty)
+  }
+
+  /// Method: `script` from util-linux gives the program a terminal for its standard input.
+  @Test func aTerminalIsNoBackup() async throws {
+    let run = try await ProgramRun.run(
+      [], script: #"script -qec "$1 - --output out" /dev/null < /dev/null"#)
+    #expect(run.exitCode == 64)
+    #expect(run.outputText.contains("error: standard input is a terminal, not a backup\r\n"))
+  }
+}

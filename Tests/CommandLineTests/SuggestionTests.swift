@@ -1,0 +1,30 @@
+import Testing
+
+@testable import import_backup
+
+/// Goal: a slip is understood, and nothing is read into what is no slip.
+struct SuggestionTests {
+  private let names = ["output", "tenant-id", "timeline-id", "force", "jobs", "json", "memory"]
+
+  /// Method: words with one slip or two, and words with too many.
+  @Test(
+    arguments: [
+      ("outptu", "output"), ("ouput", "output"), ("tenant_id", "tenant-id"),
+      ("timelineid", "timeline-id"),
+      ("forec", "force"), ("jsno", "json"), ("mem", nil), ("frobnicate", nil), ("", nil),
+      ("x", nil),
+    ] as [(String, String?)])
+  func nearest(word: String, expected: String?) {
+    #expect(Suggestion.nearest(to: word, among: names) == expected)
+  }
+
+  /// Method: pairs whose distance is known, both ways round.
+  @Test(arguments: [
+    ("", "", 0), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("kitten", "sitting", 3),
+    ("ab", "ba", 1), ("ca", "abc", 3),
+  ])
+  func distance(first: String, second: String, expected: Int) {
+    #expect(Suggestion.distance(Array(first.utf8), Array(second.utf8)) == expected)
+    #expect(Suggestion.distance(Array(second.utf8), Array(first.utf8)) == expected)
+  }
+}

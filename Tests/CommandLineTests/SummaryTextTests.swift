@@ -1,0 +1,95 @@
+import BackupImport
+import Foundation
+import Testing
+
+@testable import import_backup
+
+/// Goal: the end of a run says what happened, in a line and notes, or in one JSON object.
+struct SummaryTextTests {
+  private var summary: ImportSummary {
+    var summary = ImportSummary()
+    summary.backupKind = "clean shutdown"
+    summary.postgresVersion = 15
+    summary.systemIdentifier = "7412345678901234567"
+    summary.tenantID = String(repeating: "a", count: 32)
+    summary.timelineID = String(repeating: "b", count: 32)
+    summary.generation = 26
+    summary.timelinePath = "out/tenants/\(summary.tenantID)/timelines/\(summary.timelineID)"
+    summary.importLSN = "0/5057110"
+    summary.endLSN = "0/5057188"
+    summary.databaseCount = 6
+    summary.relationCount = 1
+    summary.pageCount = 12_345
+    summary.inputByteCount = 147_200_000
+    summary.outputByteCount = 22 << 20
+    summary.imageLayerCount = 3
+    summary.l0LayerCount = 2
+    summary.seconds = 1.24
+    return summary
+  }
+
+  /// Method: the whole line, for a summary with a one and with many.
+  @Test func line() {
+    #expect(
+      SummaryText.line(summary)
+        == "imported Postgres 15 (clean shutdown): 6 databases, 1 relation, 12,345 pages, "
+        + "LSN 0/5057110 to 0/5057188, 140.4 MiB in, 22.0 MiB out, 3 image layers, 2 L0 layers, "
+        + "1.2 s")
+  }
+
+  /// Method: where nothing was lost or changed, only the path and the next step are noted.
+  @Test func fewestNotes() {
+    #expect(
+      SummaryText.notes(summary) == [
+        "note: the timeline is '\(summary.timelinePath)'",
+        "next: attach tenant \(summary.tenantID) at generation 26,",
+        "next:   timeline \(summary.timelineID);",
+        "next:   or copy the directory to a bucket first, index_part.json-0000001a last",
+      ])
+  }
+
+  /// Method: everything that can be noted, in full, names cut where the line would grow too long.
+  @Test func allNotes() {
+    var summary = summary
+    summary.controlFileChanges = ["data checksums off", "WAL segment size 16 MiB"]
+    summary.stampedPageCount = 208
+    summary.mendedTwoPhaseFileCount = 1
+    summary.preparedTransactionCount = 1
+    summary.unloggedRelationCount = 2
+    summary.lostReplicationSlots = ["slot_a"]
+    summary.requiredSettings = ["max_prepared_transactions": 10, "max_connections": 100]
+    let names = (0..<8).map { "pg_wal/00000001000000000000000\($0)" }
+    summary.leftOut = [
+      .init(reason: "write-ahead log", fileCount: 1012, byteCount: 48 << 20, names: names),
+      .init(reason: "configuration", fileCount: 1, byteCount: 10, names: ["postgresql.conf"]),
+    ]
+    #expect(
+      SummaryText.notes(summary).dropFirst().dropLast(3) == [
+        "note: changed in pg_control: data checksums off, WAL segment size 16 MiB",
+        "note: 208 pages in use bore no LSN and got one",
+        "note: mended 1 two-phase file whose checksum stood twice",
+        "note: 2 unlogged relations come up empty in a compute, as after a crash",
+        "note: 1 replication slot is lost: slot_a",
+        "note: left out 1,013 files, 48.0 MiB:",
+        "note:   write-ahead log (1,012 files, 48.0 MiB): \(names[0]) and 1,011 more",
+        "note:   configuration (1 file, 10 bytes): postgresql.conf",
+        "note: 1 prepared transaction waits for COMMIT PREPARED or ROLLBACK PREPARED",
+        "note: a compute starts only with at least",
+        "note:   max_connections = 100",
+        "note:   max_prepared_transactions = 10",
+      ])
+    // A path is never cut.
+    #expect(SummaryText.notes(summary).dropFirst().allSatisfy { $0.count <= SummaryText.columns })
+  }
+
+  /// Method: the JSON is one line, its keys are sorted, and it reads back as the same summary.
+  @Test func json() throws {
+    let text = try SummaryOutput.json(summary)
+    #expect(!text.contains("\n"))
+    #expect(text.hasPrefix(#"{"backupKind":"clean shutdown","controlFileChanges":[],"#))
+    #expect(text.contains(#""schema":1"#))
+    #expect(text.contains(#""timelinePath":"out/tenants/"#))
+    let again = try JSONDecoder().decode(ImportSummary.self, from: Data(text.utf8))
+    #expect(try SummaryOutput.json(again) == text)
+  }
+}
