@@ -18,7 +18,10 @@ let package = Package(
     .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CGetopt"),
-    .target(name: "PostgresFormat", swiftSettings: settings),
+    .target(
+      name: "PostgresFormat",
+      // For the one property that lends an array's bytes as a span.
+      swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
     .target(
       name: "BackupImport",

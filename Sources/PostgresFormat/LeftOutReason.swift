@@ -12,6 +12,7 @@ public enum LeftOutReason: String, CaseIterable, Sendable, Comparable {
   case commitTimestamps = "commit timestamps"
   case version14Statistics = "statistics of Postgres 14"
   case extensionStatistics = "statistics of extensions"
+  case largeStatistics = "statistics too large to keep"
   case backupManifest = "backup manifest"
   case setAside = "files set aside by Postgres"
   case userFiles = "user files"

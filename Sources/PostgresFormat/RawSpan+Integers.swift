@@ -28,3 +28,15 @@ extension RawSpan {
     unsafe withUnsafeBytes { buffer in unsafe [UInt8](buffer) }
   }
 }
+
+extension [UInt8] {
+  /// The array's bytes, lent.
+  @inlinable
+  public var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // Invariant: every byte of an array of bytes is initialised.
+      unsafe span.bytes
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import PostgresFormat
+
+/// The header before each value in a layer file.
+///
+/// ```
+/// plain length < 128     0LLLLLLL                                then the bytes
+/// plain length >= 128    1CCCLLLL LLLLLLLL LLLLLLLL LLLLLLLL     then the bytes
+/// ```
+///
+/// CCC is 000 for plain and 001 for zstd; L is the length of what follows, in bytes, compressed
+/// where it is compressed. (Neon, `pageserver/src/tenant/blob_io.rs`; Docs/format.md, Blobs)
+public struct BlobHeader: Equatable, Sendable {
+  /// Values shorter than this are stored plain behind a header of one byte.
+  public static let shortLimit = 128
+
+  /// The longest value, in bytes, stored.
+  public static let maximumByteCount = 1 << 28 - 1
+
+  /// The length of a long header in bytes.
+  public static let longByteCount = 4
+
+  /// The length of what follows the header, in bytes.
+  public var byteCount: Int
+
+  public var isCompressed: Bool
+
+  @inlinable
+  public init(byteCount: Int, isCompressed: Bool) {
+    self.byteCount = byteCount
+    self.isCompressed = isCompressed
+  }
+
+  /// The four bytes of a long header, as a big-endian number: for values of at least 128 bytes,
+  /// and for all that are compressed.
+  @inlinable
+  public var long: UInt32 {
+    precondition(byteCount <= Self.maximumByteCount, "the value is too long for a blob")
+    return 0x8000_0000 | (isCompressed ? 0x1000_0000 : 0) | UInt32(byteCount)
+  }
+
+  /// Appends the header.
+  public func encode(into bytes: inout [UInt8]) {
+    if byteCount < Self.shortLimit && !isCompressed {
+      bytes.append(UInt8(byteCount))
+    } else {
+      bytes.appendBigEndian(long)
+    }
+  }
+
+  /// Reads the header at `offset`, and how many bytes it takes itself.
+  ///
+  /// Throws when it is cut off or its compression is not known.
+  @inlinable
+  public static func decode(
+    _ bytes: RawSpan, at offset: Int
+  ) throws(FormatError) -> (header: BlobHeader, headerByteCount: Int) {
+    guard offset < bytes.byteCount else { throw .damaged("a value's header lies outside the file") }
+    let first: UInt8 = bytes.bigEndian(at: offset)
+    if first < 0x80 { return (BlobHeader(byteCount: Int(first), isCompressed: false), 1) }
+    guard offset + longByteCount <= bytes.byteCount else {
+      throw .damaged("a value's header is cut off")
+    }
+    let compression = first >> 4 & 7
+    guard compression <= 1 else { throw .damaged("compression \(compression) is not known") }
+    let long: UInt32 = bytes.bigEndian(at: offset)
+    let header = BlobHeader(byteCount: Int(long & 0x0FFF_FFFF), isCompressed: compression == 1)
+    return (header, longByteCount)
+  }
+}

@@ -1,0 +1,137 @@
+import PostgresFormat
+
+/// The values that list what exists: databases, relations, SLRU segments, prepared transactions.
+///
+/// ```
+/// u64 count, then each entry:
+///   databases      u32 tablespace, u32 database, u8 1 if it has a pg_filenode.map
+///   relations      u32 relation file number, u8 fork
+///   SLRU segments  u32 segment
+///   two-phase      u32 transaction (u64 from Postgres 17 on)
+/// ```
+///
+/// Big-endian. The lists are sets, written sorted. (Neon, `pageserver/src/pgdatadir_mapping.rs`;
+/// Docs/format.md, Values)
+public enum DirectoryValue {
+  /// One database of the database directory.
+  public struct Database: Hashable, Sendable {
+    public var id: UInt32
+    public var hasRelationMap: Bool
+
+    public init(id: UInt32, hasRelationMap: Bool) {
+      self.id = id
+      self.hasRelationMap = hasRelationMap
+    }
+  }
+
+  /// Encodes the database directory from databases in the order of their keys.
+  public static func encode(databases: [Database]) -> [UInt8] {
+    var bytes = header(count: databases.count, entryByteCount: 9)
+    for database in databases {
+      bytes.appendBigEndian(Tablespace.id(ofDatabase: database.id))
+      bytes.appendBigEndian(database.id)
+      bytes.append(database.hasRelationMap ? 1 : 0)
+    }
+    return bytes
+  }
+
+  public static func decodeDatabases(_ bytes: RawSpan) throws(FormatError) -> [Database] {
+    let count = try count(in: bytes, entryByteCount: 9, subject: "database directory")
+    var databases: [Database] = []
+    for offset in stride(from: 8, to: 8 + 9 * count, by: 9) {
+      let database = Database(
+        id: bytes.bigEndian(at: offset + 4),
+        hasRelationMap: bytes.bigEndian(at: offset + 8, as: UInt8.self) != 0)
+      guard bytes.bigEndian(at: offset) == Tablespace.id(ofDatabase: database.id) else {
+        throw .damaged("the database directory names a tablespace that does not exist")
+      }
+      databases.append(database)
+    }
+    return databases
+  }
+
+  /// Encodes a relation directory from `count` forks in the order of their keys.
+  public static func encode(
+    relationCount count: Int, _ relations: some Sequence<RelationForkID>
+  ) -> [UInt8] {
+    var bytes = header(count: count, entryByteCount: 5)
+    for relation in relations {
+      bytes.appendBigEndian(relation.relationNumber)
+      bytes.append(relation.fork.rawValue)
+    }
+    return bytes
+  }
+
+  public static func decodeRelations(
+    _ bytes: RawSpan, databaseID: UInt32
+  ) throws(FormatError) -> [RelationForkID] {
+    let count = try count(in: bytes, entryByteCount: 5, subject: "relation directory")
+    var relations: [RelationForkID] = []
+    relations.reserveCapacity(count)
+    for offset in stride(from: 8, to: 8 + 5 * count, by: 5) {
+      guard let fork = RelationFork(rawValue: bytes.bigEndian(at: offset + 4)) else {
+        throw .damaged("a relation directory names a fork that does not exist")
+      }
+      relations.append(
+        RelationForkID(
+          databaseID: databaseID, relationNumber: bytes.bigEndian(at: offset), fork: fork))
+    }
+    return relations
+  }
+
+  /// Encodes an SLRU's directory from segment numbers in ascending order.
+  public static func encode(segments: [UInt32]) -> [UInt8] {
+    var bytes = header(count: segments.count, entryByteCount: 4)
+    for segment in segments { bytes.appendBigEndian(segment) }
+    return bytes
+  }
+
+  public static func decodeSegments(_ bytes: RawSpan) throws(FormatError) -> [UInt32] {
+    let count = try count(in: bytes, entryByteCount: 4, subject: "SLRU directory")
+    return (0..<count).map { bytes.bigEndian(at: 8 + 4 * $0) }
+  }
+
+  /// Encodes the two-phase directory from transaction ids in ascending order.
+  public static func encode(transactions: [UInt64], version: PostgresVersion) -> [UInt8] {
+    var bytes = header(count: transactions.count, entryByteCount: width(version))
+    for transaction in transactions {
+      if version >= .v17 {
+        bytes.appendBigEndian(transaction)
+      } else {
+        bytes.appendBigEndian(UInt32(truncatingIfNeeded: transaction))
+      }
+    }
+    return bytes
+  }
+
+  public static func decodeTransactions(
+    _ bytes: RawSpan, version: PostgresVersion
+  ) throws(FormatError) -> [UInt64] {
+    let width = width(version)
+    let count = try count(in: bytes, entryByteCount: width, subject: "two-phase directory")
+    return (0..<count).map { index in
+      version >= .v17
+        ? bytes.bigEndian(at: 8 + width * index)
+        : UInt64(bytes.bigEndian(at: 8 + width * index, as: UInt32.self))
+    }
+  }
+
+  private static func width(_ version: PostgresVersion) -> Int { version >= .v17 ? 8 : 4 }
+
+  private static func header(count: Int, entryByteCount: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(8 + count * entryByteCount)
+    bytes.appendBigEndian(UInt64(count))
+    return bytes
+  }
+
+  /// The number of entries, which must account for every byte.
+  private static func count(
+    in bytes: RawSpan, entryByteCount: Int, subject: String
+  ) throws(FormatError) -> Int {
+    guard bytes.byteCount >= 8, (bytes.byteCount - 8) % entryByteCount == 0,
+      bytes.bigEndian(at: 0, as: UInt64.self) == UInt64((bytes.byteCount - 8) / entryByteCount)
+    else { throw .damaged("the \(subject)'s count does not fit its \(bytes.byteCount) bytes") }
+    return (bytes.byteCount - 8) / entryByteCount
+  }
+}

@@ -1,0 +1,43 @@
+/// The 16 bytes that name a tenant or a timeline, written as 32 lower-case hexadecimal digits.
+public struct Identifier: Hashable, Sendable {
+  /// The length of an encoded identifier in bytes.
+  public static let byteCount = 16
+
+  let high: UInt64
+  let low: UInt64
+
+  init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// A random identifier from the system's generator.
+  public static func random() -> Identifier {
+    Identifier(high: .random(in: 0...(.max)), low: .random(in: 0...(.max)))
+  }
+
+  /// Reads 32 hexadecimal digits of either case; nil for anything else.
+  public init?(_ text: some StringProtocol) {
+    let digits = Array(text.utf8)
+    guard digits.count == 32, let high = UInt64(hexadecimal: digits[0..<16]),
+      let low = UInt64(hexadecimal: digits[16..<32])
+    else { return nil }
+    self.init(high: high, low: low)
+  }
+
+  func encode(into bytes: inout [UInt8]) {
+    bytes.appendBigEndian(high)
+    bytes.appendBigEndian(low)
+  }
+
+  init(decoding bytes: RawSpan, at offset: Int) {
+    high = bytes.bigEndian(at: offset)
+    low = bytes.bigEndian(at: offset + 8)
+  }
+}
+
+extension Identifier: CustomStringConvertible {
+  public var description: String {
+    high.hexadecimal(16, uppercase: false) + low.hexadecimal(16, uppercase: false)
+  }
+}

@@ -1,0 +1,120 @@
+import PostgresFormat
+
+/// What a layer file covers, which is also its name.
+///
+/// ```
+/// image layer   <key start>-<key end>__<LSN>
+/// delta layer   <key start>-<key end>__<LSN start>-<LSN end>
+/// ```
+///
+/// Keys have 36 and LSNs 16 upper-case hexadecimal digits; both ranges are half open. (Neon,
+/// `pageserver/src/tenant/storage_layer/layer_name.rs`; Docs/format.md, Names)
+public struct LayerName: Hashable, Sendable {
+  /// What the layer holds, and at which LSNs.
+  public enum Extent: Hashable, Sendable {
+    /// Every value of the key range as of one LSN.
+    case image(at: LogSequenceNumber)
+    /// The values and records of the LSN range.
+    case delta(Range<LogSequenceNumber>)
+  }
+
+  public let keys: Range<Key>
+  public let extent: Extent
+
+  public init(keys: Range<Key>, extent: Extent) {
+    self.keys = keys
+    self.extent = extent
+  }
+
+  /// An L0: a delta layer over the whole key space.
+  public static func level0(_ range: Range<LogSequenceNumber>) -> LayerName {
+    LayerName(keys: .minimum..<(.maximum), extent: .delta(range))
+  }
+
+  /// Whether it is a delta layer over the whole key space, by which a pageserver tells its L0s.
+  public var isLevel0: Bool {
+    guard case .delta = extent else { return false }
+    return keys.lowerBound == .minimum && keys.upperBound == .maximum
+  }
+
+  /// Whether the layer holds an image of each of its keys.
+  public var isImage: Bool {
+    guard case .image = extent else { return false }
+    return true
+  }
+
+  /// The LSNs that the layer covers; an image layer's range is its LSN alone.
+  public var lsns: Range<LogSequenceNumber> {
+    switch extent {
+    case .image(let lsn): lsn..<LogSequenceNumber(rawValue: lsn.rawValue &+ 1)
+    case .delta(let range): range
+    }
+  }
+
+  /// Reads a name without its generation; nil for anything else, also for an empty range.
+  public init?(_ text: String) {
+    guard let separator = text.firstRange(of: "__") else { return nil }
+    let keyTexts = text[..<separator.lowerBound].split(
+      separator: "-", omittingEmptySubsequences: false)
+    let lsnTexts = text[separator.upperBound...].split(
+      separator: "-", omittingEmptySubsequences: false)
+    guard keyTexts.count == 2, let start = Key(keyTexts[0]), let end = Key(keyTexts[1]),
+      start < end
+    else { return nil }
+    let lsns = lsnTexts.compactMap(Self.lsn)
+    guard lsns.count == lsnTexts.count else { return nil }
+    switch lsns.count {
+    case 1: self.init(keys: start..<end, extent: .image(at: lsns[0]))
+    case 2 where lsns[0] < lsns[1]:
+      self.init(keys: start..<end, extent: .delta(lsns[0]..<lsns[1]))
+    default: return nil
+    }
+    // Digits of the other case would make a second name for the same layer.
+    guard description == text else { return nil }
+  }
+
+  private static func lsn(_ text: Substring) -> LogSequenceNumber? {
+    guard text.utf8.count == 16, let number = UInt64(hexadecimal: Array(text.utf8)) else {
+      return nil
+    }
+    return LogSequenceNumber(rawValue: number)
+  }
+
+  /// The file's name for a generation: the layer's name, a dash and eight lower-case digits.
+  public func fileName(generation: UInt32) -> String {
+    description + "-" + generation.hexadecimal(8, uppercase: false)
+  }
+
+  /// Splits a layer file's name into the layer's and the generation; nil for any other name.
+  public static func parse(fileName: String) -> (LayerName, generation: UInt32)? {
+    guard let dash = fileName.lastIndex(of: "-"),
+      let name = LayerName(String(fileName[..<dash])),
+      let generation = Generation.parse(fileName[fileName.index(after: dash)...])
+    else { return nil }
+    return (name, generation)
+  }
+}
+
+extension LayerName: CustomStringConvertible {
+  public var description: String {
+    let range = keys.lowerBound.description + "-" + keys.upperBound.description + "__"
+    return switch extent {
+    case .image(let lsn): range + lsn.rawValue.hexadecimal(16)
+    case .delta(let lsns):
+      range + lsns.lowerBound.rawValue.hexadecimal(16) + "-"
+        + lsns.upperBound.rawValue.hexadecimal(16)
+    }
+  }
+}
+
+/// The suffix of a file's name that tells which attachment of the tenant wrote it.
+public enum Generation {
+  /// Reads eight lower-case hexadecimal digits; nil for anything else.
+  public static func parse(_ text: Substring) -> UInt32? {
+    guard text.utf8.count == 8, let number = UInt64(hexadecimal: Array(text.utf8)) else {
+      return nil
+    }
+    let generation = UInt32(truncatingIfNeeded: number)
+    return generation.hexadecimal(8, uppercase: false) == text ? generation : nil
+  }
+}

@@ -1,0 +1,115 @@
+import PostgresFormat
+
+/// The first page of a layer file.
+///
+/// ```
+/// OFFSET SIZE image layer            OFFSET SIZE delta layer
+///      0    2 magic 5A60                  0    2 magic 5A61
+///      2    2 format version 3            2    2 format version 3
+///      4   16 tenant                      4   16 tenant
+///     20   16 timeline                   20   16 timeline
+///     36   18 key start                  36   18 key start
+///     54   18 key end                    54   18 key end
+///     72    8 LSN                        72    8 LSN start
+///                                        80    8 LSN end
+///     80    4 index start                88    4 index start
+///     84    4 index root                 92    4 index root
+/// ```
+///
+/// Big-endian, zeros up to 8192 bytes. (Neon, `image_layer.rs` and `delta_layer.rs`, `Summary`;
+/// Docs/format.md, Summary)
+public struct LayerSummary: Equatable, Sendable {
+  /// The length of a page, and so of the summary, in bytes.
+  public static let byteCount = 8192
+
+  static let imageMagic: UInt16 = 0x5A60
+  static let deltaMagic: UInt16 = 0x5A61
+
+  /// The version of the storage format that is written and read here.
+  public static let formatVersion: UInt16 = 3
+
+  public var tenant: Identifier
+  public var timeline: Identifier
+  public var name: LayerName
+
+  /// The number of the file's page at which the index begins.
+  public var indexStart: UInt32
+
+  /// The block number of the index' root, counted from the index' start.
+  public var indexRoot: UInt32
+
+  public init(
+    tenant: Identifier, timeline: Identifier, name: LayerName, indexStart: UInt32,
+    indexRoot: UInt32
+  ) {
+    self.tenant = tenant
+    self.timeline = timeline
+    self.name = name
+    self.indexStart = indexStart
+    self.indexRoot = indexRoot
+  }
+
+  /// The summary's 8192 bytes.
+  public func encoded() -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Self.byteCount)
+    bytes.appendBigEndian(name.isImage ? Self.imageMagic : Self.deltaMagic)
+    bytes.appendBigEndian(Self.formatVersion)
+    tenant.encode(into: &bytes)
+    timeline.encode(into: &bytes)
+    name.keys.lowerBound.encode(into: &bytes)
+    name.keys.upperBound.encode(into: &bytes)
+    switch name.extent {
+    case .image(let lsn): bytes.appendBigEndian(lsn.rawValue)
+    case .delta(let lsns):
+      bytes.appendBigEndian(lsns.lowerBound.rawValue)
+      bytes.appendBigEndian(lsns.upperBound.rawValue)
+    }
+    bytes.appendBigEndian(indexStart)
+    bytes.appendBigEndian(indexRoot)
+    bytes.append(contentsOf: repeatElement(0, count: Self.byteCount - bytes.count))
+    return bytes
+  }
+
+  /// Reads a summary from a page of 8192 bytes.
+  ///
+  /// Throws when the magic, the version or a range is impossible, or anything but zeros follows
+  /// the fields. That it agrees with the file's name is for the caller to check.
+  public init(decoding page: RawSpan) throws(FormatError) {
+    guard page.byteCount == Self.byteCount else {
+      throw .damaged("a layer's summary is \(Self.byteCount) bytes, not \(page.byteCount)")
+    }
+    let magic: UInt16 = page.bigEndian(at: 0)
+    guard magic == Self.imageMagic || magic == Self.deltaMagic else {
+      throw .damaged("magic number \(magic.hexadecimal(4)) is no layer's")
+    }
+    let version: UInt16 = page.bigEndian(at: 2)
+    guard version == Self.formatVersion else {
+      throw .unsupported(
+        "storage format version \(version) is not \(Self.formatVersion), the only one known")
+    }
+    tenant = Identifier(decoding: page, at: 4)
+    timeline = Identifier(decoding: page, at: 20)
+    let keyStart = Key(decoding: page, at: 36)
+    let keyEnd = Key(decoding: page, at: 54)
+    guard keyStart < keyEnd else { throw .damaged("the summary's key range is empty") }
+    let lsn = LogSequenceNumber(rawValue: page.bigEndian(at: 72))
+    let fields: Int
+    if magic == Self.imageMagic {
+      name = LayerName(keys: keyStart..<keyEnd, extent: .image(at: lsn))
+      fields = 80
+    } else {
+      let end = LogSequenceNumber(rawValue: page.bigEndian(at: 80))
+      guard lsn < end else { throw .damaged("the summary's LSN range is empty") }
+      name = LayerName(keys: keyStart..<keyEnd, extent: .delta(lsn..<end))
+      fields = 88
+    }
+    indexStart = page.bigEndian(at: fields)
+    indexRoot = page.bigEndian(at: fields + 4)
+    for offset in stride(from: fields + 8, to: Self.byteCount, by: 8) {
+      guard page.bigEndian(at: offset, as: UInt64.self) == 0 else {
+        throw .damaged("bytes other than zeros follow the summary's fields")
+      }
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import PostgresFormat
+
+/// One fork of one relation: what a pageserver keeps a size and a run of blocks for.
+///
+/// The tablespace follows from the database: 1664 (`pg_global`) for database 0, else 1663
+/// (`pg_default`); the storage knows no other. (Neon, `libs/postgres_ffi_types`, `RelTag`)
+public struct RelationForkID: Hashable, Sendable {
+  /// The database's oid, 0 for the shared relations under `global/`.
+  public var databaseID: UInt32
+  /// The number that the relation's files are named after.
+  public var relationNumber: UInt32
+  public var fork: RelationFork
+
+  @inlinable
+  public init(databaseID: UInt32, relationNumber: UInt32, fork: RelationFork) {
+    self.databaseID = databaseID
+    self.relationNumber = relationNumber
+    self.fork = fork
+  }
+
+  public var tablespaceID: UInt32 { Tablespace.id(ofDatabase: databaseID) }
+}
+
+extension RelationForkID: Comparable {
+  /// The order of the keys: tablespace 1663 before 1664, so shared relations come last.
+  public static func < (left: Self, right: Self) -> Bool {
+    left.order < right.order
+  }
+
+  private var order: (UInt32, UInt32, UInt32, UInt8) {
+    (tablespaceID, databaseID, relationNumber, fork.rawValue)
+  }
+}
+
+extension RelationForkID: CustomStringConvertible {
+  /// The path of the fork's first segment in a data directory: `base/5/16384_fsm`.
+  public var description: String {
+    RelationSegment(
+      databaseID: databaseID, relationNumber: relationNumber, fork: fork, segmentNumber: 0
+    ).path
+  }
+}
+
+/// The two tablespaces that the storage knows (Postgres, `pg_tablespace_d.h`).
+public enum Tablespace {
+  public static let defaultID: UInt32 = 1663
+  public static let globalID: UInt32 = 1664
+
+  /// The tablespace of a database: database 0 stands for the shared relations.
+  @inlinable
+  public static func id(ofDatabase databaseID: UInt32) -> UInt32 {
+    databaseID == 0 ? globalID : defaultID
+  }
+}
