@@ -89,7 +89,7 @@ public enum DataDirectoryMember: Equatable, Sendable {
     kind == .directory ? .directory : .refused(kind.refusal(whereBelongs: "a directory"))
   }
 
-  /// The decision for what is left out, of whatever kind; its directories are nothing by themselves.
+  /// The decision for what is left out, of whatever kind; its directories are nothing.
   static func leftOut(_ reason: LeftOutReason, _ kind: MemberKind) -> Self {
     kind == .directory ? .directory : .leftOut(reason, slot: nil)
   }

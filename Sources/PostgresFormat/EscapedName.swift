@@ -1,8 +1,8 @@
 /// A name from a backup as it can be shown to a person, on one line and without side effects.
 ///
-/// Control characters, characters that have no shape or turn the direction of the text, backslashes,
-/// and bytes that are not UTF-8 are written as `\n`, `\\`, `\u{202E}`, `\xFF`; everything else
-/// stands as it is.
+/// Control characters, characters that have no shape or turn the direction of the text,
+/// backslashes, and bytes that are not UTF-8 are written as `\n`, `\\`, `\u{202E}`, `\xFF`;
+/// everything else stands as it is.
 public func escaped(_ name: some Collection<UInt8>) -> String {
   var result = ""
   var rest = name[...]

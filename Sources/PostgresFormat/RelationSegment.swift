@@ -1,7 +1,8 @@
 /// A file of up to 1 GiB that holds part of a relation's fork.
 ///
 /// Named `<relation>[_<fork>][.<segment>]`, in `base/<database>` or, for the relations that all
-/// databases share, in `global` (Postgres, `src/common/relpath.c`, `src/backend/storage/smgr/md.c`).
+/// databases share, in `global` (Postgres, `src/common/relpath.c` and
+/// `src/backend/storage/smgr/md.c`).
 public struct RelationSegment: Hashable, Sendable {
   /// The number of blocks in a full segment.
   public static let blockCount: UInt32 = 131_072

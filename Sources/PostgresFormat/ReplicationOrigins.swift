@@ -25,8 +25,8 @@ public struct ReplicationOrigins: Equatable, Sendable {
 
   /// Decodes a whole file.
   ///
-  /// - Throws: `damaged` for anything that Postgres does not write: another length or magic, a wrong
-  ///   checksum, bytes set in the padding, an id that no origin has or that two have.
+  /// - Throws: `damaged` for anything that Postgres does not write: another length or magic, a
+  ///   wrong checksum, bytes set in the padding, an id that no origin has or that two have.
   public static func decode(_ bytes: RawSpan) throws(FormatError) -> ReplicationOrigins {
     guard bytes.byteCount >= 8, bytes.byteCount % 16 == 8 else {
       throw .damaged("a file of replication origins cannot have \(bytes.byteCount) bytes")

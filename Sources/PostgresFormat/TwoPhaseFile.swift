@@ -7,8 +7,8 @@
 ///        end    4 CRC-32C of all before it
 ///
 /// (Postgres, `src/backend/access/transam/twophase.c`, `TwoPhaseFileHeader`.) A timeline stores it
-/// without the checksum, which a pageserver appends on the way out. A pageserver's importer keeps it;
-/// in backups of timelines that it made, the checksum stands twice, the second one over the first.
+/// without the checksum, which a pageserver appends on the way out. A pageserver's importer keeps
+/// it; in backups of timelines that it made the checksum stands twice, the second over the first.
 public struct TwoPhaseFile: Equatable, Sendable {
   /// The lower half of the transaction's id.
   public let transactionID: UInt32

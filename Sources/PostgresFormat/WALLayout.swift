@@ -24,8 +24,8 @@ public enum WALLayout {
 
   /// Where the next record will start, after the checkpoint record at `start`.
   ///
-  /// The record itself lies in segments of the cluster's size; the next one is written by a compute,
-  /// so that a boundary between the two is followed by a header of segments of 16 MiB.
+  /// The record itself lies in segments of the cluster's size; the next one a compute writes, so
+  /// that a boundary between the two is followed by a header of segments of 16 MiB.
   ///
   /// - Parameter segmentSize: the cluster's, a power of two that has been checked.
   /// - Throws: `damaged` when no record can start at `start`.
@@ -64,9 +64,11 @@ public enum WALLayout {
     }
   }
 
-  /// Checks that a position can be the end of a record: not 0, and a multiple of 8.
+  /// Checks that a position can be the end of a record: a multiple of 8, and not below 1 MiB, for
+  /// no cluster uses its first segment.
   ///
-  /// What to ask of the position that a pageserver's own backup claims, which may be a page's first.
+  /// What to ask of the position that a pageserver's own backup claims; it may be a page's first.
+  /// - Throws: `damaged`.
   public static func requireRecordEnd(_ position: LogSequenceNumber) throws(FormatError) {
     guard position.rawValue >= 1 << 20, position.rawValue.isMultiple(of: 8),
       position.rawValue < 1 << 63

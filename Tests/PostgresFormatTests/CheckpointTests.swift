@@ -1,0 +1,98 @@
+import Testing
+
+@testable import PostgresFormat
+
+struct CheckpointTests {
+  private func checkpoint(next: UInt64, oldestActive: UInt32 = 0) -> Checkpoint {
+    var bytes = [UInt8](repeating: 0, count: Checkpoint.byteCount)
+    bytes.setLittleEndian(next, at: 24)
+    bytes.setLittleEndian(oldestActive, at: 80)
+    return bytes.withBytes { Checkpoint($0) }
+  }
+
+  /// Goal: the stored checkpoint of real clusters. Method: the checksum of the value that a
+  /// pageserver served for them.
+  @Test(
+    arguments: [
+      ("clean-14", 0x27A_C258, [816], 0xB221_19CD),
+      ("clean-15", 0x505_7188, [806], 0xC3EE_3903),
+      ("clean-15-checksums-wal1m", 0x384_6C80, [806], 0x48DD_627B),
+      ("clean-15-minimal-promoted", 0x215_AD68, [], 0xCE73_7AE2),
+      ("clean-16", 0x2D7_7A78, [814], 0x2601_4CA6),
+      ("clean-17", 0x2D6_86D0, [822], 0xDD77_4415),
+      ("fullbackup-14", nil, [816], 0xB221_19CD),
+      ("fullbackup-15", nil, [806], 0xC3EE_3903),
+      ("fullbackup-15-doubled-twophase-crc", nil, [806], 0xC3EE_3903),
+      ("fullbackup-16", nil, [814], 0x2601_4CA6),
+      ("fullbackup-17", nil, [822], 0xDD77_4415),
+    ] as [(String, UInt64?, [UInt64], UInt32)])
+  func realCheckpoints(
+    name: String, end: UInt64?, prepared: [UInt64], checksum: UInt32
+  ) throws {
+    let checkpoint = try controlFile(name).checkpointCopy
+    for id in prepared { try checkpoint.requireAssigned(preparedTransaction: id) }
+    let stored = checkpoint.forTimeline(end: end.map(lsn), preparedTransactions: prepared)
+    #expect(crc32c(stored.bytes) == checksum)
+  }
+
+  /// Goal: the oldest transaction is the oldest modulo 2^32. Method: ids on both sides of the wrap,
+  /// in both orders, full ids of version 17 among them.
+  @Test func oldestTransaction() {
+    for (next, prepared, expected): (UInt64, [UInt64], UInt32) in [
+      (1000, [], 1000),
+      (1000, [999, 5, 700], 5),
+      (10, [0xFFFF_FFF0, 5], 0xFFFF_FFF0),
+      (10, [5, 0xFFFF_FFF0], 0xFFFF_FFF0),
+      (0x3_0000_000A, [0x2_FFFF_FFF0, 0x3_0000_0005], 0xFFFF_FFF0),
+      (0x3_0000_000A, [], 10),
+    ] {
+      for end in [nil, lsn(0x200_0028)] {
+        let adjusted = checkpoint(next: next).forTimeline(end: end, preparedTransactions: prepared)
+        #expect(adjusted.oldestActiveTransactionID == expected, "next \(next), \(prepared)")
+        #expect(adjusted.redo == end ?? lsn(0))
+        #expect(adjusted.timelineID == 1 && adjusted.prevTimelineID == 1)
+        #expect(adjusted.nextTransactionID == next)
+      }
+    }
+  }
+
+  /// Goal: a pageserver's own checkpoint keeps its oldest transaction; a shutdown checkpoint's is
+  /// computed whatever it says. Method: one that bears a value, both ways.
+  @Test func valueThatIsThere() {
+    let bearing = checkpoint(next: 1000, oldestActive: 900)
+    #expect(
+      bearing.forTimeline(end: nil, preparedTransactions: [800]).oldestActiveTransactionID == 900)
+    #expect(
+      bearing.forTimeline(end: lsn(8), preparedTransactions: [800]).oldestActiveTransactionID == 800
+    )
+  }
+
+  /// Goal: transactions of the future are refused. Method: ids at and around the next one.
+  @Test func futureTransactions() throws {
+    try checkpoint(next: 1000).requireAssigned(preparedTransaction: 999)
+    try checkpoint(next: 5).requireAssigned(preparedTransaction: 0xFFFF_FFFF)
+    for id in [1000, 1001, 1000 + 1 << 30] as [UInt64] {
+      #expect(throws: FormatError.self) {
+        try checkpoint(next: 1000).requireAssigned(preparedTransaction: id)
+      }
+    }
+  }
+
+  /// Goal: setters write their own field only. Method: set each, compare with bytes set by hand.
+  @Test func fields() {
+    var bytes = SeededGenerator(state: 2)
+    var expected = bytes.bytes(Checkpoint.byteCount)
+    var checkpoint = expected.withBytes { Checkpoint($0) }
+    checkpoint.redo = lsn(0x0102_0304_0506_0708)
+    checkpoint.timelineID = 0x1112_1314
+    checkpoint.prevTimelineID = 0x2122_2324
+    checkpoint.oldestActiveTransactionID = 0x3132_3334
+    expected.replaceSubrange(0..<8, with: [8, 7, 6, 5, 4, 3, 2, 1])
+    expected.replaceSubrange(8..<12, with: [0x14, 0x13, 0x12, 0x11])
+    expected.replaceSubrange(12..<16, with: [0x24, 0x23, 0x22, 0x21])
+    expected.replaceSubrange(80..<84, with: [0x34, 0x33, 0x32, 0x31])
+    #expect(checkpoint.bytes == expected)
+    #expect(checkpoint.redo == lsn(0x0102_0304_0506_0708))
+    #expect(checkpoint.timelineID == 0x1112_1314)
+  }
+}
