@@ -31,12 +31,14 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "import-backup", dependencies: ["BackupImport", "CGetopt"], swiftSettings: settings),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat"], swiftSettings: settings),
     .testTarget(
       name: "LayerFormatTests", dependencies: ["LayerFormat"], swiftSettings: settings),
     .testTarget(
-      name: "BackupImportTests", dependencies: ["BackupImport"], swiftSettings: settings),
+      name: "BackupImportTests", dependencies: ["BackupImport", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "CommandLineTests", dependencies: ["BackupImport", "import-backup"],
       swiftSettings: settings),

@@ -1,35 +1,14 @@
-/// Imports the backup that `options` names.
+/// Imports a backup: reads it once, writes its layers, and last the index.
 ///
-/// Runs where its caller runs: it blocks while it reads.
-public nonisolated(nonsending) func importBackup(
+/// When anything fails, or the program is interrupted, the timeline's directory is left without an
+/// index and without what was written. Throws an `ImportError` whose code is the program's exit
+/// code. Memory: `ImportPlan` says how it is bounded.
+public func importBackup(
   _ options: ImportOptions, progress: (any ProgressReporting)?
 ) async throws(ImportError) -> ImportSummary {
-  throw ImportError(.bug, "nothing can be imported yet")
-}
-
-/// Where an import tells how far it has come.
-public protocol ProgressReporting: Sendable {
-  func report(_ progress: ImportProgress)
-}
-
-/// How far an import has come.
-public struct ImportProgress: Sendable {
-  public var inputBytesRead: UInt64
-  public var inputByteCount: UInt64?
-  public var outputBytesWritten: UInt64
-  public var member: String
-
-  public init(
-    inputBytesRead: UInt64, inputByteCount: UInt64?, outputBytesWritten: UInt64, member: String
-  ) {
-    self.inputBytesRead = inputBytesRead
-    self.inputByteCount = inputByteCount
-    self.outputBytesWritten = outputBytesWritten
-    self.member = member
-  }
-}
-
-/// Signals that end an import.
-public enum Interruption {
-  public static func install() {}
+  let start = ContinuousClock.now
+  let pipeline = try ImportPipeline(plan: try ImportPlan(options), progress: progress)
+  var summary = try await pipeline.run()
+  summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return summary
 }

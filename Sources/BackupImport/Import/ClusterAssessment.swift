@@ -1,0 +1,89 @@
+import LayerFormat
+import PostgresFormat
+
+/// What a complete backup turned out to be, and where in the write-ahead log it stands.
+struct ClusterAssessment: Sendable {
+  enum Kind: String, Sendable {
+    case cleanShutdown = "clean shutdown"
+    case fullbackup
+  }
+
+  let kind: Kind
+  let controlFile: ControlFile
+  /// The LSN at which the backup is consistent.
+  let importLSN: LogSequenceNumber
+  /// The end of the last record before which nothing is missing.
+  let endLSN: LogSequenceNumber
+  let previousRecordLSN: LogSequenceNumber?
+  /// The checkpoint as the storage keeps it.
+  let checkpoint: Checkpoint
+
+  var version: PostgresVersion { controlFile.version }
+
+  /// Judges what a backup held; `contents` must be complete.
+  ///
+  /// (Docs/format.md, LSNs)
+  init(of contents: ClusterContents) throws(ImportError) {
+    guard let controlFile = contents.controlFile else { throw Self.missingControlFile(contents) }
+    guard let version = contents.versions[nil] else {
+      throw ImportError(.damaged, "the backup has no 'PG_VERSION'")
+    }
+    guard version == controlFile.version else {
+      throw ImportError(
+        .damaged,
+        "'PG_VERSION' says \(version.rawValue), but 'global/pg_control' is of Postgres "
+          + "\(controlFile.version.rawValue)")
+    }
+    self.controlFile = controlFile
+    let copy = controlFile.checkpointCopy
+    try Self.check(contents.twoPhaseFiles, against: copy, version: version)
+    let transactions = Array(contents.twoPhaseFiles.keys)
+    do throws(FormatError) {
+      if let signal = contents.signal {
+        kind = .fullbackup
+        importLSN = copy.redo
+        try WALLayout.requireRecordEnd(importLSN)
+        endLSN = importLSN
+        previousRecordLSN = signal.previousRecord
+        checkpoint = copy.forTimeline(end: nil, preparedTransactions: transactions)
+      } else {
+        kind = .cleanShutdown
+        importLSN = controlFile.checkPoint
+        endLSN = try WALLayout.endOfCheckpointRecord(
+          startingAt: importLSN, segmentSize: controlFile.walSegmentSize)
+        previousRecordLSN = importLSN
+        checkpoint = copy.forTimeline(end: endLSN, preparedTransactions: transactions)
+      }
+    } catch {
+      throw ImportError(error, in: "member 'global/pg_control'")
+    }
+  }
+
+  private static func check(
+    _ transactions: [UInt64: ClusterContents.PreparedTransaction], against checkpoint: Checkpoint,
+    version: PostgresVersion
+  ) throws(ImportError) {
+    for (id, transaction) in transactions.sorted(by: { $0.key < $1.key }) {
+      do throws(FormatError) {
+        try transaction.file.requireName(
+          transactionID: id, digitCount: transaction.nameDigitCount, version: version)
+        try checkpoint.requireAssigned(preparedTransaction: id)
+      } catch {
+        throw ImportError(error, in: "prepared transaction \(id)")
+      }
+    }
+  }
+
+  private static func missingControlFile(_ contents: ClusterContents) -> ImportError {
+    if let depth = contents.misplacedDepth {
+      return ImportError(
+        .damaged,
+        "the backup has no 'global/pg_control' at its top, but one \(depth) "
+          + (depth == 1 ? "directory" : "directories") + " further down",
+        hint: "Import it with --strip-components \(depth).")
+    }
+    return ImportError(
+      .damaged, "the backup has no 'global/pg_control'",
+      hint: "Give a tar of a whole data directory.")
+  }
+}

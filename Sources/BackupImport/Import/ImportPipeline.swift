@@ -1,0 +1,153 @@
+import LayerFormat
+import PostgresFormat
+
+/// The stages of one import and the channels between them.
+///
+/// ```
+///              work              compressed             finished
+///  BackupReader ──► workers × jobs ──► TimelineWriter ──► DurabilityStage
+///        ▲                                  │  ▲                │
+///        └────────────── free ──────────────┘  └─── permits ────┘
+/// ```
+///
+/// Every stage runs by itself; batches come from a fixed pool and go round, so the slowest stage
+/// holds all others back and memory stays as `ImportPlan` shares it out. A stage that fails makes
+/// every channel fail, and with them the other stages.
+struct ImportPipeline: Sendable {
+  private let plan: ImportPlan
+  private let reader: BackupReader
+  private let writer: TimelineWriter
+  private let durability = DurabilityStage()
+
+  private let free: Channel<PageBatch>
+  private let work = Channel<PageBatch>()
+  private let compressed = Channel<PageBatch>()
+  private let finished = Channel<FinishedLayer>()
+  private let permits: Channel<Void>
+  /// Gets one element when the writer has stored the last batch.
+  private let stored = Channel<Void>()
+
+  /// Opens the input first and then claims the output, so that a bad path leaves no trace.
+  init(plan: ImportPlan, progress: (any ProgressReporting)?) throws(ImportError) {
+    self.plan = plan
+    free = Channel((0..<plan.batchCount).map { _ in PageBatch() })
+    permits = Channel((0..<ImportPlan.pendingLayerLimit).map { _ in () })
+    let counters = ImportCounters()
+    reader = try BackupReader(
+      plan: plan, counters: counters, progress: progress, free: free, work: work)
+    writer = try TimelineWriter(
+      plan: plan, counters: counters, finished: finished, permits: permits)
+  }
+
+  /// Runs the import to its end, or takes away what it wrote and throws.
+  func run() async throws(ImportError) -> ImportSummary {
+    let result = await withTaskGroup(of: Void.self) { group in
+      group.addTask { await stage { () throws(ImportError) in try await compress() } }
+      group.addTask { await stage { () throws(ImportError) in try await store() } }
+      group.addTask {
+        await stage { () throws(ImportError) in
+          try await durability.run(finished: finished, permits: permits)
+        }
+      }
+      let result = await outcome { () throws(ImportError) in try await conduct() }
+      if case .failure(let error) = result { fail(error) }
+      finished.finish()
+      return result
+    }
+    if case .failure = result { await writer.abandon() }
+    return try result.get()
+  }
+
+  /// Sees the backup through: reads it, judges it, writes the metadata, commits.
+  private func conduct() async throws(ImportError) -> ImportSummary {
+    try await requireSpace()
+    let (contents, inputByteCount) = try await reader.run()
+    _ = try await stored.receive()
+    let assessment = try ClusterAssessment(of: contents)
+    let relations = try await writer.relations(upTo: assessment.endLSN)
+    let controlFile = assessment.controlFile.normalised()
+    let metadata = MetadataValues(
+      contents: contents, relations: relations, version: assessment.version,
+      controlFile: controlFile.bytes, checkpoint: assessment.checkpoint)
+    try await writer.writeMetadataLayer(
+      metadata, at: assessment.importLSN, end: assessment.endLSN)
+    try Interruption.check()
+    let output = try await writer.commit(
+      IndexPart.Metadata(
+        importLSN: assessment.importLSN, endLSN: assessment.endLSN,
+        previousRecordLSN: assessment.previousRecordLSN,
+        postgresVersion: assessment.version.rawValue))
+
+    var summary = ImportSummary(contents, assessment, relations)
+    summary.controlFileChanges = controlFile.changes
+    summary.inputByteCount = inputByteCount
+    summary.outputByteCount = output.byteCount
+    summary.imageLayerCount = output.imageLayerCount
+    summary.l0LayerCount = output.level0Count
+    summary.pageCount = await writer.pageCount
+    summary.stampedPageCount = await writer.stampedPageCount
+    summary.tenantID = plan.tenant.description
+    summary.timelineID = plan.timeline.description
+    summary.generation = plan.generation
+    summary.timelinePath = await writer.timelinePath
+    return summary
+  }
+
+  /// Refuses a clear shortage of space before any work, where the backup's size is known.
+  private func requireSpace() async throws(ImportError) {
+    guard let inputByteCount = await reader.inputByteCount else { return }
+    try FreeSpace.require(
+      FreeSpace.leastNeeded(
+        inputByteCount: inputByteCount, isCompressed: await reader.isCompressed,
+        level: plan.compressionLevel),
+      at: await writer.timelinePath)
+  }
+
+  /// Compresses batches with as many workers as there are jobs.
+  private func compress() async throws(ImportError) {
+    let failure = await withTaskGroup(of: ImportError?.self) { group in
+      for _ in 0..<plan.jobs {
+        group.addTask {
+          let result = await outcome { () throws(ImportError) in
+            var compressor = try PageCompressor(level: plan.compressionLevel)
+            while let batch = try await work.receive() {
+              try batch.makeBlobs(with: &compressor)
+              compressed.send(batch)
+            }
+          }
+          if case .failure(let error) = result { return error }
+          return nil
+        }
+      }
+      return await group.reduce(nil) { $0 ?? $1 }
+    }
+    if let failure { throw failure }
+    compressed.finish()
+  }
+
+  private func store() async throws(ImportError) {
+    try await writer.run(compressed: compressed, free: free)
+    stored.send(())
+  }
+
+  private func stage(_ body: () async throws(ImportError) -> Void) async {
+    if case .failure(let error) = await outcome(body) { fail(error) }
+  }
+
+  /// Ends every stage with this error; the first one counts.
+  private func fail(_ error: ImportError) {
+    for channel in [free, work, compressed] { channel.fail(error) }
+    for channel in [permits, stored] { channel.fail(error) }
+    finished.fail(error)
+  }
+
+  private func outcome<Value>(
+    _ body: () async throws(ImportError) -> Value
+  ) async -> Result<Value, ImportError> {
+    do throws(ImportError) {
+      return .success(try await body())
+    } catch {
+      return .failure(error)
+    }
+  }
+}

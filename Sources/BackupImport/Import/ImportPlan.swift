@@ -1,0 +1,88 @@
+import LayerFormat
+import PostgresFormat
+
+/// An import's options, made definite: ids chosen, memory shared out.
+///
+/// ```
+/// --memory            64 MiB   the sum of what follows
+///   read-ahead         4 MiB   ReadAhead
+///   batches            8 MiB   16 × 64 pages, at 2 jobs
+///   open layer        17 MiB   its write buffer and its index, at most 2^19 keys
+///   chunk's runs      10 MiB   at most 2^17, doubled where the array grows
+///   chunk in memory   the rest, the spool holds what is more
+/// ```
+///
+/// On top come 32 bytes a relation segment, the values of the last L0 (maps, prepared
+/// transactions, statistics: each kind has a limit), and the code itself.
+struct ImportPlan: Sendable {
+  let backup: String
+  let outputDirectory: String
+  let tenant: Identifier
+  let timeline: Identifier
+  let generation: UInt32
+  let force: Bool
+  let stripComponents: Int
+  let compressionLevel: Int32
+  let imageLayerSize: UInt64
+  let chunkSize: UInt64
+  let smallRelationSize: UInt64
+  let jobs: Int
+  let batchCount: Int
+  let chunkMemoryByteCount: Int
+
+  /// Image layers lie above the chunks and below any cluster's import LSN, which is not known
+  /// yet when they are written. (Docs/format.md, LSNs)
+  static let imageLSN = LogSequenceNumber(rawValue: 0xFFFF8)
+
+  private static let firstChunkLSN: UInt64 = 0x10
+  private static let chunkLSNStep: UInt64 = 8
+
+  /// How many finished layers may wait to be made durable.
+  static let pendingLayerLimit = 4
+
+  /// What the pipeline takes of `--memory` besides batches and the chunk.
+  private static let fixedMemoryByteCount = 31 << 20
+
+  init(_ options: ImportOptions) throws(ImportError) {
+    backup = options.backup
+    outputDirectory = options.outputDirectory
+    tenant = try Self.identifier(options.tenantID, option: "--tenant-id")
+    timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
+    generation = options.generation
+    force = options.force
+    stripComponents = options.stripComponents
+    compressionLevel = options.compressionLevel
+    imageLayerSize = options.imageLayerSize
+    chunkSize = options.chunkSize
+    smallRelationSize = options.smallRelationSize
+    jobs = options.jobs ?? Processors.count
+    batchCount = jobs * 4 + 8
+    chunkMemoryByteCount = max(
+      1 << 20, options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount)
+  }
+
+  private static func identifier(
+    _ text: String?, option: String
+  ) throws(ImportError) -> Identifier {
+    guard let text else { return .random() }
+    guard let identifier = Identifier(text) else {
+      throw ImportError(.usage, "\(option) takes 32 hexadecimal digits, not '\(text)'")
+    }
+    return identifier
+  }
+
+  /// The LSNs of the L0 of chunk number `index`: each begins where the one before it ends.
+  ///
+  /// Throws when there is no room below the image layers; 131,000 chunks are the most.
+  func chunkRange(_ index: Int) throws(ImportError) -> Range<LogSequenceNumber> {
+    let start = Self.firstChunkLSN + Self.chunkLSNStep * UInt64(index)
+    guard start + Self.chunkLSNStep <= Self.imageLSN.rawValue else {
+      throw ImportError(
+        .unsupported, "the backup's small relations fill more than \(index) chunks",
+        hint: "Import it with a larger --chunk-size.")
+    }
+    return LogSequenceNumber(
+      rawValue: start)..<LogSequenceNumber(
+        rawValue: start + Self.chunkLSNStep)
+  }
+}

@@ -1,0 +1,44 @@
+import Glibc
+import Synchronization
+
+/// How far an import has come.
+public struct ImportProgress: Sendable {
+  /// Bytes taken from the input, compressed as they come.
+  public var inputBytesRead: UInt64
+  /// The input's length in bytes; nil for a pipe.
+  public var inputByteCount: UInt64?
+  /// Bytes of the layers that are complete.
+  public var outputBytesWritten: UInt64
+  /// The member that is being read, control characters escaped.
+  public var member: String
+
+  public init(
+    inputBytesRead: UInt64, inputByteCount: UInt64?, outputBytesWritten: UInt64, member: String
+  ) {
+    self.inputBytesRead = inputBytesRead
+    self.inputByteCount = inputByteCount
+    self.outputBytesWritten = outputBytesWritten
+    self.member = member
+  }
+}
+
+/// Is told how far an import has come, from the thread that reads, about ten times a second.
+public protocol ProgressReporting: Sendable {
+  func report(_ progress: ImportProgress)
+}
+
+/// Counts that stages on several threads add to.
+final class ImportCounters: Sendable {
+  private let output = Atomic<UInt64>(0)
+
+  var outputByteCount: UInt64 { output.load(ordering: .relaxed) }
+
+  func addOutput(_ byteCount: UInt64) {
+    output.wrappingAdd(byteCount, ordering: .relaxed)
+  }
+}
+
+/// The processors that this process may run on.
+enum Processors {
+  static var count: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}

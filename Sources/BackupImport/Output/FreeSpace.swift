@@ -1,0 +1,32 @@
+import Glibc
+
+/// Asks the output's file system for room before anything is written.
+enum FreeSpace {
+  /// The bytes that an import of this size needs at the very least.
+  ///
+  /// Meant to be too low, so that nothing that would fit is refused: a sixteenth of a plain tar,
+  /// as pages shrink to a tenth at best and some of a backup is left out; half of a compressed
+  /// one, as pages that are compressed one by one take more room than a whole stream.
+  static func leastNeeded(inputByteCount: UInt64, isCompressed: Bool, level: Int32) -> UInt64 {
+    if isCompressed { return inputByteCount / 2 }
+    return level == 0 ? inputByteCount / 4 : inputByteCount / 16
+  }
+
+  /// Throws `.inputOutput` where the file system of `path` has clearly too little room.
+  static func require(_ byteCount: UInt64, at path: String) throws(ImportError) {
+    var status = statvfs()
+    // Invariant: the structure is lent for the call, which fills it.
+    guard unsafe statvfs(path, &status) == 0 else {
+      throw SystemCalls.failure(.measure, path, errno)
+    }
+    let (free, overflows) = UInt64(status.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    guard overflows || free >= byteCount else {
+      throw ImportError(
+        .inputOutput,
+        "the file system of '\(path)' has \(free >> 20) MiB free, and the import needs at least "
+          + "\(byteCount >> 20) MiB",
+        hint: "Free space there, or choose another --output directory.")
+    }
+  }
+}

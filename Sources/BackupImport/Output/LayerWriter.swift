@@ -1,0 +1,91 @@
+import LayerFormat
+import PostgresFormat
+
+/// Writes one layer file: values in key order, then the index, then the summary.
+///
+/// ```
+/// page 0     summary, written last
+/// page 1 …   blob blob blob …            as they come, back to back
+/// page i …   index nodes, the root last  `finish`
+/// ```
+///
+/// Values must come in ascending order of key: a reader takes a blob's end from the next key's.
+/// After an error the writer must not be used again.
+struct LayerWriter {
+  private let file: OutputFile
+  private let tenant: Identifier
+  private let timeline: Identifier
+  private var index: IndexTreeBuilder
+  private var key: [UInt8] = []
+  /// What a leaf's value is for a blob at offset 0, and for each byte further on.
+  private let lsn: LogSequenceNumber?
+  private var buffer: [UInt8] = []
+  private var bufferOffset = UInt64(LayerSummary.byteCount)
+
+  private static let bufferByteCount = 1 << 20
+
+  /// Begins a layer; `lsn` is that of a delta layer's values, nil for an image layer.
+  init(
+    file: OutputFile, tenant: Identifier, timeline: Identifier, valuesAt lsn: LogSequenceNumber?
+  ) {
+    self.file = file
+    self.tenant = tenant
+    self.timeline = timeline
+    self.lsn = lsn
+    index = IndexTreeBuilder(
+      keyByteCount: lsn == nil ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount)
+    buffer.reserveCapacity(Self.bufferByteCount)
+    key.reserveCapacity(IndexTree.deltaKeyByteCount)
+  }
+
+  /// The offset at which the next blob begins.
+  private var offset: UInt64 { bufferOffset + UInt64(buffer.count) }
+
+  /// How long the file would be if it were finished now, but for the nodes that are open still.
+  var byteCount: UInt64 { offset + UInt64(index.byteCount) }
+
+  /// The memory in bytes that the layer holds until it is finished.
+  var memoryByteCount: Int { Self.bufferByteCount + index.byteCount }
+
+  var valueCount: Int { index.count }
+
+  /// Adds one blob, its header included, as the value of `key`.
+  mutating func append(_ blob: RawSpan, for key: Key) throws(ImportError) {
+    index(key)
+    if buffer.count + blob.byteCount > Self.bufferByteCount { try flush() }
+    buffer.append(blob)
+  }
+
+  private mutating func index(_ key: Key) {
+    self.key.removeAll(keepingCapacity: true)
+    key.encode(into: &self.key)
+    if let lsn {
+      self.key.appendBigEndian(lsn.rawValue)
+      index.append(self.key, value: offset << 1 | 1)
+    } else {
+      index.append(self.key, value: offset)
+    }
+  }
+
+  private mutating func flush() throws(ImportError) {
+    try file.write(buffer.bytes, at: bufferOffset)
+    bufferOffset += UInt64(buffer.count)
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Writes the index and the summary; the file is complete then, but not yet durable.
+  consuming func finish(as name: LayerName) throws(ImportError) -> FinishedLayer {
+    let page = UInt64(IndexTree.nodeByteCount)
+    let padding = Int((page - offset % page) % page)
+    buffer.append(contentsOf: repeatElement(0, count: padding))
+    try flush()
+    let root = index.finish()
+    try file.write(index.blocks.bytes, at: bufferOffset)
+    let summary = LayerSummary(
+      tenant: tenant, timeline: timeline, name: name, indexStart: UInt32(bufferOffset / page),
+      indexRoot: root)
+    try file.write(summary.encoded().bytes, at: 0)
+    return FinishedLayer(
+      name: name, file: file, byteCount: bufferOffset + UInt64(index.blocks.count))
+  }
+}

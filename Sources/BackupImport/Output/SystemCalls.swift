@@ -1,0 +1,176 @@
+import Glibc
+
+/// The calls by which output is made durable, each tried again after EINTR and each failure turned
+/// into an `ImportError` with the path and the system's reason.
+///
+/// Everything that the program writes goes through here, so this is the place to count calls and
+/// to make the Nth fail.
+enum SystemCalls {
+  /// What a failed call was about to do, in the words of its message.
+  enum Operation: String {
+    case create, open, write, read, fsync, rename, mkdir, close, unlink, list, lock
+    case measure = "examine"
+
+    var verb: String {
+      switch self {
+      case .mkdir: "create directory"
+      case .fsync: "make durable"
+      case .unlink: "remove"
+      default: rawValue
+      }
+    }
+  }
+
+  /// The error of a call that has just failed with `reason`, an errno value.
+  static func failure(_ operation: Operation, _ path: String, _ reason: Int32) -> ImportError {
+    let message = "cannot \(operation.verb) '\(path)': \(describe(reason))"
+    if reason == ENOSPC || reason == EDQUOT {
+      return ImportError(
+        .inputOutput, message, hint: "Free space there, or choose another --output directory.")
+    }
+    switch operation {
+    case .create, .mkdir, .lock:
+      return ImportError(reason == EIO ? .inputOutput : .cannotCreate, message)
+    case .open: return ImportError(.cannotOpen, message)
+    default: return ImportError(.inputOutput, message)
+    }
+  }
+
+  /// The system's words for an errno value.
+  static func describe(_ reason: Int32) -> String {
+    // Invariant: strerror returns a valid C string for every number, and it is copied at once; on
+    // Linux its buffer is the calling thread's own.
+    unsafe String(cString: strerror(reason))
+  }
+
+  /// Calls until the result is not an EINTR, and throws what else it fails with.
+  static func retrying<Result: SignedInteger>(
+    _ operation: Operation, _ path: String, _ call: () -> Result
+  ) throws(ImportError) -> Result {
+    while true {
+      let result = call()
+      if result >= 0 { return result }
+      let reason = errno
+      if reason != EINTR { throw failure(operation, path, reason) }
+    }
+  }
+
+  static func open(
+    _ path: String, _ flags: Int32, _ operation: Operation = .create
+  ) throws(ImportError) -> Int32 {
+    try retrying(operation, path) { unsafe Glibc.open(path, flags | O_CLOEXEC, 0o644) }
+  }
+
+  /// Writes all of `bytes` at `offset`, however many calls it takes.
+  static func write(
+    _ bytes: RawSpan, to descriptor: Int32, at offset: UInt64, path: String
+  ) throws(ImportError) {
+    var done = 0
+    while done < bytes.byteCount {
+      let rest = bytes.extracting(done..<bytes.byteCount)
+      done += try retrying(.write, path) {
+        // Invariant: the buffer is lent for the call, which reads no further than its count.
+        unsafe rest.withUnsafeBytes { buffer in
+          unsafe pwrite(descriptor, buffer.baseAddress, buffer.count, off_t(offset) + off_t(done))
+        }
+      }
+    }
+  }
+
+  /// Fills all of `bytes` from `offset`; returns how many bytes there were, fewer only at the end.
+  static func read(
+    into bytes: inout [UInt8], count: Int, from descriptor: Int32, at offset: UInt64, path: String
+  ) throws(ImportError) -> Int {
+    precondition(count <= bytes.count)
+    var done = 0
+    while done < count {
+      let got = try retrying(.read, path) {
+        // Invariant: the buffer is lent for the call, which writes at most `count - done` bytes,
+        // and `count` does not exceed the array's.
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+          unsafe pread(
+            descriptor, buffer.baseAddress! + done, count - done, off_t(offset) + off_t(done))
+        }
+      }
+      if got == 0 { break }
+      done += got
+    }
+    return done
+  }
+
+  /// The length of an open file in bytes.
+  static func size(of descriptor: Int32, path: String) throws(ImportError) -> UInt64 {
+    var status = stat()
+    // Invariant: the structure is lent for the call, which fills it.
+    guard unsafe fstat(descriptor, &status) == 0 else { throw failure(.measure, path, errno) }
+    return UInt64(max(0, status.st_size))
+  }
+
+  /// The whole of a file that has at most `limit` bytes.
+  static func contents(of path: String, limit: Int) throws(ImportError) -> [UInt8] {
+    let descriptor = try open(path, O_RDONLY, .open)
+    defer { _ = Glibc.close(descriptor) }
+    let byteCount = try size(of: descriptor, path: path)
+    guard byteCount <= UInt64(limit) else {
+      throw ImportError(.damaged, "'\(path)' has \(byteCount) bytes, more than \(limit)")
+    }
+    var bytes = [UInt8](repeating: 0, count: Int(byteCount))
+    let count = try read(into: &bytes, count: bytes.count, from: descriptor, at: 0, path: path)
+    bytes.removeSubrange(count...)
+    return bytes
+  }
+
+  /// A failed fsync is final: what was not written may be marked clean, so it is never retried.
+  static func fsync(_ descriptor: Int32, path: String) throws(ImportError) {
+    if Glibc.fsync(descriptor) != 0 { throw failure(.fsync, path, errno) }
+  }
+
+  /// Linux releases the descriptor even where close(2) fails, so it is never retried.
+  static func close(_ descriptor: Int32, path: String) throws(ImportError) {
+    if Glibc.close(descriptor) != 0 && errno != EINTR { throw failure(.close, path, errno) }
+  }
+
+  static func rename(_ old: String, to new: String) throws(ImportError) {
+    _ = try retrying(.rename, old) { unsafe Glibc.rename(old, new) }
+  }
+
+  /// Removes a file; one that is not there is no error.
+  static func unlink(_ path: String) throws(ImportError) {
+    if unsafe Glibc.unlink(path) != 0 && errno != ENOENT { throw failure(.unlink, path, errno) }
+  }
+
+  /// Makes a directory; false when something of that name is there already.
+  static func makeDirectory(_ path: String) throws(ImportError) -> Bool {
+    if unsafe mkdir(path, 0o755) == 0 { return true }
+    if errno == EEXIST { return false }
+    throw failure(.mkdir, path, errno)
+  }
+
+  /// Makes a directory's entries durable.
+  static func syncDirectory(_ path: String) throws(ImportError) {
+    let descriptor = try open(path, O_RDONLY | O_DIRECTORY, .fsync)
+    defer { _ = Glibc.close(descriptor) }
+    try fsync(descriptor, path: path)
+  }
+
+  /// The names in a directory, sorted, without `.` and `..`.
+  static func names(in path: String) throws(ImportError) -> [String] {
+    guard let directory = unsafe opendir(path) else { throw failure(.list, path, errno) }
+    defer { unsafe _ = closedir(directory) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      // Invariant: the entry is valid until the next readdir on this stream, which only this
+      // function has; its name is a C string and is copied.
+      guard let entry = unsafe readdir(directory) else {
+        if errno != 0 { throw failure(.list, path, errno) }
+        break
+      }
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+}

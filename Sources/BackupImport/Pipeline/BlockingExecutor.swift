@@ -1,0 +1,20 @@
+import Dispatch
+
+/// Runs an actor's work on a thread that may block.
+///
+/// Swift's own threads are as many as there are processors: one of them that waits for a disk or
+/// a pipe would be one less that compresses. An actor that reads or writes has an executor of
+/// its own instead.
+final class BlockingExecutor: SerialExecutor {
+  private let queue: DispatchQueue
+
+  init(label: String) {
+    queue = DispatchQueue(label: label)
+  }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    // Invariant: each job is run exactly once, by the serial queue that stands for this executor.
+    let job = UnownedJob(job)
+    queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+  }
+}

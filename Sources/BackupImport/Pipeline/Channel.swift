@@ -1,0 +1,79 @@
+import Synchronization
+
+/// A queue between two stages of the pipeline.
+///
+/// Sending never waits: what goes through is counted (batches from a fixed pool, permits), and
+/// that is the bound. Receiving waits for an element; after `finish` it gives nil once the queue
+/// is empty, after `fail` it throws at once, so a stage that has failed stops all others.
+final class Channel<Element: Sendable>: Sendable {
+  private typealias Receiver = CheckedContinuation<Result<Element?, ImportError>, Never>
+
+  private enum Ending {
+    case finished
+    case failed(ImportError)
+  }
+
+  private struct State {
+    var elements: [Element] = []
+    /// The index of the first element that has not been taken.
+    var first = 0
+    var waiting: [Receiver] = []
+    var ending: Ending?
+
+    mutating func take() -> Element? {
+      guard first < elements.count else { return nil }
+      let element = elements[first]
+      first += 1
+      if first == elements.count {
+        elements.removeAll(keepingCapacity: true)
+        first = 0
+      }
+      return element
+    }
+  }
+
+  private let state = Mutex(State())
+
+  init(_ elements: [Element] = []) {
+    state.withLock { $0.elements = elements }
+  }
+
+  func send(_ element: Element) {
+    let receiver: Receiver? = state.withLock { state in
+      if let receiver = state.waiting.popLast() { return receiver }
+      state.elements.append(element)
+      return nil
+    }
+    receiver?.resume(returning: .success(element))
+  }
+
+  func receive() async throws(ImportError) -> Element? {
+    let result = await withCheckedContinuation { continuation in
+      let now: Result<Element?, ImportError>? = state.withLock { state in
+        if case .failed(let error) = state.ending { return .failure(error) }
+        if let element = state.take() { return .success(element) }
+        if state.ending != nil { return .success(nil) }
+        state.waiting.append(continuation)
+        return nil
+      }
+      if let now { continuation.resume(returning: now) }
+    }
+    return try result.get()
+  }
+
+  /// No element follows.
+  func finish() { end(.finished, .success(nil)) }
+
+  /// Nothing is received any more: everyone who waits, now or later, gets this error.
+  func fail(_ error: ImportError) { end(.failed(error), .failure(error)) }
+
+  private func end(_ ending: Ending, _ result: Result<Element?, ImportError>) {
+    let receivers: [Receiver] = state.withLock { state in
+      if case .failed = state.ending { return [] }
+      state.ending = ending
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for receiver in receivers { receiver.resume(returning: result) }
+  }
+}

@@ -1,0 +1,19 @@
+/// Makes finished layers durable beside the rest of the pipeline.
+///
+/// Runs on a thread of its own, as fsync(2) waits for the disk. A permit goes back for each layer,
+/// so that only so many wait at once.
+actor DurabilityStage {
+  private nonisolated let executor = BlockingExecutor(label: "import-backup.durability")
+  nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  func run(
+    finished: Channel<FinishedLayer>, permits: Channel<Void>
+  ) async throws(ImportError) {
+    while let layer = try await finished.receive() {
+      try layer.file.makeDurable()
+      permits.send(())
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import CZstd
+import LayerFormat
+
+/// Compresses values one at a time, each as it would be alone, with one reused context.
+///
+/// ```
+/// 0      4               4 + plain length
+/// ├──────┼───────────────┤
+/// │header│ plain value   │   a slot before …
+/// ├──────┼────────┬──────┘
+/// │header│ zstd   │          … and after: the blob, at the slot's beginning or before it
+/// └──────┴────────┘
+/// ```
+///
+/// The same value gives the same bytes whatever came before it. (Neon, `blob_io.rs`:
+/// a value is stored compressed only where that makes it smaller; level 1)
+@safe
+struct PageCompressor: ~Copyable {
+  // Invariant: the context is created in `init`, freed in `deinit`, and used by no one else.
+  private let context: OpaquePointer
+  private let level: Int32
+  private var scratch: [UInt8]
+
+  /// The longest value that `compress(_:)` takes at once without growing its scratch memory.
+  private static let pageValueByteCount = 8192 + DeltaValue.imageHeaderByteCount
+
+  /// A context for a zstd level; 0 stores every value plain.
+  init(level: Int32) throws(ImportError) {
+    guard let context = unsafe ZSTD_createCCtx() else {
+      throw ImportError(.inputOutput, "cannot compress: out of memory")
+    }
+    unsafe self.context = context
+    self.level = level
+    scratch = [UInt8](repeating: 0, count: ZSTD_compressBound(Self.pageValueByteCount))
+  }
+
+  deinit { unsafe _ = ZSTD_freeCCtx(context) }
+
+  /// Makes a blob of the value that stands in `bytes` behind room for a long header.
+  ///
+  /// `slot` is the room and the value; the blob is put at `target`, which must not lie behind
+  /// the slot's start. Returns the blob's length, at most the slot's. The value must be at least
+  /// 128 bytes long, so that its header is a long one.
+  mutating func makeBlob(
+    in bytes: inout MutableRawSpan, slot: Range<Int>, target: Int
+  ) throws(ImportError) -> Int {
+    let header = BlobHeader.longByteCount
+    precondition(target <= slot.lowerBound && slot.count >= header + BlobHeader.shortLimit)
+    let plain = slot.lowerBound + header..<slot.upperBound
+    let compressedByteCount = try compress(bytes.bytes.extracting(plain))
+    let blobHeader: BlobHeader
+    if let compressedByteCount {
+      blobHeader = BlobHeader(byteCount: compressedByteCount, isCompressed: true)
+      bytes.copy(scratch.bytes.extracting(0..<compressedByteCount), to: target + header)
+    } else {
+      blobHeader = BlobHeader(byteCount: plain.count, isCompressed: false)
+      if target != slot.lowerBound { bytes.move(plain, to: target + header) }
+    }
+    bytes.storeBigEndian(blobHeader.long, at: target)
+    return header + blobHeader.byteCount
+  }
+
+  /// The blob of a value of any length, its header included.
+  mutating func blob(of value: RawSpan) throws(ImportError) -> [UInt8] {
+    var blob: [UInt8] = []
+    if value.byteCount >= BlobHeader.shortLimit, let byteCount = try compress(value) {
+      BlobHeader(byteCount: byteCount, isCompressed: true).encode(into: &blob)
+      blob += scratch[..<byteCount]
+    } else {
+      BlobHeader(byteCount: value.byteCount, isCompressed: false).encode(into: &blob)
+      blob += value.array
+    }
+    return blob
+  }
+
+  /// Compresses into the scratch memory; nil where that does not make the value smaller.
+  private mutating func compress(_ value: RawSpan) throws(ImportError) -> Int? {
+    guard level != 0 else { return nil }
+    let bound = ZSTD_compressBound(value.byteCount)
+    if scratch.count < bound { scratch = [UInt8](repeating: 0, count: bound) }
+    // Invariant: both buffers are lent for the call, with their lengths; the context is ours alone.
+    let result = unsafe scratch.withUnsafeMutableBytes { target in
+      unsafe value.withUnsafeBytes { source in
+        unsafe ZSTD_compressCCtx(
+          context, target.baseAddress, target.count, source.baseAddress, source.count, level)
+      }
+    }
+    guard ZSTD_isError(result) == 0 else {
+      throw ImportError(.bug, "zstd cannot compress a value of \(value.byteCount) bytes")
+    }
+    return result < value.byteCount ? result : nil
+  }
+}

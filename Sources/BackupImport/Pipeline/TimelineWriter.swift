@@ -1,0 +1,201 @@
+import LayerFormat
+import PostgresFormat
+
+/// The pipeline's last stage: takes batches in the order of the backup, and makes layers of them.
+///
+/// Runs on a thread of its own, for it waits for the disk. Memory: the open image layer or the
+/// chunk's share (`ImportPlan`), and the segment table.
+actor TimelineWriter {
+  private nonisolated let executor = BlockingExecutor(label: "import-backup.writer")
+  nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let plan: ImportPlan
+  private let directory: TimelineDirectory
+  private let counters: ImportCounters
+
+  /// Layers that are complete, on their way to `DurabilityStage`.
+  private let finished: Channel<FinishedLayer>
+  /// One for each finished layer that may wait to be made durable.
+  private let permits: Channel<Void>
+
+  private var layers: [FinishedLayer] = []
+  private var imageLayer: (writer: LayerWriter, firstKey: Key)?
+  private var chunk: ChunkSpool
+  private var chunkCount = 0
+  private var temporaryFileCount = 0
+  private var isAtFileStart = true
+
+  private var segments = SegmentTable()
+  private(set) var stampedPageCount: UInt64 = 0
+  private(set) var pageCount: UInt64 = 0
+
+  /// Claims the timeline's directory; throws as `TimelineDirectory` does.
+  init(
+    plan: ImportPlan, counters: ImportCounters, finished: Channel<FinishedLayer>,
+    permits: Channel<Void>
+  ) throws(ImportError) {
+    self.plan = plan
+    self.counters = counters
+    self.finished = finished
+    self.permits = permits
+    directory = try TimelineDirectory(
+      output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
+      force: plan.force)
+    chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
+  }
+
+  /// Where the timeline lies.
+  var timelinePath: String { directory.path }
+
+  /// Takes batches until `compressed` ends, and gives each back to `free` when it is stored.
+  func run(
+    compressed: Channel<PageBatch>, free: Channel<PageBatch>
+  ) async throws(ImportError) {
+    var early: [Int: PageBatch] = [:]
+    var next = 0
+    while let batch = try await compressed.receive() {
+      early[batch.sequence] = batch
+      while let batch = early.removeValue(forKey: next) {
+        try await store(batch)
+        next += 1
+        free.send(batch)
+      }
+    }
+    try await finishChunk()
+  }
+
+  private func store(_ batch: PageBatch) async throws(ImportError) {
+    stampedPageCount += UInt64(batch.stampedPageCount)
+    pageCount += UInt64(batch.pageCount)
+    let buffer = batch.buffer  // a span cannot outlive the access to a class' property
+    var page = 0
+    for run in batch.runs {
+      if case .relation(let segment, _) = run.file {
+        segments.add(
+          segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
+          block: run.highestLSNBlock, isNew: isAtFileStart)
+      }
+      isAtFileStart = run.endsFile
+      if run.file.isInImageLayer {
+        try await appendToImageLayers(run, firstPage: page, of: batch)
+      } else if run.pageCount > 0 {
+        if chunk.needsSpool(for: run.storedByteCount) {
+          try chunk.open(spool: makeTemporaryFile("spool"))
+        }
+        try chunk.append(
+          buffer.bytes.extracting(run.blobs), firstKey: run.firstKey, pageCount: run.pageCount)
+        if chunk.byteCount >= plan.chunkSize || chunk.isCrowded { try await finishChunk() }
+      }
+      page += run.pageCount
+    }
+  }
+
+  /// Every fork of the backup, once all batches are stored; throws as `SegmentTable` does.
+  func relations(
+    upTo end: LogSequenceNumber
+  ) throws(ImportError) -> [SegmentTable.Relation] {
+    try segments.relations(upTo: end)
+  }
+
+  // MARK: Image layers
+
+  /// Adds a run to the open image layer, cutting it at page boundaries where it reaches its size.
+  private func appendToImageLayers(
+    _ run: PageBatch.Run, firstPage: Int, of batch: PageBatch
+  ) async throws(ImportError) {
+    var key = run.firstKey
+    let buffer = batch.buffer
+    var offset = run.blobs.lowerBound
+    for page in firstPage..<firstPage + run.pageCount {
+      if imageLayer == nil {
+        imageLayer = (try makeLayer(valuesAt: nil), key)
+      }
+      let end = offset + batch.blobByteCounts[page]
+      try imageLayer?.writer.append(buffer.bytes.extracting(offset..<end), for: key)
+      offset = end
+      key = key.next
+      if let layer = imageLayer,
+        layer.writer.byteCount >= plan.imageLayerSize
+          || layer.writer.valueCount >= Int(RelationSegment.blockCount)
+      {
+        try await finishImageLayer(before: key)
+      }
+    }
+    if run.endsFile { try await finishImageLayer(before: key) }
+  }
+
+  private func finishImageLayer(before end: Key) async throws(ImportError) {
+    guard let layer = imageLayer else { return }
+    imageLayer = nil
+    try await finish(
+      layer.writer,
+      as: LayerName(keys: layer.firstKey..<end, extent: .image(at: ImportPlan.imageLSN)))
+  }
+
+  // MARK: L0 layers
+
+  /// Writes what the chunk holds as the next L0.
+  private func finishChunk() async throws(ImportError) {
+    guard !chunk.isEmpty else { return }
+    let range = try plan.chunkRange(chunkCount)
+    chunkCount += 1
+    var writer = try makeLayer(valuesAt: range.lowerBound)
+    try chunk.drain(into: &writer)
+    try await finish(writer, as: .level0(range))
+  }
+
+  /// Writes the last L0: all metadata at `lsn`, up to and including `end`.
+  func writeMetadataLayer(
+    _ metadata: MetadataValues, at lsn: LogSequenceNumber, end: LogSequenceNumber
+  ) async throws(ImportError) {
+    let start = try plan.chunkRange(chunkCount).lowerBound
+    var writer = try makeLayer(valuesAt: lsn)
+    try metadata.write(to: &writer, level: plan.compressionLevel)
+    try await finish(writer, as: .level0(start..<end + 1))
+  }
+
+  // MARK: Files
+
+  private func makeLayer(valuesAt lsn: LogSequenceNumber?) throws(ImportError) -> LayerWriter {
+    LayerWriter(
+      file: try makeTemporaryFile("layer"), tenant: plan.tenant, timeline: plan.timeline,
+      valuesAt: lsn)
+  }
+
+  private func makeTemporaryFile(_ kind: String) throws(ImportError) -> OutputFile {
+    temporaryFileCount += 1
+    return try directory.makeTemporaryFile("\(kind)-\(temporaryFileCount)")
+  }
+
+  private func finish(_ writer: LayerWriter, as name: LayerName) async throws(ImportError) {
+    _ = try await permits.receive()
+    let layer = try writer.finish(as: name)
+    layers.append(layer)
+    counters.addOutput(layer.byteCount)
+    finished.send(layer)
+  }
+
+  /// Waits until every layer is durable, then gives the layers their names and writes the index.
+  func commit(
+    _ metadata: IndexPart.Metadata
+  ) async throws(ImportError) -> (imageLayerCount: Int, level0Count: Int, byteCount: UInt64) {
+    for _ in 0..<ImportPlan.pendingLayerLimit { _ = try await permits.receive() }
+    var index = IndexPart(layers: [:], metadata: metadata)
+    for layer in layers {
+      index.layers[layer.name.description] = IndexPart.LayerMetadata(
+        fileSize: layer.byteCount, generation: plan.generation)
+    }
+    let bytes = index.encoded()
+    try directory.commit(layers, index: bytes, generation: plan.generation)
+    let imageLayerCount = layers.count { $0.name.isImage }
+    return (
+      imageLayerCount, layers.count - imageLayerCount,
+      layers.reduce(UInt64(bytes.count)) { $0 + $1.byteCount }
+    )
+  }
+
+  /// Takes away what was written.
+  func abandon() { directory.abandon() }
+}

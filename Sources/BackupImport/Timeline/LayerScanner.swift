@@ -1,0 +1,87 @@
+import LayerFormat
+import PostgresFormat
+
+/// Reads a layer's values in key order, as they are stored, in large reads.
+///
+/// Blobs must stand back to back from the first page to the index, as a pageserver takes a blob's
+/// end from the next one's start; the padding must be zeros. Memory: 1 MiB, or the longest blob
+/// where that is longer, at most `BlobHeader.maximumByteCount`.
+struct LayerScanner {
+  /// A value as it is stored.
+  struct Value {
+    var entry: LayerEntry
+    var header: BlobHeader
+    /// Where the value's bytes stand in `buffer`, without the header.
+    var range: Range<Int>
+  }
+
+  private let layer: LayerFile
+  private var cursor: LayerIndexCursor
+  /// Holds the value that was given last.
+  private(set) var buffer: [UInt8]
+  private var bufferOffset = UInt64(LayerSummary.byteCount)
+  private var filledByteCount = 0
+  private var offset = UInt64(LayerSummary.byteCount)
+
+  private static let bufferByteCount = 1 << 20
+
+  init(_ layer: LayerFile) throws(ImportError) {
+    self.layer = layer
+    cursor = try LayerIndexCursor(layer)
+    buffer = [UInt8](repeating: 0, count: Self.bufferByteCount)
+  }
+
+  /// The next value; nil after the last, when every byte of the file has been accounted for.
+  mutating func next() throws(ImportError) -> Value? {
+    guard let entry = try cursor.next() else {
+      try checkPadding()
+      return nil
+    }
+    guard entry.offset == offset else {
+      throw layer.failure(
+        "the value of key \(entry.key) begins at \(entry.offset), not at \(offset), where the one "
+          + "before it ends")
+    }
+    try fill(BlobHeader.longByteCount)
+    let header: BlobHeader
+    let headerByteCount: Int
+    do throws(FormatError) {
+      (header, headerByteCount) = try BlobHeader.decode(
+        buffer.bytes.extracting(0..<filledByteCount), at: Int(offset - bufferOffset))
+    } catch {
+      throw layer.failure("key \(entry.key): \(error.message)")
+    }
+    let blobByteCount = headerByteCount + header.byteCount
+    guard UInt64(blobByteCount) <= layer.indexOffset - offset else {
+      throw layer.failure("the value of key \(entry.key) reaches into the index")
+    }
+    try fill(blobByteCount)
+    let start = Int(offset - bufferOffset) + headerByteCount
+    offset += UInt64(blobByteCount)
+    return Value(entry: entry, header: header, range: start..<start + header.byteCount)
+  }
+
+  /// Makes the next `count` bytes stand in the buffer, as far as there are so many before the
+  /// index.
+  private mutating func fill(_ count: Int) throws(ImportError) {
+    let start = Int(offset - bufferOffset)
+    guard start + count > filledByteCount else { return }
+    if buffer.count < count { buffer = [UInt8](repeating: 0, count: count) }
+    bufferOffset = offset
+    let wanted = Int(min(UInt64(buffer.count), layer.indexOffset - offset))
+    filledByteCount = try layer.read(into: &buffer, count: wanted, at: offset)
+    guard filledByteCount == wanted else { throw layer.failure("it is cut off") }
+  }
+
+  private mutating func checkPadding() throws(ImportError) {
+    let padding = Int(min(layer.indexOffset - offset, UInt64(IndexTree.nodeByteCount)))
+    guard padding < IndexTree.nodeByteCount else {
+      throw layer.failure("bytes before the index belong to no value")
+    }
+    try fill(padding)
+    let start = Int(offset - bufferOffset)
+    guard buffer[start..<start + padding].allSatisfy({ $0 == 0 }) else {
+      throw layer.failure("the padding before the index is not zeros")
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import LayerFormat
+import PostgresFormat
+
+/// A timeline on disk, as its newest index describes it.
+struct Timeline: Sendable {
+  /// A layer that the index names.
+  struct Layer: Sendable {
+    var name: LayerName
+    var metadata: IndexPart.LayerMetadata
+
+    /// The file's name.
+    var fileName: String { name.fileName(generation: metadata.generation) }
+  }
+
+  let path: String
+  /// The generation of the index that was read.
+  let generation: UInt32
+  let index: IndexPart
+  /// Every layer of the index: L0s first, then by key and LSN.
+  let layers: [Layer]
+  /// Files in the directory that the index does not name, sorted.
+  let unnamedFiles: [String]
+
+  /// Reads the index of the highest generation in the directory.
+  ///
+  /// Throws `.cannotOpen` where there is no directory or no index, `.damaged` and `.unsupported`
+  /// as the index is. A layer's name that is none is damage: it never becomes a path.
+  init(path: String) throws(ImportError) {
+    let names: [String]
+    do throws(ImportError) {
+      names = try SystemCalls.names(in: path)
+    } catch {
+      throw ImportError(.cannotOpen, error.message)
+    }
+    guard let generation = names.compactMap(IndexPart.parse(fileName:)).max() else {
+      throw ImportError(
+        .cannotOpen, "'\(path)' has no '\(IndexPart.filePrefix)-…'",
+        hint: "Give the directory of a timeline: DIR/tenants/…/timelines/….")
+    }
+    let indexName = IndexPart.fileName(generation: generation)
+    self.path = path
+    self.generation = generation
+    let bytes = try SystemCalls.contents(of: path + "/" + indexName, limit: Self.indexLimit)
+    do throws(FormatError) {
+      index = try IndexPart(decoding: bytes)
+      layers = try Self.layers(of: index)
+    } catch {
+      throw ImportError(error, in: "index '\(path)/\(indexName)'")
+    }
+    var expected = Set(layers.map(\.fileName))
+    expected.insert(indexName)
+    unnamedFiles = names.filter { !expected.contains($0) }
+  }
+
+  /// The longest index that is read: some 600,000 layers.
+  private static let indexLimit = 128 << 20
+
+  private static func layers(of index: IndexPart) throws(FormatError) -> [Layer] {
+    var layers: [Layer] = []
+    for (text, metadata) in index.layers {
+      guard let name = LayerName(text) else {
+        throw .damaged("'\(escaped(text.utf8))' is no layer's name")
+      }
+      layers.append(Layer(name: name, metadata: metadata))
+    }
+    return layers.sorted { left, right in
+      if left.name.isLevel0 != right.name.isLevel0 { return left.name.isLevel0 }
+      if left.name.keys.lowerBound != right.name.keys.lowerBound {
+        return left.name.keys.lowerBound < right.name.keys.lowerBound
+      }
+      return left.name.lsns.lowerBound < right.name.lsns.lowerBound
+    }
+  }
+
+  /// Opens a layer's file; its size must be the index'.
+  func open(_ layer: Layer) throws(ImportError) -> LayerFile {
+    let file = try LayerFile(path: path + "/" + layer.fileName, name: layer.name)
+    guard file.byteCount == layer.metadata.fileSize else {
+      throw file.failure(
+        "it has \(file.byteCount) bytes, and the index says \(layer.metadata.fileSize)")
+    }
+    return file
+  }
+}
