@@ -1,0 +1,47 @@
+/// The plain bytes of the archive, buffer after buffer, as libarchive asks for them.
+///
+/// Remembers what libarchive does not tell: why reading failed, whether the archive ended under
+/// it, and where the last byte lies that is not zero.
+final class ArchiveInput {
+  private let readAhead: ReadAhead
+
+  /// Why the last buffer could not be had.
+  private(set) var failure: ImportError?
+
+  /// Whether more was asked for than there is.
+  private(set) var isAtEnd = false
+
+  /// The bytes given out so far.
+  private(set) var byteCount: UInt64 = 0
+
+  /// The offset behind the last byte given out that is not zero.
+  private(set) var endOfLastNonzeroByte: UInt64 = 0
+
+  init(_ readAhead: ReadAhead) {
+    self.readAhead = readAhead
+  }
+
+  /// The next bytes, lent until the next call; nil at the end, and after a failure.
+  func next() -> ByteBuffer? {
+    if isAtEnd || failure != nil { return nil }
+    do throws(ImportError) {
+      guard let buffer = try readAhead.next() else {
+        isAtEnd = true
+        return nil
+      }
+      let meaningful = buffer.byteCountBeforeTrailingZeros
+      if meaningful > 0 { endOfLastNonzeroByte = byteCount + UInt64(meaningful) }
+      byteCount += UInt64(buffer.byteCount)
+      return buffer
+    } catch {
+      failure = error
+      return nil
+    }
+  }
+
+  /// Reads what is left, to the end of the input and whatever it checks there.
+  func drain() throws(ImportError) {
+    while next() != nil {}
+    if let failure { throw failure }
+  }
+}

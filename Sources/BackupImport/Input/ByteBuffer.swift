@@ -1,0 +1,61 @@
+/// Memory of a fixed address and size that a source fills and a reader is lent.
+///
+/// The buffer stays allocated as long as the object lives, so that a pointer into it may be handed
+/// to a C library between two fills.
+@safe final class ByteBuffer {
+  // Invariant: `memory` is allocated in `init` and freed in `deinit` only; its first `byteCount`
+  // bytes are initialised.
+  private let memory: UnsafeMutableRawBufferPointer
+
+  /// How many bytes the last fill put there.
+  private(set) var byteCount = 0
+
+  init(capacity: Int) {
+    unsafe memory = .allocate(byteCount: capacity, alignment: 4096)
+  }
+
+  deinit {
+    unsafe memory.deallocate()
+  }
+
+  /// Replaces the contents with the next bytes of `source`; fewer than the capacity at its end.
+  ///
+  /// When it throws, the buffer is empty.
+  func fill(from source: any ByteSource) throws(ImportError) {
+    byteCount = 0
+    var output = unsafe OutputRawSpan(buffer: memory, initializedCount: 0)
+    try source.fill(&output)
+    byteCount = unsafe output.finalize(for: memory)
+  }
+
+  /// Lends the bytes to `body`.
+  func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(unsafe RawSpan(_unsafeBytes: contents))
+  }
+
+  /// The bytes, valid until the next fill and as long as the buffer lives.
+  @unsafe var contents: UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(rebasing: memory[..<byteCount])
+  }
+
+  /// How many bytes are left when the zeros at the end are taken off.
+  ///
+  /// Looks at the bytes from the end backwards, a word at a time, and stops at the first that is
+  /// not zero.
+  var byteCountBeforeTrailingZeros: Int {
+    withBytes { bytes in
+      var end = bytes.byteCount
+      while end >= 8,
+        unsafe bytes.unsafeLoadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0
+      {
+        end -= 8
+      }
+      while end > 0, unsafe bytes.unsafeLoad(fromByteOffset: end - 1, as: UInt8.self) == 0 {
+        end -= 1
+      }
+      return end
+    }
+  }
+}

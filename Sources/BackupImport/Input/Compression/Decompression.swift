@@ -1,0 +1,33 @@
+import PostgresFormat
+
+/// The plain bytes of `source`, by whatever known stream it is compressed with.
+///
+/// Decompresses once: a compressed stream within a compressed stream is given as it is. Throws
+/// `.damaged` when there is nothing, or what is known to be no tar; `subject` names the input.
+func decompressed(
+  _ source: any ByteSource, subject: String, progress: InputProgress
+) throws(ImportError) -> any ByteSource {
+  let window = InputWindow(source, progress: progress)
+  try window.refillIfEmpty()
+  if window.isAtEnd {
+    throw ImportError(.damaged, "cannot read \(subject): it is empty")
+  }
+  let format = window.take { bytes in (CompressionFormat(bytes: bytes), bytesTaken: 0) }
+  guard let format else { return window }
+  progress.setCompressed()
+  do throws(FormatError) {
+    return switch format {
+    case .gzip: DecompressingSource(try GzipDecoder(), input: window, subject: subject)
+    case .xz: DecompressingSource(try XzDecoder(), input: window, subject: subject)
+    case .zstd: DecompressingSource(try ZstdDecoder(), input: window, subject: subject)
+    case .lz4: DecompressingSource(try Lz4Decoder(), input: window, subject: subject)
+    case .foreign(let name, let program):
+      throw FormatError.damaged(
+        "not a tar but \(name)",
+        hint: program.map { "Decompress it first: '\($0) BACKUP | import-backup - ...'." }
+          ?? "Unpack it and make a tar of the data directory.")
+    }
+  } catch {
+    throw ImportError(error, in: "cannot read \(subject)")
+  }
+}

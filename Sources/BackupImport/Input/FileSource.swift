@@ -1,0 +1,85 @@
+import Glibc
+
+/// The bytes of a file, a pipe or standard input, from where it stands to its end.
+///
+/// Never seeks.
+final class FileSource: ByteSource {
+  private let descriptor: Int32
+  private let closesDescriptor: Bool
+  private let subject: String
+
+  /// The file's size when it was opened, where it is a regular one that is read from its start;
+  /// else nil.
+  private(set) var byteCount: UInt64?
+
+  /// Opens `path`, or takes standard input for `-`.
+  ///
+  /// Throws `.cannotOpen` when there is no such file, it may not be read, or it is a directory.
+  /// Blocks while `path` is a FIFO that nobody writes to.
+  init(path: String) throws(ImportError) {
+    subject = inputSubject(path)
+    if path == "-" {
+      descriptor = STDIN_FILENO
+      closesDescriptor = false
+    } else {
+      var opened: Int32
+      repeat {
+        opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
+      } while opened < 0 && errno == EINTR
+      guard opened >= 0 else {
+        throw ImportError(.cannotOpen, "cannot open \(subject): \(systemErrorText(errno))")
+      }
+      descriptor = opened
+      closesDescriptor = true
+    }
+
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      throw ImportError(.cannotOpen, "cannot open \(subject): \(systemErrorText(errno))")
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR:
+      throw ImportError(
+        .cannotOpen, "cannot open \(subject): \(systemErrorText(EISDIR))",
+        hint: "A backup is read as one tar. Make it with 'tar -C DIRECTORY -cf BACKUP .'.")
+    case S_IFREG:
+      if closesDescriptor { byteCount = UInt64(status.st_size) }
+      posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    default:
+      break
+    }
+  }
+
+  deinit {
+    if closesDescriptor { close(descriptor) }
+  }
+
+  /// Reads until `output` is full or the file ends; throws `.inputOutput` when read(2) fails.
+  func fill(_ output: inout OutputRawSpan) throws(ImportError) {
+    while !output.isFull {
+      // Invariant: read(2) writes at most the free bytes behind the initialised ones, and says how
+      // many.
+      let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
+        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+        let count = unsafe read(descriptor, free.baseAddress, free.count)
+        initializedCount += max(count, 0)
+        return count
+      }
+      if count == 0 { return }
+      if count < 0 && errno != EINTR {
+        throw ImportError(.inputOutput, "cannot read \(subject): \(systemErrorText(errno))")
+      }
+    }
+  }
+}
+
+/// How messages call the input at `path`.
+func inputSubject(_ path: String) -> String {
+  path == "-" ? "standard input" : path.quoted
+}
+
+/// What the system calls an error number: `No such file or directory`.
+func systemErrorText(_ number: Int32) -> String {
+  // Invariant: glibc's strerror gives a string that stays until this thread's next call.
+  unsafe String(cString: strerror(number))
+}

@@ -1,0 +1,203 @@
+import CLibArchive
+import Glibc
+
+/// libarchive's tar reader over an `ArchiveInput`: headers, and blocks of contents as they lie in
+/// the input's buffers.
+///
+/// Knows libarchive's ways; what a sound archive is, `TarReader` decides. After an error it is not
+/// called again.
+@safe struct TarArchive: ~Copyable {
+  /// A header as libarchive gives it.
+  struct Header {
+    var member: TarMember
+
+    /// The bytes of the contents that the archive stores; less than the member's size where it has
+    /// holes.
+    var storedByteCount: UInt64
+  }
+
+  // Invariant: from archive_read_new, freed in `deinit` only. Its read callback gets `input`, which
+  // lives as long.
+  private let archive: OpaquePointer
+  private let input: ArchiveInput
+  private let subject: String
+
+  // Invariant: the rest of the block that archive_read_data_block gave last, in memory that stays
+  // until the next call of libarchive; emptied before each.
+  private var block: UnsafeRawBufferPointer
+
+  /// Where in the member's contents the rest of the block belongs.
+  private(set) var blockOffset: UInt64
+
+  /// Opens the archive, which reads its first block; `subject` names the input in messages.
+  init(_ input: ArchiveInput, subject: String) throws(ImportError) {
+    unsafe archive = try Self.open(input, subject: subject)
+    self.input = input
+    self.subject = subject
+    unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
+    blockOffset = 0
+  }
+
+  private static func open(
+    _ input: ArchiveInput, subject: String
+  ) throws(ImportError) -> OpaquePointer {
+    guard let archive = unsafe archive_read_new() else {
+      throw ImportError(.inputOutput, "cannot read \(subject): out of memory")
+    }
+    var result = unsafe archive_read_support_format_tar(archive)
+    precondition(result == ARCHIVE_OK, "libarchive does not know tar")
+    // Invariant: `input` outlives the archive, and the buffer it lends stays until the next call of
+    // the callback, which is how long libarchive uses it.
+    result = unsafe archive_read_open(
+      archive, Unmanaged.passUnretained(input).toOpaque(), nil,
+      { _, context, bytes in
+        guard let context = unsafe context, let bytes = unsafe bytes else { return -1 }
+        let input = unsafe Unmanaged<ArchiveInput>.fromOpaque(context).takeUnretainedValue()
+        guard let buffer = input.next() else { return input.isAtEnd ? 0 : -1 }
+        unsafe bytes.pointee = buffer.contents.baseAddress
+        return buffer.byteCount
+      }, nil)
+    if result == ARCHIVE_OK { return unsafe archive }
+    unsafe archive_read_free(archive)
+    throw input.failure
+      ?? ImportError(
+        .damaged, "cannot read \(subject): it is not a tar archive",
+        hint: "A backup is a tar, plain or compressed with gzip, lz4, xz or zstd.")
+  }
+
+  deinit {
+    unsafe archive_read_free(archive)
+  }
+
+  /// The offset in the archive up to which libarchive has taken the bytes.
+  var byteOffset: UInt64 {
+    UInt64(max(unsafe archive_filter_bytes(archive, 0), 0))
+  }
+
+  /// How much of the block is left to be copied.
+  var blockByteCount: Int {
+    unsafe block.count
+  }
+
+  /// Goes to the next header, over what is left of the member before; nil where libarchive sees
+  /// the archive's end, be it a mark or just the last byte.
+  mutating func nextHeader() throws(ImportError) -> Header? {
+    unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
+    var entry: OpaquePointer?
+    let code = unsafe archive_read_next_header(archive, &entry)
+    guard try isUsable(code, reading: subject), let entry = unsafe entry else { return nil }
+
+    guard let name = unsafe archive_entry_pathname(entry).map({ unsafe String(cString: $0) }),
+      !name.isEmpty
+    else { throw damaged("member without a name", reading: subject) }
+    let claimed = unsafe archive_entry_size(entry)
+    guard let byteCount = UInt64(exactly: claimed) else {
+      throw damaged("member \(name.quoted) has a negative size", reading: subject)
+    }
+    var member = TarMember(name: name, kind: .other, byteCount: byteCount)
+    if let target = unsafe archive_entry_hardlink(entry) {
+      member.kind = .hardLink
+      member.linkTarget = unsafe String(cString: target)
+    } else {
+      switch unsafe archive_entry_filetype(entry) {
+      case S_IFREG: member.kind = .file
+      case S_IFDIR: member.kind = .directory
+      case S_IFLNK: member.kind = .symbolicLink
+      default: member.kind = .other
+      }
+      member.linkTarget = unsafe archive_entry_symlink(entry).map { unsafe String(cString: $0) }
+    }
+    return unsafe Header(member: member, storedByteCount: storedByteCount(entry, of: byteCount))
+  }
+
+  /// Gets the next block of the member's contents; false at their end.
+  ///
+  /// Blocks come in the order in which they are stored; those of holes do not come.
+  mutating func nextBlock(of member: TarMember) throws(ImportError) -> Bool {
+    unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
+    var start: UnsafeRawPointer?
+    var size = 0
+    var offset: Int64 = 0
+    let code = unsafe archive_read_data_block(archive, &start, &size, &offset)
+    guard try isUsable(code, reading: "member \(member.name.quoted)") else { return false }
+    // libarchive lets negative sizes of a damaged header through to here.
+    guard size >= 0, let blockOffset = UInt64(exactly: offset) else {
+      throw damaged("impossible size of a block", reading: "member \(member.name.quoted)")
+    }
+    unsafe block = UnsafeRawBufferPointer(start: start, count: size)
+    self.blockOffset = blockOffset
+    return true
+  }
+
+  /// Copies the next `count` bytes of the block to `offset` in `buffer`; traps when either has
+  /// less.
+  mutating func copyBlock(
+    into buffer: inout MutableRawSpan, at offset: Int, count: Int
+  ) {
+    let source = unsafe UnsafeRawBufferPointer(rebasing: block[..<count])
+    unsafe buffer.withUnsafeMutableBytes { target in
+      unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + count])
+        .copyMemory(from: source)
+    }
+    unsafe block = UnsafeRawBufferPointer(rebasing: block[count...])
+    blockOffset += UInt64(count)
+  }
+
+  /// Goes over what the archive stores of the member beyond its contents.
+  mutating func skipRest(of member: TarMember) throws(ImportError) {
+    unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
+    let code = unsafe archive_read_data_skip(archive)
+    _ = try isUsable(code, reading: "member \(member.name.quoted)")
+  }
+
+  /// The sum of a sparse member's data, or all of its size.
+  private func storedByteCount(_ entry: OpaquePointer, of byteCount: UInt64) -> UInt64 {
+    guard unsafe archive_entry_sparse_reset(entry) > 0 else { return byteCount }
+    var sum: UInt64 = 0
+    var offset: Int64 = 0
+    var length: Int64 = 0
+    while unsafe archive_entry_sparse_next(entry, &offset, &length) == ARCHIVE_OK {
+      sum &+= UInt64(max(length, 0))
+    }
+    return sum
+  }
+
+  /// What a return code means: true for success, false for the end; the one place that knows.
+  ///
+  /// - A warning is damage (a negative size, a malformed or oversized attribute), but for one: a
+  ///   name that the C locale cannot show, which libarchive then gives as it is. It alone has the
+  ///   error number EILSEQ.
+  /// - RETRY means a header whose checksum is wrong, which libarchive would step over.
+  /// - FATAL means that the input failed, that it ended before the archive did, or damage.
+  ///
+  /// Source: archive_read_support_format_tar.c of libarchive 3.6.2.
+  private func isUsable(_ code: Int32, reading subject: String) throws(ImportError) -> Bool {
+    switch code {
+    case ARCHIVE_OK:
+      return true
+    case ARCHIVE_EOF:
+      return false
+    case ARCHIVE_WARN where unsafe archive_errno(archive) == EILSEQ:
+      return true
+    default:
+      if let failure = input.failure { throw failure }
+      if input.isAtEnd { throw cutOff(reading: subject) }
+      let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
+      throw damaged(text?.lowercased() ?? "libarchive gives code \(code)", reading: subject)
+    }
+  }
+
+  /// The error for an input that ends where the archive does not.
+  func cutOff(reading subject: String) -> ImportError {
+    ImportError(
+      .damaged,
+      "cannot read \(subject): unexpected end of archive after \(input.byteCount) bytes",
+      hint: "The backup was not written or copied to its end.")
+  }
+
+  /// The error for an archive that contradicts itself.
+  func damaged(_ reason: String, reading subject: String) -> ImportError {
+    ImportError(
+      .damaged, "cannot read \(subject): damaged archive near byte \(byteOffset): \(reason)")
+  }
+}
