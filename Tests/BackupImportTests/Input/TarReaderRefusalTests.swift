@@ -37,6 +37,28 @@ import Testing
     #expect(refusal(of: archive) == nil)
   }
 
+  /// Goal: a real tar cut off anywhere is refused. Method: GNU tar of files of many sizes, in each
+  /// format; seeded lengths short of its end mark, members skipped.
+  @Test(arguments: ["gnu", "pax", "ustar", "v7"])
+  func realTarCut(format: String) throws {
+    let directory = try TemporaryDirectory()
+    let tar = try shell(
+      """
+      cd '\(directory.path)' && for k in 0 1 511 512 513 8192 100000; do \
+      head -c $k /bin/sh > file$k; done && tar --format=\(format) -b 1 -cf - .
+      """)
+    #expect(refusal(of: tar) == nil)
+    var generator = SeededGenerator(state: 9)
+    for _ in 0..<300 {
+      let count = Int.random(in: 512..<tar.count, using: &generator)
+      let reader = try TarReader(source: MemorySource(Array(tar[..<count])), name: "test")
+      let error = #expect(throws: ImportError.self, "cut at \(count)") {
+        while try reader.nextMember() != nil {}
+      }
+      #expect(error?.message.contains("unexpected end of archive") == true, "cut at \(count)")
+    }
+  }
+
   /// Goal: garbage behind the end is refused, padding is not. Method: one byte at several places
   /// behind the mark, in the same buffer and in later ones.
   @Test func garbageAfterTheEnd() {

@@ -19,7 +19,7 @@ enum Compressor: String, CaseIterable, CustomTestStringConvertible {
 }
 
 /// All that the decompression stage gives, read in pieces of `pieceSize` bytes.
-func decompressed(_ bytes: [UInt8], pieceSize: Int = 1 << 20) throws(ImportError) -> [UInt8] {
+func decompressed(_ bytes: [UInt8], pieceSize: Int = 10_000) throws(ImportError) -> [UInt8] {
   let source = try decompressed(
     MemorySource(bytes), subject: "'test'", progress: InputProgress())
   let buffer = ByteBuffer(capacity: pieceSize)
