@@ -12,11 +12,11 @@ enum SmallBackup {
     do {
       var tar = TestTar(decoding: try Fixture.bytes("clean-15-minimal-promoted.tar"))
       tar.members.removeAll { member in
-        let isRelation = member.name.hasPrefix("./base/") && member.type == "0"
-        return isRelation
-          && (member.contents.count > 65536
-            || !member.name.contains("/12") && !member.name.contains("/26"))
-          && !member.name.hasSuffix("PG_VERSION") && !member.name.hasSuffix("pg_filenode.map")
+        guard member.name.hasPrefix("./base/"), member.type == "0" else { return false }
+        let isKept =
+          member.name.contains("/12") || member.name.hasPrefix("./base/5/26")
+          || member.name.hasSuffix("PG_VERSION") || member.name.hasSuffix("pg_filenode.map")
+        return !isKept || member.contents.count > 65536
       }
       return tar
     } catch {
