@@ -105,9 +105,16 @@ func readAll(_ bytes: [UInt8], bufferSize: Int = 100_000) throws(ImportError) ->
 }
 
 /// What reading `bytes` as a tar throws; nil where it is read to its end.
-func refusal(of bytes: [UInt8]) -> ImportError? {
+///
+/// Members are read, or only stepped over.
+func refusal(of bytes: [UInt8], readsContents: Bool = true) -> ImportError? {
   do throws(ImportError) {
-    _ = try readAll(bytes)
+    let reader = try TarReader(source: MemorySource(bytes), name: "test")
+    if readsContents {
+      _ = try readAll(reader)
+    } else {
+      while try reader.nextMember() != nil {}
+    }
     return nil
   } catch {
     return error

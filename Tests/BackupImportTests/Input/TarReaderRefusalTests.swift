@@ -18,22 +18,13 @@ import Testing
   /// Goal: an archive cut off anywhere is refused as such. Method: every length of a small archive
   /// in steps of 64 bytes, read and skipped.
   @Test(arguments: [true, false])
-  func cutAnywhere(reads: Bool) throws {
+  func cutAnywhere(reads: Bool) {
     let archive = small.archive
     for count in stride(from: 64, to: archive.count, by: 64) {
-      let bytes = Array(archive[..<count])
-      do throws(ImportError) {
-        let reader = try TarReader(source: MemorySource(bytes), name: "test")
-        if reads {
-          _ = try readAll(reader)
-        } else {
-          while try reader.nextMember() != nil {}
-        }
-        Issue.record("cut at \(count) was not noticed")
-      } catch {
-        #expect(error.code == .damaged, "cut at \(count)")
-        #expect(error.message.contains(count < 512 ? "not a tar" : "unexpected end"), "\(count)")
-      }
+      let error = refusal(of: Array(archive[..<count]), readsContents: reads)
+      #expect(error?.code == .damaged, "cut at \(count)")
+      let words = count < 512 ? "not a tar" : "unexpected end"
+      #expect(error?.message.contains(words) == true, "cut at \(count)")
     }
     #expect(refusal(of: archive) == nil)
   }
@@ -52,10 +43,7 @@ import Testing
     var generator = SeededGenerator(state: 9)
     for _ in 0..<300 {
       let count = Int.random(in: 512..<tar.count, using: &generator)
-      let reader = try TarReader(source: MemorySource(Array(tar[..<count])), name: "test")
-      let error = #expect(throws: ImportError.self, "cut at \(count)") {
-        while try reader.nextMember() != nil {}
-      }
+      let error = refusal(of: Array(tar[..<count]), readsContents: false)
       #expect(error?.message.contains("unexpected end of archive") == true, "cut at \(count)")
     }
   }
@@ -91,7 +79,7 @@ import Testing
 
   /// Goal: impossible sizes neither trap nor take memory. Method: base-256 sizes of 8 EiB and below
   /// zero, pax sizes likewise, in members that are read and that are skipped.
-  @Test func impossibleSizes() throws {
+  @Test func impossibleSizes() {
     let most: [UInt8] = [0x80, 0, 0, 0] + [0x7F] + [UInt8](repeating: 0xFF, count: 7)
     let more: [UInt8] = [0x80] + [UInt8](repeating: 0xFF, count: 11)
     let negative = [UInt8](repeating: 0xFF, count: 12)
@@ -107,10 +95,7 @@ import Testing
         tar.addPax(key, size)
         tar.add("a", contents: [1, 2, 3])
         tar.add("b")
-        let reader = try TarReader(source: MemorySource(tar.archive), name: "test")
-        let error = #expect(throws: ImportError.self, "\(key)=\(size)") {
-          while try reader.nextMember() != nil {}
-        }
+        let error = refusal(of: tar.archive, readsContents: false)
         #expect(error?.code == .damaged, "\(key)=\(size)")
       }
     }

@@ -37,7 +37,7 @@ func decompressed(_ bytes: [UInt8], pieceSize: Int = 10_000) throws(ImportError)
   /// the buffers', and pieces from a single byte on.
   @Test(arguments: Compressor.allCases)
   func roundTrip(compressor: Compressor) throws {
-    for size in [0, 1, 70_000, 1 << 20, 3_000_000] {
+    for size in [0, 1, 70_000, 1 << 20] {
       let bytes = halfRandomBytes(size, seed: 10)
       let compressed = try compressor.compress(bytes)
       #expect(try decompressed(compressed) == bytes, "\(size)")
@@ -101,7 +101,7 @@ func decompressed(_ bytes: [UInt8], pieceSize: Int = 10_000) throws(ImportError)
   func compressedTar(compressor: Compressor) throws {
     var tar = TarBuilder()
     for number in 0..<20 {
-      tar.add("\(number)", contents: halfRandomBytes(number * 50_000, seed: UInt64(number)))
+      tar.add("\(number)", contents: halfRandomBytes(number * 10_000, seed: UInt64(number)))
     }
     let compressed = try compressor.compress(tar.archive)
     let reader = try TarReader(source: MemorySource(compressed), name: "test")

@@ -73,15 +73,16 @@ import Testing
   @Test(arguments: Compressor.allCases)
   func damageFarIn(compressor: Compressor) throws {
     var tar = TarBuilder()
-    tar.add("file", contents: halfRandomBytes(9_000_000, seed: 21))
-    let stream = try compressor.compress(tar.archive)
+    tar.add("file", contents: halfRandomBytes(6_000_000, seed: 21))
+    let stream = try compressor.compress(tar.archive, options: "-1")
     for position in [stream.count / 2, stream.count - 3] {
       var damaged = stream
       damaged[position] ^= 0x10
-      let error = refusal(of: damaged)
+      let error = refusal(of: damaged, readsContents: false)
       #expect(error?.code == .damaged)
       #expect(error?.message.hasPrefix("cannot read 'test'") == true)
-      #expect(refusal(of: Array(stream[..<position]))?.message.contains("cut off") == true)
+      let cut = refusal(of: Array(stream[..<position]), readsContents: false)
+      #expect(cut?.message.contains("cut off") == true)
     }
   }
 }
