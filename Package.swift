@@ -40,7 +40,7 @@ let package = Package(
       name: "BackupImportTests", dependencies: ["BackupImport", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["BackupImport", "import-backup"],
+      name: "CommandLineTests", dependencies: ["BackupImport", "import-backup", "TestSupport"],
       swiftSettings: settings),
   ]
 )
