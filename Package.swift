@@ -34,9 +34,11 @@ let package = Package(
       swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
-      name: "PostgresFormatTests", dependencies: ["PostgresFormat"], swiftSettings: settings),
+      name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
-      name: "LayerFormatTests", dependencies: ["LayerFormat"], swiftSettings: settings),
+      name: "LayerFormatTests", dependencies: ["LayerFormat", "PostgresFormat", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "BackupImportTests", dependencies: ["BackupImport", "TestSupport"],
       swiftSettings: settings),
