@@ -64,7 +64,7 @@ void make_control_file(unsigned char *target, uint64_t seed, uint32_t next_oid) 
   put32(target + crc, crc32c(target, crc));
 }
 
-// Some catalogs, each in the file of its own number (Postgres, src/backend/utils/cache/relmapper.c).
+// Some catalogs, each in the file of its own number (Postgres, backend/utils/cache/relmapper.c).
 void make_relation_map(unsigned char *target) {
   static const uint32_t catalogs[] = {1247, 1249, 1255, 1259};
   enum { count = sizeof catalogs / sizeof catalogs[0], crc = 504 };

@@ -282,6 +282,7 @@ static void read_tar(void) {
     unlock();
     block = next;
   }
+  errno = 0;
   if (!at.is_at_end) fail("the tar is cut off");
   lock();
   shared.at_end = true;

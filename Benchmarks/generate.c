@@ -69,6 +69,7 @@ static struct plan plan_from_options(int count, char **arguments) {
   }
   plan.relation_count =
     (plan.page_count + plan.relation_page_count - 1) / plan.relation_page_count;
+  errno = 0;
   if (plan.relation_count > INT32_MAX) fail("there are more relations than numbers for them");
   return plan;
 }

@@ -1,4 +1,4 @@
-"""Runs programs and measures them: wall time, processor time and peak resident memory."""
+"""Runs programs and measures them: wall time and peak resident memory."""
 
 import os
 import signal
@@ -15,7 +15,6 @@ class Usage(NamedTuple):
     """
 
     seconds: float
-    processor_seconds: float
     peak_bytes: int
 
 
@@ -65,7 +64,7 @@ def run(command, source=None, output=subprocess.DEVNULL):
             raise Failure(f"{' '.join(command)}: exit code {measured.returncode}\n{text}")
         if len(children) == 2 and children[0].wait() != 0:
             raise Failure(f"{' '.join(source.generator)}: exit code {children[0].returncode}")
-        return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        return Usage(seconds, usage.ru_maxrss * 1024)
     finally:
         for child in children:
             if child.returncode is None:
@@ -74,10 +73,9 @@ def run(command, source=None, output=subprocess.DEVNULL):
 
 
 def median(usages):
-    """The median of each measure; the highest peak."""
+    """The median of the times; the highest peak."""
     return Usage(
         statistics.median(usage.seconds for usage in usages),
-        statistics.median(usage.processor_seconds for usage in usages),
         max(usage.peak_bytes for usage in usages),
     )
 

@@ -1,7 +1,5 @@
-#define _GNU_SOURCE
 #include "tar.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "options.h"
