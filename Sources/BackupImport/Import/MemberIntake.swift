@@ -202,7 +202,7 @@ struct MemberIntake {
     case .backupLabel:
       throw ImportError(
         .unsupported, "the cluster was running while it was backed up: 'backup_label' is there",
-        hint: ControlFile.recoveryHint(for: contents.versions[nil] ?? .v17))
+        hint: ControlFile.recoveryHint(for: contents.versions[nil]))
     case .tablespaceMap:
       if member.byteCount > 0 { throw tablespaceError("'tablespace_map' names some") }
     case .tablespace(let name):
