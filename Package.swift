@@ -32,7 +32,9 @@ let package = Package(
     .executableTarget(
       name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
       swiftSettings: settings),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["PostgresFormat"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat"], swiftSettings: settings),
     .testTarget(
@@ -43,5 +45,9 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests", dependencies: ["BackupImport", "import-backup", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ReliabilityTests",
+      dependencies: ["BackupImport", "import-backup", "PostgresFormat", "TestSupport"],
+      exclude: ["Faults"], swiftSettings: settings),
   ]
 )
