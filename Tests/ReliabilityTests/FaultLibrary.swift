@@ -17,12 +17,12 @@ enum FaultLibrary {
     return library
   }
 
-  /// The environment in which calls on what lies under `path` are counted, and one of them fails.
+  /// The environment in which calls on what lies under `path` are counted, and some of them fail.
   static func environment(
-    _ fault: Fault?, under path: String?, log: String? = nil, peak: String? = nil
+    _ faults: [Fault], under path: String?, log: String? = nil, peak: String? = nil
   ) throws -> [String: String] {
     var environment = ["LD_PRELOAD": try self.path.get()]
-    environment["FAULT"] = fault?.description
+    environment["FAULT"] = faults.map(\.description).joined(separator: ";")
     environment["FAULT_UNDER"] = path
     environment["FAULT_LOG"] = log
     environment["FAULT_PEAK"] = peak

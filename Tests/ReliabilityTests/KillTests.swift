@@ -25,8 +25,7 @@ import Testing
   static func killAtEveryCall(over old: [String: [UInt8]]?) async throws {
     let scene = try Scene()
     if let old { try scene.put(old) }
-    let undisturbed = try await scene.run(
-      Fault(kind: "none", call: .number(1), action: .short), with: old == nil ? [] : ["--force"])
+    let undisturbed = try await scene.run([], with: old == nil ? [] : ["--force"])
     try #require(undisturbed.exitCode == 0, "\(undisturbed.error)")
     let callCount = try scene.calls().count
     #expect(callCount > 70, "the import makes few calls on its output")
@@ -38,7 +37,7 @@ import Testing
     try await inParallel(faults) { fault in
       let scene = try Scene()
       if let old { try scene.put(old) }
-      let run = try await scene.run(fault, with: old == nil ? [] : ["--force"])
+      let run = try await scene.run([fault], with: old == nil ? [] : ["--force"])
       #expect(!run.wasKilled, "it hangs: \(fault)")
       // The number of calls may differ by a few: what is read depends on what is written by then.
       #expect(run.signal == SIGKILL || run.exitCode == 0, "\(fault): \(run.error)")

@@ -35,14 +35,15 @@ struct Scene: Sendable {
     ] + more
   }
 
-  /// Imports with a fault among the calls on `path`, the output directory where none is given.
+  /// Imports, with faults among the calls on `path`, the output directory where none is given.
   func run(
-    _ fault: Fault? = nil, under path: String? = nil, with more: [String] = [],
+    _ faults: [Fault]? = nil, under path: String? = nil, with more: [String] = [],
     timeLimit: Duration = .seconds(60)
   ) async throws -> ProgramRun {
     let environment =
-      fault == nil
-      ? [:] : try FaultLibrary.environment(fault, under: path ?? output, log: log)
+      try faults.map {
+        try FaultLibrary.environment($0, under: path ?? output, log: log)
+      } ?? [:]
     return try await ProgramRun.run(
       arguments(more), environment: environment, timeLimit: timeLimit)
   }

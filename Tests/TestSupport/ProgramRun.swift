@@ -51,7 +51,8 @@ public struct ProgramRun: Sendable {
   /// the number of the process, which is the program's own where there is no script.
   public static func run(
     _ arguments: [String], input: Input = .none, script: String? = nil,
-    environment: [String: String] = [:], directory: String? = nil, timeLimit: Duration = .seconds(60),
+    environment: [String: String] = [:], directory: String? = nil,
+    timeLimit: Duration = .seconds(60),
     started: (@Sendable (Int32) -> Void)? = nil
   ) async throws -> ProgramRun {
     let scratch = FileManager.default.temporaryDirectory

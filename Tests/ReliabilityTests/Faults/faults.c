@@ -102,6 +102,11 @@ static void die(void) {
   for (;;) pause();
 }
 
+static void wait_for(int milliseconds) {
+  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  while (nanosleep(&time, &time) != 0) {}
+}
+
 // One call on its way: what to do about it, and what to log.
 struct call {
   const char *kind;
@@ -141,11 +146,11 @@ static void enter(struct call *call, const char *kind, const char *path, int des
     call->argument = fault->argument;
   }
   if (call->action == KILL_BEFORE) die();
-  if (call->action == SIGNAL) kill(getpid(), call->argument);
-  if (call->action == DELAY) {
-    struct timespec time = {call->argument / 1000, call->argument % 1000 * 1000000L};
-    while (nanosleep(&time, &time) != 0) {}
+  if (call->action == SIGNAL) {
+    kill(getpid(), call->argument);
+    wait_for(50);  // Another thread takes the signal: it is to have done so.
   }
+  if (call->action == DELAY) wait_for(call->argument);
   errno = saved;
 }
 
@@ -226,7 +231,7 @@ int fsync(int descriptor) {
 }
 
 int rename(const char *old, const char *new) {
-  CALL(int, "rename", new, -1, REAL(rename)(old, new), , -1);
+  CALL(int, "rename", old, -1, REAL(rename)(old, new), , -1);
 }
 
 int mkdir(const char *path, mode_t mode) {
