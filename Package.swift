@@ -32,7 +32,9 @@ let package = Package(
     .executableTarget(
       name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
       swiftSettings: settings),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["PostgresFormat"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
       swiftSettings: settings),
@@ -45,5 +47,9 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests", dependencies: ["BackupImport", "import-backup", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ReliabilityTests",
+      dependencies: ["BackupImport", "import-backup", "PostgresFormat", "TestSupport"],
+      exclude: ["Faults"], swiftSettings: settings),
   ]
 )
