@@ -115,7 +115,7 @@ final class TimelineDirectory {
     }
     try SystemCalls.syncDirectory(path)
     for directory in madeDirectories.reversed() {
-      try SystemCalls.syncDirectory(Self.parent(of: directory))
+      try SystemCalls.syncDirectory(SystemCalls.parent(of: directory))
     }
     let indexName = IndexPart.fileName(generation: generation)
     let file = try makeTemporaryFile(indexName)
@@ -140,11 +140,6 @@ final class TimelineDirectory {
     for name in try SystemCalls.names(in: path) where Self.isLayer(name) {
       try SystemCalls.unlink(path + "/" + name)
     }
-  }
-
-  private static func parent(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// Takes away what this run wrote, as far as that is possible; an import that has failed has

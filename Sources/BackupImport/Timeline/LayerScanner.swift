@@ -4,8 +4,8 @@ import PostgresFormat
 /// Reads a layer's values in key order, as they are stored, in large reads.
 ///
 /// Blobs must stand back to back from the first page to the index, as a pageserver takes a blob's
-/// end from the next one's start; the padding must be zeros. Memory: 1 MiB, or the longest blob
-/// where that is longer, at most `BlobHeader.maximumByteCount`.
+/// end from the next one's start, but for those that are skipped; the padding must be zeros. Memory:
+/// the buffer, or the longest blob where that is longer, at most `BlobHeader.maximumByteCount`.
 struct LayerScanner {
   /// A value as it is stored.
   struct Value {
@@ -17,26 +17,38 @@ struct LayerScanner {
 
   private let layer: LayerFile
   private var cursor: LayerIndexCursor
+  /// The entry of the next value; nil at the end.
+  private(set) var nextEntry: LayerEntry?
   /// Holds the value that was given last.
   private(set) var buffer: [UInt8]
   private var bufferOffset = UInt64(LayerSummary.byteCount)
   private var filledByteCount = 0
   private var offset = UInt64(LayerSummary.byteCount)
 
-  private static let bufferByteCount = 1 << 20
-
-  init(_ layer: LayerFile) throws(ImportError) {
+  init(_ layer: LayerFile, bufferByteCount: Int = 1 << 20) throws(ImportError) {
     self.layer = layer
     cursor = try LayerIndexCursor(layer)
-    buffer = [UInt8](repeating: 0, count: Self.bufferByteCount)
+    buffer = [UInt8](repeating: 0, count: bufferByteCount)
+    nextEntry = try cursor.next()
+  }
+
+  /// Goes over the next value without reading it.
+  mutating func skip() throws(ImportError) {
+    nextEntry = try cursor.next()
+    let next = nextEntry?.offset ?? layer.indexOffset
+    guard next > offset, next <= layer.indexOffset else {
+      throw layer.failure("a value begins at \(next), before the end of the one before it")
+    }
+    offset = next
   }
 
   /// The next value; nil after the last, when every byte of the file has been accounted for.
   mutating func next() throws(ImportError) -> Value? {
-    guard let entry = try cursor.next() else {
+    guard let entry = nextEntry else {
       try checkPadding()
       return nil
     }
+    nextEntry = try cursor.next()
     guard entry.offset == offset else {
       throw layer.failure(
         "the value of key \(entry.key) begins at \(entry.offset), not at \(offset), where the one "
