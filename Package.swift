@@ -30,7 +30,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "import-backup", dependencies: ["BackupImport", "CGetopt"], swiftSettings: settings),
+      name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
+      swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat"], swiftSettings: settings),
@@ -40,7 +41,7 @@ let package = Package(
       name: "BackupImportTests", dependencies: ["BackupImport", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["BackupImport", "import-backup"],
+      name: "CommandLineTests", dependencies: ["BackupImport", "import-backup", "TestSupport"],
       swiftSettings: settings),
   ]
 )

@@ -13,6 +13,7 @@ public enum AuxiliaryFile {
 
   private static let version: UInt8 = 1
 
+  /// The value for a statistics file of these contents.
   public static func encodeStatistics(_ contents: [UInt8]) -> [UInt8] {
     var bytes = [version]
     bytes.appendBigEndian(UInt32(statisticsPath.utf8.count))

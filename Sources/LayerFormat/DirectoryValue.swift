@@ -15,9 +15,12 @@ import PostgresFormat
 public enum DirectoryValue {
   /// One database of the database directory.
   public struct Database: Hashable, Sendable {
+    /// The database's oid, 0 for the shared relations.
     public var id: UInt32
+    /// Whether it has a `pg_filenode.map`.
     public var hasRelationMap: Bool
 
+    /// A database of these properties.
     public init(id: UInt32, hasRelationMap: Bool) {
       self.id = id
       self.hasRelationMap = hasRelationMap
@@ -35,17 +38,18 @@ public enum DirectoryValue {
     return bytes
   }
 
+  /// The databases in the order in which they stand there.
   public static func decodeDatabases(_ bytes: RawSpan) throws(FormatError) -> [Database] {
     let count = try count(in: bytes, entryByteCount: 9, subject: "database directory")
     var databases: [Database] = []
     for offset in stride(from: 8, to: 8 + 9 * count, by: 9) {
-      let database = Database(
-        id: bytes.bigEndian(at: offset + 4),
-        hasRelationMap: bytes.bigEndian(at: offset + 8, as: UInt8.self) != 0)
-      guard bytes.bigEndian(at: offset) == Tablespace.id(ofDatabase: database.id) else {
+      let id: UInt32 = bytes.bigEndian(at: offset + 4)
+      guard bytes.bigEndian(at: offset) == Tablespace.id(ofDatabase: id) else {
         throw .damaged("the database directory names a tablespace that does not exist")
       }
-      databases.append(database)
+      let flag: UInt8 = bytes.bigEndian(at: offset + 8)
+      guard flag <= 1 else { throw .damaged("the database directory has a flag of \(flag)") }
+      databases.append(Database(id: id, hasRelationMap: flag == 1))
     }
     return databases
   }
@@ -59,9 +63,11 @@ public enum DirectoryValue {
       bytes.appendBigEndian(relation.relationNumber)
       bytes.append(relation.fork.rawValue)
     }
+    precondition(bytes.count == 8 + 5 * count, "a relation directory has as many forks as it says")
     return bytes
   }
 
+  /// The forks of a database's relations in the order in which they stand there.
   public static func decodeRelations(
     _ bytes: RawSpan, databaseID: UInt32
   ) throws(FormatError) -> [RelationForkID] {
@@ -86,12 +92,15 @@ public enum DirectoryValue {
     return bytes
   }
 
+  /// The segment numbers of an SLRU in the order in which they stand there.
   public static func decodeSegments(_ bytes: RawSpan) throws(FormatError) -> [UInt32] {
     let count = try count(in: bytes, entryByteCount: 4, subject: "SLRU directory")
     return (0..<count).map { bytes.bigEndian(at: 8 + 4 * $0) }
   }
 
   /// Encodes the two-phase directory from transaction ids in ascending order.
+  ///
+  /// Before version 17 the upper half of an id is left out, as there is none.
   public static func encode(transactions: [UInt64], version: PostgresVersion) -> [UInt8] {
     var bytes = header(count: transactions.count, entryByteCount: width(version))
     for transaction in transactions {
@@ -104,6 +113,7 @@ public enum DirectoryValue {
     return bytes
   }
 
+  /// The ids of the prepared transactions in the order in which they stand there.
   public static func decodeTransactions(
     _ bytes: RawSpan, version: PostgresVersion
   ) throws(FormatError) -> [UInt64] {

@@ -1,44 +1,5 @@
 import PostgresFormat
 
-/// The shape of an index: a B-tree of 8192-byte nodes from keys to the offsets of blobs.
-///
-/// ```
-/// OFFSET SIZE MEANING
-///      0    2 children
-///      2    1 level: 0 for leaves
-///      3    1 prefix length P
-///      4    1 suffix length S
-///      5    P what all keys of the node begin with
-///    5+P  N*S the rest of each key
-///           5 a value for each key
-///             zeros up to 8192
-/// ```
-///
-/// A leaf's value is the offset of a blob (in a delta layer: twice that, plus 1 where the value
-/// stands alone); an inner node's is byte 80 and the number of the child's block, whose first key
-/// is the key here. (Neon, `pageserver/src/tenant/disk_btree.rs`; Docs/format.md, Index)
-public enum IndexTree {
-  /// The length of a node in bytes.
-  public static let nodeByteCount = 8192
-
-  @usableFromInline static let headerByteCount = 5
-  @usableFromInline static let valueByteCount = 5
-
-  /// Values stay below this: its top bit tells an inner node's values from a leaf's.
-  public static let valueLimit: UInt64 = 1 << 39
-
-  /// The length of an image layer's keys: the key alone.
-  public static let imageKeyByteCount = Key.byteCount
-
-  /// The length of a delta layer's keys: the key, then the LSN.
-  public static let deltaKeyByteCount = Key.byteCount + 8
-
-  static let childMark: UInt64 = 0x80_0000_0000
-
-  /// What inner nodes hold for the child in this block.
-  static func childValue(block: UInt32) -> UInt64 { childMark | UInt64(block) }
-}
-
 /// A node of an index that has been checked: every key and value in it can be taken.
 public struct IndexNode: Sendable {
   private let bytes: [UInt8]
@@ -84,8 +45,9 @@ public struct IndexNode: Sendable {
 
   private func checkEntries() throws(FormatError) {
     for index in 0..<count {
-      let isChild = rawValue(at: index) & IndexTree.childMark != 0
-      guard isChild == (level > 0) else {
+      // The first of a value's five bytes: below 80 in a leaf, exactly 80 in an inner node.
+      let mark = rawValue(at: index) >> 32
+      guard level == 0 ? mark < IndexTree.childMark : mark == IndexTree.childMark else {
         throw .damaged("a value in an index node of level \(level) is of the wrong kind")
       }
       guard index == 0 || suffix(at: index - 1).lexicographicallyPrecedes(suffix(at: index)) else {
@@ -108,8 +70,11 @@ public struct IndexNode: Sendable {
 
   /// The key's bytes.
   public func key(at index: Int) -> [UInt8] {
-    Array(bytes[IndexTree.headerByteCount..<IndexTree.headerByteCount + prefixByteCount])
-      + suffix(at: index)
+    var key: [UInt8] = []
+    key.reserveCapacity(keyByteCount)
+    key += bytes[IndexTree.headerByteCount..<IndexTree.headerByteCount + prefixByteCount]
+    key += suffix(at: index)
+    return key
   }
 
   /// A leaf's value.

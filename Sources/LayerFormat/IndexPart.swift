@@ -6,7 +6,7 @@ import PostgresFormat
 /// Decoding ignores fields that are not known here, as a pageserver adds some of its own.
 /// (Neon, `pageserver/src/tenant/remote_timeline_client/index.rs`; Docs/format.md, Index part)
 public struct IndexPart: Codable, Equatable, Sendable {
-  /// The version that is written here; older ones that a pageserver left are read as well.
+  /// The only version that is written and read here.
   public static let currentVersion = 15
 
   /// The name of the index file before its generation.
@@ -14,11 +14,14 @@ public struct IndexPart: Codable, Equatable, Sendable {
 
   /// What the index says of one layer file.
   public struct LayerMetadata: Codable, Equatable, Sendable {
+    /// The file's length in bytes.
     public var fileSize: UInt64
+    /// The generation in the file's name.
     public var generation: UInt32
     /// `<shard number><shard count>` in hexadecimal; nil for a tenant that is not sharded.
     public var shard: String?
 
+    /// What is said of a file of `fileSize` bytes.
     public init(fileSize: UInt64, generation: UInt32, shard: String? = nil) {
       self.fileSize = fileSize
       self.generation = generation
@@ -33,13 +36,19 @@ public struct IndexPart: Codable, Equatable, Sendable {
 
   /// Where the timeline stands in the write-ahead log.
   public struct Metadata: Codable, Equatable, Sendable {
+    /// Where everything before is in the layers, and the next record starts.
     public var diskConsistentLSN: LogSequenceNumber
     /// The start of the last record before `diskConsistentLSN`; nil where it is not known.
     public var previousRecordLSN: LogSequenceNumber?
+    /// The timeline that this one branched off from; nil for one that stands alone.
     public var ancestorTimeline: String?
+    /// Where it branched off, else 0.
     public var ancestorLSN: LogSequenceNumber
+    /// The first position that can be read.
     public var latestGCCutoffLSN: LogSequenceNumber
+    /// Where the cluster's own history begins.
     public var initdbLSN: LogSequenceNumber
+    /// The major version.
     public var postgresVersion: Int
 
     /// The metadata of an imported timeline: reads begin at the import LSN.
@@ -81,16 +90,22 @@ public struct IndexPart: Codable, Equatable, Sendable {
 
   /// What a pageserver keeps of a timeline's ancestry; an imported one has none.
   public struct Lineage: Codable, Equatable, Sendable {
+    /// That of a timeline without ancestors.
     public init() {}
   }
 
+  /// The version of the index' shape.
   public var version: Int
   /// Layer names without generation to what is known of their files.
   public var layers: [String: LayerMetadata]
+  /// The same as in the metadata.
   public var diskConsistentLSN: LogSequenceNumber
+  /// Where the timeline stands.
   public var metadata: Metadata
+  /// Its ancestry.
   public var lineage: Lineage
 
+  /// An index of the current version.
   public init(layers: [String: LayerMetadata], metadata: Metadata) {
     version = Self.currentVersion
     self.layers = layers
@@ -122,40 +137,56 @@ extension IndexPart {
 
   /// Reads an index; throws when it is no JSON of this shape or of a version that is not known.
   public init(decoding bytes: [UInt8]) throws(FormatError) {
-    do {
-      self = try JSONDecoder().decode(IndexPart.self, from: Data(bytes))
-    } catch {
-      throw .damaged("the index is not JSON of the shape that is expected: \(error)")
-    }
+    // The version first: what other versions look like is not known.
+    let version = try Self.decode(Version.self, from: bytes).version
     guard version == Self.currentVersion else {
-      throw .unsupported("index version \(version) is not \(Self.currentVersion)")
+      throw .unsupported(
+        "index version \(version) is not \(Self.currentVersion), the only one known")
+    }
+    self = try Self.decode(IndexPart.self, from: bytes)
+    guard diskConsistentLSN == metadata.diskConsistentLSN else {
+      throw .damaged("the two 'disk_consistent_lsn' of the index differ")
+    }
+  }
+
+  private struct Version: Decodable { var version: Int }
+
+  private static func decode<Value: Decodable>(
+    _ type: Value.Type, from bytes: [UInt8]
+  ) throws(FormatError) -> Value {
+    do {
+      return try JSONDecoder().decode(type, from: Data(bytes))
+    } catch let error as DecodingError {
+      throw .damaged("the index is not JSON of the shape that is expected: \(reason(error))")
+    } catch {
+      throw .damaged("the index is not JSON")
+    }
+  }
+
+  /// The field that a decoder stumbled over and what it says of it.
+  private static func reason(_ error: DecodingError) -> String {
+    switch error {
+    case .keyNotFound(let key, _): "field '\(key.stringValue)' is missing"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context),
+      .dataCorrupted(let context):
+      if let field = context.codingPath.last {
+        "field '\(field.stringValue)' is not of the right kind"
+      } else {
+        "it cannot be parsed"
+      }
+    @unknown default: "it cannot be parsed"
     }
   }
 
   /// The index file's name for a generation.
   public static func fileName(generation: UInt32) -> String {
-    filePrefix + "-" + generation.hexadecimal(8, uppercase: false)
+    Generation.fileName(filePrefix, generation: generation)
   }
 
   /// The generation in an index file's name; nil for any other name.
   public static func parse(fileName: String) -> UInt32? {
-    guard fileName.hasPrefix(filePrefix + "-") else { return nil }
-    return Generation.parse(fileName.dropFirst(filePrefix.count + 1))
-  }
-}
-
-extension LogSequenceNumber: Codable {
-  public init(from decoder: any Decoder) throws {
-    let field = try decoder.singleValueContainer()
-    let text = try field.decode(String.self)
-    guard let lsn = LogSequenceNumber(text) else {
-      throw DecodingError.dataCorruptedError(in: field, debugDescription: "'\(text)' is no LSN")
-    }
-    self = lsn
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var field = encoder.singleValueContainer()
-    try field.encode(description)
+    guard let (stem, generation) = Generation.parse(fileName: fileName), stem == filePrefix
+    else { return nil }
+    return generation
   }
 }

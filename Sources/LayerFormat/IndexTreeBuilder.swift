@@ -24,6 +24,8 @@ public struct IndexTreeBuilder: Sendable {
   /// How many keys there are.
   public private(set) var count = 0
 
+  private var lastKey: [UInt8] = []
+
   /// An empty index with keys of `keyByteCount` bytes.
   public init(keyByteCount: Int) {
     self.keyByteCount = keyByteCount
@@ -34,9 +36,15 @@ public struct IndexTreeBuilder: Sendable {
   public var byteCount: Int { blocks.count + openNodes.count * IndexTree.nodeByteCount }
 
   /// Adds a key behind all others; `value` must be below `IndexTree.valueLimit`.
+  ///
+  /// Traps on a key of another length, or one that is not above the last.
   public mutating func append(_ key: [UInt8], value: UInt64) {
     precondition(value < IndexTree.valueLimit, "a layer file has grown beyond its index' values")
+    precondition(
+      key.count == keyByteCount && (count == 0 || lastKey.lexicographicallyPrecedes(key)),
+      "keys come in ascending order, and all of one length")
     count += 1
+    lastKey.replaceSubrange(lastKey.indices, with: key)
     append(key, value: value, level: 0)
   }
 
@@ -62,7 +70,11 @@ public struct IndexTreeBuilder: Sendable {
   }
 
   /// Writes out what is open, the root last, and gives the root's block number.
+  ///
+  /// Traps when there is no key: a pageserver cannot read an empty index. Nothing can be added
+  /// afterwards.
   public mutating func finish() -> UInt32 {
+    precondition(count > 0, "an index has at least one key")
     var level = 0
     while level + 1 < openNodes.count {
       writeOut(level: level)

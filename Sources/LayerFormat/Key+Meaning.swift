@@ -2,19 +2,33 @@ import PostgresFormat
 
 /// What a key stands for: the table of Docs/format.md, Keys, in both directions.
 public enum KeyMeaning: Hashable, Sendable {
+  /// Which databases there are.
   case databaseDirectory
+  /// A database's `pg_filenode.map`; database 0 has the shared relations'.
   case relationMap(databaseID: UInt32)
+  /// Which relation forks a database has.
   case relationDirectory(databaseID: UInt32)
+  /// A page of a relation.
   case relationBlock(RelationForkID, block: UInt32)
+  /// How many blocks a relation fork has.
   case relationSize(RelationForkID)
+  /// Which segments an SLRU has.
   case slruDirectory(SLRUKind)
+  /// A page of an SLRU.
   case slruBlock(SLRUKind, segment: UInt32, block: UInt32)
+  /// How many blocks an SLRU's segment has.
   case slruSegmentSize(SLRUKind, segment: UInt32)
+  /// Which transactions are prepared.
   case twoPhaseDirectory
+  /// The state of a prepared transaction; its id is not 0.
   case twoPhaseFile(transactionID: UInt64)
+  /// `pg_control`.
   case controlFile
+  /// The checkpoint that the timeline begins with.
   case checkpoint
+  /// The cumulative statistics.
   case statisticsFile
+  /// How far a replication origin has come.
   case replicationOrigin(id: UInt16)
 }
 
@@ -39,6 +53,7 @@ extension Key {
       relation.relationNumber, relation.fork.rawValue, block)
   }
 
+  /// The key that stands for something.
   public init(_ meaning: KeyMeaning) {
     switch meaning {
     case .databaseDirectory:

@@ -49,13 +49,19 @@ public struct Key: Hashable, Sendable {
   /// The last key of all: the open end of a layer over the whole key space.
   public static let maximum = Key(high: .max, middle: .max, low: .max)
 
+  /// The group that the key belongs to.
   public var field1: UInt8 { UInt8(truncatingIfNeeded: high >> 56) }
+  /// A relation's tablespace, or an SLRU's kind.
   public var field2: UInt32 { UInt32(truncatingIfNeeded: high >> 24) }
+  /// A relation's database.
   public var field3: UInt32 {
     UInt32(truncatingIfNeeded: high) << 8 | UInt32(truncatingIfNeeded: middle >> 56)
   }
+  /// A relation's number, or an SLRU's segment.
   public var field4: UInt32 { UInt32(truncatingIfNeeded: middle >> 24) }
+  /// A relation's fork.
   public var field5: UInt8 { UInt8(truncatingIfNeeded: middle >> 16) }
+  /// The block, or FFFFFFFF for a size.
   public var field6: UInt32 { UInt32(truncatingIfNeeded: middle) << 16 | UInt32(low) }
 
   /// The key that follows this one in the order of the bytes; the maximum's is the maximum.
@@ -93,7 +99,7 @@ extension Key {
     low = bytes.bigEndian(at: offset + 16)
   }
 
-  /// Reads 36 hexadecimal digits; nil for anything else.
+  /// Reads 36 hexadecimal digits of either case; nil for anything else.
   public init?(_ text: some StringProtocol) {
     let digits = Array(text.utf8)
     guard digits.count == 2 * Self.byteCount,

@@ -18,9 +18,12 @@ public struct LayerName: Hashable, Sendable {
     case delta(Range<LogSequenceNumber>)
   }
 
+  /// The keys that the layer covers.
   public let keys: Range<Key>
+  /// What it holds for them.
   public let extent: Extent
 
+  /// A layer over these keys; neither range may be empty.
   public init(keys: Range<Key>, extent: Extent) {
     self.keys = keys
     self.extent = extent
@@ -46,9 +49,19 @@ public struct LayerName: Hashable, Sendable {
   /// The LSNs that the layer covers; an image layer's range is its LSN alone.
   public var lsns: Range<LogSequenceNumber> {
     switch extent {
-    case .image(let lsn): lsn..<LogSequenceNumber(rawValue: lsn.rawValue &+ 1)
+    case .image(let lsn): lsn..<(lsn + 1)
     case .delta(let range): range
     }
+  }
+
+  /// A layer of what a file or its name says; nil when a range is empty.
+  ///
+  /// Without an `lsnEnd` it is an image layer, which cannot lie at the last LSN of all: its range
+  /// would have no end.
+  init?(keyStart: Key, keyEnd: Key, lsn: LogSequenceNumber, lsnEnd: LogSequenceNumber?) {
+    guard keyStart < keyEnd, lsn < lsnEnd ?? LogSequenceNumber(rawValue: .max) else { return nil }
+    keys = keyStart..<keyEnd
+    extent = if let lsnEnd { .delta(lsn..<lsnEnd) } else { .image(at: lsn) }
   }
 
   /// Reads a name without its generation; nil for anything else, also for an empty range.
@@ -58,17 +71,12 @@ public struct LayerName: Hashable, Sendable {
       separator: "-", omittingEmptySubsequences: false)
     let lsnTexts = text[separator.upperBound...].split(
       separator: "-", omittingEmptySubsequences: false)
-    guard keyTexts.count == 2, let start = Key(keyTexts[0]), let end = Key(keyTexts[1]),
-      start < end
-    else { return nil }
     let lsns = lsnTexts.compactMap(Self.lsn)
-    guard lsns.count == lsnTexts.count else { return nil }
-    switch lsns.count {
-    case 1: self.init(keys: start..<end, extent: .image(at: lsns[0]))
-    case 2 where lsns[0] < lsns[1]:
-      self.init(keys: start..<end, extent: .delta(lsns[0]..<lsns[1]))
-    default: return nil
-    }
+    guard keyTexts.count == 2, let keyStart = Key(keyTexts[0]), let keyEnd = Key(keyTexts[1]),
+      (1...2).contains(lsns.count), lsns.count == lsnTexts.count
+    else { return nil }
+    self.init(
+      keyStart: keyStart, keyEnd: keyEnd, lsn: lsns[0], lsnEnd: lsns.count == 2 ? lsns[1] : nil)
     // Digits of the other case would make a second name for the same layer.
     guard description == text else { return nil }
   }
@@ -82,14 +90,13 @@ public struct LayerName: Hashable, Sendable {
 
   /// The file's name for a generation: the layer's name, a dash and eight lower-case digits.
   public func fileName(generation: UInt32) -> String {
-    description + "-" + generation.hexadecimal(8, uppercase: false)
+    Generation.fileName(description, generation: generation)
   }
 
   /// Splits a layer file's name into the layer's and the generation; nil for any other name.
   public static func parse(fileName: String) -> (LayerName, generation: UInt32)? {
-    guard let dash = fileName.lastIndex(of: "-"),
-      let name = LayerName(String(fileName[..<dash])),
-      let generation = Generation.parse(fileName[fileName.index(after: dash)...])
+    guard let (stem, generation) = Generation.parse(fileName: fileName),
+      let name = LayerName(String(stem))
     else { return nil }
     return (name, generation)
   }
@@ -104,17 +111,5 @@ extension LayerName: CustomStringConvertible {
       range + lsns.lowerBound.rawValue.hexadecimal(16) + "-"
         + lsns.upperBound.rawValue.hexadecimal(16)
     }
-  }
-}
-
-/// The suffix of a file's name that tells which attachment of the tenant wrote it.
-public enum Generation {
-  /// Reads eight lower-case hexadecimal digits; nil for anything else.
-  public static func parse(_ text: Substring) -> UInt32? {
-    guard text.utf8.count == 8, let number = UInt64(hexadecimal: Array(text.utf8)) else {
-      return nil
-    }
-    let generation = UInt32(truncatingIfNeeded: number)
-    return generation.hexadecimal(8, uppercase: false) == text ? generation : nil
   }
 }

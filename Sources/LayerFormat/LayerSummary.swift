@@ -28,8 +28,11 @@ public struct LayerSummary: Equatable, Sendable {
   /// The version of the storage format that is written and read here.
   public static let formatVersion: UInt16 = 3
 
+  /// The tenant that the layer belongs to.
   public var tenant: Identifier
+  /// The timeline that the layer belongs to.
   public var timeline: Identifier
+  /// What the layer covers: the same as its file's name says.
   public var name: LayerName
 
   /// The number of the file's page at which the index begins.
@@ -38,6 +41,7 @@ public struct LayerSummary: Equatable, Sendable {
   /// The block number of the index' root, counted from the index' start.
   public var indexRoot: UInt32
 
+  /// A summary of these fields.
   public init(
     tenant: Identifier, timeline: Identifier, name: LayerName, indexStart: UInt32,
     indexRoot: UInt32
@@ -90,23 +94,18 @@ public struct LayerSummary: Equatable, Sendable {
     }
     tenant = Identifier(decoding: page, at: 4)
     timeline = Identifier(decoding: page, at: 20)
-    let keyStart = Key(decoding: page, at: 36)
-    let keyEnd = Key(decoding: page, at: 54)
-    guard keyStart < keyEnd else { throw .damaged("the summary's key range is empty") }
-    let lsn = LogSequenceNumber(rawValue: page.bigEndian(at: 72))
-    let fields: Int
-    if magic == Self.imageMagic {
-      name = LayerName(keys: keyStart..<keyEnd, extent: .image(at: lsn))
-      fields = 80
-    } else {
-      let end = LogSequenceNumber(rawValue: page.bigEndian(at: 80))
-      guard lsn < end else { throw .damaged("the summary's LSN range is empty") }
-      name = LayerName(keys: keyStart..<keyEnd, extent: .delta(lsn..<end))
-      fields = 88
-    }
-    indexStart = page.bigEndian(at: fields)
-    indexRoot = page.bigEndian(at: fields + 4)
-    for offset in stride(from: fields + 8, to: Self.byteCount, by: 8) {
+    let isDelta = magic == Self.deltaMagic
+    guard
+      let name = LayerName(
+        keyStart: Key(decoding: page, at: 36), keyEnd: Key(decoding: page, at: 54),
+        lsn: LogSequenceNumber(rawValue: page.bigEndian(at: 72)),
+        lsnEnd: isDelta ? LogSequenceNumber(rawValue: page.bigEndian(at: 80)) : nil)
+    else { throw .damaged("the summary's range of keys or LSNs is empty") }
+    self.name = name
+    let indexOffset = isDelta ? 88 : 80
+    indexStart = page.bigEndian(at: indexOffset)
+    indexRoot = page.bigEndian(at: indexOffset + 4)
+    for offset in stride(from: indexOffset + 8, to: Self.byteCount, by: 8) {
       guard page.bigEndian(at: offset, as: UInt64.self) == 0 else {
         throw .damaged("bytes other than zeros follow the summary's fields")
       }

@@ -9,8 +9,10 @@ public struct RelationForkID: Hashable, Sendable {
   public var databaseID: UInt32
   /// The number that the relation's files are named after.
   public var relationNumber: UInt32
+  /// Which of the relation's forks it is.
   public var fork: RelationFork
 
+  /// A fork of a relation.
   @inlinable
   public init(databaseID: UInt32, relationNumber: UInt32, fork: RelationFork) {
     self.databaseID = databaseID
@@ -18,6 +20,7 @@ public struct RelationForkID: Hashable, Sendable {
     self.fork = fork
   }
 
+  /// The oid of the tablespace that follows from the database.
   public var tablespaceID: UInt32 { Tablespace.id(ofDatabase: databaseID) }
 }
 
@@ -38,17 +41,5 @@ extension RelationForkID: CustomStringConvertible {
     RelationSegment(
       databaseID: databaseID, relationNumber: relationNumber, fork: fork, segmentNumber: 0
     ).path
-  }
-}
-
-/// The two tablespaces that the storage knows (Postgres, `pg_tablespace_d.h`).
-public enum Tablespace {
-  public static let defaultID: UInt32 = 1663
-  public static let globalID: UInt32 = 1664
-
-  /// The tablespace of a database: database 0 stands for the shared relations.
-  @inlinable
-  public static func id(ofDatabase databaseID: UInt32) -> UInt32 {
-    databaseID == 0 ? globalID : defaultID
   }
 }

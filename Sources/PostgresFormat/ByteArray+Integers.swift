@@ -1,4 +1,4 @@
-/// The bytes of an array, lent, and little-endian integers in them.
+/// The bytes of an array, lent, and integers in them.
 extension [UInt8] {
   /// Lends the bytes for the time of the call.
   @inlinable
@@ -21,9 +21,17 @@ extension [UInt8] {
     }
   }
 
-  mutating func appendLittleEndian(_ value: some FixedWidthInteger) {
-    for index in 0..<(value.bitWidth / 8) {
-      append(UInt8(truncatingIfNeeded: value >> (8 * index)))
+  /// Appends an integer's bytes, the least significant first.
+  @inlinable
+  public mutating func appendLittleEndian<Integer: FixedWidthInteger>(_ value: Integer) {
+    appendBigEndian(value.byteSwapped)
+  }
+
+  /// Appends an integer's bytes, the most significant first.
+  @inlinable
+  public mutating func appendBigEndian<Integer: FixedWidthInteger>(_ value: Integer) {
+    for shift in stride(from: Integer.bitWidth - 8, through: 0, by: -8) {
+      append(UInt8(truncatingIfNeeded: value >> shift))
     }
   }
 }

@@ -42,3 +42,8 @@ private func escaped(_ scalar: Unicode.Scalar) -> String {
     return String(scalar)
   }
 }
+
+extension String {
+  /// The text in single quotes, escaped, so that no name can pass for output of ours.
+  public var quoted: String { "'\(escaped(utf8))'" }
+}

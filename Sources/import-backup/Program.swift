@@ -1,5 +1,6 @@
 import BackupImport
 import Glibc
+import PostgresFormat
 
 /// The program: finds the command, runs it, and makes messages and an exit code of what it throws.
 @main
@@ -68,6 +69,6 @@ enum Program {
     guard let word, !word.contains(where: { "-./".contains($0) }), unsafe access(word, F_OK) != 0,
       let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })
     else { return }
-    throw .usage("unknown command \(quoted(word))", hint: "Did you mean '\(nearest)'?")
+    throw .usage("unknown command \(word.quoted)", hint: "Did you mean '\(nearest)'?")
   }
 }

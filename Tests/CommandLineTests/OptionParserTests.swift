@@ -89,7 +89,7 @@ struct OptionParserTests {
     (["a"], "'--output' is missing: the directory that the timeline is written to", "See "),
     (["a", "-o", ""], "'--output' is missing: the directory that the timeline is written to", ""),
     (
-      ["a", "-o", "x", "b\n"], #"there is one backup to import, but 'b\u{a}' is given as well"#, ""
+      ["a", "-o", "x", "b\n"], #"there is one backup to import, but 'b\n' is given as well"#, ""
     ),
     (["a", "-o"], "'--output' lacks its value, DIR", "See "),
     (["a", "--output"], "'--output' lacks its value, DIR", "See "),

@@ -66,7 +66,7 @@ actor BackupReader {
       return try MemberPath(
         Array(member.name.utf8).bytes, strippingComponents: plan.stripComponents)
     } catch {
-      throw ImportError(error, in: "member '\(escaped(member.name.utf8))'")
+      throw ImportError(error, in: "member \(member.name.quoted)")
     }
   }
 

@@ -102,7 +102,7 @@ struct SegmentTable: Sendable {
       } else {
         let previous = segments[index - 1]
         guard entry.segmentNumber != previous.segmentNumber else {
-          throw ImportError(.damaged, "file '\(entry.segment.path)' stands twice in the backup")
+          throw Self.duplicate(entry.segment)
         }
         guard entry.segmentNumber == previous.segmentNumber + 1 else {
           throw missing(before: entry.segment, number: previous.segmentNumber + 1)
@@ -128,6 +128,11 @@ struct SegmentTable: Sendable {
           hint: "The files do not belong to one moment. Make a backup of the stopped cluster.")
       }
     }
+  }
+
+  /// The error of a segment that stands twice.
+  static func duplicate(_ segment: RelationSegment) -> ImportError {
+    ImportError(.damaged, "file '\(segment.path)' stands twice in the backup")
   }
 
   private func missing(before segment: RelationSegment, number: UInt32) -> ImportError {

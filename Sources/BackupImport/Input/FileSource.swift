@@ -1,4 +1,5 @@
 import Glibc
+import PostgresFormat
 
 /// The bytes of a file, a pipe or standard input, from where it stands to its end.
 ///
@@ -27,7 +28,7 @@ final class FileSource: ByteSource {
         opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
       } while opened < 0 && errno == EINTR
       guard opened >= 0 else {
-        throw ImportError(.cannotOpen, "cannot open \(subject): \(systemErrorText(errno))")
+        throw ImportError(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
       }
       descriptor = opened
       closesDescriptor = true
@@ -35,12 +36,12 @@ final class FileSource: ByteSource {
 
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {
-      throw ImportError(.cannotOpen, "cannot open \(subject): \(systemErrorText(errno))")
+      throw ImportError(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
     }
     switch status.st_mode & S_IFMT {
     case S_IFDIR:
       throw ImportError(
-        .cannotOpen, "cannot open \(subject): \(systemErrorText(EISDIR))",
+        .cannotOpen, "cannot open \(subject): \(SystemCalls.describe(EISDIR))",
         hint: "A backup is read as one tar. Make it with 'tar -C DIRECTORY -cf BACKUP .'.")
     case S_IFREG:
       if closesDescriptor { byteCount = UInt64(status.st_size) }
@@ -67,7 +68,7 @@ final class FileSource: ByteSource {
       }
       if count == 0 { return }
       if count < 0 && errno != EINTR {
-        throw ImportError(.inputOutput, "cannot read \(subject): \(systemErrorText(errno))")
+        throw ImportError(.inputOutput, "cannot read \(subject): \(SystemCalls.describe(errno))")
       }
     }
   }
@@ -76,10 +77,4 @@ final class FileSource: ByteSource {
 /// How messages call the input at `path`.
 func inputSubject(_ path: String) -> String {
   path == "-" ? "standard input" : path.quoted
-}
-
-/// What the system calls an error number: `No such file or directory`.
-func systemErrorText(_ number: Int32) -> String {
-  // Invariant: glibc's strerror gives a string that stays until this thread's next call.
-  unsafe String(cString: strerror(number))
 }

@@ -1,5 +1,6 @@
 import CLibArchive
 import Glibc
+import PostgresFormat
 
 /// libarchive's tar reader over an `ArchiveInput`: headers, and blocks of contents as they lie in
 /// the input's buffers.

@@ -1,3 +1,4 @@
+import PostgresFormat
 import Synchronization
 
 /// The members of a tar, read once from front to back, compressed or not.
@@ -116,10 +117,10 @@ public final class TarReader {
       let count: Int
       if member.isComplete {
         count = wanted - filled
-        buffer.zero(filled..<filled + count)
+        buffer.clear(filled..<filled + count)
       } else if archive.blockOffset > member.position {
         count = Int(min(archive.blockOffset - member.position, UInt64(wanted - filled)))
-        buffer.zero(filled..<filled + count)
+        buffer.clear(filled..<filled + count)
       } else {
         count = min(archive.blockByteCount, wanted - filled)
         archive.copyBlock(into: &buffer, at: filled, count: count)
@@ -192,17 +193,6 @@ public final class TarReader {
     } catch {
       failure = error
       throw error
-    }
-  }
-}
-
-extension MutableRawSpan {
-  /// Sets the bytes of `range` to zero.
-  fileprivate mutating func zero(_ range: Range<Int>) {
-    // Invariant: slicing checks that the range lies within the buffer.
-    unsafe withUnsafeMutableBytes { buffer in
-      _ = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[range])
-        .initializeMemory(as: UInt8.self, repeating: 0)
     }
   }
 }

@@ -83,18 +83,22 @@ struct ChunkSpool {
     try flush()
     runs.sort { $0.firstKey < $1.firstKey }
     var scratch: [UInt8] = []
+    var end = Key.minimum
     for run in runs {
+      // Runs overlap where a file stands twice; two of them may also lie in two chunks, so the
+      // segment table has the last word on that.
+      guard run.firstKey >= end else { throw Self.duplicate(run.firstKey) }
       let start = Int(run.offset)
-      let end = start + Int(run.byteCount)
-      if end <= memory.count {
-        try Self.write(run, memory.bytes.extracting(start..<end), to: &writer)
+      let next = start + Int(run.byteCount)
+      if next <= memory.count {
+        end = try Self.write(run, memory.bytes.extracting(start..<next), to: &writer)
       } else if let spool {
         if scratch.count < Int(run.byteCount) {
           scratch = [UInt8](repeating: 0, count: max(Int(run.byteCount), PageBatch.byteCount))
         }
         try spool.read(
           into: &scratch, count: Int(run.byteCount), at: run.offset - UInt64(memory.count))
-        try Self.write(run, scratch.bytes.extracting(0..<Int(run.byteCount)), to: &writer)
+        end = try Self.write(run, scratch.bytes.extracting(0..<Int(run.byteCount)), to: &writer)
       }
     }
     runs.removeAll(keepingCapacity: true)
@@ -103,9 +107,20 @@ struct ChunkSpool {
     pageCount = 0
   }
 
+  private static func duplicate(_ key: Key) -> ImportError {
+    guard case .relationBlock(let relation, let block) = key.meaning else {
+      return ImportError(.bug, "key \(key) stands twice in one chunk")
+    }
+    return SegmentTable.duplicate(
+      RelationSegment(
+        databaseID: relation.databaseID, relationNumber: relation.relationNumber,
+        fork: relation.fork, segmentNumber: block / RelationSegment.blockCount))
+  }
+
+  /// Appends a run's blobs, and gives the key after its last.
   private static func write(
     _ run: Run, _ blobs: RawSpan, to writer: inout LayerWriter
-  ) throws(ImportError) {
+  ) throws(ImportError) -> Key {
     var offset = 0
     var key = run.firstKey
     for _ in 0..<run.pageCount {
@@ -120,5 +135,6 @@ struct ChunkSpool {
       offset = end
       key = key.next
     }
+    return key
   }
 }

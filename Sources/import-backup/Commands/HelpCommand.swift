@@ -1,4 +1,5 @@
 import BackupImport
+import PostgresFormat
 
 /// `help`: what the program can do, as text, as a man page or for a shell's completion.
 struct HelpCommand: Command {
@@ -29,7 +30,7 @@ struct HelpCommand: Command {
     subject = Program.commands.first { $0.name == word }
     guard subject != nil else {
       let nearest = Suggestion.nearest(to: word, among: Program.commands.map { $0.name })
-      throw .usage("unknown command \(quoted(word))", hint: nearest.map { "Did you mean '\($0)'?" })
+      throw .usage("unknown command \(word.quoted)", hint: nearest.map { "Did you mean '\($0)'?" })
     }
   }
 

@@ -1,5 +1,6 @@
 import BackupImport
 import Glibc
+import PostgresFormat
 
 /// `import`, the default command: a backup becomes a timeline.
 struct ImportCommand: Command {
@@ -26,7 +27,7 @@ struct ImportCommand: Command {
   mutating func take(operands: [String]) throws(ImportError) {
     guard let backup = operands.first, !backup.isEmpty else { throw .usage("no backup is given") }
     guard operands.count == 1 else {
-      throw .usage("there is one backup to import, but \(quoted(operands[1])) is given as well")
+      throw .usage("there is one backup to import, but \(operands[1].quoted) is given as well")
     }
     guard !settings.outputDirectory.isEmpty else {
       throw .usage("'--output' is missing: the directory that the timeline is written to")

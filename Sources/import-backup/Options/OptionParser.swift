@@ -1,4 +1,5 @@
 import BackupImport
+import PostgresFormat
 
 /// Reads a command's arguments by its table of options.
 @MainActor
@@ -43,16 +44,16 @@ enum OptionParser {
 
   /// The error for `word`, which is no option, or the start of several.
   private static func refusal(of word: String, names: [String]) -> ImportError {
-    guard word.hasPrefix("--") else { return .usage("unknown option \(quoted(word))") }
+    guard word.hasPrefix("--") else { return .usage("unknown option \(word.quoted)") }
     let name = String(word.dropFirst(2).prefix { $0 != "=" })
     let begun = names.filter { $0.hasPrefix(name) }.map { "'--\($0)'" }
     guard begun.isEmpty else {
       return .usage(
-        "option \(quoted("--" + name)) may be any of several",
+        "option \(("--" + name).quoted) may be any of several",
         hint: "Did you mean \(begun.dropLast().joined(separator: ", ")) or \(begun.last ?? "")?")
     }
     let nearest = Suggestion.nearest(to: name, among: names)
     return .usage(
-      "unknown option \(quoted("--" + name))", hint: nearest.map { "Did you mean '--\($0)'?" })
+      "unknown option \(("--" + name).quoted)", hint: nearest.map { "Did you mean '--\($0)'?" })
   }
 }

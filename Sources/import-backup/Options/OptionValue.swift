@@ -1,4 +1,5 @@
 import BackupImport
+import PostgresFormat
 
 /// The value that an option was given, and the ways to read it.
 ///
@@ -51,6 +52,6 @@ struct OptionValue {
   }
 
   private func refusal(_ wish: String) -> ImportError {
-    .usage("'--\(option)' \(wish), not \(quoted(text))")
+    .usage("'--\(option)' \(wish), not \(text.quoted)")
   }
 }

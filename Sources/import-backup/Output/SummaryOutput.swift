@@ -1,5 +1,6 @@
 import BackupImport
 import FoundationEssentials
+import PostgresFormat
 
 /// Prints what an import did.
 enum SummaryOutput {
@@ -12,7 +13,7 @@ enum SummaryOutput {
       let result = asJSON ? try json(summary) : SummaryText.line(summary)
       try StandardStream.output.write(result + "\n")
     } catch {
-      let hint = "The timeline is complete at \(quoted(summary.timelinePath))."
+      let hint = "The timeline is complete at \(summary.timelinePath.quoted)."
       throw ImportError(error.code, error.message, hint: hint)
     }
     if asJSON { return }

@@ -1,4 +1,5 @@
 import BackupImport
+import PostgresFormat
 
 /// What an import did, in words.
 enum SummaryText {
@@ -29,7 +30,7 @@ enum SummaryText {
 
   /// The note that is always given.
   static func path(_ summary: ImportSummary) -> String {
-    "note: the timeline is \(quoted(summary.timelinePath))"
+    "note: the timeline is \(summary.timelinePath.quoted)"
   }
 
   private static func changes(_ summary: ImportSummary) -> [String] {

@@ -14,7 +14,7 @@ public struct BlobHeader: Equatable, Sendable {
   public static let shortLimit = 128
 
   /// The longest value, in bytes, stored.
-  public static let maximumByteCount = 1 << 28 - 1
+  public static let maximumByteCount = (1 << 28) - 1
 
   /// The length of a long header in bytes.
   public static let longByteCount = 4
@@ -22,8 +22,10 @@ public struct BlobHeader: Equatable, Sendable {
   /// The length of what follows the header, in bytes.
   public var byteCount: Int
 
+  /// Whether what follows the header is a zstd frame rather than the value itself.
   public var isCompressed: Bool
 
+  /// The header before `byteCount` bytes.
   @inlinable
   public init(byteCount: Int, isCompressed: Bool) {
     self.byteCount = byteCount
@@ -38,7 +40,7 @@ public struct BlobHeader: Equatable, Sendable {
     return 0x8000_0000 | (isCompressed ? 0x1000_0000 : 0) | UInt32(byteCount)
   }
 
-  /// Appends the header.
+  /// Appends the header: a short one where there is one.
   public func encode(into bytes: inout [UInt8]) {
     if byteCount < Self.shortLimit && !isCompressed {
       bytes.append(UInt8(byteCount))
@@ -49,7 +51,7 @@ public struct BlobHeader: Equatable, Sendable {
 
   /// Reads the header at `offset`, and how many bytes it takes itself.
   ///
-  /// Throws when it is cut off or its compression is not known.
+  /// Throws when it is cut off, its compression is not known, or it is long where it need not be.
   @inlinable
   public static func decode(
     _ bytes: RawSpan, at offset: Int
@@ -64,6 +66,9 @@ public struct BlobHeader: Equatable, Sendable {
     guard compression <= 1 else { throw .damaged("compression \(compression) is not known") }
     let long: UInt32 = bytes.bigEndian(at: offset)
     let header = BlobHeader(byteCount: Int(long & 0x0FFF_FFFF), isCompressed: compression == 1)
+    guard header.isCompressed || header.byteCount >= shortLimit else {
+      throw .damaged("a value of \(header.byteCount) bytes has a long header")
+    }
     return (header, longByteCount)
   }
 }

@@ -1,0 +1,18 @@
+import PostgresFormat
+
+/// A position in JSON: the string that Postgres writes for it.
+extension LogSequenceNumber: Codable {
+  public init(from decoder: any Decoder) throws {
+    let field = try decoder.singleValueContainer()
+    let text = try field.decode(String.self)
+    guard let lsn = LogSequenceNumber(text) else {
+      throw DecodingError.dataCorruptedError(in: field, debugDescription: "'\(text)' is no LSN")
+    }
+    self = lsn
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var field = encoder.singleValueContainer()
+    try field.encode(description)
+  }
+}

@@ -1,0 +1,92 @@
+import BackupImport
+import Foundation
+import TestSupport
+import Testing
+
+/// Imports by the built program, as a person and as a script see them.
+@Suite struct ImportCommandTests {
+  private static let backup = Fixture.path("clean-15-minimal-promoted.tar.zst")
+
+  /// Goal: an import ends with one line on standard output, the timeline's path and the next step
+  /// on standard error. Method: import a real backup with given ids.
+  @Test func person() async throws {
+    let directory = try TemporaryDirectory()
+    let run = try await ProgramRun.run([
+      Self.backup, "--output", directory.path, "--tenant-id", String(repeating: "a", count: 32),
+      "--timeline-id", String(repeating: "b", count: 32), "--generation", "10",
+    ])
+    #expect(run.exitCode == 0)
+    #expect(run.outputText.hasPrefix("imported Postgres 15 (clean shutdown): "))
+    #expect(run.outputText.contains("LSN 0/215ACF0 to 0/215AD68"))
+    #expect(run.outputText.count { $0 == "\n" } == 1)
+    let path =
+      directory.path + "/tenants/" + String(repeating: "a", count: 32) + "/timelines/"
+      + String(repeating: "b", count: 32)
+    #expect(run.error.contains("'\(path)'"))
+    #expect(run.error.contains("208 pages in use bore no LSN"))
+    #expect(run.error.contains("Postgres timeline set from 2 to 1"))
+    #expect(run.error.contains("generation 10"))
+    #expect(FileManager.default.fileExists(atPath: path + "/index_part.json-0000000a"))
+  }
+
+  /// Goal: a script gets one JSON object with all of it, also of a backup through a pipe.
+  @Test func script() async throws {
+    let directory = try TemporaryDirectory()
+    let run = try await ProgramRun.run(
+      ["-", "--output", directory.path, "--json"], input: .pipe(Self.backup))
+    #expect(run.exitCode == 0, "\(run.error)")
+    #expect(run.error.isEmpty)
+    let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
+    #expect(summary.schema == 1)
+    #expect(summary.stampedPageCount == 208)
+    #expect(summary.postgresVersion == 15)
+    #expect(summary.leftOut.contains { $0.names.contains("notes-of-a-user.txt") })
+    #expect(summary.leftOut.contains { $0.names.contains("pg_wal") })
+    #expect(
+      FileManager.default.fileExists(atPath: summary.timelinePath + "/index_part.json-00000001"))
+  }
+
+  /// Goal: each kind of failure has its exit code, one error line, and leaves no index.
+  @Test(
+    arguments: [
+      (["/nowhere/backup.tar"], 66, "cannot open '/nowhere/backup.tar'"),
+      ([Fixture.path("clean-18.tar.zst")], 69, "18"),
+      ([Fixture.path("clean-15.sums")], 65, "not a tar"),
+      (["/dev/null"], 65, "empty"),
+      ([backup, "--tenant-id", "xyz"], 64, "--tenant-id"),
+      ([backup, "--strip-components", "1"], 65, "global/pg_control"),
+    ] as [([String], Int32, String)])
+  func failures(arguments: [String], code: Int32, message: String) async throws {
+    let directory = try TemporaryDirectory()
+    let run = try await ProgramRun.run(arguments + ["--output", directory.path + "/out"])
+    #expect(run.exitCode == code)
+    #expect(run.output.isEmpty)
+    #expect(run.error.hasPrefix("error: ") && run.error.contains(message), "\(run.error)")
+    #expect(run.error.split(separator: "\n").count { $0.hasPrefix("error: ") } == 1)
+    #expect(try directory.files().isEmpty)
+  }
+
+  /// Goal: a result that cannot be printed is exit code 74, and the timeline stands.
+  @Test func fullOutput() async throws {
+    let directory = try TemporaryDirectory()
+    let run = try await ProgramRun.run(
+      [Self.backup, "--output", directory.path], script: #""$@" > /dev/full"#)
+    #expect(run.exitCode == 74)
+    #expect(run.error.contains(directory.path + "/tenants/"))
+    #expect(try directory.files().keys.contains { $0.hasSuffix("index_part.json-00000001") })
+  }
+
+  /// Goal: the doubled CRC of a two-phase file is mended and said. Method: import the fixture that
+  /// has one, by the name that a pageserver's own importer left it.
+  @Test func mended() async throws {
+    let directory = try TemporaryDirectory()
+    let run = try await ProgramRun.run([
+      Fixture.path("fullbackup-15-doubled-twophase-crc.tar.zst"), "--output", directory.path,
+      "--json",
+    ])
+    let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
+    #expect(summary.mendedTwoPhaseFileCount == 1)
+    #expect(summary.preparedTransactionCount == 1)
+    #expect(summary.backupKind == "fullbackup")
+  }
+}
