@@ -47,15 +47,17 @@ actor TimelineReader {
     var hasMore = true
     while hasMore {
       try Interruption.check()
-      hasMore = try cursor.next(where: { !Self.isPage($0) }) { value, stored throws(ImportError) in
-        try decoder.decode(value, stored) { bytes throws(ImportError) in
-          do throws(FormatError) {
-            try contents.take(value.key, bytes)
-          } catch {
-            throw value.layer.failure("key \(value.key): \(error.message)")
+      hasMore = try cursor.next(
+        where: { !Self.isPage($0) },
+        body: { value, stored throws(ImportError) in
+          try decoder.decode(value, stored) { bytes throws(ImportError) in
+            do throws(FormatError) {
+              try contents.take(value.key, bytes)
+            } catch {
+              throw value.layer.failure("key \(value.key): \(error.message)")
+            }
           }
-        }
-      }
+        })
     }
     do throws(FormatError) {
       try contents.requireComplete()
@@ -115,10 +117,12 @@ actor TimelineReader {
   ) throws(ImportError) {
     let key = file.key(of: page)
     var found: Key?
-    _ = try cursor.next(where: { $0 >= key }) { value, stored in
-      found = value.key
-      if value.key == key { batch.append(value, stored) }
-    }
+    _ = try cursor.next(
+      where: { $0 >= key },
+      body: { value, stored in
+        found = value.key
+        if value.key == key { batch.append(value, stored) }
+      })
     guard found == key else {
       throw ImportError(
         .damaged, "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")

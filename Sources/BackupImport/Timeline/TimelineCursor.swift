@@ -67,8 +67,7 @@ struct TimelineCursor {
   ///
   /// Throws `.unsupported` where the value that is wanted is a WAL record, as far as the index tells.
   mutating func next(
-    where isWanted: (Key) -> Bool = { _ in true },
-    _ body: (Value, RawSpan) throws(ImportError) -> Void
+    where isWanted: (Key) -> Bool, body: (Value, RawSpan) throws(ImportError) -> Void
   ) throws(ImportError) -> Bool {
     while let index = try nextLayer() {
       guard let key = open[index].scanner.nextEntry?.key else { continue }
