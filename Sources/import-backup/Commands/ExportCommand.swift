@@ -47,7 +47,7 @@ struct ExportCommand: Command {
       throw .usage("no timeline is given")
     }
     guard operands.count == 1 else {
-      throw .usage("there is one timeline to export, but \(quoted(operands[1])) is given as well")
+      throw .usage("there is one timeline to export, but \(operands[1].quoted) is given as well")
     }
     guard settings.output != .file("") else { throw .usage("'--output' wants a file's name") }
     settings.timeline = timeline
