@@ -144,6 +144,17 @@ enum SystemCalls {
     return bytes
   }
 
+  /// Lets the process have as many files open as the system allows it to ask for.
+  ///
+  /// Where that fails, opening one too many says so.
+  static func raiseOpenFileLimit() {
+    var limit = rlimit()
+    // Invariant: the structure is lent for the calls, which fill and read it.
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
   /// A failed fsync is final: what was not written may be marked clean, so it is never retried.
   static func fsync(_ descriptor: Int32, path: String) throws(ImportError) {
     if Glibc.fsync(descriptor) != 0 { throw failure(.fsync, path, errno) }

@@ -1,199 +1,221 @@
 import LayerFormat
 import PostgresFormat
 
-/// Every key of a timeline in order, each with the one value that a pageserver would serve for it.
+/// Walks all layers of a timeline at once in key order, and gives for each key what a pageserver
+/// would read.
 ///
 /// ```
-/// waiting   layers that begin behind the current key, the next one last
-/// open      layers that it may be in: every L0, and what covers it of the others
+///   L0  ──●────●──────────────●───►        open from the start: they cover all keys
+///   L0  ───●──────●───────────────►
+///   image        [●●●●●●]                  opened where the walk reaches them,
+///   image                [●●●●]            closed behind their last key
+///         key by key ──►
 /// ```
 ///
-/// A pageserver searches from the newest layer down and stops at an image layer that covers the key,
-/// whether or not it holds it: a value that such a layer hides does not exist. A key that lies in one
-/// layer alone, which after an import is every key, costs no search: the layer is followed until
-/// another one has something to say.
+/// A read goes from the newest layer down to the first image layer that covers the key, whether
+/// that has it or not (Neon, `LayerMap::select_layer`; Docs/format.md, LSNs). Every value of every
+/// layer is passed once, so the strictness of `LayerScanner` reaches every byte. Layers that lie
+/// in the future of `disk_consistent_lsn` are left out, as a pageserver throws them away.
 ///
-/// Memory: `bufferByteCount`, shared by the open layers, but 64 KiB for each at least.
-struct TimelineCursor {
-  /// A value as it is stored.
-  struct Value: Sendable {
-    var key: Key
-    var header: BlobHeader
-    /// Whether a delta layer's header stands before the value proper.
-    var isWrapped: Bool
-    var layer: LayerFile
-  }
+/// Memory: `bufferMemory` shared out among the layers that are open at once, but 16 KiB each at
+/// least, and their index nodes; more only where a value is longer.
+struct TimelineCursor: ~Copyable {
+  /// The value that a read of a key ends at, as it is stored.
+  struct Value {
+    var layer: Timeline.Layer
+    var stored: LayerScanner.Value
+    /// Whether a read finds it: false where a newer image layer covers the key without having it.
+    var isReachable: Bool
+    /// How many more values the key has, which no read of the newest state comes to.
+    var shadowedCount: Int
 
-  private struct OpenLayer {
-    var file: LayerFile
-    var scanner: LayerScanner
-    /// The last value that was read, and the LSN that it has.
-    var value: LayerScanner.Value?
-
-    /// The LSN of the next value, or of the last one that was read.
-    func lsn(of entry: LayerEntry) -> LogSequenceNumber {
-      entry.lsn ?? file.name.lsns.lowerBound
-    }
+    var key: Key { stored.entry.key }
   }
 
   private let timeline: Timeline
-  private let layerBufferByteCount: Int
-  private var waiting: [Timeline.Layer]
-  private var open: [OpenLayer] = []
-  /// The layer that is followed, and the key from which on others have something to say.
-  private var followed: (index: Int, end: Key)?
+  private let bufferByteCount: Int
+  private let limit: Int
 
-  /// The bytes read so far, of values that were wanted.
-  private(set) var byteCount: UInt64 = 0
+  /// Layers that the walk has not reached, the next one last.
+  private var pending: [Timeline.Layer]
+  /// Open layers as a binary heap: the lowest next key first.
+  private var sources: [Source] = []
+  /// Image layers whose first key is behind the walk and whose last one is not.
+  private var covering: [LayerName] = []
+  /// Layers whose last value was given, but whose last bytes have not been looked at.
+  private var ended: [Source] = []
+  /// What went wrong beside a value that was given all the same.
+  private var failures: [ImportError] = []
+  /// Whose buffer holds the value that was given last.
+  private var current: Source?
 
-  private static let leastBufferByteCount = 1 << 16
+  private static let bufferMemory = 64 << 20
 
-  /// Begins before the first key of the given layers of a timeline, or of all.
-  ///
-  /// Layers that reach beyond the timeline's end are not looked at, as a pageserver throws them away.
-  init(
-    _ timeline: Timeline, layers: [Timeline.Layer]? = nil, bufferByteCount: Int = 64 << 20
-  ) {
+  /// Begins before the first key; `limit` is the longest value that is read, in bytes as stored.
+  init(_ timeline: Timeline, limit: Int = BlobHeader.maximumByteCount) {
+    SystemCalls.raiseOpenFileLimit()
     self.timeline = timeline
-    let end = timeline.index.metadata.diskConsistentLSN.rawValue
-    waiting = (layers ?? timeline.layers)
-      .filter { $0.name.lsns.upperBound.rawValue &- 1 <= end }
+    self.limit = limit
+    let end = timeline.index.diskConsistentLSN
+    pending = timeline.layers.filter { !$0.name.isInFuture(of: end) }
       .sorted { $0.name.keys.lowerBound > $1.name.keys.lowerBound }
-    let wide = waiting.count { !$0.name.isImage } + 2
-    layerBufferByteCount = min(1 << 20, max(Self.leastBufferByteCount, bufferByteCount / wide))
+    let share = Self.bufferMemory / max(1, Self.deepestOverlap(of: pending))
+    bufferByteCount = min(max(share, 16 << 10), LayerScanner.bufferByteCount)
   }
 
-  /// Lends the next value whose key `isWanted`, as it is stored; false after the last.
+  /// The most layers that are open at once.
+  private static func deepestOverlap(of layers: [Timeline.Layer]) -> Int {
+    let starts = layers.map(\.name.keys.lowerBound).sorted()
+    let ends = layers.map(\.name.keys.upperBound).sorted()
+    var ended = 0
+    var deepest = 0
+    for (started, start) in starts.enumerated() {
+      while ends[ended] <= start { ended += 1 }
+      deepest = max(deepest, started + 1 - ended)
+    }
+    return deepest
+  }
+
+  /// The next key's value; nil after the last.
   ///
-  /// Throws `.unsupported` where the value that is wanted is a WAL record, as far as the index tells.
-  mutating func next(
-    where isWanted: (Key) -> Bool, body: (Value, RawSpan) throws(ImportError) -> Void
-  ) throws(ImportError) -> Bool {
-    while let index = try nextLayer() {
-      guard let key = open[index].scanner.nextEntry?.key else { continue }
-      if let followed, followed.index == index, key < followed.end {
-        if isWanted(key) {
-          try read(from: index)
-          try lend(index, body)
-          return true
+  /// Throws what is wrong with a layer. That layer is closed then, and the walk can go on without
+  /// it: the next call gives what the others have.
+  mutating func next() throws(ImportError) -> Value? {
+    if let failure = failures.popLast() { throw failure }
+    while let source = ended.popLast() { try source.finish() }
+    try openReachedLayers()
+    guard let key = sources.first?.key else { return nil }
+    covering.removeAll { $0.keys.upperBound <= key }
+    let imageLSN = covering.lazy.filter { $0.keys.contains(key) }.map(\.lsns.lowerBound).max()
+    var newest: Value?
+    var newestLSN = LogSequenceNumber(rawValue: 0)
+    var count = 0
+    var holder: Source?
+    while let source = sources.first, source.key == key {
+      removeFirst()
+      do throws(ImportError) {
+        while let stored = try source.take(key) {
+          count += 1
+          let lsn = stored.entry.lsn ?? source.layer.name.lsns.lowerBound
+          guard newest == nil || lsn >= newestLSN else { continue }
+          let isReachable =
+            imageLSN.map { source.layer.name.isImage ? lsn >= $0 : lsn > $0 } ?? true
+          guard newest == nil || isReachable else { continue }
+          newest = Value(
+            layer: source.layer, stored: stored, isReachable: isReachable, shadowedCount: 0)
+          newestLSN = lsn
+          holder = source
         }
-        try open[index].scanner.skip()
-      } else if let newest = try resolve(key, isWanted: isWanted(key)) {
-        try lend(newest, body)
-        return true
+        try advance(source)
+      } catch {
+        failures.append(error)
       }
     }
-    return false
+    current = holder
+    newest?.shadowedCount = count - 1
+    guard let newest else {
+      if let failure = failures.popLast() { throw failure }
+      return try next()
+    }
+    return newest
   }
 
-  /// The open layer with the smallest next key, once every layer that may have a smaller one is
-  /// open; nil when all are through.
-  private mutating func nextLayer() throws(ImportError) -> Int? {
-    if let followed, let key = open[followed.index].scanner.nextEntry?.key, key < followed.end {
-      return followed.index
-    }
-    followed = nil
-    while true {
-      let smallest = smallestKey()
-      guard let first = waiting.last, smallest.map({ first.name.keys.lowerBound <= $0.key }) ?? true
-      else {
-        guard let smallest else { return nil }
-        try close(before: smallest.key)
-        return follow()
-      }
-      waiting.removeLast()
-      let file = try timeline.open(first)
-      let scanner = try LayerScanner(file, bufferByteCount: layerBufferByteCount)
-      open.append(OpenLayer(file: file, scanner: scanner))
+  /// Lends the stored bytes of the value that `next` gave last, without the blob's header.
+  func withBytes<Result, Failure: Error>(
+    of value: Value, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    guard let current else { preconditionFailure("there is no value before the first") }
+    return try current.withBuffer { buffer throws(Failure) in
+      try body(buffer.extracting(value.stored.range))
     }
   }
 
-  private func smallestKey() -> (index: Int, key: Key)? {
-    var smallest: (index: Int, key: Key)?
-    for index in open.indices {
-      guard let key = open[index].scanner.nextEntry?.key else { continue }
-      if smallest.map({ key < $0.key }) ?? true { smallest = (index, key) }
-    }
-    return smallest
-  }
-
-  /// Lets go of layers that have no more values and hide no others.
-  private mutating func close(before key: Key) throws(ImportError) {
-    for index in open.indices.reversed() where open[index].scanner.nextEntry == nil {
-      if open[index].file.name.isImage && open[index].file.name.keys.contains(key) { continue }
-      // Checks what stands behind the last value.
-      _ = try open[index].scanner.next()
-      open.remove(at: index)
+  private mutating func openReachedLayers() throws(ImportError) {
+    while let layer = pending.last {
+      if let key = sources.first?.key, layer.name.keys.lowerBound > key { return }
+      pending.removeLast()
+      if layer.name.isImage { covering.append(layer.name) }
+      let source = Source(
+        layer,
+        try LayerScanner(
+          timeline.open(layer), bufferByteCount: bufferByteCount, limit: limit))
+      try advance(source)
     }
   }
 
-  /// Finds the layer to take the next key from, and how long it can be followed alone.
-  private mutating func follow() -> Int? {
-    guard let (index, key) = smallestKey() else { return nil }
-    var end = waiting.last?.name.keys.lowerBound ?? .maximum
-    for other in open.indices where other != index {
-      if open[other].file.name.isImage && open[other].file.name.keys.contains(key) { end = key }
-      if let next = open[other].scanner.nextEntry?.key { end = min(end, next) }
-    }
-    followed = (index, end)
-    return index
+  private mutating func advance(_ source: Source) throws(ImportError) {
+    if try source.advance() { insert(source) } else { ended.append(source) }
   }
+}
 
-  /// Reads the newest value of a key that several layers may have; nil where an image layer hides
-  /// it, or it is not wanted.
-  private mutating func resolve(_ key: Key, isWanted: Bool) throws(ImportError) -> Int? {
-    followed = nil
-    var newest: (index: Int, lsn: LogSequenceNumber)?
-    var newestCover: LogSequenceNumber?
-    for index in open.indices {
-      if open[index].file.name.isImage, open[index].file.name.keys.contains(key) {
-        newestCover = max(
-          newestCover ?? open[index].file.name.lsns.lowerBound,
-          open[index].file.name.lsns.lowerBound)
-      }
-      guard open[index].scanner.nextEntry?.key == key else { continue }
-      guard isWanted else {
-        while open[index].scanner.nextEntry?.key == key { try open[index].scanner.skip() }
-        continue
-      }
-      try read(from: index)
-      guard let value = open[index].value else { continue }
-      let lsn = open[index].lsn(of: value.entry)
-      if newest.map({ lsn > $0.lsn }) ?? true { newest = (index, lsn) }
-    }
-    guard let newest, newestCover.map({ newest.lsn >= $0 }) ?? true else { return nil }
-    return newest.index
-  }
+// MARK: The heap
 
-  /// Reads the next key's newest value of one layer.
-  private mutating func read(from index: Int) throws(ImportError) {
-    let key = open[index].scanner.nextEntry?.key
-    repeat {
-      open[index].value = try open[index].scanner.next()
-    } while open[index].scanner.nextEntry?.key == key
-    byteCount += UInt64(open[index].value?.range.count ?? 0)
-    if let value = open[index].value, !value.entry.standsAlone {
-      throw Self.holdsRecords(value.entry.key)
+extension TimelineCursor {
+  private mutating func insert(_ source: Source) {
+    var index = sources.count
+    sources.append(source)
+    while index > 0, sources[index].key < sources[(index - 1) / 2].key {
+      sources.swapAt(index, (index - 1) / 2)
+      index = (index - 1) / 2
     }
   }
 
-  private func lend(
-    _ index: Int, _ body: (Value, RawSpan) throws(ImportError) -> Void
-  ) throws(ImportError) {
-    guard let value = open[index].value else { return }
-    let file = open[index].file
-    let buffer = open[index].scanner.buffer  // not copied
-    try body(
-      Value(
-        key: value.entry.key, header: value.header, isWrapped: !file.name.isImage, layer: file),
-      buffer.bytes.extracting(value.range))
+  private mutating func removeFirst() {
+    let last = sources.count - 1
+    sources.swapAt(0, last)
+    sources.removeLast()
+    var index = 0
+    while 2 * index + 1 < last {
+      var child = 2 * index + 1
+      if child + 1 < last, sources[child + 1].key < sources[child].key { child += 1 }
+      guard sources[child].key < sources[index].key else { return }
+      sources.swapAt(index, child)
+      index = child
+    }
+  }
+}
+
+/// A layer that is open, and the key that it is at.
+private final class Source {
+  let layer: Timeline.Layer
+  private(set) var key = Key.minimum
+  private var scanner: LayerScanner
+
+  init(_ layer: Timeline.Layer, _ scanner: LayerScanner) {
+    self.layer = layer
+    self.scanner = scanner
   }
 
-  /// The refusal of a timeline that a pageserver has written on.
-  static func holdsRecords(_ key: Key) -> ImportError {
-    ImportError(
-      .unsupported,
-      "the timeline holds WAL records, which only a pageserver can replay: the first at key \(key)",
-      hint: "Attach the timeline to a pageserver and take a fullbackup of it.")
+  /// Looks at the next key; false after the last. The buffer stays as it is.
+  func advance() throws(ImportError) -> Bool {
+    guard let entry = try scanner.peek() else { return false }
+    key = entry.key
+    return true
+  }
+
+  /// Looks at what stands behind the last value.
+  func finish() throws(ImportError) {
+    _ = try scanner.next()
+  }
+
+  /// The next value where it belongs to `key`.
+  func take(_ key: Key) throws(ImportError) -> LayerScanner.Value? {
+    guard try scanner.peek()?.key == key else { return nil }
+    return try scanner.next()
+  }
+
+  func withBuffer<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let buffer = scanner.buffer
+    return try body(buffer.bytes)
+  }
+}
+
+extension LayerName {
+  /// Whether a pageserver whose data is complete up to `end` throws the layer away.
+  func isInFuture(of end: LogSequenceNumber) -> Bool {
+    // An image at `end` and a delta layer up to and including it are the newest that may be.
+    lsns.upperBound.rawValue - 1 > end.rawValue
   }
 }
