@@ -20,8 +20,10 @@ final class ExportBatch: @unchecked Sendable {
     var endsFile: Bool { firstPage + UInt32(pageCount) == file.blockCount }
   }
 
-  private struct StoredValue {
-    var value: TimelineCursor.Value
+  private struct StoredPage {
+    var key: Key
+    var layer: LayerName
+    var isCompressed: Bool
     var range: Range<Int>
   }
 
@@ -32,17 +34,17 @@ final class ExportBatch: @unchecked Sendable {
   /// The place of the batch in the order of the tar.
   var sequence = 0
   private(set) var runs: [Run] = []
-  private var values: [StoredValue] = []
+  private var storedPages: [StoredPage] = []
   private var stored: [UInt8] = []
   /// The pages of all runs, one after another, once they are made.
   private(set) var pages = [UInt8](repeating: 0, count: pageCapacity * pageByteCount)
 
-  var isFull: Bool { values.count == Self.pageCapacity || runs.count == Self.runCapacity }
-  var pageCount: Int { values.count }
+  var isFull: Bool { storedPages.count == Self.pageCapacity || runs.count == Self.runCapacity }
+  var pageCount: Int { storedPages.count }
 
   func reset() {
     runs.removeAll(keepingCapacity: true)
-    values.removeAll(keepingCapacity: true)
+    storedPages.removeAll(keepingCapacity: true)
     stored.removeAll(keepingCapacity: true)
   }
 
@@ -52,27 +54,41 @@ final class ExportBatch: @unchecked Sendable {
     runs.append(Run(file: file, firstPage: page))
   }
 
-  /// Adds the next page's value to the last run.
+  /// Adds the next page's value, as it is stored, to the last run.
   func append(_ value: TimelineCursor.Value, _ bytes: RawSpan) {
-    values.append(StoredValue(value: value, range: stored.count..<stored.count + bytes.byteCount))
+    storedPages.append(
+      StoredPage(
+        key: value.key, layer: value.layer.name, isCompressed: value.stored.header.isCompressed,
+        range: stored.count..<stored.count + bytes.byteCount))
     stored.append(bytes)
     runs[runs.count - 1].pageCount += 1
   }
 
-  /// Makes the pages of the values.
-  func makePages(with decoder: inout ValueDecoder) throws(ImportError) {
+  /// Makes the pages of what is stored.
+  func makePages(with decompressor: inout BlobDecompressor) throws(ImportError) {
     let stored = stored  // not copied
-    var offset = 0
-    for value in values {
-      try decoder.decode(value.value, stored.bytes.extracting(value.range)) {
-        page throws(ImportError) in
-        guard page.byteCount == Self.pageByteCount else {
-          throw value.value.layer.failure(
-            "the page of key \(value.value.key) has \(page.byteCount) bytes")
-        }
-        pages.copy(page, to: offset)
+    for (index, value) in storedPages.enumerated() {
+      let bytes = stored.bytes.extracting(value.range)
+      let plain: BlobDecompressor.PlainValue
+      do throws(FormatError) {
+        plain = try decompressor.plainValue(
+          bytes, isCompressed: value.isCompressed, isWrapped: !value.layer.isImage,
+          limit: DeltaValue.imageHeaderByteCount + Self.pageByteCount)
+      } catch {
+        throw ImportError(error, in: "layer '\(value.layer)': key \(value.key)")
       }
-      offset += Self.pageByteCount
+      guard plain.content == .image else { throw ImportError(needsWAL: value.key) }
+      guard plain.range.count == Self.pageByteCount else {
+        throw ImportError(
+          .damaged,
+          "layer '\(value.layer)': the page of key \(value.key) has \(plain.range.count) bytes")
+      }
+      let offset = index * Self.pageByteCount
+      if plain.isInBuffer {
+        pages.copy(decompressor.buffer.bytes.extracting(plain.range), to: offset)
+      } else {
+        pages.copy(bytes.extracting(plain.range), to: offset)
+      }
     }
   }
 

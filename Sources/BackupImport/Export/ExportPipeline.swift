@@ -69,21 +69,21 @@ struct ExportPipeline: Sendable {
       group.addTask {
         await stage { () throws(ImportError) in try await writer.writePages(made, free: free) }
       }
-      group.addTask { await decode() }
+      group.addTask { await decompress() }
       return await group.reduce(nil) { $0 ?? $1 }
     }
     if let failure { throw failure }
   }
 
   /// Makes pages of stored values with as many workers as there are jobs.
-  private func decode() async -> ImportError? {
+  private func decompress() async -> ImportError? {
     let failure = await withTaskGroup(of: ImportError?.self) { group in
       for _ in 0..<jobs {
         group.addTask {
           await stage { () throws(ImportError) in
-            var decoder = try ValueDecoder(limit: PageHeader.pageByteCount)
+            var decompressor = try BlobDecompressor()
             while let batch = try await work.receive() {
-              try batch.makePages(with: &decoder)
+              try batch.makePages(with: &decompressor)
               made.send(batch)
             }
           }

@@ -20,10 +20,8 @@ actor TimelineReader {
   private var cursor: TimelineCursor
   private var batch: ExportBatch?
   private var batchCount = 0
+  private var bytesRead: UInt64 = 0
   private var lastReport = ContinuousClock.now
-
-  /// The longest value besides a page: a directory of 50 million relations, or a two-phase file.
-  private static let valueLimit = BlobHeader.maximumByteCount
 
   init(
     _ timeline: Timeline, forPageserver: Bool, counters: ImportCounters,
@@ -41,21 +39,18 @@ actor TimelineReader {
   /// Reads everything but the pages: the indexes of all layers that may hold more than those.
   func readContents(_ version: PostgresVersion) throws(ImportError) -> ExportContents {
     var contents = ExportContents(version: version)
-    var cursor = TimelineCursor(
+    var values = try TimelineValues(
       timeline, layers: timeline.layers.filter { !Self.holdsPagesOnly($0.name) })
-    var decoder = try ValueDecoder(limit: Self.valueLimit)
     var hasMore = true
     while hasMore {
       try Interruption.check()
-      hasMore = try cursor.next(
-        where: { !Self.isPage($0) },
-        body: { value, stored throws(ImportError) in
-          try decoder.decode(value, stored) { bytes throws(ImportError) in
-            do throws(FormatError) {
-              try contents.take(value.key, bytes)
-            } catch {
-              throw value.layer.failure("key \(value.key): \(error.message)")
-            }
+      hasMore = try values.next(
+        skipping: Self.isPage,
+        body: { key, value throws(ImportError) in
+          do throws(FormatError) {
+            try contents.take(key, value)
+          } catch {
+            throw ImportError(error, in: "timeline \(timeline.path.quoted): key \(key)")
           }
         })
     }
@@ -116,16 +111,15 @@ actor TimelineReader {
     _ page: UInt32, of file: ExportFile, into batch: ExportBatch
   ) throws(ImportError) {
     let key = file.key(of: page)
-    var found: Key?
-    _ = try cursor.next(
-      where: { $0 >= key },
-      body: { value, stored in
-        found = value.key
-        if value.key == key { batch.append(value, stored) }
-      })
-    guard found == key else {
-      throw ImportError(
-        .damaged, "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")
+    while true {
+      try cursor.skip(while: { $0 < key })
+      guard let value = try cursor.next(), value.key == key else {
+        throw ImportError(
+          .damaged, "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")
+      }
+      guard value.isReachable else { continue }
+      bytesRead += UInt64(value.stored.header.byteCount)
+      return cursor.withBytes(of: value) { batch.append(value, $0) }
     }
   }
 
@@ -153,7 +147,7 @@ actor TimelineReader {
     lastReport = now
     progress.report(
       ImportProgress(
-        inputBytesRead: cursor.byteCount,
+        inputBytesRead: bytesRead,
         inputByteCount: timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize },
         outputBytesWritten: counters.outputByteCount, member: file.path))
   }

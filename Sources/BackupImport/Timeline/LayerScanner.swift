@@ -4,7 +4,7 @@ import PostgresFormat
 /// Reads a layer's values in key order, as they are stored, in large reads.
 ///
 /// Blobs must stand back to back from the first page to the index, as a pageserver takes a blob's
-/// end from the next one's start; the padding must be zeros. Memory: the buffer, or the longest blob
+/// end from the next one's start, but for what is skipped; the padding must be zeros. Memory: the buffer, or the longest blob
 /// where that is longer.
 struct LayerScanner {
   /// A value as it is stored.
@@ -81,6 +81,16 @@ struct LayerScanner {
     let start = Int(offset - bufferOffset) + headerByteCount
     offset += UInt64(blobByteCount)
     return Value(entry: entry, header: header, range: start..<start + header.byteCount)
+  }
+
+  /// Goes over the next value without reading it.
+  mutating func skip() throws(ImportError) {
+    lookahead = nil
+    let next = try peek()?.offset ?? layer.indexOffset
+    guard next > offset, next <= layer.indexOffset else {
+      throw layer.failure("a value begins at \(next), before the end of the one before it")
+    }
+    offset = next
   }
 
   /// Makes the next `count` bytes stand in the buffer, as far as there are so many before the

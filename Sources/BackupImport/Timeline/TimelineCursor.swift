@@ -51,13 +51,17 @@ struct TimelineCursor: ~Copyable {
 
   private static let bufferMemory = 64 << 20
 
-  /// Begins before the first key; `limit` is the longest value that is read, in bytes as stored.
-  init(_ timeline: Timeline, limit: Int = BlobHeader.maximumByteCount) {
+  /// Begins before the first key of all layers, or of those given; `limit` is the longest value that
+  /// is read, in bytes as stored.
+  init(
+    _ timeline: Timeline, layers: [Timeline.Layer]? = nil,
+    limit: Int = BlobHeader.maximumByteCount
+  ) {
     SystemCalls.raiseOpenFileLimit()
     self.timeline = timeline
     self.limit = limit
     let end = timeline.index.diskConsistentLSN
-    pending = timeline.layers.filter { !$0.name.isInFuture(of: end) }
+    pending = (layers ?? timeline.layers).filter { !$0.name.isInFuture(of: end) }
       .sorted { $0.name.keys.lowerBound > $1.name.keys.lowerBound }
     let share = Self.bufferMemory / max(1, Self.deepestOverlap(of: pending))
     bufferByteCount = min(max(share, 16 << 10), LayerScanner.bufferByteCount)
@@ -118,6 +122,17 @@ struct TimelineCursor: ~Copyable {
       return try next()
     }
     return newest
+  }
+
+  /// Goes over the keys that come next as long as they are `unwanted`, without reading their values.
+  mutating func skip(while unwanted: (Key) -> Bool) throws(ImportError) {
+    while true {
+      try openReachedLayers()
+      guard let source = sources.first, unwanted(source.key) else { return }
+      removeFirst()
+      try source.skip()
+      try advance(source)
+    }
   }
 
   /// Lends the stored bytes of the value that `next` gave last, without the blob's header.
@@ -196,6 +211,11 @@ private final class Source {
   /// Looks at what stands behind the last value.
   func finish() throws(ImportError) {
     _ = try scanner.next()
+  }
+
+  /// Goes over the next value.
+  func skip() throws(ImportError) {
+    try scanner.skip()
   }
 
   /// The next value where it belongs to `key`.

@@ -10,26 +10,32 @@ struct TimelineValues: ~Copyable {
   private var decompressor: BlobDecompressor
   private let limit: Int
 
-  /// Begins before the first key; one whose value is longer than `limit` bytes ends in an error.
-  init(_ timeline: Timeline, limit: Int = BlobHeader.maximumByteCount) throws(ImportError) {
-    cursor = TimelineCursor(timeline, limit: limit)
+  /// Begins before the first key of all layers, or of those given; one whose value is longer than `limit` bytes ends in an error.
+  init(
+    _ timeline: Timeline, layers: [Timeline.Layer]? = nil,
+    limit: Int = BlobHeader.maximumByteCount
+  ) throws(ImportError) {
+    cursor = TimelineCursor(timeline, layers: layers, limit: limit)
     decompressor = try BlobDecompressor()
     self.limit = limit
   }
 
   /// Lends the next key's value to `body`; false after the last.
   ///
-  /// Throws what is wrong with a layer or a value, and `.unsupported` for a key whose newest value
+  /// The values of keys that are `unwanted` are gone over without being read. Throws what is wrong
+  /// with a layer or a value, and `.unsupported` for a key whose newest value
   /// is a WAL record.
   mutating func next(
-    _ body: (Key, RawSpan) throws(ImportError) -> Void
+    skipping unwanted: (Key) -> Bool = { _ in false },
+    body: (Key, RawSpan) throws(ImportError) -> Void
   ) throws(ImportError) -> Bool {
-    while let value = try cursor.next() {
+    while true {
+      try cursor.skip(while: unwanted)
+      guard let value = try cursor.next() else { return false }
       guard value.isReachable else { continue }
       try lend(value, to: body)
       return true
     }
-    return false
   }
 
   private mutating func lend(
@@ -45,9 +51,7 @@ struct TimelineValues: ~Copyable {
         throw ImportError(error, in: "layer '\(value.layer.fileName)': key \(value.key)")
       }
       guard plain.content == .image else {
-        throw ImportError(
-          .unsupported, "key \(value.key) needs WAL to be replayed, which only a pageserver can",
-          hint: "Give a timeline that no pageserver has written on.")
+        throw ImportError(needsWAL: value.key)
       }
       if plain.isInBuffer {
         try body(value.key, decompressor.buffer.bytes.extracting(plain.range))
@@ -55,5 +59,14 @@ struct TimelineValues: ~Copyable {
         try body(value.key, stored.extracting(plain.range))
       }
     }
+  }
+}
+
+extension ImportError {
+  /// The refusal of a timeline that a pageserver has written on.
+  init(needsWAL key: Key) {
+    self.init(
+      .unsupported, "key \(key) needs WAL to be replayed, which only a pageserver can",
+      hint: "Give a timeline that no pageserver has written on.")
   }
 }
