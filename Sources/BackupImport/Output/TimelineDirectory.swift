@@ -165,7 +165,7 @@ final class TimelineDirectory {
     let output = chain.count - 5  // followed by tenants, the tenant, timelines, the timeline
     let isNew = Set(madeDirectories)
     for (index, directory) in chain.enumerated().reversed() {
-      let parent = Self.parent(of: directory)
+      let parent = SystemCalls.parent(of: directory)
       if index > output || isNew.contains(directory) {
         try SystemCalls.syncDirectory(parent)
       } else {
@@ -183,11 +183,6 @@ final class TimelineDirectory {
     for name in try SystemCalls.names(in: path) where Self.isLayer(name) {
       try SystemCalls.unlink(path + "/" + name)
     }
-  }
-
-  private static func parent(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// Takes away what this run wrote, as far as that is possible; an import that has failed has
