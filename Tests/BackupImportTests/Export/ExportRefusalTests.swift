@@ -1,0 +1,112 @@
+import Foundation
+import LayerFormat
+import TestSupport
+import Testing
+
+@testable import BackupImport
+
+/// Timelines that are not exported, and failures on the way out.
+@Suite struct ExportRefusalTests {
+  /// A small timeline in a directory of its own.
+  private static func timeline(
+    _ directory: TemporaryDirectory
+  ) async throws -> (path: String, indexPath: String) {
+    let summary = try await SmallBackup.importBytes(SmallBackup.tar.encoded(), in: directory)
+    return (summary.timelinePath, summary.timelinePath + "/index_part.json-00000001")
+  }
+
+  private static func error(
+    exporting path: String, to output: String
+  ) async -> ImportError? {
+    do throws(ImportError) {
+      _ = try await exportTimeline(
+        ExportOptions(timeline: path, output: .file(output)), progress: nil)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// Goal: what the index alone forbids. Method: change one field at a time; no file is left.
+  @Test(
+    arguments: [
+      (
+        #""ancestor_timeline":null"#, #""ancestor_timeline":"00000000000000000000000000000001""#,
+        .unsupported, "is a branch"
+      ),
+      (#""generation":1"#, #""generation":1,"shard":"0104""#, .unsupported, "one shard of several"),
+      (#""pg_version":15"#, #""pg_version":18"#, .unsupported, "Postgres 18"),
+      (#""pg_version":15"#, #""pg_version":16"#, .damaged, "the control file 15"),
+      (#""0/215AD68""#, #""0/215AD69""#, .damaged, "no WAL record can end at 0/215AD69"),
+      (#""version":15"#, #""version":99"#, .unsupported, "99"),
+    ] as [(String, String, ImportError.Code, String)])
+  func index(field: String, replacement: String, code: ImportError.Code, message: String)
+    async throws
+  {
+    let directory = try TemporaryDirectory()
+    let (path, indexPath) = try await Self.timeline(directory)
+    let index = try String(contentsOfFile: indexPath, encoding: .utf8)
+    let changed = index.replacing(field, with: replacement)
+    #expect(changed != index)
+    try changed.write(toFile: indexPath, atomically: false, encoding: .utf8)
+    let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
+    #expect(error?.code == code)
+    #expect(error?.message.contains(message) == true, "\(String(describing: error))")
+    #expect(try Self.exports(in: directory) == [])
+  }
+
+  /// Goal: a timeline that lacks what its directories name is refused, never given out in part.
+  /// Method: take the layers with pages from the index; then those with everything else.
+  @Test func missingLayers() async throws {
+    let directory = try TemporaryDirectory()
+    let (path, indexPath) = try await Self.timeline(directory)
+    let index = try IndexPart(decoding: [UInt8](try Data(contentsOf: URL(filePath: indexPath))))
+    let last = try #require(index.layers.keys.max())
+    for (kept, message) in [
+      ([last], "page 0 of '"), (Array(index.layers.keys.filter { $0 != last }), "is missing"),
+    ] {
+      var partial = index
+      partial.layers = index.layers.filter { kept.contains($0.key) }
+      try Data(partial.encoded()).write(to: URL(filePath: indexPath))
+      let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
+      #expect(error?.code == .damaged)
+      #expect(error?.message.contains(message) == true, "\(String(describing: error))")
+      #expect(try Self.exports(in: directory) == [])
+    }
+  }
+
+  /// Goal: damage never comes out as a backup. Method: flip a byte in every 997th of each layer; an
+  /// export that succeeds has skipped it, so its tar is that of the sound timeline.
+  @Test func damagedLayers() async throws {
+    let directory = try TemporaryDirectory()
+    let (path, _) = try await Self.timeline(directory)
+    let output = directory.path + "/export.tar"
+    #expect(await Self.error(exporting: path, to: output) == nil)
+    let sound = try Data(contentsOf: URL(filePath: output))
+    var refusals = 0
+    for name in try FileManager.default.contentsOfDirectory(atPath: path)
+    where LayerName.parse(fileName: name) != nil {
+      let url = URL(filePath: path + "/" + name)
+      let bytes = try Data(contentsOf: url)
+      for offset in stride(from: 5, to: bytes.count, by: max(997, bytes.count / 40)) {
+        var damaged = bytes
+        damaged[offset] ^= 0x41
+        try damaged.write(to: url)
+        if await Self.error(exporting: path, to: output) == nil {
+          // zstd frames have no checksum here: a literal that flips is another page.
+          let exported = try Data(contentsOf: URL(filePath: output))
+          #expect(exported.count == sound.count)
+        } else {
+          refusals += 1
+        }
+      }
+      try bytes.write(to: url)
+    }
+    #expect(refusals > 10)
+  }
+
+  private static func exports(in directory: TemporaryDirectory) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: directory.path)
+      .filter { $0.contains("export") }
+  }
+}

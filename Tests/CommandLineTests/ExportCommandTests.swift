@@ -1,0 +1,90 @@
+import BackupImport
+import Foundation
+import TestSupport
+import Testing
+
+/// Exports by the built program, as a person and as a script see them.
+@Suite struct ExportCommandTests {
+  /// A timeline of a fixture below `directory`.
+  static func timeline(
+    of fixture: String = "clean-15-minimal-promoted", in directory: TemporaryDirectory
+  ) async throws -> String {
+    let options = ImportOptions(
+      backup: Fixture.path(fixture + ".tar.zst"), outputDirectory: directory.path + "/storage")
+    return try await importBackup(options, progress: nil).timelinePath
+  }
+
+  /// Goal: a file, a stream and a device get the same tar, and a note says so on standard error.
+  /// Method: export to a file over an old one, and to standard output; nothing else is left.
+  @Test func outputs() async throws {
+    let directory = try TemporaryDirectory()
+    let timeline = try await Self.timeline(in: directory)
+    let file = directory.path + "/backup.tar"
+    try "old".write(toFile: file, atomically: false, encoding: .utf8)
+    let toFile = try await ProgramRun.run(["export", timeline, "--output", file])
+    #expect(toFile.exitCode == 0, "\(toFile.error)")
+    #expect(toFile.output.isEmpty)
+    #expect(toFile.error.hasPrefix("note: exported Postgres 15 at LSN 0/215AD68: 4 databases, "))
+    let toStream = try await ProgramRun.run(["export", timeline, "--quiet"])
+    #expect(toStream.exitCode == 0)
+    #expect(toStream.error.isEmpty)
+    #expect(try toStream.output == Data(contentsOf: URL(filePath: file)))
+    #expect(toStream.output.suffix(1024).allSatisfy { $0 == 0 })
+    let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let toDevice = try await ProgramRun.run(["export", timeline, "-q", "-o", "/dev/null"])
+    #expect(toDevice.exitCode == 0)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
+        == ["backup.tar", "storage"])
+  }
+
+  /// Goal: standard output full, closed, or with its reader gone: exit code 74, no signal.
+  @Test(arguments: [
+    (#""$@" > /dev/full"#, "No space left on device"), (#""$@" >&-"#, "Bad file descriptor"),
+    (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe"),
+  ])
+  func brokenOutput(script: String, cause: String) async throws {
+    let directory = try TemporaryDirectory()
+    let timeline = try await Self.timeline(in: directory)
+    let run = try await ProgramRun.run(["export", timeline], script: script)
+    #expect(run.exitCode == 74)
+    #expect(run.error == "error: cannot write to standard output: \(cause)\n")
+  }
+
+  /// Goal: a backup never goes to a terminal. Method: `script` from util-linux gives one.
+  @Test func terminal() async throws {
+    let run = try await ProgramRun.run(
+      [], script: #"script -qec "$1 export /nowhere" /dev/null < /dev/null"#)
+    #expect(run.exitCode == 64)
+    #expect(run.outputText.contains("error: standard output is a terminal"))
+    #expect(run.outputText.contains("hint: Send it to a file with --output, or into a pipe."))
+  }
+
+  /// Goal: each kind of failure has its exit code and message, and leaves no file.
+  @Test(
+    arguments: [
+      (["/nowhere", "-o", "x.tar"], 66, "/nowhere"), (["/", "-o", "x.tar"], 66, "index_part.json"),
+      ([], 64, "no timeline is given"), (["a", "b"], 64, "'b' is given as well"),
+      (["a", "--output", ""], 64, "'--output' wants"),
+    ] as [([String], Int32, String)])
+  func failures(arguments: [String], code: Int32, message: String) async throws {
+    let directory = try TemporaryDirectory()
+    let run = try await ProgramRun.run(
+      ["export"] + arguments, script: #""$@" | cat; exit ${PIPESTATUS[0]}"#,
+      directory: directory.path)
+    #expect(run.exitCode == code)
+    #expect(run.error.hasPrefix("error: "))
+    #expect(run.error.contains(message), "\(run.error)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+  }
+
+  /// Goal: an output that cannot be made ends in 73 and says where.
+  @Test(arguments: ["/nowhere/x.tar", "/"]) func impossibleOutput(path: String) async throws {
+    let directory = try TemporaryDirectory()
+    let timeline = try await Self.timeline(in: directory)
+    let run = try await ProgramRun.run(["export", timeline, "-o", path])
+    #expect(run.exitCode == 73)
+    #expect(run.error.contains("cannot create '\(path)"), "\(run.error)")
+  }
+}

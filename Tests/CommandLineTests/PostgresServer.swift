@@ -1,0 +1,152 @@
+import Foundation
+import TestSupport
+
+/// A real Postgres server on a data directory of a test's own, reached by its socket only.
+///
+/// Postgres refuses to run as root: then everything here runs as `nobody`.
+final class PostgresServer {
+  /// Debian's Postgres 15, or nil where it is not installed.
+  static let programs: String? = {
+    let path = "/usr/lib/postgresql/15/bin"
+    return FileManager.default.isExecutableFile(atPath: path + "/postgres") ? path : nil
+  }()
+
+  struct Failure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  private let directory: TemporaryDirectory
+  private let programs: String
+  private let user: String
+
+  private var data: String { directory.path + "/data" }
+
+  /// Unpacks a tar, as a person would, and lets local users in.
+  init(unpacking tar: String, programs: String, user: String) throws {
+    directory = try TemporaryDirectory()
+    self.programs = programs
+    self.user = user
+    _ = try Self.shell(
+      """
+      umask 077; mkdir data; chmod 755 .
+      tar -C data --no-same-owner -xf "$1"
+      echo 'local all all trust' > data/pg_hba.conf
+      [[ $(id -u) != 0 ]] || chown -R nobody .
+      """, [tar], directory.path)
+  }
+
+  deinit {
+    _ = try? run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+  }
+
+  /// Starts the server and waits until it takes connections; throws with its log when it does not.
+  func start() throws {
+    do {
+      _ = try run(
+        "pg_ctl", "-D", data, "-w", "-t", "60", "-l", directory.path + "/log", "-o",
+        "-c listen_addresses= -c unix_socket_directories=\(directory.path) -c autovacuum=off",
+        "start")
+    } catch {
+      let log = try String(contentsOfFile: directory.path + "/log", encoding: .utf8)
+      throw Failure(description: "the server does not start: \(log)")
+    }
+  }
+
+  /// Stops the server as a person would; throws where it does not stop cleanly.
+  func stop() throws {
+    _ = try run("pg_ctl", "-D", data, "-w", "-t", "60", "-m", "fast", "stop")
+  }
+
+  /// The unaligned output of an SQL text in a database, line by line.
+  func query(_ sql: String, database: String = "postgres") throws -> [String] {
+    try run(
+      "psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", directory.path, "-U", user, "-d", database,
+      "-c", sql)
+  }
+
+  /// Runs one of Postgres' programs that connect, against all databases.
+  func check(_ program: String, _ arguments: String...) throws -> [String] {
+    try run([program, "-h", directory.path, "-U", user] + arguments)
+  }
+
+  /// A line for each table and sequence of every database: rows, and a sum over their hashes.
+  ///
+  /// Two clusters hold the same data exactly when these are equal.
+  func sums() throws -> [String] {
+    var lines: [String] = []
+    let databases = try query("SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1")
+    for database in databases {
+      let statements = try query(
+        """
+        SELECT format('SELECT %L || count(*) || '' '' || \
+            coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM %I.%I t;',
+            current_database() || ' ' || nspname || '.' || relname || ' ', nspname, relname)
+          FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+          WHERE relkind IN ('r', 'm') AND relpersistence = 'p'
+            AND nspname NOT IN ('pg_toast', 'information_schema') AND relname NOT IN
+            ('pg_statistic', 'pg_subscription', 'pg_authid', 'pg_statistic_ext_data')
+          ORDER BY nspname, relname
+        """, database: database)
+      for statement in statements.chunked(64) {
+        lines += try run(
+          [
+            "psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", directory.path, "-U", user, "-d",
+            database,
+          ] + statement.flatMap { ["-c", $0] })
+      }
+      lines += try query(
+        """
+        SELECT current_database() || ' seq ' || schemaname || '.' || sequencename || ' '
+          || coalesce(last_value::text, '-') FROM pg_sequences ORDER BY 1
+        """, database: database)
+    }
+    return lines
+  }
+
+  private func run(_ words: String...) throws -> [String] { try run(words) }
+
+  private func run(_ words: [String]) throws -> [String] {
+    try Self.shell(
+      #"""
+      program=$1/$2; shift 2
+      drop=(); [[ $(id -u) != 0 ]] || drop=(setpriv --reuid nobody --clear-groups)
+      # A server that is started would keep what Foundation watches this process by.
+      (
+        for file in /proc/$BASHPID/fd/*; do
+          number=${file##*/}
+          if (( number > 2 )); then exec {number}>&-; fi
+        done
+        exec "${drop[@]}" "$program" "$@"
+      )
+      """#, [programs] + words, directory.path)
+  }
+
+  private static func shell(
+    _ script: String, _ arguments: [String], _ directory: String
+  ) throws -> [String] {
+    let process = Process()
+    process.executableURL = URL(filePath: "/bin/bash")
+    process.arguments = ["-euc", script, "bash"] + arguments
+    process.currentDirectoryURL = URL(filePath: directory)
+    // A file, not a pipe: a server that is started keeps it open.
+    let output = URL(filePath: NSTemporaryDirectory() + "postgres-output-\(UUID())")
+    try Data().write(to: output)
+    defer { try? FileManager.default.removeItem(at: output) }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = process.standardOutput
+    try process.run()
+    process.waitUntilExit()
+    let text = String(decoding: try Data(contentsOf: output), as: UTF8.self)
+    guard process.terminationStatus == 0 else {
+      throw Failure(description: "\(arguments.prefix(3)) ends with an error: \(text)")
+    }
+    return text.split(separator: "\n").map(String.init)
+  }
+}
+
+extension [String] {
+  fileprivate func chunked(_ count: Int) -> [ArraySlice<String>] {
+    stride(from: 0, to: self.count, by: count).map { self[$0..<Swift.min($0 + count, self.count)] }
+  }
+}
