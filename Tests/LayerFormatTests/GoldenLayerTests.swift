@@ -145,7 +145,7 @@ struct GoldenLayerTests {
       let key = try key(String(line.prefix(36)))
       let meaning = try #require(key.meaning, "\(line)")
       #expect(Key(meaning) == key)
-      kinds.insert(String("\(meaning)".prefix { $0 != "(" }))
+      kinds.insert(Mirror(reflecting: meaning).children.first?.label ?? "\(meaning)")
     }
     #expect(kinds.count == 14)
   }

@@ -69,8 +69,8 @@ import Testing
     #expect(run.exitCode == 128 + signal, "\(comment): \(run.error)")
     let message = signal == SIGINT ? "interrupted" : "terminated"
     #expect(run.error == "error: \(message) by a signal\n", "\(comment)")
-    // The run from its very start; a second, and four for a machine that is busy with other tests.
-    #expect(run.duration < .seconds(5), "\(comment): it takes \(run.duration)")
+    // The run from its very start; most of the time is for a machine that is busy with other tests.
+    #expect(run.duration < .seconds(10), "\(comment): it takes \(run.duration)")
     #expect(try scene.files() == nil, "\(comment): files are left")
   }
 }

@@ -27,7 +27,7 @@ enum SystemCalls {
     let message = "cannot \(operation.verb) \(path.quoted): \(describe(reason))"
     if reason == ENOSPC || reason == EDQUOT {
       return ImportError(
-        .inputOutput, message, hint: "Free space there, or choose another --output directory.")
+        .inputOutput, message, hint: "Free space there, or choose another place for --output.")
     }
     switch operation {
     case .create, .mkdir, .lock:
@@ -57,9 +57,9 @@ enum SystemCalls {
   }
 
   static func open(
-    _ path: String, _ flags: Int32, _ operation: Operation = .create
+    _ path: String, _ flags: Int32, _ operation: Operation = .create, mode: mode_t = 0o644
   ) throws(ImportError) -> Int32 {
-    try retrying(operation, path) { unsafe Glibc.open(path, flags | O_CLOEXEC, 0o644) }
+    try retrying(operation, path) { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
   }
 
   /// Writes all of `bytes` at `offset`, however many calls it takes.
@@ -75,6 +75,30 @@ enum SystemCalls {
           unsafe pwrite(descriptor, buffer.baseAddress, buffer.count, off_t(offset) + off_t(done))
         }
       }
+    }
+  }
+
+  /// Writes all of `bytes` to a stream, which messages call `subject`.
+  static func append(
+    _ bytes: RawSpan, to descriptor: Int32, _ subject: String
+  ) throws(ImportError) {
+    var done = 0
+    while done < bytes.byteCount {
+      let rest = bytes.extracting(done..<bytes.byteCount)
+      // Invariant: as above.
+      let written = unsafe rest.withUnsafeBytes { buffer in
+        unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+      }
+      if written >= 0 {
+        done += written
+      } else if errno == EAGAIN {
+        // Somebody else made it non-blocking, as an ssh session may.
+        var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = unsafe poll(&event, 1, -1)
+      } else if errno != EINTR {
+        throw ImportError(.inputOutput, "cannot write \(subject): \(describe(errno))")
+      }
+      try Interruption.check()
     }
   }
 
@@ -141,6 +165,17 @@ enum SystemCalls {
     return true
   }
 
+  /// Lets the process have as many files open as the system allows it to ask for.
+  ///
+  /// Where that fails, opening one too many says so.
+  static func raiseOpenFileLimit() {
+    var limit = rlimit()
+    // Invariant: the structure is lent for the calls, which fill and read it.
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
   /// A failed fsync is final: what was not written may be marked clean, and the error is told
   /// once, so a second call would only pretend. That holds for EINTR as well.
   static func fsync(_ descriptor: Int32, path: String) throws(ImportError) {
@@ -180,6 +215,12 @@ enum SystemCalls {
     let descriptor = try open(path, O_RDONLY | O_DIRECTORY, .fsync)
     defer { _ = Glibc.close(descriptor) }
     try fsync(descriptor, path: path)
+  }
+
+  /// The directory that a path is in.
+  static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// The names in a directory, sorted, without `.` and `..`.

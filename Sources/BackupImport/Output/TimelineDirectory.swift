@@ -73,7 +73,8 @@ final class TimelineDirectory {
       }
       return try lock(path)
     } catch {
-      removeDirectories(&madeDirectories)
+      // What another import has locked is its own by now, even where this one made it.
+      if error.code != .inUse { removeDirectories(&madeDirectories) }
       throw error
     }
   }
@@ -165,7 +166,7 @@ final class TimelineDirectory {
     let output = chain.count - 5  // followed by tenants, the tenant, timelines, the timeline
     let isNew = Set(madeDirectories)
     for (index, directory) in chain.enumerated().reversed() {
-      let parent = Self.parent(of: directory)
+      let parent = SystemCalls.parent(of: directory)
       if index > output || isNew.contains(directory) {
         try SystemCalls.syncDirectory(parent)
       } else {
@@ -183,11 +184,6 @@ final class TimelineDirectory {
     for name in try SystemCalls.names(in: path) where Self.isLayer(name) {
       try SystemCalls.unlink(path + "/" + name)
     }
-  }
-
-  private static func parent(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// Takes away what this run wrote, as far as that is possible; an import that has failed has
