@@ -12,7 +12,7 @@ actor BackupReader {
   }
 
   let plan: ImportPlan
-  private let counters: ImportCounters
+  private let counters: ImportCounters?
   private let progress: (any ProgressReporting)?
   let tar: TarReader
 
@@ -26,9 +26,10 @@ actor BackupReader {
   var smallFileByteCount: UInt64 = 0
   private var lastReport = ContinuousClock.now
 
-  /// Takes empty batches from `free` and gives full ones to `work`.
+  /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
+  /// progress where something is written.
   init(
-    plan: ImportPlan, counters: ImportCounters, progress: (any ProgressReporting)?,
+    plan: ImportPlan, counters: ImportCounters?, progress: (any ProgressReporting)?,
     free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
     self.plan = plan
@@ -78,7 +79,7 @@ actor BackupReader {
     progress.report(
       ImportProgress(
         inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
-        outputBytesWritten: counters.outputByteCount, member: escaped(member.name.utf8)))
+        outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8)))
   }
 
   // MARK: Pages
