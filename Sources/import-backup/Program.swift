@@ -12,7 +12,9 @@ enum Program {
   static let releaseDate = "November 24, 2026"
 
   /// Every command, the default one first: it is meant where the first word names none.
-  static let commands: [any Command.Type] = [ImportCommand.self, HelpCommand.self]
+  static let commands: [any Command.Type] = [
+    ImportCommand.self, VerifyCommand.self, HelpCommand.self,
+  ]
 
   /// Runs on the main actor, and so does every command: an import blocks its thread while it
   /// reads, and the main actor's is none of those that Swift's tasks share.

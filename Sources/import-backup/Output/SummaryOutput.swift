@@ -22,7 +22,7 @@ enum SummaryOutput {
   }
 
   /// The summary as one line of JSON, its keys sorted.
-  static func json(_ summary: ImportSummary) throws(ImportError) -> String {
+  static func json(_ summary: some Encodable) throws(ImportError) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {
