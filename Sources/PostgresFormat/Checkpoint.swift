@@ -74,6 +74,19 @@ extension Checkpoint {
     return adjusted
   }
 
+  /// The checkpoint as the record of a shutdown at `start` holds it, made from a timeline's.
+  ///
+  /// The oldest transaction that may still run is one that only a running cluster's checkpoint
+  /// names (`src/include/catalog/pg_control.h`, `oldestActiveXid`).
+  public func forShutdown(at start: LogSequenceNumber) -> Checkpoint {
+    var adjusted = self
+    adjusted.redo = start
+    adjusted.timelineID = 1
+    adjusted.prevTimelineID = 1
+    adjusted.oldestActiveTransactionID = 0
+    return adjusted
+  }
+
   /// Checks that a prepared transaction began before the checkpoint.
   ///
   /// - Throws: `damaged` for one that does not: Postgres would delete its file as one of the future

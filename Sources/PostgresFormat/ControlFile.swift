@@ -5,6 +5,7 @@
 ///          8    4 control file version
 ///         12    4 catalog version
 ///         16    4 state
+///         24    8 when the file was written
 ///         32    8 where the last checkpoint's record starts
 ///         40   88 the last checkpoint itself, a copy
 ///        180 4x5  max_connections and its like
@@ -66,6 +67,7 @@ public struct ControlFile: Sendable {
     static let version = 8
     static let catalogVersion = 12
     static let state = 16
+    static let time = 24
     static let checkPoint = 32
     static let checkpointCopy = 40
     static let settings = 180
@@ -91,6 +93,9 @@ extension ControlFile {
   public var state: ClusterState {
     ClusterState(rawValue: bytes.littleEndian(at: Offset.state))
   }
+
+  /// When the file was written, in seconds since 1970.
+  public var time: Int64 { bytes.littleEndian(at: Offset.time) }
 
   /// Where the record of the last checkpoint starts; 0 in a pageserver's own backup.
   public var checkPoint: LogSequenceNumber {

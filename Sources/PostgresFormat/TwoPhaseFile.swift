@@ -67,6 +67,13 @@ public struct TwoPhaseFile: Equatable, Sendable {
     }
   }
 
+  /// The whole file of what a timeline stores of it: the checksum comes back.
+  public static func encode(stored: [UInt8]) -> [UInt8] {
+    var bytes = stored
+    bytes.appendLittleEndian(CRC32C.checksum(of: stored.bytes))
+    return bytes
+  }
+
   private static let magic: UInt32 = 0x57F9_4534
 
   /// The header of version 14, the record that ends the list of records, the checksum.

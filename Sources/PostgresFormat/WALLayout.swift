@@ -49,6 +49,15 @@ public enum WALLayout {
     return position
   }
 
+  /// The first position from `position` on, a multiple of 8, that is not within a page's header.
+  public static func recordStart(
+    atOrAfter position: LogSequenceNumber, segmentSize: UInt32
+  ) -> LogSequenceNumber {
+    let offset = position.rawValue % pageSize
+    let pageStart = LogSequenceNumber(rawValue: position.rawValue - offset)
+    return max(position, pageStart + headerByteCount(at: pageStart, segmentSize: segmentSize))
+  }
+
   /// Checks that a record can start at a position: a multiple of 8, not within a page's header, not
   /// in the first segment, which Postgres never uses, and not at the very end of the log's range.
   public static func requireRecordStart(

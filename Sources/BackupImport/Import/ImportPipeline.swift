@@ -61,9 +61,10 @@ struct ImportPipeline: Sendable {
   /// Sees the backup through: reads it, judges it, writes the metadata, commits.
   private func conduct() async throws(ImportError) -> ImportSummary {
     try await requireSpace()
-    let (contents, inputByteCount) = try await reader.run()
+    var (contents, inputByteCount) = try await reader.run()
     _ = try await stored.receive()
     let assessment = try ClusterAssessment(of: contents)
+    contents.dropStatistics(unlessOf: assessment.version)
     let relations = try await writer.relations(upTo: assessment.endLSN)
     let controlFile = assessment.controlFile.normalised()
     let metadata = MetadataValues(

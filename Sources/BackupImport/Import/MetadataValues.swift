@@ -34,7 +34,7 @@ struct MetadataValues: Sendable {
     }
     try sink.append(Key(.controlFile), controlFile)
     try sink.append(Key(.checkpoint), checkpoint.bytes)
-    if let statistics = contents.statistics, version.hasStatisticsFile {
+    if let statistics = contents.statistics {
       try sink.append(Key(.statisticsFile), AuxiliaryFile.encodeStatistics(statistics))
     }
     let origins = contents.replicationOrigins?.origins ?? []

@@ -17,7 +17,7 @@ struct LayerWriter {
   private let timeline: Identifier
   private var index: IndexTreeBuilder
   private var key: [UInt8] = []
-  /// What a leaf's value is for a blob at offset 0, and for each byte further on.
+  /// The LSN of a delta layer's values, which follows each key in the index; nil in an image layer.
   private let lsn: LogSequenceNumber?
   private var buffer: [UInt8] = []
   private var bufferOffset = UInt64(LayerSummary.byteCount)
@@ -67,7 +67,9 @@ struct LayerWriter {
     }
   }
 
+  /// Writes what is buffered; as often as this is, a signal is looked for.
   private mutating func flush() throws(ImportError) {
+    try Interruption.check()
     try file.write(buffer.bytes, at: bufferOffset)
     bufferOffset += UInt64(buffer.count)
     buffer.removeAll(keepingCapacity: true)

@@ -10,8 +10,8 @@ final class OutputFile: Sendable {
   private let isOpen = Atomic(true)
 
   /// Creates the file, or empties one of that name.
-  init(creating path: String) throws(ImportError) {
-    descriptor = try SystemCalls.open(path, O_RDWR | O_CREAT | O_TRUNC)
+  init(creating path: String, mode: mode_t = 0o644) throws(ImportError) {
+    descriptor = try SystemCalls.open(path, O_RDWR | O_CREAT | O_TRUNC, mode: mode)
     self.path = path
   }
 

@@ -1,10 +1,11 @@
 import Glibc
+import PostgresFormat
 
 /// The calls by which output is made durable, each tried again after EINTR and each failure turned
 /// into an `ImportError` with the path and the system's reason.
 ///
-/// Everything that the program writes goes through here, so this is the place to count calls and
-/// to make the Nth fail.
+/// All output goes through here. The tests make each of the calls fail from outside: a library
+/// that is loaded before the program stands between it and glibc. (Docs/reliability.md)
 enum SystemCalls {
   /// What a failed call was about to do, in the words of its message.
   enum Operation: String {
@@ -23,10 +24,10 @@ enum SystemCalls {
 
   /// The error of a call that has just failed with `reason`, an errno value.
   static func failure(_ operation: Operation, _ path: String, _ reason: Int32) -> ImportError {
-    let message = "cannot \(operation.verb) '\(path)': \(describe(reason))"
+    let message = "cannot \(operation.verb) \(path.quoted): \(describe(reason))"
     if reason == ENOSPC || reason == EDQUOT {
       return ImportError(
-        .inputOutput, message, hint: "Free space there, or choose another --output directory.")
+        .inputOutput, message, hint: "Free space there, or choose another place for --output.")
     }
     switch operation {
     case .create, .mkdir, .lock:
@@ -56,9 +57,9 @@ enum SystemCalls {
   }
 
   static func open(
-    _ path: String, _ flags: Int32, _ operation: Operation = .create
+    _ path: String, _ flags: Int32, _ operation: Operation = .create, mode: mode_t = 0o644
   ) throws(ImportError) -> Int32 {
-    try retrying(operation, path) { unsafe Glibc.open(path, flags | O_CLOEXEC, 0o644) }
+    try retrying(operation, path) { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
   }
 
   /// Writes all of `bytes` at `offset`, however many calls it takes.
@@ -74,6 +75,30 @@ enum SystemCalls {
           unsafe pwrite(descriptor, buffer.baseAddress, buffer.count, off_t(offset) + off_t(done))
         }
       }
+    }
+  }
+
+  /// Writes all of `bytes` to a stream, which messages call `subject`.
+  static func append(
+    _ bytes: RawSpan, to descriptor: Int32, _ subject: String
+  ) throws(ImportError) {
+    var done = 0
+    while done < bytes.byteCount {
+      let rest = bytes.extracting(done..<bytes.byteCount)
+      // Invariant: as above.
+      let written = unsafe rest.withUnsafeBytes { buffer in
+        unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+      }
+      if written >= 0 {
+        done += written
+      } else if errno == EAGAIN {
+        // Somebody else made it non-blocking, as an ssh session may.
+        var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = unsafe poll(&event, 1, -1)
+      } else if errno != EINTR {
+        throw ImportError(.inputOutput, "cannot write \(subject): \(describe(errno))")
+      }
+      try Interruption.check()
     }
   }
 
@@ -102,7 +127,7 @@ enum SystemCalls {
   static func size(of descriptor: Int32, path: String) throws(ImportError) -> UInt64 {
     var status = stat()
     // Invariant: the structure is lent for the call, which fills it.
-    guard unsafe fstat(descriptor, &status) == 0 else { throw failure(.measure, path, errno) }
+    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &status) }
     return UInt64(max(0, status.st_size))
   }
 
@@ -120,7 +145,39 @@ enum SystemCalls {
     return bytes
   }
 
-  /// A failed fsync is final: what was not written may be marked clean, so it is never retried.
+  /// Whether the open file is still the one that `path` leads to.
+  static func isOpenFile(_ descriptor: Int32, at path: String) throws(ImportError) -> Bool {
+    var opened = stat()
+    var named = stat()
+    // Invariant: the structures are lent for the calls, which fill them.
+    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &opened) }
+    let result = unsafe stat(path, &named)
+    return result == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+  }
+
+  /// Takes the lock of an open file; false when another process has it.
+  static func lock(_ descriptor: Int32, path: String) throws(ImportError) -> Bool {
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let reason = errno
+      if reason == EWOULDBLOCK { return false }
+      if reason != EINTR { throw failure(.lock, path, reason) }
+    }
+    return true
+  }
+
+  /// Lets the process have as many files open as the system allows it to ask for.
+  ///
+  /// Where that fails, opening one too many says so.
+  static func raiseOpenFileLimit() {
+    var limit = rlimit()
+    // Invariant: the structure is lent for the calls, which fill and read it.
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
+  /// A failed fsync is final: what was not written may be marked clean, and the error is told
+  /// once, so a second call would only pretend. That holds for EINTR as well.
   static func fsync(_ descriptor: Int32, path: String) throws(ImportError) {
     if Glibc.fsync(descriptor) != 0 { throw failure(.fsync, path, errno) }
   }
@@ -136,14 +193,21 @@ enum SystemCalls {
 
   /// Removes a file; one that is not there is no error.
   static func unlink(_ path: String) throws(ImportError) {
-    if unsafe Glibc.unlink(path) != 0 && errno != ENOENT { throw failure(.unlink, path, errno) }
+    while unsafe Glibc.unlink(path) != 0 {
+      let reason = errno
+      if reason == ENOENT { return }
+      if reason != EINTR { throw failure(.unlink, path, reason) }
+    }
   }
 
   /// Makes a directory; false when something of that name is there already.
   static func makeDirectory(_ path: String) throws(ImportError) -> Bool {
-    if unsafe mkdir(path, 0o755) == 0 { return true }
-    if errno == EEXIST { return false }
-    throw failure(.mkdir, path, errno)
+    while unsafe mkdir(path, 0o755) != 0 {
+      let reason = errno
+      if reason == EEXIST { return false }
+      if reason != EINTR { throw failure(.mkdir, path, reason) }
+    }
+    return true
   }
 
   /// Makes a directory's entries durable.
@@ -153,9 +217,19 @@ enum SystemCalls {
     try fsync(descriptor, path: path)
   }
 
+  /// The directory that a path is in.
+  static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
   /// The names in a directory, sorted, without `.` and `..`.
   static func names(in path: String) throws(ImportError) -> [String] {
-    guard let directory = unsafe opendir(path) else { throw failure(.list, path, errno) }
+    var opened: OpaquePointer?
+    repeat {
+      unsafe opened = opendir(path)
+    } while unsafe opened == nil && errno == EINTR
+    guard let directory = unsafe opened else { throw failure(.list, path, errno) }
     defer { unsafe _ = closedir(directory) }
     var names: [String] = []
     while true {
@@ -163,7 +237,9 @@ enum SystemCalls {
       // Invariant: the entry is valid until the next readdir on this stream, which only this
       // function has; its name is a C string and is copied.
       guard let entry = unsafe readdir(directory) else {
-        if errno != 0 { throw failure(.list, path, errno) }
+        let reason = errno
+        if reason == EINTR { continue }
+        if reason != 0 { throw failure(.list, path, reason) }
         break
       }
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in

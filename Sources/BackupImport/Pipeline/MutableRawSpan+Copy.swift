@@ -58,6 +58,14 @@ extension [UInt8] {
     return try body(&bytes)
   }
 
+  /// Copies all of `source` to `offset`.
+  mutating func copy(_ source: RawSpan, to offset: Int) {
+    var span = mutableSpan
+    // Invariant: any byte is a valid `UInt8`.
+    var bytes = unsafe span.mutableBytes
+    bytes.copy(source, to: offset)
+  }
+
   /// Appends all bytes of a span.
   mutating func append(_ source: RawSpan) {
     // Invariant: the buffer is lent to `append`, which copies it.

@@ -1,5 +1,6 @@
 import CZstd
 import LayerFormat
+import PostgresFormat
 
 /// Undoes the compression of values, with one reused context and buffer.
 @safe
@@ -39,5 +40,48 @@ struct BlobDecompressor: ~Copyable {
       }
       buffer = [UInt8](repeating: 0, count: min(buffer.count * 4, limit))
     }
+  }
+}
+
+extension BlobDecompressor {
+  /// What a value is.
+  enum Content: Sendable {
+    /// The value itself.
+    case image
+    /// A WAL record, which only a pageserver can replay.
+    case record
+  }
+
+  /// Where a value's bytes stand.
+  struct PlainValue {
+    var content: Content
+    /// In `buffer`, or else in the stored bytes.
+    var isInBuffer: Bool
+    var range: Range<Int>
+  }
+
+  /// Decompresses what a blob holds, where that is needed, and takes a delta layer's wrapping off.
+  ///
+  /// Throws `.damaged` where either fails, or the wrapped value is longer than `limit`.
+  mutating func plainValue(
+    _ stored: RawSpan, isCompressed: Bool, isWrapped: Bool, limit: Int
+  ) throws(FormatError) -> PlainValue {
+    var byteCount = stored.byteCount
+    if isCompressed {
+      guard let plainByteCount = decompress(stored, limit: limit) else {
+        throw .damaged("the value cannot be decompressed")
+      }
+      byteCount = plainByteCount
+    }
+    guard isWrapped else {
+      return PlainValue(content: .image, isInBuffer: isCompressed, range: 0..<byteCount)
+    }
+    let isImage =
+      isCompressed
+      ? try DeltaValue.isImage(buffer.bytes.extracting(0..<byteCount))
+      : try DeltaValue.isImage(stored)
+    return PlainValue(
+      content: isImage ? .image : .record, isInBuffer: isCompressed,
+      range: (isImage ? DeltaValue.imageHeaderByteCount : 0)..<byteCount)
   }
 }

@@ -4,8 +4,8 @@ import PostgresFormat
 /// Reads a layer's values in key order, as they are stored, in large reads.
 ///
 /// Blobs must stand back to back from the first page to the index, as a pageserver takes a blob's
-/// end from the next one's start; the padding must be zeros. Memory: 1 MiB, or the longest blob
-/// where that is longer, at most `BlobHeader.maximumByteCount`.
+/// end from the next one's start, but for what is skipped; the padding must be zeros. Memory: the buffer, or the longest blob
+/// where that is longer.
 struct LayerScanner {
   /// A value as it is stored.
   struct Value {
@@ -16,27 +16,45 @@ struct LayerScanner {
   }
 
   private let layer: LayerFile
+  private let limit: Int
   private var cursor: LayerIndexCursor
+  /// The entry that was looked at and not taken yet; nil inside where there is none.
+  private var lookahead: LayerEntry??
   /// Holds the value that was given last.
   private(set) var buffer: [UInt8]
   private var bufferOffset = UInt64(LayerSummary.byteCount)
   private var filledByteCount = 0
   private var offset = UInt64(LayerSummary.byteCount)
 
-  private static let bufferByteCount = 1 << 20
+  /// The buffer of a reader that has one layer open at a time.
+  static let bufferByteCount = 1 << 20
 
-  init(_ layer: LayerFile) throws(ImportError) {
+  /// Begins before the first value; one that is stored in more than `limit` bytes ends in an error.
+  init(
+    _ layer: LayerFile, bufferByteCount: Int = Self.bufferByteCount,
+    limit: Int = BlobHeader.maximumByteCount
+  ) throws(ImportError) {
     self.layer = layer
+    self.limit = limit
     cursor = try LayerIndexCursor(layer)
-    buffer = [UInt8](repeating: 0, count: Self.bufferByteCount)
+    buffer = [UInt8](repeating: 0, count: bufferByteCount)
+  }
+
+  /// The entry of the value that `next` gives; the buffer stays as it is.
+  mutating func peek() throws(ImportError) -> LayerEntry? {
+    if let lookahead { return lookahead }
+    let entry = try cursor.next()
+    lookahead = .some(entry)
+    return entry
   }
 
   /// The next value; nil after the last, when every byte of the file has been accounted for.
   mutating func next() throws(ImportError) -> Value? {
-    guard let entry = try cursor.next() else {
+    guard let entry = try peek() else {
       try checkPadding()
       return nil
     }
+    lookahead = nil
     guard entry.offset == offset else {
       throw layer.failure(
         "the value of key \(entry.key) begins at \(entry.offset), not at \(offset), where the one "
@@ -55,10 +73,24 @@ struct LayerScanner {
     guard UInt64(blobByteCount) <= layer.indexOffset - offset else {
       throw layer.failure("the value of key \(entry.key) reaches into the index")
     }
+    guard header.byteCount <= limit else {
+      throw layer.failure(
+        "the value of key \(entry.key) is stored in \(header.byteCount) bytes, more than \(limit)")
+    }
     try fill(blobByteCount)
     let start = Int(offset - bufferOffset) + headerByteCount
     offset += UInt64(blobByteCount)
     return Value(entry: entry, header: header, range: start..<start + header.byteCount)
+  }
+
+  /// Goes over the next value without reading it.
+  mutating func skip() throws(ImportError) {
+    lookahead = nil
+    let next = try peek()?.offset ?? layer.indexOffset
+    guard next > offset, next <= layer.indexOffset else {
+      throw layer.failure("a value begins at \(next), before the end of the one before it")
+    }
+    offset = next
   }
 
   /// Makes the next `count` bytes stand in the buffer, as far as there are so many before the

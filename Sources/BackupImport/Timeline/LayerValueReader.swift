@@ -3,13 +3,7 @@ import PostgresFormat
 
 /// Reads a layer's values in key order, decompressed and unwrapped.
 struct LayerValueReader: ~Copyable {
-  /// What a value is; its bytes are lent beside it.
-  enum Content: Sendable {
-    /// The value itself.
-    case image
-    /// A WAL record, which only a pageserver can replay.
-    case record
-  }
+  typealias Content = BlobDecompressor.Content
 
   private let layer: LayerFile
   private var scanner: LayerScanner
@@ -31,38 +25,21 @@ struct LayerValueReader: ~Copyable {
     _ body: (LayerEntry, Content, RawSpan) throws(ImportError) -> Void
   ) throws(ImportError) -> Bool {
     guard let value = try scanner.next() else { return false }
-    let entry = value.entry
     let stored = scanner.buffer  // not copied: a span of it must not borrow the whole reader
-    if value.header.isCompressed {
-      guard
-        let byteCount = decompressor.decompress(
-          stored.bytes.extracting(value.range), limit: limit)
-      else {
-        throw layer.failure("the value of key \(entry.key) cannot be decompressed")
-      }
-      try Self.unwrap(layer, entry, decompressor.buffer.bytes.extracting(0..<byteCount), body)
+    let plain: BlobDecompressor.PlainValue
+    do throws(FormatError) {
+      plain = try decompressor.plainValue(
+        stored.bytes.extracting(value.range), isCompressed: value.header.isCompressed,
+        isWrapped: !layer.name.isImage, limit: limit)
+    } catch {
+      throw layer.failure("key \(value.entry.key): \(error.message)")
+    }
+    if plain.isInBuffer {
+      try body(value.entry, plain.content, decompressor.buffer.bytes.extracting(plain.range))
     } else {
-      try Self.unwrap(layer, entry, stored.bytes.extracting(value.range), body)
+      let bytes = stored.bytes.extracting(value.range)
+      try body(value.entry, plain.content, bytes.extracting(plain.range))
     }
     return true
-  }
-
-  private static func unwrap(
-    _ layer: LayerFile, _ entry: LayerEntry, _ value: RawSpan,
-    _ body: (LayerEntry, Content, RawSpan) throws(ImportError) -> Void
-  ) throws(ImportError) {
-    guard !layer.name.isImage else { return try body(entry, .image, value) }
-    let isImage: Bool
-    do throws(FormatError) {
-      isImage = try DeltaValue.isImage(value)
-    } catch {
-      throw layer.failure("key \(entry.key): \(error.message)")
-    }
-    if isImage {
-      let header = DeltaValue.imageHeaderByteCount
-      try body(entry, .image, value.extracting(header..<value.byteCount))
-    } else {
-      try body(entry, .record, value)
-    }
   }
 }

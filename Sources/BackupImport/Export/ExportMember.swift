@@ -1,0 +1,133 @@
+import LayerFormat
+import PostgresFormat
+
+/// A member of an exported backup that is no file of pages.
+enum ExportMember: Sendable {
+  case directory(String, mode: UInt32 = 0o755)
+  case file(String, [UInt8])
+}
+
+/// What an exported backup holds besides pages.
+///
+/// ```
+/// before the pages   directories, configuration, PG_VERSION, relation maps
+/// after them         statistics, two-phase files, origins, signals, pg_control, WAL
+/// ```
+///
+/// `pg_control` comes near the end, so that nobody starts a server from a backup that was cut off.
+/// (Docs/format.md, Giving a backup out again)
+struct ExportMembers: Sendable {
+  let contents: ExportContents
+  let controlFile: ControlFile
+  let checkpoint: Checkpoint
+  /// The end of the timeline; a WAL record can start there.
+  let end: LogSequenceNumber
+  let previousRecord: LogSequenceNumber?
+  let forPageserver: Bool
+
+  private var version: PostgresVersion { contents.version }
+
+  /// Databases that have files. A pageserver has directories of databases without any, too.
+  private var databases: [ExportContents.Database] {
+    contents.databases.filter { $0.relationMap != nil || $0.hasRelations }
+  }
+
+  func beforePages() -> [ExportMember] {
+    // A server refuses a data directory that others than its owner may look into.
+    var members: [ExportMember] = forPageserver ? [] : [.directory("./", mode: 0o700)]
+    members += directories.map { .directory($0) }
+    members += configuration.map { .file($0, Array($1.utf8)) }
+    members.append(.file("PG_VERSION", version.versionFileContents))
+    for database in databases {
+      let directory = database.id == 0 ? "global" : "base/\(database.id)"
+      if database.id != 0 {
+        members.append(.directory(directory))
+        members.append(.file("\(directory)/PG_VERSION", version.versionFileContents))
+      }
+      if let map = database.relationMap {
+        members.append(.file("\(directory)/pg_filenode.map", map))
+      }
+    }
+    return members
+  }
+
+  func afterPages() -> [ExportMember] {
+    var members: [ExportMember] = []
+    if let statistics = contents.statistics {
+      members.append(.file(AuxiliaryFile.statisticsPath, statistics))
+    }
+    for (id, stored) in contents.twoPhaseFiles {
+      let name = id.hexadecimal(version.twoPhaseNameDigits)
+      members.append(.file("pg_twophase/\(name)", TwoPhaseFile.encode(stored: stored)))
+    }
+    if !contents.origins.origins.isEmpty {
+      members.append(.file("pg_logical/replorigin_checkpoint", contents.origins.encode()))
+    }
+    return members + (forPageserver ? forPageserverEnd() : forServerEnd())
+  }
+
+  /// What a pageserver puts at the end of its own backups.
+  private func forPageserverEnd() -> [ExportMember] {
+    let signal = previousRecord.map { NeonSignal.previous($0) } ?? .invalid
+    var copy = checkpoint
+    copy.redo = end
+    let segment = segmentBuilder.segment(endingAt: end)
+    return [
+      .file("neon.signal", signal.encode()), .file("zenith.signal", signal.encode()),
+      .file(
+        "global/pg_control",
+        controlFile.encoded(
+          state: .shutDown, checkPoint: LogSequenceNumber(rawValue: 0), checkpointCopy: copy,
+          walSegmentSize: WALLayout.pageserverSegmentSize)),
+      .file("pg_wal/\(segment.name)", segment.bytes),
+    ]
+  }
+
+  /// What a server needs to start as after a clean shutdown.
+  private func forServerEnd() -> [ExportMember] {
+    // Postgres never uses a log's first segment; a cluster with shorter segments may end in what is
+    // the first here.
+    let least = LogSequenceNumber(rawValue: UInt64(WALLayout.pageserverSegmentSize))
+    let start = WALLayout.recordStart(
+      atOrAfter: max(end, least), segmentSize: WALLayout.pageserverSegmentSize)
+    let copy = checkpoint.forShutdown(at: start)
+    let segments = segmentBuilder.segments(holding: copy, at: start)
+    return segments.map { .file("pg_wal/\($0.name)", $0.bytes) } + [
+      .file(
+        "global/pg_control",
+        controlFile.encoded(
+          state: .shutDown, checkPoint: start, checkpointCopy: copy,
+          walSegmentSize: WALLayout.pageserverSegmentSize))
+    ]
+  }
+
+  private var segmentBuilder: WALSegmentBuilder {
+    WALSegmentBuilder(version: version, systemIdentifier: controlFile.systemIdentifier)
+  }
+
+  private var directories: [String] {
+    var directories = [
+      "base", "global", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_logical/mappings",
+      "pg_logical/snapshots", "pg_multixact", "pg_multixact/members", "pg_multixact/offsets",
+      "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp",
+      "pg_subtrans", "pg_tblspc", "pg_twophase",
+    ]
+    if !forPageserver { directories.append("pg_wal") }
+    directories.append("pg_wal/archive_status")
+    if version >= .v17 { directories.append("pg_wal/summaries") }
+    return directories + ["pg_xact"]
+  }
+
+  private var configuration: [(String, String)] {
+    var files = [
+      ("pg_hba.conf", ConfigurationFiles.hostBasedAuthentication), ("pg_ident.conf", ""),
+      ("postgresql.auto.conf", ""),
+    ]
+    if !forPageserver {
+      let text = ConfigurationFiles.server(
+        controlFile, originCount: contents.origins.origins.count)
+      files.append(("postgresql.conf", text))
+    }
+    return files
+  }
+}

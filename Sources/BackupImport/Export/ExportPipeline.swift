@@ -1,0 +1,164 @@
+import LayerFormat
+import PostgresFormat
+
+/// The stages of one export and the channels between them.
+///
+/// ```
+///                 work                made
+///  TimelineReader ──► workers × jobs ──► BackupWriter
+///        ▲                                    │
+///        └─────────────── free ───────────────┘
+/// ```
+///
+/// As in `ImportPipeline`: batches come from a fixed pool, and a stage that fails stops all others.
+struct ExportPipeline: Sendable {
+  private let options: ExportOptions
+  private let jobs: Int
+  private let timeline: Timeline
+  private let version: PostgresVersion
+  private let reader: TimelineReader
+  private let counters = ImportCounters()
+
+  private let free: Channel<ExportBatch>
+  private let work = Channel<ExportBatch>()
+  private let made = Channel<ExportBatch>()
+
+  /// Reads the index, and refuses a timeline that cannot be exported by what that says.
+  init(_ options: ExportOptions, progress: (any ProgressReporting)?) throws(ImportError) {
+    self.options = options
+    jobs = options.jobs ?? Processors.count
+    timeline = try Timeline(path: options.timeline)
+    version = try timeline.exportableVersion()
+    free = Channel((0..<jobs * 4 + 8).map { _ in ExportBatch() })
+    reader = TimelineReader(
+      timeline, forPageserver: options.forPageserver, counters: counters, progress: progress,
+      free: free, work: work)
+  }
+
+  func run() async throws(ImportError) -> ExportSummary {
+    let contents = try await reader.readContents(version)
+    let members = try timeline.members(of: contents, forPageserver: options.forPageserver)
+    // Only now: what cannot be exported leaves no trace.
+    let writer = try BackupWriter(
+      options.output, time: members.controlFile.time, counters: counters)
+    try await writer.add(members.beforePages())
+    try await movePages(of: contents, to: writer)
+    try await writer.add(members.afterPages())
+    try Interruption.check()
+    try await writer.finish()
+
+    var summary = ExportSummary()
+    summary.postgresVersion = version.rawValue
+    summary.endLSN = members.end.description
+    summary.databaseCount = contents.databases.count { $0.id != 0 }
+    summary.fileCount = await writer.fileCount
+    summary.pageCount = await writer.pageCount
+    summary.byteCount = await writer.byteCount
+    summary.preparedTransactionCount = contents.twoPhaseFiles.count
+    return summary
+  }
+
+  /// Runs the stages side by side until the last page is written.
+  private func movePages(
+    of contents: ExportContents, to writer: BackupWriter
+  ) async throws(ImportError) {
+    let failure = await withTaskGroup(of: ImportError?.self) { group in
+      group.addTask {
+        await stage { () throws(ImportError) in try await reader.readPages(contents) }
+      }
+      group.addTask {
+        await stage { () throws(ImportError) in try await writer.writePages(made, free: free) }
+      }
+      group.addTask { await decompress() }
+      return await group.reduce(nil) { $0 ?? $1 }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Makes pages of stored values with as many workers as there are jobs.
+  private func decompress() async -> ImportError? {
+    let failure = await withTaskGroup(of: ImportError?.self) { group in
+      for _ in 0..<jobs {
+        group.addTask {
+          await stage { () throws(ImportError) in
+            var decompressor = try BlobDecompressor()
+            while let batch = try await work.receive() {
+              try batch.makePages(with: &decompressor)
+              made.send(batch)
+            }
+          }
+        }
+      }
+      return await group.reduce(nil) { $0 ?? $1 }
+    }
+    made.finish()
+    return failure
+  }
+
+  /// Runs a stage; one that fails ends all others with its error.
+  private func stage(
+    _ body: () async throws(ImportError) -> Void
+  ) async -> ImportError? {
+    do throws(ImportError) {
+      try await body()
+      return nil
+    } catch {
+      for channel in [free, work, made] { channel.fail(error) }
+      return error
+    }
+  }
+}
+
+extension Timeline {
+  /// The version of Postgres, unless the index says that the timeline cannot be exported.
+  fileprivate func exportableVersion() throws(ImportError) -> PostgresVersion {
+    let hint = "Attach the timeline to a pageserver and take a fullbackup of it."
+    let metadata = index.metadata
+    guard metadata.ancestorTimeline == nil else {
+      throw ImportError(
+        .unsupported, "the timeline is a branch: what it shares is in its ancestor's layers",
+        hint: hint)
+    }
+    guard layers.allSatisfy({ !$0.metadata.isOfShard }) else {
+      throw ImportError(
+        .unsupported, "the timeline is one shard of several: the others hold the rest", hint: hint)
+    }
+    guard let version = PostgresVersion(rawValue: metadata.postgresVersion) else {
+      throw ImportError(
+        .unsupported, "the timeline is of Postgres \(metadata.postgresVersion), which is not known")
+    }
+    return version
+  }
+
+  /// The members besides pages, once the control file and the end have been checked.
+  fileprivate func members(
+    of contents: ExportContents, forPageserver: Bool
+  ) throws(ImportError) -> ExportMembers {
+    do throws(FormatError) {
+      let end = index.metadata.diskConsistentLSN
+      try WALLayout.requireRecordEnd(end)
+      let controlFile = try ControlFile(decoding: contents.controlFile.bytes)
+      guard controlFile.version == contents.version else {
+        throw .damaged(
+          "the index says Postgres \(contents.version.rawValue), the control file "
+            + "\(controlFile.version.rawValue)")
+      }
+      return ExportMembers(
+        contents: contents, controlFile: controlFile,
+        checkpoint: Checkpoint(contents.checkpoint.bytes),
+        end: WALLayout.recordStart(
+          atOrAfter: end, segmentSize: WALLayout.pageserverSegmentSize),
+        previousRecord: index.metadata.previousRecordLSN, forPageserver: forPageserver)
+    } catch {
+      throw ImportError(error, in: "timeline \(path.quoted)")
+    }
+  }
+}
+
+extension IndexPart.LayerMetadata {
+  /// Whether the layer holds one shard's part only: `NNCC`, shard number and count.
+  fileprivate var isOfShard: Bool {
+    guard let shard else { return false }
+    return !["00", "01"].contains(shard.suffix(2))
+  }
+}

@@ -1,0 +1,91 @@
+import Glibc
+
+/// Where an exported backup goes.
+public enum ExportOutput: Equatable, Sendable {
+  case standardOutput
+  /// A file, which appears under its name when it is complete and durable.
+  case file(String)
+}
+
+/// The bytes of a tar on their way out.
+///
+/// ```
+/// standard output, device, pipe    write(2), as they come
+/// any other file                   FILE.<process>.export-temp, fsync, rename, fsync of the directory
+/// ```
+///
+/// Used by one task at a time. Keeps the first failure, which libarchive cannot pass on.
+final class TarDestination {
+  private enum Target {
+    case stream(Int32)
+    case file(OutputFile, finalPath: String)
+  }
+
+  private let target: Target
+  private let subject: String
+  private var isCommitted = false
+
+  /// Why a write failed.
+  private(set) var failure: ImportError?
+
+  /// The bytes written so far.
+  private(set) var byteCount: UInt64 = 0
+
+  /// Opens the output; throws `.cannotCreate` where that cannot be.
+  init(_ output: ExportOutput) throws(ImportError) {
+    switch output {
+    case .standardOutput:
+      target = .stream(STDOUT_FILENO)
+      subject = "to standard output"
+    case .file(let path):
+      subject = path.quoted
+      target = try Self.open(path)
+    }
+  }
+
+  /// Only a regular file is written under another name first: one that takes the place of a device
+  /// would be no help to anybody.
+  private static func open(_ path: String) throws(ImportError) -> Target {
+    var status = stat()
+    if unsafe stat(path, &status) == 0 {
+      switch status.st_mode & S_IFMT {
+      case S_IFREG: break
+      case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)
+      default: return .stream(try SystemCalls.open(path, O_WRONLY))
+      }
+    }
+    let temporaryPath = "\(path).\(getpid()).export-temp"
+    // Nobody else may read it: it holds what the database holds, password hashes included.
+    return .file(try OutputFile(creating: temporaryPath, mode: 0o600), finalPath: path)
+  }
+
+  deinit {
+    if !isCommitted, case .file(let file, _) = target { try? file.unlink() }
+    if case .stream(let descriptor) = target, descriptor != STDOUT_FILENO { close(descriptor) }
+  }
+
+  /// Writes all of `bytes`; false where that failed now or before.
+  func take(_ bytes: RawSpan) -> Bool {
+    guard failure == nil else { return false }
+    do throws(ImportError) {
+      switch target {
+      case .stream(let descriptor): try SystemCalls.append(bytes, to: descriptor, subject)
+      case .file(let file, _): try file.write(bytes, at: byteCount)
+      }
+    } catch {
+      failure = error
+      return false
+    }
+    byteCount += UInt64(bytes.byteCount)
+    return true
+  }
+
+  /// Makes a file durable and gives it its name.
+  func commit() throws(ImportError) {
+    guard case .file(let file, let finalPath) = target else { return }
+    try file.makeDurable()
+    try SystemCalls.rename(file.path, to: finalPath)
+    isCommitted = true
+    try SystemCalls.syncDirectory(SystemCalls.parent(of: finalPath))
+  }
+}

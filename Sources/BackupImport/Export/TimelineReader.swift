@@ -1,0 +1,154 @@
+import LayerFormat
+import PostgresFormat
+
+/// An export's first stage: reads a timeline in key order, its small values first, then its pages.
+///
+/// Runs on a thread of its own, for it waits for the disk.
+actor TimelineReader {
+  private nonisolated let executor = BlockingExecutor(label: "import-backup.timeline-reader")
+  nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let timeline: Timeline
+  private let forPageserver: Bool
+  private let counters: ImportCounters
+  private let progress: (any ProgressReporting)?
+  private let free: Channel<ExportBatch>
+  private let work: Channel<ExportBatch>
+
+  private var cursor: TimelineCursor
+  private var batch: ExportBatch?
+  private var batchCount = 0
+  private var bytesRead: UInt64 = 0
+  private var lastReport = ContinuousClock.now
+
+  init(
+    _ timeline: Timeline, forPageserver: Bool, counters: ImportCounters,
+    progress: (any ProgressReporting)?, free: Channel<ExportBatch>, work: Channel<ExportBatch>
+  ) {
+    self.timeline = timeline
+    self.forPageserver = forPageserver
+    self.counters = counters
+    self.progress = progress
+    self.free = free
+    self.work = work
+    cursor = TimelineCursor(timeline)
+  }
+
+  /// Reads everything but the pages: the indexes of all layers that may hold more than those.
+  func readContents(_ version: PostgresVersion) throws(ImportError) -> ExportContents {
+    var contents = ExportContents(version: version)
+    var values = try TimelineValues(
+      timeline, layers: timeline.layers.filter { !Self.holdsPagesOnly($0.name) })
+    var hasMore = true
+    while hasMore {
+      try Interruption.check()
+      hasMore = try values.next(
+        skipping: Self.isPage,
+        body: { key, value throws(ImportError) in
+          do throws(FormatError) {
+            try contents.take(key, value)
+          } catch {
+            throw ImportError(error, in: "timeline \(timeline.path.quoted): key \(key)")
+          }
+        })
+    }
+    do throws(FormatError) {
+      try contents.requireComplete()
+    } catch {
+      throw ImportError(error, in: "timeline \(timeline.path.quoted)")
+    }
+    return contents
+  }
+
+  private static func isPage(_ key: Key) -> Bool {
+    switch key.meaning {
+    case .relationBlock, .slruBlock: true
+    default: false
+    }
+  }
+
+  /// Whether a layer's keys are all blocks of one fork, as those of a big relation's layers are.
+  private static func holdsPagesOnly(_ name: LayerName) -> Bool {
+    guard case .relationBlock(let first, _) = name.keys.lowerBound.meaning else { return false }
+    switch name.keys.upperBound.meaning {
+    case .relationBlock(let last, _): return first == last
+    case .relationSize(let last): return first == last
+    default: return false
+    }
+  }
+
+  /// Reads all pages into batches, and finishes `work` then.
+  func readPages(_ contents: ExportContents) async throws(ImportError) {
+    for index in contents.relations.indices {
+      for file in contents.files(ofRelationAt: index, forPageserver: forPageserver) {
+        try await readPages(of: file)
+      }
+    }
+    for segment in contents.slruSegments {
+      try await readPages(of: contents.file(of: segment))
+    }
+    if let batch { work.send(batch) }
+    work.finish()
+  }
+
+  private func readPages(of file: ExportFile) async throws(ImportError) {
+    try Interruption.check()
+    report(file)
+    var page: UInt32 = 0
+    repeat {
+      let batch = try await openBatch()
+      batch.beginRun(of: file, at: page)
+      while page < file.blockCount && !batch.isFull {
+        try readPage(page, of: file, into: batch)
+        page += 1
+      }
+    } while page < file.blockCount
+  }
+
+  private func readPage(
+    _ page: UInt32, of file: ExportFile, into batch: ExportBatch
+  ) throws(ImportError) {
+    let key = file.key(of: page)
+    while true {
+      try cursor.skip(while: { $0 < key })
+      guard let value = try cursor.next(), value.key == key else {
+        throw ImportError(
+          .damaged, "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")
+      }
+      guard value.isReachable else { continue }
+      bytesRead += UInt64(value.stored.header.byteCount)
+      return cursor.withBytes(of: value) { batch.append(value, $0) }
+    }
+  }
+
+  /// The batch that is being filled, or the next one when that is full.
+  private func openBatch() async throws(ImportError) -> ExportBatch {
+    if let batch {
+      if !batch.isFull { return batch }
+      self.batch = nil
+      work.send(batch)
+    }
+    guard let next = try await free.receive() else {
+      throw ImportError(.bug, "the pipeline has ended before its input")
+    }
+    next.reset()
+    next.sequence = batchCount
+    batchCount += 1
+    batch = next
+    return next
+  }
+
+  private func report(_ file: ExportFile) {
+    guard let progress else { return }
+    let now = ContinuousClock.now
+    guard now - lastReport >= .milliseconds(100) else { return }
+    lastReport = now
+    progress.report(
+      ImportProgress(
+        inputBytesRead: bytesRead,
+        inputByteCount: timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize },
+        outputBytesWritten: counters.outputByteCount, member: file.path))
+  }
+}

@@ -1,0 +1,241 @@
+import LayerFormat
+import PostgresFormat
+
+/// Walks all layers of a timeline at once in key order, and gives for each key what a pageserver
+/// would read.
+///
+/// ```
+///   L0  ──●────●──────────────●───►        open from the start: they cover all keys
+///   L0  ───●──────●───────────────►
+///   image        [●●●●●●]                  opened where the walk reaches them,
+///   image                [●●●●]            closed behind their last key
+///         key by key ──►
+/// ```
+///
+/// A read goes from the newest layer down to the first image layer that covers the key, whether
+/// that has it or not (Neon, `LayerMap::select_layer`; Docs/format.md, LSNs). Every value of every
+/// layer is passed once, so the strictness of `LayerScanner` reaches every byte. Layers that lie
+/// in the future of `disk_consistent_lsn` are left out, as a pageserver throws them away.
+///
+/// Memory: `bufferMemory` shared out among the layers that are open at once, but 16 KiB each at
+/// least, and their index nodes; more only where a value is longer.
+struct TimelineCursor: ~Copyable {
+  /// The value that a read of a key ends at, as it is stored.
+  struct Value {
+    var layer: Timeline.Layer
+    var stored: LayerScanner.Value
+    /// Whether a read finds it: false where a newer image layer covers the key without having it.
+    var isReachable: Bool
+    /// How many more values the key has, which no read of the newest state comes to.
+    var shadowedCount: Int
+
+    var key: Key { stored.entry.key }
+  }
+
+  private let timeline: Timeline
+  private let bufferByteCount: Int
+  private let limit: Int
+
+  /// Layers that the walk has not reached, the next one last.
+  private var pending: [Timeline.Layer]
+  /// Open layers as a binary heap: the lowest next key first.
+  private var sources: [Source] = []
+  /// Image layers whose first key is behind the walk and whose last one is not.
+  private var covering: [LayerName] = []
+  /// Layers whose last value was given, but whose last bytes have not been looked at.
+  private var ended: [Source] = []
+  /// What went wrong beside a value that was given all the same.
+  private var failures: [ImportError] = []
+  /// Whose buffer holds the value that was given last.
+  private var current: Source?
+
+  private static let bufferMemory = 64 << 20
+
+  /// Begins before the first key of all layers, or of those given; `limit` is the longest value that
+  /// is read, in bytes as stored.
+  init(
+    _ timeline: Timeline, layers: [Timeline.Layer]? = nil,
+    limit: Int = BlobHeader.maximumByteCount
+  ) {
+    SystemCalls.raiseOpenFileLimit()
+    self.timeline = timeline
+    self.limit = limit
+    let end = timeline.index.diskConsistentLSN
+    pending = (layers ?? timeline.layers).filter { !$0.name.isInFuture(of: end) }
+      .sorted { $0.name.keys.lowerBound > $1.name.keys.lowerBound }
+    let share = Self.bufferMemory / max(1, Self.deepestOverlap(of: pending))
+    bufferByteCount = min(max(share, 16 << 10), LayerScanner.bufferByteCount)
+  }
+
+  /// The most layers that are open at once.
+  private static func deepestOverlap(of layers: [Timeline.Layer]) -> Int {
+    let starts = layers.map(\.name.keys.lowerBound).sorted()
+    let ends = layers.map(\.name.keys.upperBound).sorted()
+    var ended = 0
+    var deepest = 0
+    for (started, start) in starts.enumerated() {
+      while ends[ended] <= start { ended += 1 }
+      deepest = max(deepest, started + 1 - ended)
+    }
+    return deepest
+  }
+
+  /// The next key's value; nil after the last.
+  ///
+  /// Throws what is wrong with a layer. That layer is closed then, and the walk can go on without
+  /// it: the next call gives what the others have.
+  mutating func next() throws(ImportError) -> Value? {
+    if let failure = failures.popLast() { throw failure }
+    while let source = ended.popLast() { try source.finish() }
+    try openReachedLayers()
+    guard let key = sources.first?.key else { return nil }
+    covering.removeAll { $0.keys.upperBound <= key }
+    let imageLSN = covering.lazy.filter { $0.keys.contains(key) }.map(\.lsns.lowerBound).max()
+    var newest: Value?
+    var newestLSN = LogSequenceNumber(rawValue: 0)
+    var count = 0
+    var holder: Source?
+    while let source = sources.first, source.key == key {
+      removeFirst()
+      do throws(ImportError) {
+        while let stored = try source.take(key) {
+          count += 1
+          let lsn = stored.entry.lsn ?? source.layer.name.lsns.lowerBound
+          guard newest == nil || lsn >= newestLSN else { continue }
+          let isReachable =
+            imageLSN.map { source.layer.name.isImage ? lsn >= $0 : lsn > $0 } ?? true
+          guard newest == nil || isReachable else { continue }
+          newest = Value(
+            layer: source.layer, stored: stored, isReachable: isReachable, shadowedCount: 0)
+          newestLSN = lsn
+          holder = source
+        }
+        try advance(source)
+      } catch {
+        failures.append(error)
+      }
+    }
+    current = holder
+    newest?.shadowedCount = count - 1
+    guard let newest else {
+      if let failure = failures.popLast() { throw failure }
+      return try next()
+    }
+    return newest
+  }
+
+  /// Goes over the keys that come next as long as they are `unwanted`, without reading their values.
+  mutating func skip(while unwanted: (Key) -> Bool) throws(ImportError) {
+    while true {
+      try openReachedLayers()
+      guard let source = sources.first, unwanted(source.key) else { return }
+      removeFirst()
+      try source.skip()
+      try advance(source)
+    }
+  }
+
+  /// Lends the stored bytes of the value that `next` gave last, without the blob's header.
+  func withBytes<Result, Failure: Error>(
+    of value: Value, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    guard let current else { preconditionFailure("there is no value before the first") }
+    return try current.withBuffer { buffer throws(Failure) in
+      try body(buffer.extracting(value.stored.range))
+    }
+  }
+
+  private mutating func openReachedLayers() throws(ImportError) {
+    while let layer = pending.last {
+      if let key = sources.first?.key, layer.name.keys.lowerBound > key { return }
+      pending.removeLast()
+      if layer.name.isImage { covering.append(layer.name) }
+      let source = Source(
+        layer,
+        try LayerScanner(
+          timeline.open(layer), bufferByteCount: bufferByteCount, limit: limit))
+      try advance(source)
+    }
+  }
+
+  private mutating func advance(_ source: Source) throws(ImportError) {
+    if try source.advance() { insert(source) } else { ended.append(source) }
+  }
+}
+
+// MARK: The heap
+
+extension TimelineCursor {
+  private mutating func insert(_ source: Source) {
+    var index = sources.count
+    sources.append(source)
+    while index > 0, sources[index].key < sources[(index - 1) / 2].key {
+      sources.swapAt(index, (index - 1) / 2)
+      index = (index - 1) / 2
+    }
+  }
+
+  private mutating func removeFirst() {
+    let last = sources.count - 1
+    sources.swapAt(0, last)
+    sources.removeLast()
+    var index = 0
+    while 2 * index + 1 < last {
+      var child = 2 * index + 1
+      if child + 1 < last, sources[child + 1].key < sources[child].key { child += 1 }
+      guard sources[child].key < sources[index].key else { return }
+      sources.swapAt(index, child)
+      index = child
+    }
+  }
+}
+
+/// A layer that is open, and the key that it is at.
+private final class Source {
+  let layer: Timeline.Layer
+  private(set) var key = Key.minimum
+  private var scanner: LayerScanner
+
+  init(_ layer: Timeline.Layer, _ scanner: LayerScanner) {
+    self.layer = layer
+    self.scanner = scanner
+  }
+
+  /// Looks at the next key; false after the last. The buffer stays as it is.
+  func advance() throws(ImportError) -> Bool {
+    guard let entry = try scanner.peek() else { return false }
+    key = entry.key
+    return true
+  }
+
+  /// Looks at what stands behind the last value.
+  func finish() throws(ImportError) {
+    _ = try scanner.next()
+  }
+
+  /// Goes over the next value.
+  func skip() throws(ImportError) {
+    try scanner.skip()
+  }
+
+  /// The next value where it belongs to `key`.
+  func take(_ key: Key) throws(ImportError) -> LayerScanner.Value? {
+    guard try scanner.peek()?.key == key else { return nil }
+    return try scanner.next()
+  }
+
+  func withBuffer<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let buffer = scanner.buffer
+    return try body(buffer.bytes)
+  }
+}
+
+extension LayerName {
+  /// Whether a pageserver whose data is complete up to `end` throws the layer away.
+  func isInFuture(of end: LogSequenceNumber) -> Bool {
+    // An image at `end` and a delta layer up to and including it are the newest that may be.
+    lsns.upperBound.rawValue - 1 > end.rawValue
+  }
+}

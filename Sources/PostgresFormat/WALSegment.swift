@@ -1,0 +1,164 @@
+/// A file of `pg_wal` that a server can start from, whole.
+public struct WALSegment: Equatable, Sendable {
+  /// Timeline and place in the log, 24 hexadecimal digits.
+  public let name: String
+
+  /// The contents, a segment's size of them.
+  public let bytes: [UInt8]
+}
+
+/// Makes the WAL segments of a backup, which hold one record at most.
+///
+///     page's header                              all little-endian
+///     OFFSET SIZE MEANING
+///          0    2 magic, by version
+///          2    2 1: begins with the rest of a record; 2: long header
+///          4    4 timeline
+///          8    8 the page's own LSN
+///         16    4 bytes of the record that go on, or are left of it, on this page and the next ones
+///         20    4 zero
+///         24    8 system identifier              a segment's first page only
+///         32    4 segment size
+///         36    4 page size
+///
+/// (Postgres, `src/include/access/xlog_internal.h`, `XLogLongPageHeaderData`.)
+public struct WALSegmentBuilder: Sendable {
+  public var version: PostgresVersion
+  public var systemIdentifier: UInt64
+  public var timelineID: UInt32 = 1
+  /// A power of two that has been checked.
+  public var segmentSize = WALLayout.pageserverSegmentSize
+
+  public init(version: PostgresVersion, systemIdentifier: UInt64) {
+    self.version = version
+    self.systemIdentifier = systemIdentifier
+  }
+
+  /// The segment that a pageserver puts into its own backups: zeros but for the headers of its first
+  /// page and of the page that `end` is on, which says that a record ends at `end`.
+  ///
+  /// `end` must lie behind a page's header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
+  public func segment(endingAt end: LogSequenceNumber) -> WALSegment {
+    // A pageserver sets the bit even where nothing is left of a record.
+    segments(holding: [], at: end, firstPageFlags: Flag.continuesRecord)[0]
+  }
+
+  /// The segments, two where the record meets the end of the first, with a shutdown checkpoint's
+  /// record at `start`.
+  ///
+  /// `start` must lie behind a page's header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
+  public func segments(
+    holding checkpoint: Checkpoint, at start: LogSequenceNumber
+  ) -> [WALSegment] {
+    let before = start.rawValue % WALLayout.pageSize - header(at: pageStart(of: start))
+    return segments(
+      holding: Self.record(of: checkpoint), at: start,
+      firstPageFlags: before > 0 ? Flag.continuesRecord : 0)
+  }
+
+  /// The record that ends a log: a header, a short data header, the checkpoint.
+  ///
+  ///     OFFSET SIZE MEANING
+  ///          0    4 length, 114
+  ///          4    4 transaction id, 0
+  ///          8    8 where the record before starts; a start from this one does not look back
+  ///         16    2 shutdown checkpoint (0) of the log's own resource manager (0)
+  ///         20    4 CRC-32C of what follows, then of what stands before
+  ///         24    2 255, 88: main data, its length
+  ///         26   88 the checkpoint
+  ///
+  /// (Postgres, `src/include/access/xlogrecord.h`, `XLogRecord`.)
+  static func record(
+    of checkpoint: Checkpoint, previous: LogSequenceNumber = LogSequenceNumber(rawValue: 0)
+  ) -> [UInt8] {
+    var header: [UInt8] = []
+    header.appendLittleEndian(UInt32(WALLayout.checkpointRecordByteCount))
+    header.appendLittleEndian(0 as UInt32)
+    header.appendLittleEndian(previous.rawValue)
+    header.appendLittleEndian(0 as UInt32)
+    let data = [255, UInt8(Checkpoint.byteCount)] + checkpoint.bytes
+    var checksum = CRC32C()
+    checksum.update(data.bytes)
+    checksum.update(header.bytes)
+    header.appendLittleEndian(checksum.value)
+    return header + data
+  }
+
+  private enum Flag {
+    static let continuesRecord: UInt16 = 1
+    static let isLong: UInt16 = 2
+  }
+
+  /// Lays `record` out over as many segments as it touches, at least the one that `start` is in.
+  private func segments(
+    holding record: [UInt8], at start: LogSequenceNumber, firstPageFlags: UInt16
+  ) -> [WALSegment] {
+    let size = UInt64(segmentSize)
+    let base = start.rawValue - start.rawValue % size
+    var bytes = [UInt8](repeating: 0, count: Int(size))
+    let page = pageStart(of: start)
+    let behindHeader = start.rawValue - page - header(at: page)
+    if page != base { putHeader(at: base, flags: 0, remaining: 0, in: &bytes, base: base) }
+    putHeader(at: page, flags: firstPageFlags, remaining: behindHeader, in: &bytes, base: base)
+
+    var position = start.rawValue
+    var rest = record[...]
+    while true {
+      let room = Int(WALLayout.pageSize - position % WALLayout.pageSize)
+      let part = rest.prefix(room)
+      let offset = Int(position - base)
+      bytes.replaceSubrange(offset..<offset + part.count, with: part)
+      rest = rest.dropFirst(part.count)
+      if rest.isEmpty { break }
+      position += UInt64(room)
+      if position - base == bytes.count { bytes += [UInt8](repeating: 0, count: Int(size)) }
+      putHeader(
+        at: position, flags: Flag.continuesRecord, remaining: UInt64(rest.count), in: &bytes,
+        base: base)
+      position += header(at: position)
+    }
+    return stride(from: 0, to: bytes.count, by: Int(size)).map { offset in
+      WALSegment(
+        name: name(ofSegmentAt: base + UInt64(offset)),
+        bytes: bytes.count == Int(size) ? bytes : Array(bytes[offset..<offset + Int(size)]))
+    }
+  }
+
+  private func pageStart(of position: LogSequenceNumber) -> UInt64 {
+    position.rawValue - position.rawValue % WALLayout.pageSize
+  }
+
+  private func header(at page: UInt64) -> UInt64 {
+    WALLayout.headerByteCount(
+      at: LogSequenceNumber(rawValue: page), segmentSize: segmentSize)
+  }
+
+  private func putHeader(
+    at page: UInt64, flags: UInt16, remaining: UInt64, in bytes: inout [UInt8], base: UInt64
+  ) {
+    let isLong = page.isMultiple(of: UInt64(segmentSize))
+    let offset = Int(page - base)
+    bytes.setLittleEndian(version.walPageMagic, at: offset)
+    bytes.setLittleEndian(flags | (isLong ? Flag.isLong : 0), at: offset + 2)
+    bytes.setLittleEndian(timelineID, at: offset + 4)
+    bytes.setLittleEndian(page, at: offset + 8)
+    bytes.setLittleEndian(UInt32(remaining), at: offset + 16)
+    guard isLong else { return }
+    bytes.setLittleEndian(systemIdentifier, at: offset + 24)
+    bytes.setLittleEndian(segmentSize, at: offset + 32)
+    bytes.setLittleEndian(UInt32(WALLayout.pageSize), at: offset + 36)
+  }
+
+  /// `TTTTTTTTHHHHHHHHLLLLLLLL`: the timeline, and the segment's number in two parts
+  /// (`XLogFileName`).
+  private func name(ofSegmentAt base: UInt64) -> String {
+    let number = base / UInt64(segmentSize)
+    let segmentsPerPart = (1 << 32) / UInt64(segmentSize)
+    return [UInt64(timelineID), number / segmentsPerPart, number % segmentsPerPart]
+      .map { part in
+        let digits = String(part, radix: 16, uppercase: true)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+      }
+      .joined()
+  }
+}
