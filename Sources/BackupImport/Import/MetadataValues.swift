@@ -16,12 +16,12 @@ struct MetadataValues: Sendable {
   /// Writes each value as an image into a delta layer.
   func write(to writer: inout LayerWriter, level: Int32) throws(ImportError) {
     var sink = MetadataSink(writer: writer, compressor: try PageCompressor(level: level))
-    try forEach { key, value throws(ImportError) in try sink.append(key, value) }
+    try visit { key, value throws(ImportError) in try sink.append(key, value) }
     writer = sink.writer
   }
 
   /// Gives every key and its value to `body`, in the order of the keys.
-  func forEach(_ body: (Key, [UInt8]) throws(ImportError) -> Void) throws(ImportError) {
+  func visit(_ body: (Key, [UInt8]) throws(ImportError) -> Void) throws(ImportError) {
     try forEachDatabaseValue(body)
     try forEachSLRUValue(body)
     let transactions = contents.twoPhaseFiles.keys.sorted()
