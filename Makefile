@@ -15,7 +15,7 @@ PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
 
-.PHONY: build deps demo test lint format check install clean
+.PHONY: build deps demo test lint format check bench bench-quick install clean
 
 build: deps ## the program, optimised
 	swift build $(RELEASE)
@@ -39,6 +39,13 @@ format: ## puts the code into that form
 
 check: lint test ## what must pass before a commit
 
+bench: build ## how fast it is and what memory it takes: half an hour, 24 GB of disk
+	$(MAKE) -C Benchmarks
+	Benchmarks/bench --program $(PROGRAM) $(BENCH_OPTIONS)
+
+bench-quick: BENCH_OPTIONS += --small 1G --large 0 --huge 0 --relations 100000 --runs 3
+bench-quick: bench ## the same on less: some minutes
+
 install: build ## into DESTDIR and PREFIX: program, man page, completions
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/import-backup
 	$(PROGRAM) help --man | install -D -m 644 /dev/stdin \
@@ -47,4 +54,4 @@ install: build ## into DESTDIR and PREFIX: program, man page, completions
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/import-backup
 
 clean: ## away with all that was built
-	rm -rf .build
+	rm -rf .build Benchmarks/.build

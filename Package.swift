@@ -32,16 +32,24 @@ let package = Package(
     .executableTarget(
       name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
       swiftSettings: settings),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["PostgresFormat"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(
-      name: "PostgresFormatTests", dependencies: ["PostgresFormat"], swiftSettings: settings),
+      name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
-      name: "LayerFormatTests", dependencies: ["LayerFormat"], swiftSettings: settings),
+      name: "LayerFormatTests", dependencies: ["LayerFormat", "PostgresFormat", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "BackupImportTests", dependencies: ["BackupImport", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "CommandLineTests", dependencies: ["BackupImport", "import-backup", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ReliabilityTests",
+      dependencies: ["BackupImport", "import-backup", "PostgresFormat", "TestSupport"],
+      exclude: ["Faults"], swiftSettings: settings),
   ]
 )

@@ -172,9 +172,9 @@ extension IndexPart {
       if let field = context.codingPath.last {
         "field '\(field.stringValue)' is not of the right kind"
       } else {
-        "it cannot be parsed"
+        "it does not parse, or a number in it is out of range"
       }
-    @unknown default: "it cannot be parsed"
+    @unknown default: "it does not parse"
     }
   }
 

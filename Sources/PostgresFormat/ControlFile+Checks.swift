@@ -17,9 +17,11 @@ extension ControlFile {
     }
   }
 
-  /// How a person makes a clean backup from one of a cluster that was running.
-  public static func recoveryHint(for version: PostgresVersion) -> String {
-    "Unpack the backup into an empty directory DIR, let Postgres \(version.rawValue) recover and "
+  /// How a person makes a clean backup from one of a cluster that was running; `version` is nil
+  /// where it has not been seen yet.
+  public static func recoveryHint(for version: PostgresVersion?) -> String {
+    let server = version.map { "Postgres \($0.rawValue)" } ?? "Postgres of the same version"
+    return "Unpack the backup into an empty directory DIR, let \(server) recover and "
       + "stop it with 'postgres --single -D DIR template1 </dev/null', and make the tar again with "
       + "'tar -C DIR -cf BACKUP.tar .'."
   }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Goal: the program as its callers meet it: streams, messages and exit codes.

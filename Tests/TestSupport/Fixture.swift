@@ -52,8 +52,13 @@ public enum Shell {
 public final class TemporaryDirectory: Sendable {
   public let path: String
 
-  public init() throws {
-    let url = URL.temporaryDirectory.appending(path: "import-backup-test-\(UUID())")
+  /// Makes the directory; `inMemory` says that it need not survive anything and shall be fast.
+  public init(inMemory: Bool = false) throws {
+    let memory = "/dev/shm"
+    let parent =
+      inMemory && FileManager.default.isWritableFile(atPath: memory)
+      ? URL(filePath: memory) : URL.temporaryDirectory
+    let url = parent.appending(path: "import-backup-test-\(UUID())")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     path = url.path(percentEncoded: false)
   }

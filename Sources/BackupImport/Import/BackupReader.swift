@@ -11,19 +11,16 @@ actor BackupReader {
     unsafe executor.asUnownedSerialExecutor()
   }
 
-  let plan: ImportPlan
   private let counters: ImportCounters
   private let progress: (any ProgressReporting)?
-  let tar: TarReader
+  private let tar: TarReader
+  private var intake: MemberIntake
 
   private let free: Channel<PageBatch>
   private let work: Channel<PageBatch>
   private var batch: PageBatch?
   private var batchCount = 0
 
-  var contents = ClusterContents()
-  /// The bytes of small files that are kept in memory.
-  var smallFileByteCount: UInt64 = 0
   private var lastReport = ContinuousClock.now
 
   /// Takes empty batches from `free` and gives full ones to `work`.
@@ -31,12 +28,14 @@ actor BackupReader {
     plan: ImportPlan, counters: ImportCounters, progress: (any ProgressReporting)?,
     free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
-    self.plan = plan
     self.counters = counters
     self.progress = progress
     self.free = free
     self.work = work
     tar = try TarReader(path: plan.backup)
+    intake = MemberIntake(
+      tar: tar, stripComponents: plan.stripComponents,
+      smallRelationSize: plan.smallRelationSize)
   }
 
   /// The length in bytes of an input that is a file.
@@ -48,26 +47,11 @@ actor BackupReader {
     while let member = try tar.nextMember() {
       try Interruption.check()
       report(member)
-      if let path = try path(of: member) {
-        try await take(member, path)
-      } else if member.kind != .directory {
-        contents.leftOut.add(
-          escaped(member.name.utf8), byteCount: member.byteCount, reason: .userFiles)
-      }
+      if let pages = try intake.take(member) { try await readPages(pages, of: member) }
     }
     if let batch, !batch.isEmpty { submit(batch) }
     work.finish()
-    return (contents, tar.inputBytesRead)
-  }
-
-  /// Where a member lies in the data directory; nil for the directory itself and above.
-  private func path(of member: TarMember) throws(ImportError) -> MemberPath? {
-    do throws(FormatError) {
-      return try MemberPath(
-        Array(member.name.utf8).bytes, strippingComponents: plan.stripComponents)
-    } catch {
-      throw ImportError(error, in: "member \(member.name.quoted)")
-    }
+    return (intake.contents, tar.inputBytesRead)
   }
 
   private func report(_ member: TarMember) {
@@ -85,16 +69,15 @@ actor BackupReader {
 
   /// Puts all pages of the current member into batches.
   ///
-  /// `firstBlock` is the number of the file's first page; a file without pages still makes a run,
-  /// for it exists.
-  func readPages(
-    of file: PageFile, _ member: TarMember, firstBlock: UInt32
+  /// A file without pages still makes a run, for it exists.
+  private func readPages(
+    _ pages: MemberIntake.Pages, of member: TarMember
   ) async throws(ImportError) {
     let pageCount = UInt32(member.byteCount / UInt64(PageBatch.pageByteCount))
     var done: UInt32 = 0
     repeat {
       let batch = try await openBatch()
-      batch.beginRun(of: file, at: firstBlock + done)
+      batch.beginRun(of: pages.file, at: pages.firstBlock + done)
       while done < pageCount && !batch.isFull {
         try batch.appendPage { page throws(ImportError) in
           let count = try tar.read(into: &page)

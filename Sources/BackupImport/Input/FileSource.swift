@@ -35,7 +35,11 @@ final class FileSource: ByteSource {
     }
 
     var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else {
+    var result: Int32
+    repeat {
+      result = unsafe fstat(descriptor, &status)
+    } while result != 0 && errno == EINTR
+    guard result == 0 else {
       throw ImportError(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
     }
     switch status.st_mode & S_IFMT {
@@ -67,8 +71,9 @@ final class FileSource: ByteSource {
         return count
       }
       if count == 0 { return }
-      if count < 0 && errno != EINTR {
-        throw ImportError(.inputOutput, "cannot read \(subject): \(SystemCalls.describe(errno))")
+      let reason = errno
+      if count < 0 && reason != EINTR {
+        throw ImportError(.inputOutput, "cannot read \(subject): \(SystemCalls.describe(reason))")
       }
     }
   }

@@ -1,4 +1,5 @@
 import Glibc
+import PostgresFormat
 
 /// Asks the output's file system for room before anything is written.
 enum FreeSpace {
@@ -16,15 +17,13 @@ enum FreeSpace {
   static func require(_ byteCount: UInt64, at path: String) throws(ImportError) {
     var status = statvfs()
     // Invariant: the structure is lent for the call, which fills it.
-    guard unsafe statvfs(path, &status) == 0 else {
-      throw SystemCalls.failure(.measure, path, errno)
-    }
+    _ = try SystemCalls.retrying(.measure, path) { unsafe statvfs(path, &status) }
     let (free, overflows) = UInt64(status.f_bavail)
       .multipliedReportingOverflow(by: UInt64(status.f_frsize))
     guard overflows || free >= byteCount else {
       throw ImportError(
         .inputOutput,
-        "the file system of '\(path)' has \(free >> 20) MiB free, and the import needs at least "
+        "the file system of \(path.quoted) has \(free >> 20) MiB free, and the import needs at least "
           + "\(byteCount >> 20) MiB",
         hint: "Free space there, or choose another --output directory.")
     }

@@ -67,7 +67,9 @@ struct LayerWriter {
     }
   }
 
+  /// Writes what is buffered; as often as this is, a signal is looked for.
   private mutating func flush() throws(ImportError) {
+    try Interruption.check()
     try file.write(buffer.bytes, at: bufferOffset)
     bufferOffset += UInt64(buffer.count)
     buffer.removeAll(keepingCapacity: true)

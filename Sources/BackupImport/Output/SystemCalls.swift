@@ -1,10 +1,11 @@
 import Glibc
+import PostgresFormat
 
 /// The calls by which output is made durable, each tried again after EINTR and each failure turned
 /// into an `ImportError` with the path and the system's reason.
 ///
-/// Everything that the program writes goes through here, so this is the place to count calls and
-/// to make the Nth fail.
+/// All output goes through here. The tests make each of the calls fail from outside: a library
+/// that is loaded before the program stands between it and glibc. (Docs/reliability.md)
 enum SystemCalls {
   /// What a failed call was about to do, in the words of its message.
   enum Operation: String {
@@ -23,7 +24,7 @@ enum SystemCalls {
 
   /// The error of a call that has just failed with `reason`, an errno value.
   static func failure(_ operation: Operation, _ path: String, _ reason: Int32) -> ImportError {
-    let message = "cannot \(operation.verb) '\(path)': \(describe(reason))"
+    let message = "cannot \(operation.verb) \(path.quoted): \(describe(reason))"
     if reason == ENOSPC || reason == EDQUOT {
       return ImportError(
         .inputOutput, message, hint: "Free space there, or choose another place for --output.")
@@ -126,7 +127,7 @@ enum SystemCalls {
   static func size(of descriptor: Int32, path: String) throws(ImportError) -> UInt64 {
     var status = stat()
     // Invariant: the structure is lent for the call, which fills it.
-    guard unsafe fstat(descriptor, &status) == 0 else { throw failure(.measure, path, errno) }
+    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &status) }
     return UInt64(max(0, status.st_size))
   }
 
@@ -144,6 +145,26 @@ enum SystemCalls {
     return bytes
   }
 
+  /// Whether the open file is still the one that `path` leads to.
+  static func isOpenFile(_ descriptor: Int32, at path: String) throws(ImportError) -> Bool {
+    var opened = stat()
+    var named = stat()
+    // Invariant: the structures are lent for the calls, which fill them.
+    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &opened) }
+    let result = unsafe stat(path, &named)
+    return result == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+  }
+
+  /// Takes the lock of an open file; false when another process has it.
+  static func lock(_ descriptor: Int32, path: String) throws(ImportError) -> Bool {
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let reason = errno
+      if reason == EWOULDBLOCK { return false }
+      if reason != EINTR { throw failure(.lock, path, reason) }
+    }
+    return true
+  }
+
   /// Lets the process have as many files open as the system allows it to ask for.
   ///
   /// Where that fails, opening one too many says so.
@@ -155,7 +176,8 @@ enum SystemCalls {
     unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
-  /// A failed fsync is final: what was not written may be marked clean, so it is never retried.
+  /// A failed fsync is final: what was not written may be marked clean, and the error is told
+  /// once, so a second call would only pretend. That holds for EINTR as well.
   static func fsync(_ descriptor: Int32, path: String) throws(ImportError) {
     if Glibc.fsync(descriptor) != 0 { throw failure(.fsync, path, errno) }
   }
@@ -171,14 +193,21 @@ enum SystemCalls {
 
   /// Removes a file; one that is not there is no error.
   static func unlink(_ path: String) throws(ImportError) {
-    if unsafe Glibc.unlink(path) != 0 && errno != ENOENT { throw failure(.unlink, path, errno) }
+    while unsafe Glibc.unlink(path) != 0 {
+      let reason = errno
+      if reason == ENOENT { return }
+      if reason != EINTR { throw failure(.unlink, path, reason) }
+    }
   }
 
   /// Makes a directory; false when something of that name is there already.
   static func makeDirectory(_ path: String) throws(ImportError) -> Bool {
-    if unsafe mkdir(path, 0o755) == 0 { return true }
-    if errno == EEXIST { return false }
-    throw failure(.mkdir, path, errno)
+    while unsafe mkdir(path, 0o755) != 0 {
+      let reason = errno
+      if reason == EEXIST { return false }
+      if reason != EINTR { throw failure(.mkdir, path, reason) }
+    }
+    return true
   }
 
   /// Makes a directory's entries durable.
@@ -196,7 +225,11 @@ enum SystemCalls {
 
   /// The names in a directory, sorted, without `.` and `..`.
   static func names(in path: String) throws(ImportError) -> [String] {
-    guard let directory = unsafe opendir(path) else { throw failure(.list, path, errno) }
+    var opened: OpaquePointer?
+    repeat {
+      unsafe opened = opendir(path)
+    } while unsafe opened == nil && errno == EINTR
+    guard let directory = unsafe opened else { throw failure(.list, path, errno) }
     defer { unsafe _ = closedir(directory) }
     var names: [String] = []
     while true {
@@ -204,7 +237,9 @@ enum SystemCalls {
       // Invariant: the entry is valid until the next readdir on this stream, which only this
       // function has; its name is a C string and is copied.
       guard let entry = unsafe readdir(directory) else {
-        if errno != 0 { throw failure(.list, path, errno) }
+        let reason = errno
+        if reason == EINTR { continue }
+        if reason != 0 { throw failure(.list, path, reason) }
         break
       }
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in

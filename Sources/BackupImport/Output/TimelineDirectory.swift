@@ -1,5 +1,6 @@
 import Glibc
 import LayerFormat
+import PostgresFormat
 
 /// The directory that an import fills: locked against a second run, and complete or without an
 /// index at every moment.
@@ -8,13 +9,14 @@ import LayerFormat
 /// claim      mkdir -p, flock, refuse an index, remove an interrupted run's remains
 /// write      layer-N.import-temp …                     each fsynced when it is finished
 /// commit  1  with --force: unlink every old index, fsync the directory, unlink the old layers
-///         2  rename the layers to their names, fsync the directory and its new parents
+///         2  rename the layers to their names, fsync the directory and its parents
 ///         3  write index_part.json under a temporary name, fsync, rename, fsync the directory
-/// abandon    unlink what this run wrote, remove the directories that it made
+/// abandon    unlink the index and fsync, if it came so far; unlink what else this run wrote;
+///            remove the directories that it made
 /// ```
 ///
-/// With `--force` the old timeline stays whole until the new one is complete on disk. (Docs/
-/// reliability.md)
+/// With `--force` the old timeline stays whole until the new one is complete on disk.
+/// (Docs/reliability.md)
 final class TimelineDirectory {
   /// Ends the names of files that only a running import knows.
   static let temporarySuffix = ".import-temp"
@@ -25,10 +27,13 @@ final class TimelineDirectory {
   private let lock: Int32
   /// The directories that this run made, the outermost first.
   private var madeDirectories: [String] = []
-  /// Everything that this run wrote and that an abandoned one takes away again.
+  /// What this run wrote and an abandoned one takes away again, but for the index.
   private var writtenPaths: Set<String> = []
+  /// The index, once it may have its name.
+  private var indexPath: String?
   private var oldIndexes: [String] = []
-  private var isCommitted = false
+  /// Whether the directory is as it shall stay: there is nothing to take away.
+  private var isSettled = false
 
   /// Claims the directory of a timeline, making it and its parents where they are not there.
   ///
@@ -48,7 +53,7 @@ final class TimelineDirectory {
   }
 
   deinit {
-    if !isCommitted { abandon() }
+    if !isSettled { abandon() }
     close(lock)  // and with it the lock
   }
 
@@ -58,26 +63,47 @@ final class TimelineDirectory {
     return "\(base == "/" ? "" : base)/tenants/\(tenant)/timelines/\(timeline)"
   }
 
+  /// Makes the directory and its parents, and locks it; takes them away again where it fails.
   private static func claim(
     _ path: String, madeDirectories: inout [String]
   ) throws(ImportError) -> Int32 {
-    var prefix = path.hasPrefix("/") ? "/" : ""
-    for component in path.split(separator: "/") {
-      prefix += prefix.isEmpty || prefix.hasSuffix("/") ? component : "/" + component
-      if try SystemCalls.makeDirectory(prefix) { madeDirectories.append(prefix) }
+    do throws(ImportError) {
+      for directory in chain(to: path) where try SystemCalls.makeDirectory(directory) {
+        madeDirectories.append(directory)
+      }
+      return try lock(path)
+    } catch {
+      removeDirectories(&madeDirectories)
+      throw error
     }
+  }
+
+  private static func lock(_ path: String) throws(ImportError) -> Int32 {
     let descriptor = try SystemCalls.open(path, O_RDONLY | O_DIRECTORY)
-    if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      let reason = errno
-      close(descriptor)
-      if reason == EWOULDBLOCK {
+    do throws(ImportError) {
+      // An import that fails takes away the directories that it made. One that was opened before
+      // and locked after that is nobody's any more, and its name may lead to another by now.
+      guard try SystemCalls.lock(descriptor, path: path),
+        try SystemCalls.isOpenFile(descriptor, at: path)
+      else {
         throw ImportError(
-          .inUse, "timeline directory '\(path)' is in use by another import",
+          .inUse, "timeline directory \(path.quoted) is in use by another import",
           hint: "Wait for it to end, or import under another --timeline-id.")
       }
-      throw SystemCalls.failure(.lock, path, reason)
+      return descriptor
+    } catch {
+      close(descriptor)
+      throw error
     }
-    return descriptor
+  }
+
+  /// Every directory on the way to `path`, the outermost first and `path` itself last.
+  private static func chain(to path: String) -> [String] {
+    var prefix = path.hasPrefix("/") ? "/" : ""
+    return path.split(separator: "/").map { component in
+      prefix += prefix.isEmpty || prefix.hasSuffix("/") ? component : "/" + component
+      return prefix
+    }
   }
 
   /// Refuses an index that is there, and clears away what an interrupted run has left.
@@ -86,7 +112,7 @@ final class TimelineDirectory {
     oldIndexes = names.filter { $0.hasPrefix(IndexPart.filePrefix) && !Self.isTemporary($0) }
     if let index = oldIndexes.first, !force {
       throw ImportError(
-        .inUse, "timeline directory '\(path)' already has an index, '\(index)'",
+        .inUse, "timeline directory \(path.quoted) already has an index, \(index.quoted)",
         hint: "Import under another --timeline-id, or replace the timeline with --force.")
     }
     for name in names where Self.isTemporary(name) || oldIndexes.isEmpty && Self.isLayer(name) {
@@ -107,30 +133,47 @@ final class TimelineDirectory {
 
   /// Gives finished, durable layers their names, and then writes the index.
   ///
-  /// When it throws, `abandon` leaves no index behind.
+  /// When it throws, `abandon` leaves no index behind. A signal ends it before the index has its
+  /// name, or before an old timeline is touched; after that it is done with rather than undone.
   func commit(_ layers: [FinishedLayer], index: [UInt8], generation: UInt32) throws(ImportError) {
+    try Interruption.check()
     try removeOldTimeline()
     for layer in layers {
-      try rename(layer.file.path, to: layer.name.fileName(generation: generation))
+      let finalPath = path + "/" + layer.name.fileName(generation: generation)
+      writtenPaths.insert(finalPath)
+      try SystemCalls.rename(layer.file.path, to: finalPath)
+      writtenPaths.remove(layer.file.path)
     }
     try SystemCalls.syncDirectory(path)
-    for directory in madeDirectories.reversed() {
-      try SystemCalls.syncDirectory(SystemCalls.parent(of: directory))
-    }
+    try syncParents()
     let indexName = IndexPart.fileName(generation: generation)
     let file = try makeTemporaryFile(indexName)
     try file.write(index.bytes, at: 0)
     try file.makeDurable()
-    try rename(file.path, to: indexName)
+    if oldIndexes.isEmpty { try Interruption.check() }
+    indexPath = path + "/" + indexName
+    try SystemCalls.rename(file.path, to: path + "/" + indexName)
     try SystemCalls.syncDirectory(path)
-    isCommitted = true
+    isSettled = true
   }
 
-  private func rename(_ temporaryPath: String, to name: String) throws(ImportError) {
-    let finalPath = path + "/" + name
-    writtenPaths.insert(finalPath)
-    try SystemCalls.rename(temporaryPath, to: finalPath)
-    writtenPaths.remove(temporaryPath)
+  /// Makes the entries durable by which the directory is found: of the directories that this run
+  /// made, and of those from DIR on that were there, as an import that made them may have been
+  /// killed before it came to this.
+  private func syncParents() throws(ImportError) {
+    let chain = Self.chain(to: path)
+    let output = chain.count - 5  // followed by tenants, the tenant, timelines, the timeline
+    let isNew = Set(madeDirectories)
+    for (index, directory) in chain.enumerated().reversed() {
+      let parent = SystemCalls.parent(of: directory)
+      if index > output || isNew.contains(directory) {
+        try SystemCalls.syncDirectory(parent)
+      } else {
+        // One may be allowed to write to DIR and not to read what holds it.
+        if index == output { try? SystemCalls.syncDirectory(parent) }
+        return
+      }
+    }
   }
 
   private func removeOldTimeline() throws(ImportError) {
@@ -144,12 +187,27 @@ final class TimelineDirectory {
 
   /// Takes away what this run wrote, as far as that is possible; an import that has failed has
   /// nothing better to report than its own error.
+  ///
+  /// Layers go only when it is certain that no index names them, after a power failure as well.
   func abandon() {
-    guard !isCommitted else { return }
-    for written in writtenPaths { unsafe _ = Glibc.unlink(written) }
-    writtenPaths = []
-    for directory in madeDirectories.reversed() { unsafe _ = rmdir(directory) }
-    madeDirectories = []
+    guard !isSettled else { return }
+    do throws(ImportError) {
+      if let indexPath {
+        try SystemCalls.unlink(indexPath)
+        try SystemCalls.syncDirectory(path)
+      }
+      indexPath = nil
+      for written in writtenPaths { try? SystemCalls.unlink(written) }
+      writtenPaths = []
+      Self.removeDirectories(&madeDirectories)
+    } catch {
+      isSettled = true  // Nothing more can be done: the timeline is whole, if not durable.
+    }
+  }
+
+  private static func removeDirectories(_ directories: inout [String]) {
+    for directory in directories.reversed() { unsafe _ = rmdir(directory) }
+    directories = []
   }
 }
 

@@ -12,6 +12,7 @@ actor DurabilityStage {
     finished: Channel<FinishedLayer>, permits: Channel<Void>
   ) async throws(ImportError) {
     while let layer = try await finished.receive() {
+      try Interruption.check()
       try layer.file.makeDurable()
       permits.send(())
     }

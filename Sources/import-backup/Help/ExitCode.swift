@@ -8,8 +8,8 @@ enum ExitCode {
     + ([
       (.inUse, "the timeline directory is in use, or already has an index"),
       (.usage, "wrong usage"),
-      (.damaged, "the backup is damaged, incomplete or inconsistent"),
-      (.cannotOpen, "the backup cannot be opened"),
+      (.damaged, "the backup or the timeline is damaged, incomplete or inconsistent"),
+      (.cannotOpen, "the backup or the timeline cannot be opened"),
       (.unsupported, "the backup is sound but cannot be imported"),
       (.bug, "a bug in this program"),
       (.cannotCreate, "the output cannot be created"),

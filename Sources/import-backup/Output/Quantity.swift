@@ -47,6 +47,9 @@ enum Quantity {
       .joined(separator: ":")
   }
 
+  /// `4.2×`.
+  static func factor(_ value: Double) -> String { "\(tenths(value))×" }
+
   /// As an option takes it: `128M`, `8K`, `10000`.
   static func option(_ bytes: UInt64) -> String {
     for (shift, letter) in [(30, "G"), (20, "M"), (10, "K")]

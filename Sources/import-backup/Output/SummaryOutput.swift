@@ -21,8 +21,8 @@ enum SummaryOutput {
     StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
   }
 
-  /// The summary as one line of JSON, its keys sorted.
-  static func json(_ summary: ImportSummary) throws(ImportError) -> String {
+  /// A summary as one line of JSON, its keys sorted.
+  static func json(_ summary: some Encodable) throws(ImportError) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {

@@ -1,27 +1,84 @@
 import LayerFormat
 import PostgresFormat
 
-/// What becomes of each member of a backup.
-extension BackupReader {
+/// Carries out the decision about each member of a backup, all but the reading of pages.
+///
+/// An import and an inspection go the same way through a backup, so that both refuse the same for
+/// the same reasons.
+struct MemberIntake {
+  /// A member that holds pages, for the caller to read or to pass over.
+  struct Pages {
+    var file: PageFile
+    /// The number of the file's first page.
+    var firstBlock: UInt32
+  }
+
+  let tar: TarReader
+  let stripComponents: Int
+  /// From how many bytes on a relation segment becomes image layers.
+  let smallRelationSize: UInt64
+
+  private(set) var contents = ClusterContents()
+  /// The control file that was read last, also where it was refused.
+  private(set) var controlFileBytes: [UInt8]?
+  /// The same of the `PG_VERSION` at the top.
+  private(set) var versionFileBytes: [UInt8]?
+  /// The bytes of small files that are kept in memory.
+  private var smallFileByteCount: UInt64 = 0
+
   /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
   private static let smallFileLimit: UInt64 = 32 << 20
   /// Statistics longer than this are left out: a server gathers them anew.
   private static let statisticsLimit: UInt64 = 16 << 20
 
-  /// Carries out the decision about a member.
-  func take(_ member: TarMember, _ path: MemberPath) async throws(ImportError) {
+  init(tar: TarReader, stripComponents: Int, smallRelationSize: UInt64) {
+    self.tar = tar
+    self.stripComponents = stripComponents
+    self.smallRelationSize = smallRelationSize
+  }
+
+  /// Takes the member that the tar has just come to; gives back what pages it holds.
+  ///
+  /// Throws what keeps the backup from being imported. Where it is not the tar itself that failed,
+  /// the members after it can still be taken.
+  mutating func take(_ member: TarMember) throws(ImportError) -> Pages? {
+    guard let path = try path(of: member) else {
+      if member.kind != .directory {
+        contents.leftOut.add(
+          escaped(member.name.utf8), byteCount: member.byteCount, reason: .userFiles)
+      }
+      return nil
+    }
+    return try take(member, path)
+  }
+
+  /// Where a member lies in the data directory; nil for the directory itself and above.
+  func path(of member: TarMember) throws(ImportError) -> MemberPath? {
+    do throws(FormatError) {
+      return try MemberPath(
+        Array(member.name.utf8).bytes, strippingComponents: stripComponents)
+    } catch {
+      throw ImportError(error, in: "member \(member.name.quoted)")
+    }
+  }
+
+  private mutating func take(
+    _ member: TarMember, _ path: MemberPath
+  ) throws(ImportError) -> Pages? {
     switch DataDirectoryMember(path, kind: member.kind) {
     case .relationSegment(let segment):
-      try await takeRelationSegment(segment, member, path)
+      return try takeRelationSegment(segment, member, path)
     case .slruSegment(let kind, let segmentNumber):
-      try await takeSLRUSegment(kind, segmentNumber, member, path)
+      return try takeSLRUSegment(kind, segmentNumber, member, path)
     case .relationMap(let databaseID):
       try requireOnce(!contents.hasRelationMap(databaseID), path)
       contents.databases[databaseID] = try readSmallFile(member, path)
     case .versionFile(let databaseID):
       try requireOnce(contents.versions[databaseID] == nil, path)
       if let databaseID { contents.addDatabase(databaseID) }
-      contents.versions[databaseID] = try decode(member, path, PostgresVersion.init(versionFile:))
+      let bytes = try readSmallFile(member, path)
+      if databaseID == nil { versionFileBytes = bytes }
+      contents.versions[databaseID] = try decode(bytes, path, PostgresVersion.init(versionFile:))
     case .twoPhase(let xid, let digitCount):
       try takeTwoPhaseFile(xid, digitCount, member, path)
     case .statistics:
@@ -43,32 +100,33 @@ extension BackupReader {
     case .backupLabel, .tablespaceMap, .tablespace, .incremental, .refused:
       try refuse(member, path)
     }
+    return nil
   }
 
   // MARK: Files of pages
 
-  private func takeRelationSegment(
+  private mutating func takeRelationSegment(
     _ segment: RelationSegment, _ member: TarMember, _ path: MemberPath
-  ) async throws(ImportError) {
+  ) throws(ImportError) -> Pages {
     let limit = UInt64(RelationSegment.blockCount) * UInt64(PageHeader.pageByteCount)
     try requirePages(member, path, limit: limit, "a relation segment's 1 GiB")
     contents.addDatabase(segment.databaseID)
-    let isInImageLayer = member.byteCount > 0 && member.byteCount >= plan.smallRelationSize
-    try await readPages(
-      of: .relation(segment, isInImageLayer: isInImageLayer), member,
+    let isInImageLayer = member.byteCount > 0 && member.byteCount >= smallRelationSize
+    return Pages(
+      file: .relation(segment, isInImageLayer: isInImageLayer),
       firstBlock: segment.segmentNumber * RelationSegment.blockCount)
   }
 
-  private func takeSLRUSegment(
+  private mutating func takeSLRUSegment(
     _ kind: SLRUKind, _ number: UInt32, _ member: TarMember, _ path: MemberPath
-  ) async throws(ImportError) {
+  ) throws(ImportError) -> Pages {
     let limit = UInt64(SLRUKind.pagesPerSegment * PageHeader.pageByteCount)
     try requirePages(
       member, path, limit: limit, "an SLRU segment's \(SLRUKind.pagesPerSegment) pages")
     try requireOnce(contents.slruSegments[kind]?[number] == nil, path)
     contents.slruSegments[kind, default: [:]][number] = UInt32(
       member.byteCount / UInt64(PageHeader.pageByteCount))
-    try await readPages(of: .slru(kind, segment: number), member, firstBlock: 0)
+    return Pages(file: .slru(kind, segment: number), firstBlock: 0)
   }
 
   /// Refuses a file of pages by its size, before its first byte is read.
@@ -90,9 +148,12 @@ extension BackupReader {
 
   // MARK: Small files
 
-  private func takeControlFile(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
+  private mutating func takeControlFile(_ member: TarMember, _ path: MemberPath) throws(ImportError)
+  {
     try requireOnce(contents.controlFile == nil, path)
-    contents.controlFile = try decode(member, path) { bytes throws(FormatError) in
+    let bytes = try readSmallFile(member, path)
+    controlFileBytes = bytes
+    contents.controlFile = try decode(bytes, path) { bytes throws(FormatError) in
       let controlFile = try ControlFile(decoding: bytes)
       try controlFile.requireCleanShutdown()
       try controlFile.validateLayout()
@@ -100,7 +161,7 @@ extension BackupReader {
     }
   }
 
-  private func takeTwoPhaseFile(
+  private mutating func takeTwoPhaseFile(
     _ xid: UInt64, _ digitCount: Int, _ member: TarMember, _ path: MemberPath
   ) throws(ImportError) {
     try requireOnce(contents.twoPhaseFiles[xid] == nil, path)
@@ -112,7 +173,8 @@ extension BackupReader {
       nameDigitCount: digitCount, file: file, stored: bytes)
   }
 
-  private func takeStatistics(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
+  private mutating func takeStatistics(_ member: TarMember, _ path: MemberPath) throws(ImportError)
+  {
     try requireOnce(contents.statistics == nil, path)
     guard member.byteCount <= Self.statisticsLimit else {
       contents.leftOut.add(
@@ -122,7 +184,7 @@ extension BackupReader {
     contents.statistics = try readSmallFile(member, path)
   }
 
-  private func leaveOut(
+  private mutating func leaveOut(
     _ member: TarMember, _ path: MemberPath, _ reason: LeftOutReason, slot: String?
   ) {
     // A directory counts only where it is the user's own: what is in it is counted by itself.
@@ -140,7 +202,7 @@ extension BackupReader {
     case .backupLabel:
       throw ImportError(
         .unsupported, "the cluster was running while it was backed up: 'backup_label' is there",
-        hint: ControlFile.recoveryHint(for: contents.versions[nil] ?? .v17))
+        hint: ControlFile.recoveryHint(for: contents.versions[nil]))
     case .tablespaceMap:
       if member.byteCount > 0 { throw tablespaceError("'tablespace_map' names some") }
     case .tablespace(let name):
@@ -166,7 +228,7 @@ extension BackupReader {
   // MARK: Reading
 
   /// The whole of a file that is kept in memory; together they have a limit.
-  private func readSmallFile(
+  private mutating func readSmallFile(
     _ member: TarMember, _ path: MemberPath
   ) throws(ImportError) -> [UInt8] {
     guard member.byteCount <= Self.smallFileLimit - smallFileByteCount else {
@@ -184,7 +246,7 @@ extension BackupReader {
     return bytes
   }
 
-  private func decode<Value>(
+  private mutating func decode<Value>(
     _ member: TarMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
   ) throws(ImportError) -> Value {
     try self.decode(try readSmallFile(member, path), path, decode)

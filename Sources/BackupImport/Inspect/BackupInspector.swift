@@ -1,0 +1,150 @@
+import LayerFormat
+import PostgresFormat
+
+/// Reads a backup once, as an import does but for its pages, and describes it.
+///
+/// What would end an import is remembered, the first of it, and the reading goes on. Memory: the
+/// table of segments that an import keeps, and some 50 bytes a relation.
+struct BackupInspector {
+  private let tar: TarReader
+  private var intake: MemberIntake
+  private var segments = SegmentTable()
+  private var relations = RelationTally()
+  private var refusal: ImportError?
+  private var isIncremental = false
+  private var hasBackupLabel = false
+  private var description = BackupDescription()
+
+  /// Describes the backup at `path`, `-` for standard input.
+  ///
+  /// Throws where the input cannot be read to its proper end.
+  static func inspect(
+    _ path: String, strippingComponents: Int
+  ) throws(ImportError) -> BackupDescription {
+    let tar = try TarReader(path: path)
+    var inspector = BackupInspector(tar: tar, strippingComponents: strippingComponents)
+    inspector.description.path = path
+    while let member = try tar.nextMember() {
+      try Interruption.check()
+      inspector.take(member)
+    }
+    inspector.judge()
+    return inspector.description
+  }
+
+  private init(tar: TarReader, strippingComponents: Int) {
+    self.tar = tar
+    intake = MemberIntake(tar: tar, stripComponents: strippingComponents, smallRelationSize: 0)
+  }
+
+  /// Takes one member; an error of the tar itself shows again when its next member is asked for.
+  private mutating func take(_ member: TarMember) {
+    if member.kind != .directory {
+      description.fileCount += 1
+      description.byteCount &+= member.byteCount
+    }
+    do throws(ImportError) {
+      note(member, at: try intake.path(of: member))
+      if let pages = try intake.take(member) { count(pages, of: member) }
+    } catch {
+      refuse(error)
+    }
+  }
+
+  /// Remembers what says of which kind the backup is.
+  private mutating func note(_ member: TarMember, at path: MemberPath?) {
+    guard let path else { return }
+    switch DataDirectoryMember(path, kind: member.kind) {
+    case .incremental: isIncremental = true
+    case .backupLabel: hasBackupLabel = true
+    default: break
+    }
+  }
+
+  private mutating func count(_ pages: MemberIntake.Pages, of member: TarMember) {
+    guard case .relation(let segment, _) = pages.file else { return }
+    relations.add(segment, byteCount: member.byteCount)
+    segments.add(
+      segment, blockCount: UInt32(member.byteCount / UInt64(PageHeader.pageByteCount)),
+      highestLSN: LogSequenceNumber(rawValue: 0), block: 0, isNew: true)
+  }
+
+  private mutating func refuse(_ error: ImportError) {
+    if refusal == nil { refusal = error }
+  }
+
+  // MARK: At the end
+
+  /// Judges the whole backup in the order of an import, and fills in the description.
+  private mutating func judge() {
+    let contents = intake.contents
+    do throws(ImportError) {
+      let assessment = try ClusterAssessment(of: contents)
+      description.importLSN = assessment.importLSN.description
+      description.endLSN = assessment.endLSN.description
+      description.previousRecordLSN = assessment.previousRecordLSN?.description
+      _ = try segments.relations(upTo: assessment.endLSN)
+    } catch {
+      refuse(error)
+    }
+    describeControlFile()
+    description.backupKind = kind(of: contents)
+    description.isImportable = refusal == nil
+    description.refusal = refusal.map {
+      BackupDescription.Refusal(exitCode: $0.code.rawValue, message: $0.message, hint: $0.hint)
+    }
+    description.inputByteCount = tar.inputBytesRead
+    description.isCompressed = tar.isCompressed
+    description.databases = relations.databases(also: contents.databases.keys)
+    description.relationCount = relations.relationCount
+    description.unloggedRelationCount = relations.unloggedRelationCount
+    description.largestRelations = relations.largest(10)
+    description.preparedTransactionCount = contents.twoPhaseFiles.count
+    description.replicationOriginCount = contents.replicationOrigins?.origins.count ?? 0
+    description.lostReplicationSlots = contents.leftOut.slots.sorted()
+    description.leftOut = contents.leftOut.summary
+  }
+
+  /// All that can be said of the control file: little where its version is not known, nothing
+  /// where it is of a known one and its checksum is wrong.
+  private mutating func describeControlFile() {
+    description.postgresVersion = intake.versionFileBytes.flatMap { bytes in
+      Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+    guard let bytes = intake.controlFileBytes,
+      let identity = ControlFileIdentity(decoding: bytes.bytes)
+    else { return }
+    let controlFile: ControlFile?
+    do throws(FormatError) {
+      controlFile = try ControlFile(decoding: bytes.bytes)
+    } catch {
+      guard error.kind == .unsupported else { return }
+      controlFile = nil
+    }
+    description.systemIdentifier = String(identity.systemIdentifier)
+    description.controlFileVersion = identity.controlFileVersion
+    description.catalogVersion = identity.catalogVersion
+    description.state = identity.state.description
+    guard let controlFile else { return }
+    description.postgresVersion = controlFile.version.rawValue
+    description.hasDataChecksums = controlFile.dataChecksumVersion != 0
+    description.walSegmentByteCount = controlFile.walSegmentSize
+    description.postgresTimeline = controlFile.checkpointCopy.timelineID
+    description.checkpointLSN = controlFile.checkPoint.description
+  }
+
+  private func kind(of contents: ClusterContents) -> String {
+    if isIncremental { return "incremental backup" }
+    if hasBackupLabel { return "running cluster" }
+    if contents.signal != nil { return ClusterAssessment.Kind.fullbackup.rawValue }
+    guard let bytes = intake.controlFileBytes,
+      let identity = ControlFileIdentity(decoding: bytes.bytes)
+    else { return "unknown" }
+    return switch identity.state {
+    case .shutDown: ClusterAssessment.Kind.cleanShutdown.rawValue
+    case .shutDownInRecovery: "standby"
+    case .unknown: "unknown"
+    default: "running cluster"
+    }
+  }
+}

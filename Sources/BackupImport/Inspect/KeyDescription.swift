@@ -1,0 +1,51 @@
+/// Where a key's value lies, and its bytes.
+public struct KeyDescription: Codable, Sendable {
+  /// One entry of the key in one layer.
+  public struct Entry: Codable, Sendable {
+    /// The layer's number and name in the list.
+    public var layerNumber: Int
+    public var layer: String
+    /// The LSN of a value in a delta layer, of the whole layer where it is an image layer.
+    public var lsn: String
+    public var isRecord: Bool
+    /// Where the value begins in the file, and what it takes there, its header included.
+    public var offset: UInt64
+    public var storedByteCount: UInt64
+    /// The length of the value itself.
+    public var plainByteCount: Int
+  }
+
+  /// 36 hexadecimal digits.
+  public var key: String
+  /// What it stands for: `base/5/16384 block 7`.
+  public var meaning: String
+  /// What a pageserver reads for the key at the timeline's end: the newest first, up to the first
+  /// that needs no older one. Empty where no layer has the key.
+  public var entries: [Entry] = []
+  /// Entries that were found but are too many to be listed.
+  public var unlistedEntryCount = 0
+  /// The newest value's bytes as hexadecimal digits, or its first ones where it is long.
+  public var bytes: String?
+}
+
+/// The entries of one layer, in the order of the keys.
+public struct LayerEntriesDescription: Codable, Sendable {
+  public struct Entry: Codable, Sendable {
+    public var key: String
+    /// What the key stands for.
+    public var meaning: String
+    /// The LSN of a value in a delta layer; nil in an image layer, whose own it is.
+    public var lsn: String?
+    public var isRecord: Bool
+    /// Where the value begins in the file, and what it takes there, its header included.
+    public var offset: UInt64
+    public var storedByteCount: UInt64
+    /// The length of the value itself.
+    public var plainByteCount: Int
+  }
+
+  /// The layer's number and name in the list.
+  public var layerNumber: Int
+  public var layer: String
+  public var entries: [Entry] = []
+}

@@ -1,0 +1,90 @@
+import BackupImport
+import Glibc
+import PostgresFormat
+
+/// `inspect`: what a backup or a timeline is and holds.
+struct InspectCommand: Command {
+  static let name = "inspect"
+  static let operands = "PATH"
+  static let summary = "show what a backup or a timeline is and holds"
+  static let discussion = [
+    """
+    PATH is a backup as import takes it, - for one on standard input, or the directory of a \
+    timeline: DIR/tenants/TENANT/timelines/TIMELINE. A backup is read once, its pages passed over; \
+    where an import would refuse it, the reason is shown, and the exit code is 0 all the same. Of a \
+    timeline the newest index is shown, and what each layer holds.
+    """
+  ]
+
+  static let options: [CommandOption<InspectCommand>] = [
+    CommandOption("json", help: "print one JSON object, which holds everything") {
+      command, _ in command.printsJSON = true
+    },
+
+    CommandOption("svg", value: "FILE", help: "draw a timeline's layers into FILE") {
+      command, value in command.drawing = value.text
+    },
+
+    CommandOption(
+      "key", value: "HEX",
+      help: "show a key's value in a timeline, by the key's 36 hexadecimal digits"
+    ) { command, value in command.settings.key = value.text },
+
+    CommandOption(
+      "layer", value: "NAME",
+      help: "list a layer's entries, by the name of its file or its number in the list of layers"
+    ) { command, value in command.settings.layer = value.text },
+
+    CommandOption(
+      "strip-components", value: "N",
+      help: "drop the first N directories of every name in the tar (default: 0)"
+    ) { command, value throws(ImportError) in
+      command.settings.stripComponents = try value.integer(in: 0...1000)
+    },
+  ]
+
+  var settings = InspectOptions(path: "")
+  var printsJSON = false
+  var drawing: String?
+
+  mutating func take(operands: [String]) throws(ImportError) {
+    guard let path = operands.first, !path.isEmpty else {
+      throw .usage("neither a backup nor a timeline is given")
+    }
+    guard operands.count == 1 else {
+      throw .usage("there is one thing to inspect, but \(operands[1].quoted) is given as well")
+    }
+    if drawing == "" { throw .usage("'--svg' wants the name of a file") }
+    settings.path = path
+  }
+
+  @MainActor
+  func run() async throws(ImportError) {
+    if settings.path == "-" && isatty(STDIN_FILENO) == 1 {
+      throw .usage(
+        "standard input is a terminal, not a backup",
+        hint: "Pipe the backup in, or give its path instead of '-'.")
+    }
+    Interruption.install()
+    switch try inspect(settings) {
+    case .backup(let backup):
+      guard drawing == nil else { throw .usage("'--svg' draws a timeline; this is a backup") }
+      try StandardStream.output.write(
+        printsJSON ? try SummaryOutput.json(backup) + "\n" : BackupText.text(backup))
+    case .timeline(let timeline):
+      if let drawing { try LayerMapCaption.map(of: timeline).write(to: drawing) }
+      try StandardStream.output.write(
+        printsJSON ? try SummaryOutput.json(timeline) + "\n" : TimelineText.text(timeline))
+      try Self.requireReadable(timeline.layers)
+    }
+  }
+
+  /// Ends in an error where a layer is damaged, once everything else has been shown.
+  private static func requireReadable(_ layers: [LayerDescription]) throws(ImportError) {
+    let problems = layers.compactMap(\.problem)
+    guard let first = problems.first else { return }
+    let others =
+      problems.count > 1 ? " (and \(Quantity.count(problems.count - 1, "other layer")))" : ""
+    throw ImportError(.damaged, first + others)
+  }
+}

@@ -1,0 +1,95 @@
+import BackupImport
+import PostgresFormat
+
+/// What a backup is and holds, in words.
+enum BackupText {
+  static func text(_ backup: BackupDescription) -> String {
+    let sections = [
+      facts(backup), verdict(backup), databases(backup), largestRelations(backup), leftOut(backup),
+    ]
+    return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
+      .joined(separator: "\n")
+  }
+
+  private static func facts(_ backup: BackupDescription) -> [String] {
+    let input =
+      Quantity.bytes(backup.inputByteCount) + (backup.isCompressed ? " compressed" : "")
+    return ["backup \(backup.path == "-" ? "on standard input" : backup.path.quoted)"]
+      + TextTable.facts([
+        ("kind", backup.backupKind),
+        ("Postgres version", backup.postgresVersion.map { "\($0)" }),
+        ("system identifier", backup.systemIdentifier),
+        ("state", backup.state),
+        ("catalog version", backup.catalogVersion.map { "\($0)" }),
+        ("last checkpoint", backup.checkpointLSN),
+        ("import LSN", backup.importLSN),
+        ("end LSN", backup.endLSN),
+        ("previous record LSN", backup.previousRecordLSN),
+        ("data checksums", backup.hasDataChecksums.map { $0 ? "on" : "off" }),
+        ("WAL segments", backup.walSegmentByteCount.map { Quantity.bytes(UInt64($0)) }),
+        ("Postgres timeline", backup.postgresTimeline.map { "\($0)" }),
+        (
+          "files",
+          "\(Quantity.count(backup.fileCount, "file")), \(Quantity.bytes(backup.byteCount)), "
+            + "from \(input)"
+        ),
+        ("relations", relations(backup)),
+        ("prepared transactions", count(backup.preparedTransactionCount)),
+        ("replication origins", count(backup.replicationOriginCount)),
+        ("replication slots", count(backup.lostReplicationSlots.count)),
+      ])
+  }
+
+  private static func relations(_ backup: BackupDescription) -> String {
+    let count = Quantity.count(backup.relationCount, "relation")
+    return backup.unloggedRelationCount == 0
+      ? count : "\(count), \(Quantity.grouped(backup.unloggedRelationCount)) of them unlogged"
+  }
+
+  private static func count(_ number: Int) -> String? {
+    number == 0 ? nil : Quantity.grouped(number)
+  }
+
+  private static func verdict(_ backup: BackupDescription) -> [String] {
+    guard let refusal = backup.refusal else {
+      return ["can be imported, as far as that shows without a look at its pages"]
+    }
+    let hint = refusal.hint.map { ["hint: \($0)"] } ?? []
+    return (["cannot be imported (exit code \(refusal.exitCode)): \(refusal.message)"] + hint)
+      .flatMap { HelpText.wrapped($0, columns: TextTable.columns) }
+  }
+
+  private static func databases(_ backup: BackupDescription) -> [String] {
+    var table = TextTable([("database", .left), ("relations", .right), ("size", .right)])
+    for database in backup.databases {
+      table.add([
+        database.path, Quantity.grouped(database.relationCount), Quantity.bytes(database.byteCount),
+      ])
+    }
+    return table.lines
+  }
+
+  private static func largestRelations(_ backup: BackupDescription) -> [String] {
+    var table = TextTable([("largest relations", .left), ("size", .right), ("", .left)])
+    for relation in backup.largestRelations {
+      table.add([
+        relation.path, Quantity.bytes(relation.byteCount), relation.isUnlogged ? "unlogged" : "",
+      ])
+    }
+    return table.lines
+  }
+
+  private static func leftOut(_ backup: BackupDescription) -> [String] {
+    var table = TextTable([
+      ("left out by an import", .left), ("files", .right), ("size", .right), ("names", .left),
+    ])
+    for leftOut in backup.leftOut {
+      let more = leftOut.fileCount > leftOut.names.count ? ", …" : ""
+      table.add([
+        leftOut.reason, Quantity.grouped(leftOut.fileCount), Quantity.bytes(leftOut.byteCount),
+        leftOut.names.joined(separator: ", ") + more,
+      ])
+    }
+    return table.lines
+  }
+}

@@ -1,0 +1,66 @@
+import BackupImport
+
+/// Where a key's value lies, and its bytes, in words.
+enum KeyText {
+  static func lines(_ key: KeyDescription) -> [String] {
+    let title = "key \(key.key): \(key.meaning)"
+    guard let newest = key.entries.first, let bytes = key.bytes else {
+      return [title, "  no layer has a value for it"]
+    }
+    var table = TextTable([
+      ("LSN", .left), ("", .left), ("offset", .right), ("stored", .right), ("plain", .right),
+      ("layer", .left),
+    ])
+    for entry in key.entries {
+      table.add([
+        entry.lsn, entry.isRecord ? "record" : "image", Quantity.grouped(entry.offset),
+        Quantity.bytes(entry.storedByteCount), Quantity.bytes(UInt64(entry.plainByteCount)),
+        "#\(entry.layerNumber)",
+      ])
+    }
+    var lines = [title] + table.lines
+    if key.unlistedEntryCount > 0 {
+      lines.append(
+        "  and \(Quantity.count(key.unlistedEntryCount, "older entry", plural: "older entries"))")
+    }
+    lines += [""] + dump(bytes)
+    let rest = newest.plainByteCount - bytes.utf8.count / 2
+    if rest > 0 { lines.append("  and \(Quantity.count(rest, "more byte"))") }
+    return lines
+  }
+
+  /// Sixteen bytes a line, from their hexadecimal digits: where, as numbers, as characters.
+  ///
+  /// Lines that repeat the one before them are one line with an asterisk.
+  static func dump(_ digits: String) -> [String] {
+    let digits = Array(digits.utf8)
+    var lines: [String] = []
+    var last: ArraySlice<UInt8> = []
+    for start in stride(from: 0, to: digits.count, by: 32) {
+      let end = min(start + 32, digits.count)
+      let row = digits[start..<end]
+      if row.elementsEqual(last) && end < digits.count {
+        if lines.last != "  *" { lines.append("  *") }
+        continue
+      }
+      last = row
+      lines.append(line(row, at: start / 2))
+    }
+    return lines
+  }
+
+  private static func line(_ row: ArraySlice<UInt8>, at offset: Int) -> String {
+    let place = String(offset, radix: 16)
+    var numbers = ""
+    var characters = ""
+    for index in stride(from: row.startIndex, to: row.endIndex - 1, by: 2) {
+      let pair = String(decoding: row[index...index + 1], as: UTF8.self)
+      numbers += (index == row.startIndex + 16 ? "  " : " ") + pair
+      let byte = UInt8(pair, radix: 16) ?? 0
+      characters += (0x20..<0x7F).contains(byte) ? String(UnicodeScalar(byte)) : "."
+    }
+    let margin = String(repeating: " ", count: max(0, 49 - numbers.count))
+    return "  " + String(repeating: "0", count: max(0, 6 - place.count)) + place + " " + numbers
+      + margin + "  |" + characters + "|"
+  }
+}

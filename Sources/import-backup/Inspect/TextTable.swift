@@ -1,0 +1,60 @@
+/// Rows of text in columns, no wider than a page.
+struct TextTable {
+  enum Alignment {
+    case left
+    case right
+  }
+
+  /// How wide a row may be.
+  static let columns = 100
+  private static let gap = "  "
+  private static let margin = "  "
+
+  private let headings: [(name: String, alignment: Alignment)]
+  private let cutsFront: Bool
+  private var rows: [[String]] = []
+
+  /// A table of columns with these headings.
+  ///
+  /// The last column is cut where it does not fit: at its end, or at its front where `cutsFront`.
+  init(_ headings: [(name: String, alignment: Alignment)], cutsFront: Bool = false) {
+    self.headings = headings
+    self.cutsFront = cutsFront
+  }
+
+  /// Adds a row of as many cells as there are headings.
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  /// The headings, then the rows; nothing where there is no row.
+  var lines: [String] {
+    guard !rows.isEmpty else { return [] }
+    let all = [headings.map(\.name)] + rows
+    let widths = headings.indices.map { column in all.reduce(0) { max($0, $1[column].count) } }
+    return all.map { cells in
+      var line = Self.margin
+      for (column, cell) in cells.enumerated() {
+        if column > 0 { line += Self.gap }
+        let room = column == cells.count - 1 ? Self.columns - line.count : widths[column]
+        let text = cut(cell, to: room)
+        let padding = String(repeating: " ", count: min(widths[column], room) - text.count)
+        line += headings[column].alignment == .left ? text + padding : padding + text
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+
+  /// `text`, an ellipsis in the place of what does not fit.
+  private func cut(_ text: String, to room: Int) -> String {
+    if text.count <= room { return text }
+    return cutsFront ? "…" + text.suffix(max(room - 1, 0)) : text.prefix(max(room - 1, 0)) + "…"
+  }
+
+  /// Names and values side by side; what has no value is left out. Values are never cut.
+  static func facts(_ facts: [(name: String, value: String?)]) -> [String] {
+    let width = facts.reduce(0) { $1.value == nil ? $0 : max($0, $1.name.count) }
+    return facts.compactMap { name, value in
+      value.map { margin + name + String(repeating: " ", count: width - name.count + 2) + $0 }
+    }
+  }
+}

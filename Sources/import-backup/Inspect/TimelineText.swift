@@ -1,0 +1,108 @@
+import BackupImport
+import PostgresFormat
+
+/// What a timeline is and holds, in words.
+enum TimelineText {
+  static func text(_ timeline: TimelineDescription) -> String {
+    var sections = [
+      facts(timeline), layers(timeline.layers), totals(timeline.totals), problems(timeline.layers),
+      unnamedFiles(timeline.unnamedFiles),
+    ]
+    if let key = timeline.key { sections.append(KeyText.lines(key)) }
+    if let entries = timeline.layerEntries { sections.append(self.entries(entries)) }
+    return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
+      .joined(separator: "\n")
+  }
+
+  private static func facts(_ timeline: TimelineDescription) -> [String] {
+    ["timeline \(timeline.path.quoted)"]
+      + TextTable.facts([
+        ("tenant", timeline.tenantID),
+        ("timeline", timeline.timelineID),
+        ("generation", "\(timeline.generation)"),
+        ("Postgres version", "\(timeline.postgresVersion)"),
+        ("index version", "\(timeline.indexVersion)"),
+        ("disk_consistent_lsn", timeline.diskConsistentLSN),
+        ("prev_record_lsn", timeline.previousRecordLSN ?? "not known"),
+        ("latest_gc_cutoff_lsn", timeline.latestGCCutoffLSN),
+        ("initdb_lsn", timeline.initdbLSN),
+        ("ancestor", ancestor(timeline)),
+      ])
+  }
+
+  private static func ancestor(_ timeline: TimelineDescription) -> String? {
+    timeline.ancestorTimeline.map { "\(escaped($0.utf8)) at \(timeline.ancestorLSN)" }
+  }
+
+  private static func layers(_ layers: [LayerDescription]) -> [String] {
+    var table = TextTable([
+      ("#", .right), ("layer", .left), ("LSN", .left), ("size", .right), ("values", .right),
+      ("ratio", .right), ("keys", .left),
+    ])
+    for layer in layers {
+      table.add([
+        "\(layer.number)", layer.kind.rawValue, lsns(layer), Quantity.bytes(layer.byteCount),
+        layer.contents.map { Quantity.grouped($0.valueCount) } ?? "damaged",
+        ratio(layer.contents), layer.keys,
+      ])
+    }
+    return table.lines
+  }
+
+  static func lsns(_ layer: LayerDescription) -> String {
+    layer.lsnEnd.map { "\(layer.lsnStart)–\($0)" } ?? layer.lsnStart
+  }
+
+  /// `4.2×`; empty where nothing is stored.
+  static func ratio(_ contents: LayerDescription.Contents?) -> String {
+    contents?.compressionRatio.map { Quantity.factor($0) } ?? ""
+  }
+
+  private static func totals(_ totals: [TimelineDescription.Total]) -> [String] {
+    var table = TextTable([
+      ("total", .left), ("layers", .right), ("size", .right), ("values", .right),
+      ("WAL records", .right), ("plain", .right), ("stored", .right), ("ratio", .right),
+    ])
+    for total in totals {
+      let contents = total.contents
+      table.add([
+        total.kind.rawValue, Quantity.grouped(total.layerCount), Quantity.bytes(total.byteCount),
+        Quantity.grouped(contents.valueCount), Quantity.grouped(contents.recordCount),
+        Quantity.bytes(contents.plainByteCount), Quantity.bytes(contents.storedByteCount),
+        ratio(contents),
+      ])
+    }
+    return table.lines
+  }
+
+  private static func problems(_ layers: [LayerDescription]) -> [String] {
+    layers.flatMap { layer in
+      layer.problem.map {
+        HelpText.wrapped("damaged: \($0)", columns: TextTable.columns)
+      } ?? []
+    }
+  }
+
+  private static func unnamedFiles(_ names: [String]) -> [String] {
+    guard !names.isEmpty else { return [] }
+    let title = "\(Quantity.count(names.count, "file")) that the index does not name:"
+    return [title] + names.map { "  \($0)" }
+  }
+
+  /// In an image layer all values are images, and of its own LSN.
+  private static func entries(_ layer: LayerEntriesDescription) -> [String] {
+    let isDelta = layer.entries.contains { $0.lsn != nil }
+    let middle: [(name: String, alignment: TextTable.Alignment)] =
+      isDelta ? [("LSN", .left), ("", .left)] : []
+    var table = TextTable(
+      [("key", .left)] + middle + [("offset", .right), ("length", .right), ("meaning", .left)],
+      cutsFront: true)
+    for entry in layer.entries {
+      let middle = isDelta ? [entry.lsn ?? "", entry.isRecord ? "record" : "image"] : []
+      table.add(
+        [entry.key] + middle
+          + ["\(entry.offset)", "\(entry.storedByteCount)", entry.meaning])
+    }
+    return ["entries of layer \(layer.layerNumber), offsets and lengths in bytes"] + table.lines
+  }
+}

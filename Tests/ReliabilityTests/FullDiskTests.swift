@@ -1,0 +1,50 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Real file systems that take nothing: full, without inodes, read-only.
+@Suite(.enabled(if: FileSystemOfItsOwn.isAllowed, "mounting a tmpfs is not allowed here"))
+struct FullDiskTests {
+  /// Goal: an import that does not fit, or may not write, says so and leaves nothing. Method: a
+  /// tmpfs of a few hundred KiB, with few inodes, or read-only, that the import is to write to.
+  @Test(
+    arguments: [
+      ("size=256k", 74, "No space left on device"), ("size=512k", 74, "No space left on device"),
+      ("size=1m", 74, "No space left on device"),
+      ("size=64k", 74, "MiB free, and the import needs at least"),
+      ("size=64m,nr_inodes=12", 74, "No space left on device"),
+      ("ro", 73, "Read-only file system"),
+    ])
+  func refused(options: String, code: Int32, message: String) async throws {
+    let scene = try Scene(SmallBackup.tar.encoded())
+    try FileManager.default.createDirectory(atPath: scene.output, withIntermediateDirectories: true)
+    let run = try await ProgramRun.run(
+      scene.arguments(),
+      script: FileSystemOfItsOwn.script(
+        """
+        mount -t tmpfs -o \(options) tmpfs '\(scene.output)' || exit 99
+        "$@"; code=$?
+        find '\(scene.output)' -mindepth 1
+        exit $code
+        """))
+    #expect(run.exitCode == code, "\(run.error)")
+    #expect(run.error.contains(message), "\(run.error)")
+    #expect(run.error.contains("'\(scene.output)/tenants"), "\(run.error)")
+    #expect(code == 73 || run.error.contains("\nhint: Free space there"), "\(run.error)")
+    #expect(run.output.isEmpty, "files are left: \(run.outputText)")
+  }
+}
+
+/// A mount namespace, so that what a test mounts is gone with its process.
+enum FileSystemOfItsOwn {
+  /// Whether a namespace may be made and a tmpfs be mounted, as root or by a user namespace.
+  static let isAllowed =
+    (try? Shell.output("bash", "-c", script("mount -t tmpfs tmpfs /mnt"))) != nil
+
+  /// `body` as a bash script that runs in a namespace of its own, with the same arguments.
+  static func script(_ body: String) -> String {
+    let user = getuid() == 0 ? "" : "--map-root-user"
+    let quoted = body.replacing("'", with: #"'\''"#)
+    return "exec unshare --mount \(user) bash -c '\(quoted)' bash \"$@\""
+  }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The program killed: what it leaves is a complete timeline or no index, and the next run over it
+/// ends as if nothing had been.
+@Suite(.serialized) struct KillTests {
+  /// Goal: no call is a bad moment to die. Method: SIGKILL before, and after, each of the calls
+  /// that an import makes on its output, in turn.
+  @Test func atEveryCall() async throws {
+    try await Self.killAtEveryCall(over: nil)
+  }
+
+  /// Goal: nor where the import replaces a timeline: then the old one is whole, the new one is, or
+  /// there is no index. Method: as above, over a timeline of the same names and other bytes.
+  @Test func atEveryCallOverAnotherTimeline() async throws {
+    try await Self.killAtEveryCall(over: try await Scene.uncompressed.value)
+  }
+
+  /// Goal: nor any other moment. Method: SIGKILL at moments spread over the run by a fixed seed.
+  @Test func atAnyMoment() async throws {
+    try await Self.killAtRandom(count: 40)
+  }
+
+  static func killAtEveryCall(over old: [String: [UInt8]]?) async throws {
+    let scene = try Scene()
+    if let old { try scene.put(old) }
+    let undisturbed = try await scene.run([], with: old == nil ? [] : ["--force"])
+    try #require(undisturbed.exitCode == 0, "\(undisturbed.error)")
+    let callCount = try scene.calls().count
+    #expect(callCount > 70, "the import makes few calls on its output")
+    let faults = (1...callCount).flatMap { number in
+      [Fault.Action.killBefore, .killAfter].map {
+        Fault(kind: "any", call: .number(number), action: $0)
+      }
+    }
+    try await inParallel(faults) { fault in
+      let scene = try Scene()
+      if let old { try scene.put(old) }
+      let run = try await scene.run([fault], with: old == nil ? [] : ["--force"])
+      #expect(!run.wasKilled, "it hangs: \(fault)")
+      // The number of calls may differ by a few: what is read depends on what is written by then.
+      #expect(run.signal == SIGKILL || run.exitCode == 0, "\(fault): \(run.error)")
+      try await Self.checkRemains(of: scene, over: old, "\(fault)")
+    }
+  }
+
+  static func killAtRandom(count: Int) async throws {
+    var generator = SeededGenerator(state: 7)
+    let moments = (0..<count).map { _ in Int.random(in: 0..<120_000, using: &generator) }
+    try await inParallel(moments) { microseconds in
+      let scene = try Scene()
+      _ = try await scene.run(timeLimit: .microseconds(microseconds))
+      try await Self.checkRemains(of: scene, over: nil, "killed after \(microseconds) µs")
+    }
+  }
+
+  /// Checks what a killed run has left, runs again, and checks that.
+  private static func checkRemains(
+    of scene: Scene, over old: [String: [UInt8]]?, _ comment: String
+  ) async throws {
+    let expected = try await Scene.expected.value
+    let remains = try scene.files()?.withoutTemporaryFiles ?? [:]
+    let isComplete = remains == expected
+    #expect(
+      isComplete || remains == old || remains[Scene.index] == nil,
+      "\(comment) leaves an index, and not its timeline")
+
+    if isComplete {
+      let refused = try await scene.run()
+      #expect(refused.exitCode == 2, "\(comment), and again: \(refused.error)")
+      #expect(try scene.files()?.withoutTemporaryFiles == expected)
+    }
+    if !isComplete || old != nil {
+      let again = try await scene.run(with: old == nil ? [] : ["--force"])
+      #expect(again.exitCode == 0, "\(comment), and again: \(again.error)")
+      #expect(try scene.files() == expected, "\(comment), and again, is another timeline")
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The order in which an import makes its output durable, as strace sees it.
+@Suite(.enabled(if: Trace.isAllowed, "strace is not allowed here"))
+struct OrderOnDiskTests {
+  /// Goal: a power failure at any moment leaves a complete timeline or no index. Method: read the
+  /// calls of an import in their order, and check what must come before what:
+  ///
+  /// ```
+  /// each layer      write … fsync … rename
+  /// then            fsync of the directory and of all that lead to it
+  /// then the index  write, fsync, rename, fsync of the directory
+  /// then            nothing
+  /// ```
+  @Test func imported() async throws {
+    let trace = try await Trace(of: try Scene(), [])
+    let renames = trace.events.indices.filter { trace.events[$0].kind == .rename }
+    #expect(renames.count == 8)
+    for index in renames { trace.expectDurable(before: index) }
+
+    let lastLayer = try #require(renames.dropLast().last)
+    let index = try #require(trace.events.firstIndex { $0.path.contains("index_part.json") })
+    let between = trace.events[lastLayer..<index].filter { $0.kind == .sync }.map(\.path)
+    var directory = trace.timeline
+    var expected = [directory]
+    while directory != (trace.output as NSString).deletingLastPathComponent {
+      directory = (directory as NSString).deletingLastPathComponent
+      expected.append(directory)
+    }
+    #expect(between == expected)
+    #expect(trace.events[index].kind == .write)
+    trace.expectEnd()
+  }
+
+  /// Goal: directories that an import before has made, and was killed, are made durable as well.
+  @Test func overRemains() async throws {
+    let scene = try Scene()
+    _ = try await scene.run([
+      Fault(kind: "pwrite", call: .number(1), action: .killBefore)
+    ])
+    let trace = try await Trace(of: scene, [])
+    let synced = Set(trace.events.filter { $0.kind == .sync }.map(\.path))
+    var directory = trace.timeline
+    while directory != scene.directory.path {
+      #expect(synced.contains(directory))
+      directory = (directory as NSString).deletingLastPathComponent
+    }
+    trace.expectEnd()
+  }
+
+  /// Goal: with --force the old index goes, and that is durable, before anything of its timeline
+  /// does; and it goes only when the new layers are durable.
+  @Test func forced() async throws {
+    let scene = try Scene()
+    try scene.put(try await Scene.uncompressed.value)
+    let trace = try await Trace(of: scene, ["--force"])
+    let events = trace.events
+    let unlinks = events.indices.filter { events[$0].kind == .unlink }
+    let first = try #require(unlinks.first)
+    #expect(events[first].path.hasSuffix("index_part.json-00000001"))
+    #expect(events[first + 1] == Trace.Event(kind: .sync, path: trace.timeline))
+    #expect(unlinks.count == 8)
+    let layers = events.indices.filter {
+      events[$0].kind == .rename && !events[$0].path.contains("index_part")
+    }
+    #expect(layers.allSatisfy { $0 > first + 1 })
+    #expect(events[first...].allSatisfy { $0.kind != .write || $0.path.contains("index_part") })
+    trace.expectEnd()
+  }
+}
+
+/// What an import does to its output, call after call, as far as it is about durability.
+struct Trace {
+  /// Whether strace is there, and may trace (containers often forbid it).
+  static let isAllowed = (try? Shell.output("strace", "-o", "/dev/null", "true")) != nil
+
+  enum Kind { case write, sync, rename, unlink }
+
+  struct Event: Equatable {
+    var kind: Kind
+    /// What is written, synced or removed; what is renamed, under its temporary name.
+    var path: String
+  }
+
+  let output: String
+  var timeline: String { output + "/" + Scene.timeline }
+  private(set) var events: [Event] = []
+
+  /// Imports under strace.
+  init(of scene: Scene, _ more: [String]) async throws {
+    output = scene.output
+    let log = scene.directory.path + "/trace"
+    let run = try await ProgramRun.run(
+      scene.arguments(more),
+      script: """
+        exec strace -f -y -s 0 -o '\(log)' \
+        -e trace=pwrite64,write,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat "$@"
+        """)
+    try #require(run.exitCode == 0, "\(run.error)")
+    // A call that others interrupt stands on two lines; the first one has all that is looked at.
+    for line in try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n") {
+      add(String(line.drop { $0.isNumber || $0 == " " }))
+    }
+  }
+
+  private mutating func add(_ line: String) {
+    guard let parenthesis = line.firstIndex(of: "(") else { return }
+    let rest = line[line.index(after: parenthesis)...]
+    // write(7</path>, …), rename("/path", "/other")
+    let opened = rest.firstIndex { $0 == "<" || $0 == "\"" }.map { rest.index(after: $0) }
+    guard let opened, let closed = rest[opened...].firstIndex(where: { $0 == ">" || $0 == "\"" })
+    else { return }
+    let path = String(rest[opened..<closed])
+    let kind: Kind? =
+      switch line[..<parenthesis] {
+      case "write", "pwrite64": .write
+      case "fsync", "fdatasync": .sync
+      case "rename", "renameat", "renameat2": .rename
+      case "unlink", "unlinkat": .unlink
+      default: nil
+      }
+    let isOutside = !path.hasPrefix(output) && kind != .sync
+    if let kind, !isOutside { events.append(Event(kind: kind, path: path)) }
+  }
+
+  /// Expects that what is renamed at `index` was written, then synced, and not written again.
+  func expectDurable(before index: Int) {
+    let path = events[index].path
+    let before = events[..<index].filter { $0.path == path }.map(\.kind)
+    #expect(before.count { $0 == .sync } == 1, "\(path)")
+    #expect(before.count > 1 && before.last == .sync, "\(path)")
+    #expect(!events[index...].dropFirst().contains { $0.path == path }, "\(path)")
+  }
+
+  /// Expects the index at the very end: written, synced, renamed, its directory synced.
+  func expectEnd() {
+    let index = timeline + "/index_part.json-00000001.import-temp"
+    #expect(
+      events.suffix(4) == [
+        Event(kind: .write, path: index), Event(kind: .sync, path: index),
+        Event(kind: .rename, path: index), Event(kind: .sync, path: timeline),
+      ])
+  }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Imports in pipelines: what comes before the program dies, or what comes after it does.
+@Suite struct PipeTests {
+  /// Goal: a producer that dies half-way is a damaged backup, with no index, and the script sees
+  /// both failures. Method: pipelines under `pipefail`, cut off in different ways.
+  @Test(
+    arguments: [
+      #"(head --bytes 300000 "$backup"; exit 1) | "$@""#,
+      #"(head --bytes 300000 "$backup"; kill -KILL $BASHPID) | "$@""#,
+      #"false | "$@""#,
+      #"(zstd --stdout --quiet "$backup" | head --bytes 20000; exit 1) | "$@""#,
+      // It ends well, and tells of it too late.
+      #"(head --bytes 300000 "$backup"; kill -TERM $BASHPID) | "$@"; exit $?"#,
+    ])
+  func producerDies(pipeline: String) async throws {
+    let scene = try Scene()
+    let script = "set -o pipefail; backup='\(scene.backup)'; " + pipeline
+    let run = try await ProgramRun.run(scene.arguments(backup: "-"), script: script)
+    #expect(run.exitCode == 65, "\(run.error)")
+    #expect(run.error.hasPrefix("error: cannot read "), "\(run.error)")
+    let causes = ["unexpected end of archive", "the zstd stream is cut off", "it is empty"]
+    #expect(causes.contains { run.error.contains($0) }, "\(run.error)")
+    #expect(try scene.files() == nil)
+  }
+
+  /// Goal: a result that nobody takes is exit code 74, with the timeline's path on standard error,
+  /// and the timeline stands. Method: standard output full, closed, and with its reader gone.
+  @Test(
+    arguments: [
+      #""$@" > /dev/full"#, #""$@" >&-"#, #"exec 3> >(exec true); wait $!; "$@" >&3"#,
+    ], [[], ["--json"]])
+  func resultIsLost(script: String, more: [String]) async throws {
+    let scene = try Scene()
+    let run = try await ProgramRun.run(scene.arguments(more), script: script)
+    #expect(run.exitCode == 74, "\(run.error)")
+    #expect(run.error.hasPrefix("error: cannot write to standard output: "), "\(run.error)")
+    #expect(run.error.contains("'\(scene.output)/\(Scene.timeline)'"), "\(run.error)")
+    #expect(try scene.files() == (try await Scene.expected.value))
+  }
+
+  /// Goal: a program that is started without standard streams writes to none of its files what was
+  /// meant for them.
+  @Test func noStreams() async throws {
+    let scene = try Scene()
+    let run = try await ProgramRun.run(scene.arguments(), script: #""$@" <&- >&- 2>&-"#)
+    #expect(run.exitCode == 74)
+    #expect(try scene.files() == (try await Scene.expected.value))
+  }
+}

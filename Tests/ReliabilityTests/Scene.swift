@@ -1,0 +1,118 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A directory of a test's own with a backup in it, and imports of that backup with fixed ids.
+///
+/// The settings give the tiny backup several layers of each kind. What lies under the output
+/// directory after an import is a function of backup and settings, so it can be compared with what
+/// an undisturbed one left.
+struct Scene: Sendable {
+  let directory: TemporaryDirectory
+
+  var backup: String { directory.path + "/backup.tar" }
+  var output: String { directory.path + "/out" }
+  var log: String { directory.path + "/calls" }
+
+  static let timeline =
+    "tenants/11111111111111111111111111111111/timelines/22222222222222222222222222222222"
+  static let index = timeline + "/index_part.json-00000001"
+
+  private static let tiny = SmallBackup.tiny.encoded()
+
+  init(_ backup: [UInt8] = tiny) throws {
+    directory = try TemporaryDirectory(inMemory: true)
+    try Data(backup).write(to: URL(filePath: self.backup))
+  }
+
+  /// The words that follow the program's name.
+  func arguments(backup: String? = nil, _ more: [String] = []) -> [String] {
+    [
+      backup ?? self.backup, "--output", output,
+      "--tenant-id", "11111111111111111111111111111111",
+      "--timeline-id", "22222222222222222222222222222222",
+      "--small-relation-size", "24K", "--image-layer-size", "1M", "--chunk-size", "1M", "--quiet",
+    ] + more
+  }
+
+  /// Imports, with faults among the calls on `path`, the output directory where none is given.
+  func run(
+    _ faults: [Fault]? = nil, under path: String? = nil, with more: [String] = [],
+    timeLimit: Duration = .seconds(60)
+  ) async throws -> ProgramRun {
+    let environment =
+      try faults.map {
+        try FaultLibrary.environment($0, under: path ?? output, log: log)
+      } ?? [:]
+    return try await ProgramRun.run(
+      arguments(more), environment: environment, timeLimit: timeLimit)
+  }
+
+  /// Every file under the output directory; nil where there is no such directory.
+  func files() throws -> [String: [UInt8]]? {
+    guard FileManager.default.fileExists(atPath: output) else { return nil }
+    var files: [String: [UInt8]] = [:]
+    for (name, contents) in try directory.files() where name.hasPrefix("out/") {
+      files[String(name.dropFirst(4))] = contents
+    }
+    return files
+  }
+
+  /// Puts files under the output directory.
+  func put(_ files: [String: [UInt8]]) throws {
+    for (name, contents) in files {
+      let url = URL(filePath: output).appending(path: name)
+      try FileManager.default.createDirectory(
+        at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data(contents).write(to: url)
+    }
+  }
+
+  /// The calls that the library has counted, in their order.
+  func calls() throws -> [Call] {
+    let text = try String(contentsOf: URL(filePath: log), encoding: .utf8)
+    return text.split(separator: "\n").map { line in
+      let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
+      return Call(
+        kind: String(fields[0]), path: String(fields[1]), result: Int(fields[2]) ?? 0,
+        errorNumber: Int32(fields[3]) ?? 0)
+    }
+  }
+
+  struct Call: Sendable {
+    var kind: String
+    var path: String
+    var result: Int
+    var errorNumber: Int32
+  }
+
+  /// What an undisturbed import leaves.
+  static let expected = Task { try await result() }
+  /// What one with other settings leaves: the same names, other bytes.
+  static let uncompressed = Task { try await result(["--compression-level", "0"]) }
+
+  private static func result(_ more: [String] = []) async throws -> [String: [UInt8]] {
+    let scene = try Scene()
+    let run = try await scene.run(with: more)
+    try #require(run.exitCode == 0, "\(run.error)")
+    return try #require(try scene.files())
+  }
+}
+
+extension [String: [UInt8]] {
+  /// Without the files that only a running import knows.
+  var withoutTemporaryFiles: Self { filter { !$0.key.hasSuffix(".import-temp") } }
+}
+
+/// Calls `body` for every element, as many at once as there are processors.
+func inParallel<Element: Sendable>(
+  _ elements: some Collection<Element>, _ body: @escaping @Sendable (Element) async throws -> Void
+) async throws {
+  try await withThrowingTaskGroup(of: Void.self) { group in
+    for (count, element) in elements.enumerated() {
+      if count >= ProcessInfo.processInfo.activeProcessorCount { try await group.next() }
+      group.addTask { try await body(element) }
+    }
+    try await group.waitForAll()
+  }
+}

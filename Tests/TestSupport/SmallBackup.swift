@@ -1,0 +1,60 @@
+import PostgresFormat
+
+/// A real cluster's backup, small enough to be imported hundreds of times.
+public enum SmallBackup {
+  /// `clean-15-minimal-promoted` without its big files: what is left is all that an import looks
+  /// at, but for most of the relations.
+  public static let tar: TestTar = {
+    do {
+      var tar = TestTar(decoding: try Fixture.bytes("clean-15-minimal-promoted.tar"))
+      tar.members.removeAll { member in
+        guard member.name.hasPrefix("./base/"), member.type == "0" else { return false }
+        let isKept =
+          member.name.contains("/12") || member.name.hasPrefix("./base/5/26")
+          || member.name.hasSuffix("PG_VERSION") || member.name.hasSuffix("pg_filenode.map")
+        return !isKept || member.contents.count > 65536
+      }
+      return tar
+    } catch {
+      preconditionFailure("the fixture cannot be read: \(error)")
+    }
+  }()
+
+  /// Less still: fourteen relations of one database, of one to seven pages, and no statistics.
+  public static let tiny: TestTar = {
+    var tar = Self.tar
+    var relationCount = 0
+    tar.members.removeAll { member in
+      guard member.type == "0" else { return false }
+      let directories = ["./base/", "./global/", "./pg_stat/"]
+      guard directories.contains(where: { member.name.hasPrefix($0) }) else { return false }
+      let kept = ["PG_VERSION", "pg_filenode.map", "pg_control"]
+      if kept.contains(where: { member.name.hasSuffix($0) }) { return false }
+      let isRelation =
+        member.name.hasPrefix("./base/5/") && !member.contents.isEmpty
+        && member.name.dropFirst(9).allSatisfy(\.isNumber)
+      if isRelation { relationCount += 1 }
+      return !isRelation || relationCount > 14
+    }
+    return tar
+  }()
+
+  /// What the cluster's pg_control says.
+  public static let end = LogSequenceNumber(rawValue: 0x215_AD68)
+
+  /// Replaces fields of `pg_control` and sets its CRC anew.
+  public static func withControlFile(_ change: (inout [UInt8]) -> Void) -> TestTar {
+    var tar = Self.tar
+    var bytes = tar["global/pg_control"].contents
+    change(&bytes)
+    let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<288))
+    bytes.replaceSubrange(288..<292, with: bytesOf(checksum))
+    tar["global/pg_control"].contents = bytes
+    return tar
+  }
+
+  /// A number's bytes, the least significant one first.
+  public static func bytesOf(_ number: UInt32) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+  }
+}
