@@ -75,7 +75,19 @@ public struct IndexPart: Codable, Equatable, Sendable {
       case postgresVersion = "pg_version"
     }
 
-    // Written by hand for its nulls: what is synthesised would leave the fields out.
+    // Both written by hand for the nulls: what is synthesised would leave the fields out, and
+    // would take one that is not there for a null.
+    public init(from decoder: any Decoder) throws {
+      let fields = try decoder.container(keyedBy: CodingKeys.self)
+      diskConsistentLSN = try fields.decode(LogSequenceNumber.self, forKey: .diskConsistentLSN)
+      previousRecordLSN = try fields.decode(LogSequenceNumber?.self, forKey: .previousRecordLSN)
+      ancestorTimeline = try fields.decode(String?.self, forKey: .ancestorTimeline)
+      ancestorLSN = try fields.decode(LogSequenceNumber.self, forKey: .ancestorLSN)
+      latestGCCutoffLSN = try fields.decode(LogSequenceNumber.self, forKey: .latestGCCutoffLSN)
+      initdbLSN = try fields.decode(LogSequenceNumber.self, forKey: .initdbLSN)
+      postgresVersion = try fields.decode(Int.self, forKey: .postgresVersion)
+    }
+
     public func encode(to encoder: any Encoder) throws {
       var fields = encoder.container(keyedBy: CodingKeys.self)
       try fields.encode(diskConsistentLSN, forKey: .diskConsistentLSN)

@@ -1,11 +1,11 @@
 import PostgresFormat
 
-/// A position in JSON: the string that Postgres writes for it.
+/// A position in JSON: the string that Postgres writes for it, and no other.
 extension LogSequenceNumber: Codable {
   public init(from decoder: any Decoder) throws {
     let field = try decoder.singleValueContainer()
     let text = try field.decode(String.self)
-    guard let lsn = LogSequenceNumber(text) else {
+    guard let lsn = LogSequenceNumber(text), lsn.description == text else {
       throw DecodingError.dataCorruptedError(in: field, debugDescription: "'\(text)' is no LSN")
     }
     self = lsn

@@ -92,9 +92,10 @@ extension DataDirectoryMember {
     return leftOut(.extensionStatistics, kind)
   }
 
-  /// A slot that is being made or dropped lies in a directory `<name>.tmp`.
+  /// A slot that is being made or dropped lies in a directory `<name>.tmp`; a name as long as
+  /// `NAMEDATALEN` is no slot's. (Postgres, `slot.c`)
   static func replicationSlot(_ name: ArraySlice<UInt8>) -> Self {
     if name.hasSuffix(".tmp") { return .leftOut(.temporaryFiles, slot: nil) }
-    return .leftOut(.replicationSlots, slot: escaped(name))
+    return .leftOut(.replicationSlots, slot: name.count < 64 ? escaped(name) : nil)
   }
 }

@@ -13,7 +13,8 @@ enum Program {
 
   /// Every command, the default one first: it is meant where the first word names none.
   static let commands: [any Command.Type] = [
-    ImportCommand.self, InspectCommand.self, ExportCommand.self, HelpCommand.self,
+    ImportCommand.self, VerifyCommand.self, InspectCommand.self, ExportCommand.self,
+    HelpCommand.self,
   ]
 
   /// Runs on the main actor, and so does every command: an import blocks its thread while it

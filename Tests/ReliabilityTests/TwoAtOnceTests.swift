@@ -34,7 +34,8 @@ import Testing
       #expect(otherRuns.allSatisfy { [0, 2, 73].contains($0.exitCode) })
       let isDone = otherRuns.contains { $0.exitCode == 0 }
       #expect(otherRuns.count { $0.exitCode == 0 } <= 1)
-      #expect(try scene.files() == (isDone ? expected : nil), "round \(round)")
+      // Directories may stay: who made one need not be who locked it.
+      #expect(try scene.files() ?? [:] == (isDone ? expected : [:]), "round \(round)")
     }
   }
 

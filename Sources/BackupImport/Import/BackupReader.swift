@@ -11,7 +11,7 @@ actor BackupReader {
     unsafe executor.asUnownedSerialExecutor()
   }
 
-  private let counters: ImportCounters
+  private let counters: ImportCounters?
   private let progress: (any ProgressReporting)?
   private let tar: TarReader
   private var intake: MemberIntake
@@ -23,9 +23,10 @@ actor BackupReader {
 
   private var lastReport = ContinuousClock.now
 
-  /// Takes empty batches from `free` and gives full ones to `work`.
+  /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
+  /// progress where something is written.
   init(
-    plan: ImportPlan, counters: ImportCounters, progress: (any ProgressReporting)?,
+    plan: ImportPlan, counters: ImportCounters?, progress: (any ProgressReporting)?,
     free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
     self.counters = counters
@@ -62,7 +63,7 @@ actor BackupReader {
     progress.report(
       ImportProgress(
         inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
-        outputBytesWritten: counters.outputByteCount, member: escaped(member.name.utf8)))
+        outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8)))
   }
 
   // MARK: Pages

@@ -3,7 +3,7 @@ import PostgresFormat
 
 /// What a backup holds besides pages: everything that the last L0 is made from.
 ///
-/// Filled while the backup streams; `assess` in `ClusterAssessment.swift` says at the end what
+/// Filled while the backup streams; `ClusterAssessment` says at the end what
 /// kind of backup it was and whether it is whole.
 struct ClusterContents: Sendable {
   var controlFile: ControlFile?
@@ -30,6 +30,15 @@ struct ClusterContents: Sendable {
     var file: TwoPhaseFile
     /// The file without its CRC.
     var stored: [UInt8]
+  }
+
+  /// Leaves the statistics out, by name, where the version keeps none in such a file.
+  mutating func dropStatistics(unlessOf version: PostgresVersion) {
+    guard let statistics, !version.hasStatisticsFile else { return }
+    leftOut.add(
+      AuxiliaryFile.statisticsPath, byteCount: UInt64(statistics.count),
+      reason: .extensionStatistics)
+    self.statistics = nil
   }
 
   mutating func addDatabase(_ databaseID: UInt32) {

@@ -61,9 +61,10 @@ struct ImportPipeline: Sendable {
   /// Sees the backup through: reads it, judges it, writes the metadata, commits.
   private func conduct() async throws(ImportError) -> ImportSummary {
     try await requireSpace()
-    let (contents, inputByteCount) = try await reader.run()
+    var (contents, inputByteCount) = try await reader.run()
     _ = try await stored.receive()
     let assessment = try ClusterAssessment(of: contents)
+    contents.dropStatistics(unlessOf: assessment.version)
     let relations = try await writer.relations(upTo: assessment.endLSN)
     let controlFile = assessment.controlFile.normalised()
     let metadata = MetadataValues(
@@ -105,23 +106,13 @@ struct ImportPipeline: Sendable {
 
   /// Compresses batches with as many workers as there are jobs.
   private func compress() async throws(ImportError) {
-    let failure = await withTaskGroup(of: ImportError?.self) { group in
-      for _ in 0..<plan.jobs {
-        group.addTask {
-          let result = await outcome { () throws(ImportError) in
-            var compressor = try PageCompressor(level: plan.compressionLevel)
-            while let batch = try await work.receive() {
-              try batch.makeBlobs(with: &compressor)
-              compressed.send(batch)
-            }
-          }
-          if case .failure(let error) = result { return error }
-          return nil
-        }
+    try await runWorkers(plan.jobs) { () throws(ImportError) in
+      var compressor = try PageCompressor(level: plan.compressionLevel)
+      while let batch = try await work.receive() {
+        try batch.makeBlobs(with: &compressor)
+        compressed.send(batch)
       }
-      return await group.reduce(nil) { $0 ?? $1 }
     }
-    if let failure { throw failure }
     compressed.finish()
   }
 
@@ -139,15 +130,5 @@ struct ImportPipeline: Sendable {
     for channel in [free, work, compressed] { channel.fail(error) }
     for channel in [permits, stored] { channel.fail(error) }
     finished.fail(error)
-  }
-
-  private func outcome<Value>(
-    _ body: () async throws(ImportError) -> Value
-  ) async -> Result<Value, ImportError> {
-    do throws(ImportError) {
-      return .success(try await body())
-    } catch {
-      return .failure(error)
-    }
   }
 }

@@ -56,7 +56,9 @@ struct ImportPlan: Sendable {
     chunkSize = options.chunkSize
     smallRelationSize = options.smallRelationSize
     jobs = options.jobs ?? Processors.count
-    batchCount = jobs * 4 + 8
+    // Four batches a job keep the stages apart; a quarter of the memory is what they may take.
+    let affordable = options.memory / 4 / PageBatch.byteCount
+    batchCount = max(jobs + 2, min(jobs * 4 + 8, affordable))
     chunkMemoryByteCount = max(
       1 << 20, options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount)
   }

@@ -7,13 +7,13 @@ public struct ImportProgress: Sendable {
   public var inputBytesRead: UInt64
   /// The input's length in bytes; nil for a pipe.
   public var inputByteCount: UInt64?
-  /// Bytes of the layers that are complete.
-  public var outputBytesWritten: UInt64
+  /// Bytes of the layers that are complete; nil where nothing is written.
+  public var outputBytesWritten: UInt64?
   /// The member that is being read, control characters escaped.
   public var member: String
 
   public init(
-    inputBytesRead: UInt64, inputByteCount: UInt64?, outputBytesWritten: UInt64, member: String
+    inputBytesRead: UInt64, inputByteCount: UInt64?, outputBytesWritten: UInt64?, member: String
   ) {
     self.inputBytesRead = inputBytesRead
     self.inputByteCount = inputByteCount

@@ -234,7 +234,7 @@ struct MemberIntake {
     guard member.byteCount <= Self.smallFileLimit - smallFileByteCount else {
       throw ImportError(
         .unsupported,
-        "with file '\(path)' of \(member.byteCount) bytes, maps and prepared transactions take "
+        "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory take "
           + "more than \(Self.smallFileLimit >> 20) MiB")
     }
     smallFileByteCount += member.byteCount

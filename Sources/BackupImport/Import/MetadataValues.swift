@@ -16,36 +16,39 @@ struct MetadataValues: Sendable {
   /// Writes each value as an image into a delta layer.
   func write(to writer: inout LayerWriter, level: Int32) throws(ImportError) {
     var sink = MetadataSink(writer: writer, compressor: try PageCompressor(level: level))
-    try write(to: &sink)
+    try forEach { key, value throws(ImportError) in try sink.append(key, value) }
     writer = sink.writer
   }
 
-  private func write(to sink: inout MetadataSink) throws(ImportError) {
-    try writeDatabaseValues(to: &sink)
-    try writeSLRUValues(to: &sink)
+  /// Gives every key and its value to `body`, in the order of the keys.
+  func forEach(_ body: (Key, [UInt8]) throws(ImportError) -> Void) throws(ImportError) {
+    try forEachDatabaseValue(body)
+    try forEachSLRUValue(body)
     let transactions = contents.twoPhaseFiles.keys.sorted()
-    try sink.append(
+    try body(
       Key(.twoPhaseDirectory),
       DirectoryValue.encode(transactions: transactions, version: version))
     for transaction in transactions {
-      try sink.append(
+      try body(
         Key(.twoPhaseFile(transactionID: transaction)),
         contents.twoPhaseFiles[transaction]?.stored ?? [])
     }
-    try sink.append(Key(.controlFile), controlFile)
-    try sink.append(Key(.checkpoint), checkpoint.bytes)
-    if let statistics = contents.statistics, version.hasStatisticsFile {
-      try sink.append(Key(.statisticsFile), AuxiliaryFile.encodeStatistics(statistics))
+    try body(Key(.controlFile), controlFile)
+    try body(Key(.checkpoint), checkpoint.bytes)
+    if let statistics = contents.statistics {
+      try body(Key(.statisticsFile), AuxiliaryFile.encodeStatistics(statistics))
     }
     let origins = contents.replicationOrigins?.origins ?? []
     for origin in origins.sorted(by: { $0.origin < $1.origin }) {
       var value: [UInt8] = []
       value.appendBigEndian(origin.remoteLSN.rawValue)
-      try sink.append(Key(.replicationOrigin(id: origin.origin)), value)
+      try body(Key(.replicationOrigin(id: origin.origin)), value)
     }
   }
 
-  private func writeDatabaseValues(to sink: inout MetadataSink) throws(ImportError) {
+  private func forEachDatabaseValue(
+    _ body: (Key, [UInt8]) throws(ImportError) -> Void
+  ) throws(ImportError) {
     // The order of the keys: the shared relations, database 0, come last.
     let databaseIDs = contents.databases.keys.sorted {
       (Tablespace.id(ofDatabase: $0), $0) < (Tablespace.id(ofDatabase: $1), $1)
@@ -53,33 +56,35 @@ struct MetadataValues: Sendable {
     let databases = databaseIDs.map { id in
       DirectoryValue.Database(id: id, hasRelationMap: contents.hasRelationMap(id))
     }
-    try sink.append(Key(.databaseDirectory), DirectoryValue.encode(databases: databases))
+    try body(Key(.databaseDirectory), DirectoryValue.encode(databases: databases))
     var start = 0
     for databaseID in databaseIDs {
       if case .some(.some(let map)) = contents.databases[databaseID] {
-        try sink.append(Key(.relationMap(databaseID: databaseID)), map)
+        try body(Key(.relationMap(databaseID: databaseID)), map)
       }
       var end = start
       while end < relations.count, relations[end].id.databaseID == databaseID { end += 1 }
       let own = relations[start..<end]
-      try sink.append(
+      try body(
         Key(.relationDirectory(databaseID: databaseID)),
         DirectoryValue.encode(relationCount: own.count, own.lazy.map(\.id)))
       for relation in own {
-        try sink.append(Key(.relationSize(relation.id)), Self.encode(size: relation.blockCount))
+        try body(Key(.relationSize(relation.id)), Self.encode(size: relation.blockCount))
       }
       start = end
     }
     precondition(start == relations.count, "a relation's database is not in the directory")
   }
 
-  private func writeSLRUValues(to sink: inout MetadataSink) throws(ImportError) {
+  private func forEachSLRUValue(
+    _ body: (Key, [UInt8]) throws(ImportError) -> Void
+  ) throws(ImportError) {
     for kind in SLRUKind.allCases.sorted(by: { $0.rawValue < $1.rawValue }) {
       let sizes = contents.slruSegments[kind, default: [:]]
       let segments = sizes.keys.sorted()
-      try sink.append(Key(.slruDirectory(kind)), DirectoryValue.encode(segments: segments))
+      try body(Key(.slruDirectory(kind)), DirectoryValue.encode(segments: segments))
       for segment in segments {
-        try sink.append(
+        try body(
           Key(.slruSegmentSize(kind, segment: segment)),
           Self.encode(size: sizes[segment, default: 0]))
       }

@@ -32,11 +32,22 @@ struct SegmentTable: Sendable {
   }
 
   private var entries: [Entry] = []
+  private var isAtFileStart = true
 
   var count: Int { entries.count }
 
   /// The memory that the table takes, in bytes.
   var memoryByteCount: Int { entries.capacity * MemoryLayout<Entry>.stride }
+
+  /// Adds the next run of pages of the backup, whose pages have been examined.
+  mutating func add(_ run: PageBatch.Run) {
+    if case .relation(let segment, _) = run.file {
+      add(
+        segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
+        block: run.highestLSNBlock, isNew: isAtFileStart)
+    }
+    isAtFileStart = run.endsFile
+  }
 
   /// Adds a segment's run of pages; runs of one segment follow each other.
   mutating func add(

@@ -17,6 +17,16 @@ final class ArchiveInput {
   /// The offset behind the last byte given out that is not zero.
   private(set) var endOfLastNonzeroByte: UInt64 = 0
 
+  /// Where a header must have ended; nil outside of headers.
+  private var headerEnd: UInt64?
+
+  /// The most bytes that the headers of one member may take together.
+  ///
+  /// libarchive keeps a sparse member's map in memory, at twelve times its length in the archive.
+  /// The longest one that a relation segment can have, a hole at every second block of 4 KiB, is
+  /// of 2.2 MiB.
+  private static let headerLimit: UInt64 = 4 << 20
+
   init(_ readAhead: ReadAhead) {
     self.readAhead = readAhead
   }
@@ -24,6 +34,13 @@ final class ArchiveInput {
   /// The next bytes, lent until the next call; nil at the end, and after a failure.
   func next() -> ByteBuffer? {
     if isAtEnd || failure != nil { return nil }
+    if let headerEnd, byteCount >= headerEnd {
+      failure = ImportError(
+        .damaged,
+        "damaged archive: the header of a member takes more than \(Self.headerLimit >> 20) MiB, "
+          + "up to byte \(byteCount)")
+      return nil
+    }
     do throws(ImportError) {
       guard let buffer = try readAhead.next() else {
         isAtEnd = true
@@ -38,6 +55,12 @@ final class ArchiveInput {
       return nil
     }
   }
+
+  /// Says that what is asked for next is the header of a member, which begins at `offset`.
+  func beginHeader(at offset: UInt64) { headerEnd = offset + Self.headerLimit }
+
+  /// Says that the header has ended.
+  func endHeader() { headerEnd = nil }
 
   /// Reads what is left, to the end of the input and whatever it checks there.
   func drain() throws(ImportError) {

@@ -30,6 +30,9 @@ import PostgresFormat
   /// Where in the member's contents the rest of the block belongs.
   private(set) var blockOffset: UInt64
 
+  /// The longest name in bytes that a member may have: that of a path in Linux.
+  private static let nameLimit = 4096
+
   /// Opens the archive, which reads its first block; `subject` names the input in messages.
   init(_ input: ArchiveInput, subject: String) throws(ImportError) {
     unsafe archive = try Self.open(input, subject: subject)
@@ -85,12 +88,19 @@ import PostgresFormat
   mutating func nextHeader() throws(ImportError) -> Header? {
     unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
     var entry: OpaquePointer?
+    input.beginHeader(at: byteOffset)
     let code = unsafe archive_read_next_header(archive, &entry)
+    input.endHeader()
     guard try isUsable(code, reading: subject), let entry = unsafe entry else { return nil }
 
     guard let name = unsafe archive_entry_pathname(entry).map({ unsafe String(cString: $0) }),
       !name.isEmpty
     else { throw damaged("member without a name", reading: subject) }
+    guard name.utf8.count <= Self.nameLimit else {
+      throw damaged(
+        "member \(String(decoding: name.utf8.prefix(64), as: UTF8.self).quoted)… with a name of "
+          + "\(name.utf8.count) bytes, more than \(Self.nameLimit)", reading: subject)
+    }
     let claimed = unsafe archive_entry_size(entry)
     guard let byteCount = UInt64(exactly: claimed) else {
       throw damaged("member \(name.quoted) has a negative size", reading: subject)

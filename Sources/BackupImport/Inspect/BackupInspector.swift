@@ -77,9 +77,10 @@ struct BackupInspector {
 
   /// Judges the whole backup in the order of an import, and fills in the description.
   private mutating func judge() {
-    let contents = intake.contents
+    var contents = intake.contents
     do throws(ImportError) {
       let assessment = try ClusterAssessment(of: contents)
+      contents.dropStatistics(unlessOf: assessment.version)
       description.importLSN = assessment.importLSN.description
       description.endLSN = assessment.endLSN.description
       description.previousRecordLSN = assessment.previousRecordLSN?.description

@@ -17,7 +17,7 @@ struct LayerWriter {
   private let timeline: Identifier
   private var index: IndexTreeBuilder
   private var key: [UInt8] = []
-  /// What a leaf's value is for a blob at offset 0, and for each byte further on.
+  /// The LSN of a delta layer's values, which follows each key in the index; nil in an image layer.
   private let lsn: LogSequenceNumber?
   private var buffer: [UInt8] = []
   private var bufferOffset = UInt64(LayerSummary.byteCount)

@@ -73,7 +73,8 @@ final class TimelineDirectory {
       }
       return try lock(path)
     } catch {
-      removeDirectories(&madeDirectories)
+      // What another import has locked is its own by now, even where this one made it.
+      if error.code != .inUse { removeDirectories(&madeDirectories) }
       throw error
     }
   }

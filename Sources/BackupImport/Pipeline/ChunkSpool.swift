@@ -4,7 +4,7 @@ import PostgresFormat
 /// The blobs of small files that are gathered for one L0, in the order of the backup.
 ///
 /// ```
-/// runs      key, pages, offset, bytes      48 bytes each, sorted by key when the L0 is written
+/// runs      key, pages, offset, bytes      40 bytes each, sorted by key when the L0 is written
 /// memory    the first blobs, up to a limit
 /// spool     the rest, in a file without a name
 /// ```

@@ -72,3 +72,17 @@ extension [UInt8] {
     unsafe source.withUnsafeBytes { buffer in unsafe append(contentsOf: buffer) }
   }
 }
+
+extension RawSpan {
+  /// Whether both spans hold the same bytes.
+  func holdsSameBytes(as other: RawSpan) -> Bool {
+    guard byteCount == other.byteCount else { return false }
+    // Invariant: both buffers are lent for the call and are as long as each other.
+    return unsafe withUnsafeBytes { left in
+      unsafe other.withUnsafeBytes { right in
+        guard let left = left.baseAddress, let right = right.baseAddress else { return true }
+        return unsafe memcmp(left, right, byteCount) == 0
+      }
+    }
+  }
+}

@@ -140,6 +140,25 @@ final class PageBatch: @unchecked Sendable {
     }
   }
 
+  /// Examines every page as `makeBlobs` does, and lends each to `body` with its file and block.
+  func examinePages(
+    _ body: (PageFile, _ block: UInt32, RawSpan) throws(ImportError) -> Void
+  ) throws(ImportError) {
+    try buffer.withMutableBytes { bytes throws(ImportError) in
+      for index in runs.indices {
+        let slot = slotByteCount(of: runs[index])
+        for block in 0..<runs[index].pageCount {
+          let end = runs[index].bufferStart + (block + 1) * slot
+          let start = end - Self.pageByteCount
+          examinePage(in: &bytes, at: start, run: &runs[index], block: block)
+          try body(
+            runs[index].file, runs[index].firstKey.field6 + UInt32(block),
+            bytes.bytes.extracting(start..<end))
+        }
+      }
+    }
+  }
+
   private func examinePage(
     in bytes: inout MutableRawSpan, at offset: Int, run: inout Run, block: Int
   ) {

@@ -25,7 +25,6 @@ actor TimelineWriter {
   private var chunk: ChunkSpool
   private var chunkCount = 0
   private var temporaryFileCount = 0
-  private var isAtFileStart = true
 
   private var segments = SegmentTable()
   private(set) var stampedPageCount: UInt64 = 0
@@ -72,12 +71,7 @@ actor TimelineWriter {
     let buffer = batch.buffer  // a span cannot outlive the access to a class' property
     var page = 0
     for run in batch.runs {
-      if case .relation(let segment, _) = run.file {
-        segments.add(
-          segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
-          block: run.highestLSNBlock, isNew: isAtFileStart)
-      }
-      isAtFileStart = run.endsFile
+      segments.add(run)
       if run.file.isInImageLayer {
         try await appendToImageLayers(run, firstPage: page, of: batch)
       } else if run.pageCount > 0 {

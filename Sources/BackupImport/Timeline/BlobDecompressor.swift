@@ -44,6 +44,16 @@ struct BlobDecompressor: ~Copyable {
 }
 
 extension BlobDecompressor {
+  /// How long the value of a zstd frame is, as the frame says; the limit of all blobs where it does
+  /// not.
+  static func claimedByteCount(of stored: RawSpan) -> Int {
+    // Invariant: the buffer is lent for the call, with its length.
+    let count = unsafe stored.withUnsafeBytes {
+      unsafe ZSTD_getFrameContentSize($0.baseAddress, $0.count)
+    }
+    return Int(min(count, UInt64(BlobHeader.maximumByteCount)))
+  }
+
   /// What a value is.
   enum Content: Sendable {
     /// The value itself.

@@ -17,6 +17,7 @@ struct LayerScanner {
 
   private let layer: LayerFile
   private let limit: Int
+  private let bufferByteCount: Int
   private var cursor: LayerIndexCursor
   /// The entry that was looked at and not taken yet; nil inside where there is none.
   private var lookahead: LayerEntry??
@@ -27,15 +28,16 @@ struct LayerScanner {
   private var offset = UInt64(LayerSummary.byteCount)
 
   /// The buffer of a reader that has one layer open at a time.
-  static let bufferByteCount = 1 << 20
+  static let usualBufferByteCount = 1 << 20
 
   /// Begins before the first value; one that is stored in more than `limit` bytes ends in an error.
   init(
-    _ layer: LayerFile, bufferByteCount: Int = Self.bufferByteCount,
+    _ layer: LayerFile, bufferByteCount: Int = Self.usualBufferByteCount,
     limit: Int = BlobHeader.maximumByteCount
   ) throws(ImportError) {
     self.layer = layer
     self.limit = limit
+    self.bufferByteCount = bufferByteCount
     cursor = try LayerIndexCursor(layer)
     buffer = [UInt8](repeating: 0, count: bufferByteCount)
   }
@@ -98,7 +100,8 @@ struct LayerScanner {
   private mutating func fill(_ count: Int) throws(ImportError) {
     let start = Int(offset - bufferOffset)
     guard start + count > filledByteCount else { return }
-    if buffer.count < count { buffer = [UInt8](repeating: 0, count: count) }
+    let room = max(count, bufferByteCount)
+    if buffer.count != room { buffer = [UInt8](repeating: 0, count: room) }
     bufferOffset = offset
     let wanted = Int(min(UInt64(buffer.count), layer.indexOffset - offset))
     filledByteCount = try layer.read(into: &buffer, count: wanted, at: offset)

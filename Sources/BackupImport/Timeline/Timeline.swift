@@ -17,7 +17,9 @@ struct Timeline: Sendable {
   let generation: UInt32
   let index: IndexPart
   /// Every layer of the index: L0s first, then by key and LSN.
-  let layers: [Layer]
+  var layers: [Layer]
+  /// Those of the layers that have no file.
+  let missingLayers: [Layer]
   /// Files in the directory that the index does not name, sorted.
   let unnamedFiles: [String]
 
@@ -47,6 +49,8 @@ struct Timeline: Sendable {
     } catch {
       throw ImportError(error, in: "index '\(path)/\(indexName)'")
     }
+    let present = Set(names)
+    missingLayers = layers.filter { !present.contains($0.fileName) }
     var expected = Set(layers.map(\.fileName))
     expected.insert(indexName)
     unnamedFiles = names.filter { !expected.contains($0) }
@@ -69,6 +73,16 @@ struct Timeline: Sendable {
         return left.name.keys.lowerBound < right.name.keys.lowerBound
       }
       return left.name.lsns.lowerBound < right.name.lsns.lowerBound
+    }
+  }
+
+  /// Whether it consists of such layers only as an import writes: no pageserver has added one.
+  var isAsImported: Bool {
+    layers.allSatisfy { layer in
+      switch layer.name.extent {
+      case .image(let lsn): lsn == ImportPlan.imageLSN
+      case .delta(let lsns): layer.name.isLevel0 && lsns.lowerBound <= ImportPlan.imageLSN
+      }
     }
   }
 

@@ -23,6 +23,8 @@ struct TimelineCursor: ~Copyable {
   /// The value that a read of a key ends at, as it is stored.
   struct Value {
     var layer: Timeline.Layer
+    /// The layer's place in the timeline's list.
+    var layerIndex: Int
     var stored: LayerScanner.Value
     /// Whether a read finds it: false where a newer image layer covers the key without having it.
     var isReachable: Bool
@@ -37,7 +39,7 @@ struct TimelineCursor: ~Copyable {
   private let limit: Int
 
   /// Layers that the walk has not reached, the next one last.
-  private var pending: [Timeline.Layer]
+  private var pending: [(index: Int, layer: Timeline.Layer)]
   /// Open layers as a binary heap: the lowest next key first.
   private var sources: [Source] = []
   /// Image layers whose first key is behind the walk and whose last one is not.
@@ -46,6 +48,8 @@ struct TimelineCursor: ~Copyable {
   private var ended: [Source] = []
   /// What went wrong beside a value that was given all the same.
   private var failures: [ImportError] = []
+  /// Whose layers these are: the path says it, or else the first layer.
+  private var identity: TimelineIdentity?
   /// Whose buffer holds the value that was given last.
   private var current: Source?
 
@@ -60,11 +64,15 @@ struct TimelineCursor: ~Copyable {
     SystemCalls.raiseOpenFileLimit()
     self.timeline = timeline
     self.limit = limit
+    identity = TimelineIdentity(path: timeline.path)
     let end = timeline.index.diskConsistentLSN
-    pending = (layers ?? timeline.layers).filter { !$0.name.isInFuture(of: end) }
-      .sorted { $0.name.keys.lowerBound > $1.name.keys.lowerBound }
-    let share = Self.bufferMemory / max(1, Self.deepestOverlap(of: pending))
-    bufferByteCount = min(max(share, 16 << 10), LayerScanner.bufferByteCount)
+    let layers = (layers ?? timeline.layers).enumerated().filter {
+      !$0.element.name.isInFuture(of: end)
+    }
+    pending = layers.map { (index: $0.offset, layer: $0.element) }
+      .sorted { $0.layer.name.keys.lowerBound > $1.layer.name.keys.lowerBound }
+    let share = Self.bufferMemory / max(1, Self.deepestOverlap(of: layers.map(\.element)))
+    bufferByteCount = min(max(share, 16 << 10), LayerScanner.usualBufferByteCount)
   }
 
   /// The most layers that are open at once.
@@ -106,7 +114,8 @@ struct TimelineCursor: ~Copyable {
             imageLSN.map { source.layer.name.isImage ? lsn >= $0 : lsn > $0 } ?? true
           guard newest == nil || isReachable else { continue }
           newest = Value(
-            layer: source.layer, stored: stored, isReachable: isReachable, shadowedCount: 0)
+            layer: source.layer, layerIndex: source.index, stored: stored, isReachable: isReachable,
+            shadowedCount: 0)
           newestLSN = lsn
           holder = source
         }
@@ -146,15 +155,18 @@ struct TimelineCursor: ~Copyable {
   }
 
   private mutating func openReachedLayers() throws(ImportError) {
-    while let layer = pending.last {
+    while let (index, layer) = pending.last {
       if let key = sources.first?.key, layer.name.keys.lowerBound > key { return }
       pending.removeLast()
       if layer.name.isImage { covering.append(layer.name) }
-      let source = Source(
-        layer,
-        try LayerScanner(
-          timeline.open(layer), bufferByteCount: bufferByteCount, limit: limit))
-      try advance(source)
+      let file = try timeline.open(layer)
+      let found = TimelineIdentity(tenant: file.summary.tenant, timeline: file.summary.timeline)
+      if let identity, identity != found {
+        throw file.failure("it belongs to \(found), not to \(identity)")
+      }
+      identity = found
+      let scanner = try LayerScanner(file, bufferByteCount: bufferByteCount, limit: limit)
+      try advance(Source(layer, at: index, scanner))
     }
   }
 
@@ -193,11 +205,13 @@ extension TimelineCursor {
 /// A layer that is open, and the key that it is at.
 private final class Source {
   let layer: Timeline.Layer
+  let index: Int
   private(set) var key = Key.minimum
   private var scanner: LayerScanner
 
-  init(_ layer: Timeline.Layer, _ scanner: LayerScanner) {
+  init(_ layer: Timeline.Layer, at index: Int, _ scanner: LayerScanner) {
     self.layer = layer
+    self.index = index
     self.scanner = scanner
   }
 

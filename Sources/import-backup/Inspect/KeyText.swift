@@ -3,7 +3,8 @@ import BackupImport
 /// Where a key's value lies, and its bytes, in words.
 enum KeyText {
   static func lines(_ key: KeyDescription) -> [String] {
-    let title = "key \(key.key): \(key.meaning)"
+    let name = "key \(key.key)"
+    let title = key.meaning == name ? name : "\(name): \(key.meaning)"
     guard let newest = key.entries.first, let bytes = key.bytes else {
       return [title, "  no layer has a value for it"]
     }

@@ -52,7 +52,9 @@ final class ProgressLine: ProgressReporting {
     if let total = progress.inputByteCount, total > read, rate > 0 {
       parts.append("\(Quantity.clock(Double(total - read) / rate)) left")
     }
-    parts.append("\(Quantity.bytes(progress.outputBytesWritten)) written")
+    if let written = progress.outputBytesWritten {
+      parts.append("\(Quantity.bytes(written)) written")
+    }
     parts.append(progress.member)
     return prefix(of: parts.joined(separator: "  "), columns: columns)
   }

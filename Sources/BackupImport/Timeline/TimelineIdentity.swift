@@ -1,0 +1,22 @@
+import LayerFormat
+
+/// Whose timeline it is: what all its layers must say.
+struct TimelineIdentity: Equatable {
+  var tenant: Identifier
+  var timeline: Identifier
+}
+
+extension TimelineIdentity {
+  /// Reads a path of the form `…/tenants/<tenant>/timelines/<timeline>`; nil for any other.
+  init?(path: String) {
+    let names = path.split(separator: "/").suffix(4).map(String.init)
+    guard names.count == 4, names[0] == "tenants", names[2] == "timelines",
+      let tenant = Identifier(names[1]), let timeline = Identifier(names[3])
+    else { return nil }
+    self.init(tenant: tenant, timeline: timeline)
+  }
+}
+
+extension TimelineIdentity: CustomStringConvertible {
+  var description: String { "timeline \(timeline) of tenant \(tenant)" }
+}

@@ -1,0 +1,60 @@
+import LayerFormat
+import PostgresFormat
+
+extension KeyMeaning {
+  /// The file in a data directory that the value is, or is a part of, and the block in the
+  /// relation fork or SLRU segment where it is a page.
+  var file: (path: String, block: UInt32?) {
+    switch self {
+    case .databaseDirectory: ("base", nil)
+    case .relationMap(let databaseID):
+      (Self.directory(of: databaseID) + "/pg_filenode.map", nil)
+    case .relationDirectory(let databaseID): (Self.directory(of: databaseID), nil)
+    case .relationBlock(let relation, let block):
+      (relation.segment(ofBlock: block).path, block)
+    case .relationSize(let relation): (relation.description, nil)
+    case .slruDirectory(let kind): (kind.directory, nil)
+    case .slruBlock(let kind, let segment, let block):
+      (Self.path(of: kind, segment), block)
+    case .slruSegmentSize(let kind, let segment): (Self.path(of: kind, segment), nil)
+    case .twoPhaseDirectory: ("pg_twophase", nil)
+    case .twoPhaseFile(let transactionID):
+      ("pg_twophase/" + transactionID.hexadecimal(8), nil)
+    case .controlFile, .checkpoint: ("global/pg_control", nil)
+    case .statisticsFile: (AuxiliaryFile.statisticsPath, nil)
+    case .replicationOrigin: ("pg_logical/replorigin_checkpoint", nil)
+    }
+  }
+
+  /// The value in words: `the size of 'base/5/1259'`.
+  var words: String {
+    let (path, block) = file
+    if let block { return "block \(block) of '\(path)'" }
+    return switch self {
+    case .databaseDirectory: "the database directory"
+    case .relationDirectory: "the relation directory of '\(path)'"
+    case .relationSize, .slruSegmentSize: "the size of '\(path)'"
+    case .slruDirectory, .twoPhaseDirectory: "the directory of '\(path)'"
+    case .checkpoint: "the checkpoint"
+    case .replicationOrigin(let id): "replication origin \(id)"
+    default: "'\(path)'"
+    }
+  }
+
+  private static func directory(of databaseID: UInt32) -> String {
+    databaseID == 0 ? "global" : "base/\(databaseID)"
+  }
+
+  private static func path(of kind: SLRUKind, _ segment: UInt32) -> String {
+    kind.directory + "/" + SLRUKind.fileName(ofSegment: segment)
+  }
+}
+
+extension RelationForkID {
+  /// The segment file that holds a block.
+  func segment(ofBlock block: UInt32) -> RelationSegment {
+    RelationSegment(
+      databaseID: databaseID, relationNumber: relationNumber, fork: fork,
+      segmentNumber: block / RelationSegment.blockCount)
+  }
+}

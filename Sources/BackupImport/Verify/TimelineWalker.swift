@@ -1,0 +1,111 @@
+import LayerFormat
+import PostgresFormat
+
+/// The first stage of a verification: walks the timeline in key order and fills batches with what
+/// is stored.
+///
+/// Runs on a thread of its own, for it waits for the disk.
+actor TimelineWalker {
+  private nonisolated let executor = BlockingExecutor(label: "import-backup.walker")
+  nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let timeline: Timeline
+  private let progress: (any ProgressReporting)?
+  private let free: Channel<ValueBatch>
+  private let work: Channel<ValueBatch>
+  /// The right to have a large value in memory.
+  private let permits: Channel<Void>
+  private var batch: ValueBatch?
+  private var batchCount = 0
+  private var bytesRead: UInt64 = 0
+  private let byteCount: UInt64
+  private var lastReport = ContinuousClock.now
+
+  /// Takes empty batches from `free` and gives full ones to `work`.
+  init(
+    _ timeline: Timeline, progress: (any ProgressReporting)?, free: Channel<ValueBatch>,
+    work: Channel<ValueBatch>, permits: Channel<Void>
+  ) {
+    self.timeline = timeline
+    self.progress = progress
+    self.free = free
+    self.work = work
+    self.permits = permits
+    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
+  }
+
+  /// Reads to the last key, and finishes `work` then.
+  ///
+  /// What is wrong with a layer goes with the batches; throws where reading fails.
+  func run() async throws(ImportError) {
+    var cursor = TimelineCursor(timeline, limit: ValueBatch.valueLimit)
+    var isDone = false
+    while !isDone {
+      do throws(ImportError) {
+        if let value = try cursor.next() {
+          try await append(value, of: cursor)
+        } else {
+          isDone = true
+        }
+      } catch {
+        guard error.code == .damaged || error.code == .unsupported else { throw error }
+        try await openBatch().failures.append(error.message)
+      }
+    }
+    if let batch, !batch.isEmpty { submit(batch) }
+    work.finish()
+  }
+
+  private func append(
+    _ value: TimelineCursor.Value, of cursor: borrowing TimelineCursor
+  ) async throws(ImportError) {
+    let byteCount = cursor.withBytes(of: value) { stored in
+      value.stored.header.isCompressed
+        ? max(stored.byteCount, BlobDecompressor.claimedByteCount(of: stored)) : stored.byteCount
+    }
+    let isLarge = byteCount > ValueBatch.largeValueByteCount
+    if isLarge { _ = try await permits.receive() }
+    let batch = try await openBatch()
+    cursor.withBytes(of: value) { stored in batch.append(value, stored) }
+    bytesRead &+= UInt64(value.stored.range.count)
+    if isLarge {
+      batch.isLarge = true
+      submit(batch)
+    }
+  }
+
+  private func openBatch() async throws(ImportError) -> ValueBatch {
+    if let batch {
+      if !batch.isFull { return batch }
+      submit(batch)
+    }
+    try Interruption.check()
+    guard let next = try await free.receive() else {
+      throw ImportError(.bug, "the verification has ended before its input")
+    }
+    next.reset()
+    next.sequence = batchCount
+    batchCount += 1
+    batch = next
+    return next
+  }
+
+  private func submit(_ full: ValueBatch) {
+    report(full)
+    batch = nil
+    work.send(full)
+  }
+
+  private func report(_ batch: ValueBatch) {
+    guard let progress, let key = batch.entries.last?.value.key else { return }
+    let now = ContinuousClock.now
+    guard now - lastReport >= .milliseconds(100) else { return }
+    lastReport = now
+    progress.report(
+      ImportProgress(
+        inputBytesRead: bytesRead, inputByteCount: byteCount, outputBytesWritten: nil,
+        member: key.meaning?.file.path ?? key.description))
+  }
+}

@@ -1,0 +1,140 @@
+import LayerFormat
+import PostgresFormat
+
+/// The stages that read a timeline and the channels between them.
+///
+/// ```
+///               work               read
+///  TimelineWalker ──► workers × jobs ──► judge
+///        ▲                                 │
+///        └───────────── free ──────────────┘
+/// ```
+///
+/// Batches come from a fixed pool and go round. Memory: 64 MiB for the layers that are open
+/// (`TimelineCursor`), 0.6 MiB a batch, one value of up to 32 MiB in its stages, the lists of one
+/// database (`KeyspaceCheck`), and what a comparison needs to know (`PlacementTable`).
+struct VerifyPipeline: Sendable {
+  private let timeline: Timeline
+  private let jobs: Int
+  private let remembersPlaces: Bool
+  private let walker: TimelineWalker
+  private let free: Channel<ValueBatch>
+  private let work = Channel<ValueBatch>()
+  private let read = Channel<ValueBatch>()
+  private let permits = Channel<Void>([()])
+
+  /// What came of it.
+  struct Result: Sendable {
+    var findings: Findings
+    var keyCount: UInt64 = 0
+    var pageCount: UInt64 = 0
+    var recordCount: UInt64 = 0
+    /// Empty unless asked for.
+    var placements = PlacementTable()
+  }
+
+  /// `findings` are those of the index; layers that are known to be missing are not looked for.
+  init(
+    _ timeline: Timeline, jobs: Int, remembersPlaces: Bool, progress: (any ProgressReporting)?
+  ) {
+    var present = timeline
+    let missing = Set(timeline.missingLayers.map(\.name))
+    present.layers.removeAll { missing.contains($0.name) }
+    self.timeline = present
+    self.jobs = jobs
+    self.remembersPlaces = remembersPlaces
+    free = Channel((0..<jobs * 4 + 8).map { _ in ValueBatch() })
+    walker = TimelineWalker(
+      present, progress: progress, free: free, work: work, permits: permits)
+  }
+
+  /// Reads everything; what is wrong with the timeline is added to `findings`.
+  func run(_ findings: Findings) async throws(ImportError) -> Result {
+    let result = await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        await stage { () throws(ImportError) in try await walker.run() }
+      }
+      group.addTask {
+        await stage { () throws(ImportError) in try await decompress() }
+      }
+      let result = await outcome { () throws(ImportError) in try await judge(findings) }
+      if case .failure(let error) = result { fail(error) }
+      return result
+    }
+    return try result.get()
+  }
+
+  private func stage(_ body: () async throws(ImportError) -> Void) async {
+    if case .failure(let error) = await outcome(body) { fail(error) }
+  }
+
+  private func fail(_ error: ImportError) {
+    for channel in [free, work, read] { channel.fail(error) }
+    permits.fail(error)
+  }
+
+  private func decompress() async throws(ImportError) {
+    try await runWorkers(jobs) { () throws(ImportError) in
+      var decompressor = try BlobDecompressor()
+      while let batch = try await work.receive() {
+        batch.read(with: &decompressor)
+        // The memory that a large value took is not kept.
+        if batch.isLarge { decompressor = try BlobDecompressor() }
+        read.send(batch)
+      }
+    }
+    read.finish()
+  }
+
+  /// Takes batches in the order of the keys.
+  private func judge(_ findings: Findings) async throws(ImportError) -> Result {
+    var result = Result(findings: findings)
+    var check = KeyspaceCheck(timeline.index.metadata, findings: findings)
+    let isAsImported = timeline.isAsImported
+    var early: [Int: ValueBatch] = [:]
+    var next = 0
+    while let batch = try await read.receive() {
+      early[batch.sequence] = batch
+      while let batch = early.removeValue(forKey: next) {
+        next += 1
+        for failure in batch.failures { check.findings.add(failure) }
+        for entry in batch.entries {
+          if isAsImported {
+            check.take(entry)
+          } else {
+            check.findings.addDamage(of: entry)
+          }
+          count(entry, in: &result)
+        }
+        let wasLarge = batch.isLarge
+        batch.reset()
+        if wasLarge { permits.send(()) }
+        free.send(batch)
+      }
+    }
+    if isAsImported { check.finish() }
+    result.findings = check.findings
+    return result
+  }
+
+  private func count(_ entry: ValueBatch.Entry, in result: inout Result) {
+    result.keyCount += 1
+    switch entry.outcome {
+    case .page:
+      result.pageCount += 1
+      if remembersPlaces { result.placements.add(entry.value) }
+    case .value(let value):
+      if remembersPlaces { result.placements.add(entry.value.key, value) }
+    case .record: result.recordCount += 1
+    case .damaged, .unread: break
+    }
+  }
+}
+
+extension Findings {
+  /// Adds that a value cannot be read: all that is asked of one in a timeline that has moved on.
+  fileprivate mutating func addDamage(of entry: ValueBatch.Entry) {
+    guard case .damaged(let reason) = entry.outcome else { return }
+    add("key \(entry.value.key) in layer '\(entry.value.layer.fileName)': \(reason)")
+  }
+}

@@ -1,0 +1,50 @@
+/// What a verification found: everything that the program prints of it, and the JSON object of
+/// `--json`.
+public struct VerifySummary: Codable, Sendable {
+  /// One thing that is wrong.
+  public struct Finding: Codable, Equatable, Sendable {
+    /// One line: lower case, no final period.
+    public var message: String
+    /// The file in the data directory that it is about.
+    public var file: String?
+    /// The block of the file's relation fork or SLRU segment.
+    public var block: UInt32?
+    /// The LSN that the timeline's page bears.
+    public var timelineLSN: String?
+    /// The LSN that the backup's page bears.
+    public var backupLSN: String?
+  }
+
+  /// The version of this object's shape: it grows when a field changes its meaning or goes.
+  public var schema = 1
+
+  public var timelinePath = ""
+  /// The generation of the index that was read.
+  public var generation: UInt32 = 0
+  public var postgresVersion = 0
+  public var importLSN = ""
+  public var endLSN = ""
+
+  public var layerCount = 0
+  /// Bytes of all layers.
+  public var byteCount: UInt64 = 0
+  public var keyCount: UInt64 = 0
+  /// Pages of relations and SLRUs, 8192 bytes each.
+  public var pageCount: UInt64 = 0
+  /// Whether a pageserver has written on the timeline, so that only its structure was checked.
+  public var isWrittenOn = false
+  /// Keys whose newest value is a WAL record, which only a pageserver can replay: not compared.
+  public var unreplayedKeyCount: UInt64 = 0
+
+  /// Whether the timeline was compared with a backup.
+  public var isCompared = false
+  /// Pages of the backup that were compared.
+  public var comparedPageCount: UInt64 = 0
+
+  /// How many things are wrong; the first of them are listed.
+  public var findingCount: UInt64 = 0
+  public var findings: [Finding] = []
+  public var seconds: Double = 0
+
+  public init() {}
+}

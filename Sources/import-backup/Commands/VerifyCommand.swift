@@ -1,0 +1,87 @@
+import BackupImport
+import Glibc
+import PostgresFormat
+
+/// `verify`: reads a timeline back, and compares it with a backup.
+struct VerifyCommand: Command {
+  static let name = "verify"
+  static let operands = "TIMELINE"
+  static let summary = "read every layer and every key of a timeline"
+  static let discussion = [
+    """
+    TIMELINE is the directory with index_part.json-*, of which that of the highest generation \
+    counts. Everything that a pageserver would read is read and checked; what is wrong is listed, \
+    and the exit code is 1 then. With --against, every page and every other value is compared with \
+    what an import of that backup stores.
+    """,
+    """
+    A timeline that a pageserver has written on is checked in its structure only.
+    """,
+  ]
+
+  static let options: [CommandOption<VerifyCommand>] = [
+    CommandOption(
+      "against", value: "BACKUP", help: "compare with this backup; - is standard input"
+    ) { command, value throws(ImportError) in
+      guard !value.text.isEmpty else { throw .usage("'--against' lacks its value, BACKUP") }
+      command.settings.backup = value.text
+    },
+
+    CommandOption(
+      "strip-components", value: "N",
+      help: "drop the first N directories of every name in the tar (default: 0)"
+    ) { command, value throws(ImportError) in
+      command.settings.stripComponents = try value.integer(in: 0...1000)
+    },
+
+    CommandOption(
+      "jobs", "j", value: "N", help: "batches decompressed at once (default: one a processor)"
+    ) { command, value throws(ImportError) in
+      command.settings.jobs = try value.integer(in: 1...256)
+    },
+
+    CommandOption("json", help: "print one JSON object instead of a line, and no findings") {
+      command, _ in command.printsJSON = true
+    },
+
+    CommandOption("quiet", "q", help: "show no progress") { command, _ in command.isQuiet = true },
+  ]
+
+  var settings = VerifyOptions(timeline: "")
+  var printsJSON = false
+  var isQuiet = false
+
+  mutating func take(operands: [String]) throws(ImportError) {
+    guard let timeline = operands.first, !timeline.isEmpty else {
+      throw .usage("no timeline is given")
+    }
+    guard operands.count == 1 else {
+      throw .usage("there is one timeline to verify, but \(operands[1].quoted) is given as well")
+    }
+    settings.timeline = timeline
+  }
+
+  @MainActor
+  func run() async throws(ImportError) {
+    if settings.backup == "-" && isatty(STDIN_FILENO) == 1 {
+      throw .usage(
+        "standard input is a terminal, not a backup",
+        hint: "Pipe the backup in, or give its path instead of '-'.")
+    }
+    Interruption.install()
+    let progress = isQuiet ? nil : ProgressLine.onTerminal()
+    let summary: VerifySummary
+    do {
+      defer { progress?.erase() }
+      summary = try await verifyTimeline(settings, progress: progress)
+    }
+    let result =
+      printsJSON ? try SummaryOutput.json(summary) : VerifyText.line(summary)
+    try StandardStream.output.write(result + "\n")
+    if !printsJSON {
+      let notes = VerifyText.notes(summary)
+      StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
+    }
+    if let error = VerifyText.failure(summary) { throw error }
+  }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import LayerFormat
+import PostgresFormat
+import TestSupport
+
+@testable import BackupImport
+
+/// A timeline of layers that a test makes by hand, records among their values.
+final class TimelineSample {
+  enum Value {
+    case image([UInt8])
+    /// A WAL record; `standsAlone` where it initialises its page.
+    case record([UInt8], standsAlone: Bool)
+  }
+
+  let directory: TemporaryDirectory
+  private var layers: [String: IndexPart.LayerMetadata] = [:]
+  private let identifier = Identifier.random()
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  /// Adds a layer; `values` are in the order of its index.
+  func add(
+    _ name: LayerName, _ values: [(key: Key, lsn: UInt64, value: Value)]
+  ) throws {
+    var blobs: [UInt8] = []
+    var tree = IndexTreeBuilder(
+      keyByteCount: name.isImage ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount)
+    for (key, lsn, value) in values {
+      let offset = UInt64(LayerSummary.byteCount + blobs.count)
+      var bytes: [UInt8] = []
+      var standsAlone = true
+      switch value {
+      case .image(let image):
+        if !name.isImage { DeltaValue.encodeImageHeader(byteCount: image.count, into: &bytes) }
+        bytes += image
+      case .record(let record, let initialises):
+        bytes = [0, 0, 0, 1] + record
+        standsAlone = initialises
+      }
+      BlobHeader(byteCount: bytes.count, isCompressed: false).encode(into: &blobs)
+      blobs += bytes
+      var treeKey: [UInt8] = []
+      key.encode(into: &treeKey)
+      if !name.isImage { treeKey.appendBigEndian(lsn) }
+      tree.append(treeKey, value: name.isImage ? offset : offset << 1 | (standsAlone ? 1 : 0))
+    }
+    blobs += [UInt8](repeating: 0, count: (8192 - blobs.count % 8192) % 8192)
+    let root = tree.finish()
+    let summary = LayerSummary(
+      tenant: identifier, timeline: identifier, name: name,
+      indexStart: UInt32(1 + blobs.count / 8192), indexRoot: root)
+    let bytes = summary.encoded() + blobs + tree.blocks
+    let path = directory.path + "/" + name.fileName(generation: 1)
+    try Data(bytes).write(to: URL(filePath: path))
+    layers[name.description] = IndexPart.LayerMetadata(
+      fileSize: UInt64(bytes.count), generation: 1)
+  }
+
+  /// Writes the index of what has been added.
+  func finish(end: UInt64) throws {
+    let index = IndexPart(
+      layers: layers,
+      metadata: IndexPart.Metadata(
+        importLSN: LogSequenceNumber(rawValue: end), endLSN: LogSequenceNumber(rawValue: end),
+        previousRecordLSN: nil, postgresVersion: 17))
+    try Data(index.encoded()).write(
+      to: URL(filePath: directory.path + "/" + IndexPart.fileName(generation: 1)))
+  }
+
+  static func lsns(_ range: Range<UInt64>) -> LayerName.Extent {
+    .delta(
+      LogSequenceNumber(
+        rawValue: range.lowerBound)..<LogSequenceNumber(
+          rawValue: range.upperBound))
+  }
+
+  static func page(_ byte: UInt8) -> [UInt8] { [UInt8](repeating: byte, count: 8192) }
+}

@@ -1,0 +1,164 @@
+import BackupImport
+import Foundation
+import TestSupport
+import Testing
+
+/// `inspect` by the built program, as a person and as a script see it.
+@Suite struct InspectCommandTests {
+  private static let backup = Fixture.path("clean-15-minimal-promoted.tar.zst")
+
+  /// Imports the backup uncompressed, so that sizes do not depend on the version of libzstd.
+  private static func timeline(in directory: TemporaryDirectory) async throws -> String {
+    let ids = (String(repeating: "a", count: 32), String(repeating: "b", count: 32))
+    let run = try await ProgramRun.run([
+      backup, "--output", directory.path, "--tenant-id", ids.0, "--timeline-id", ids.1,
+      "--compression-level", "0", "--small-relation-size", "4M", "--image-layer-size", "4M",
+      "--chunk-size", "20M", "--quiet",
+    ])
+    #expect(run.exitCode == 0, "\(run.error)")
+    return "\(directory.path)/tenants/\(ids.0)/timelines/\(ids.1)"
+  }
+
+  /// Goal: a person gets all of a backup on a page. Method: the whole text, of a backup on standard
+  /// input.
+  @Test func backupText() async throws {
+    let run = try await ProgramRun.run(["inspect", "-"], input: .pipe(Self.backup))
+    #expect(run.exitCode == 0)
+    #expect(run.error.isEmpty)
+    #expect(run.outputText == Self.expectedBackup)
+  }
+
+  /// Goal: the same of a timeline.
+  @Test func timelineText() async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let run = try await ProgramRun.run(["inspect", path])
+    #expect(run.exitCode == 0)
+    #expect(run.error.isEmpty)
+    #expect(run.outputText == "timeline '\(path)'\n" + Self.expectedTimeline)
+  }
+
+  /// Goal: a value is shown with its place, its bytes and no repeated lines; a layer with its
+  /// entries; no line is wider than a page.
+  @Test func keyAndLayer() async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let key = "030000000000000000000000000000000000"
+    let run = try await ProgramRun.run(["inspect", path, "--key", key, "--layer", "4"])
+    #expect(run.exitCode == 0)
+    let lines = run.outputText.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.dropFirst().allSatisfy { $0.count <= 100 })
+    #expect(lines.contains("key \(key): global/pg_control"))
+    let dump = try #require(lines.firstIndex { $0.hasPrefix("  000000 ") })
+    #expect(
+      lines[dump]
+        == "  000000  7f 16 f3 c1 46 1e 04 6b  14 05 00 00 25 77 0d 0c  |....F..k....%w..|")
+    #expect(lines[dump...].contains("  *"))
+    #expect(lines[dump...].contains { $0.hasPrefix("  001ff0  00 00 ") })
+    let entries = lines.drop { !$0.hasPrefix("entries of layer 4,") }
+    #expect(entries.dropFirst(2).first?.hasSuffix("base/16384/16403 block 0") == true)
+    #expect(entries.dropFirst(2).filter { !$0.isEmpty }.count == 510)
+  }
+
+  /// Goal: a script gets one object with everything, for both.
+  @Test func json() async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let backupRun = try await ProgramRun.run(["inspect", Self.backup, "--json"])
+    let backup = try JSONDecoder().decode(BackupDescription.self, from: backupRun.output)
+    #expect(backup.schema == 1 && backup.subject == "backup" && backup.isImportable)
+    #expect(backup.hasDataChecksums == true && backup.postgresTimeline == 2)
+    #expect(backup.largestRelations.count == 10)
+    let run = try await ProgramRun.run([
+      "inspect", path, "--json", "--layer", "4", "--key", "030000000000000000000000000000000001",
+    ])
+    #expect(run.outputText.count { $0 == "\n" } == 1)
+    let timeline = try JSONDecoder().decode(TimelineDescription.self, from: run.output)
+    #expect(timeline.schema == 1 && timeline.subject == "timeline")
+    #expect(timeline.key?.meaning == "checkpoint")
+    #expect(timeline.key?.bytes?.count == 176)
+    #expect(timeline.layerEntries?.layerNumber == 4)
+    #expect(timeline.layers.count == 6)
+    #expect(timeline.layers[3].keys == "base/16384/16403 blocks 0–509")
+  }
+
+  /// Goal: the drawing is written where it is asked for, and the result is printed as well.
+  @Test func drawing() async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let run = try await ProgramRun.run(["inspect", path, "--svg", directory.path + "/map.svg"])
+    #expect(run.exitCode == 0, "\(run.error)")
+    #expect(run.outputText.hasPrefix("timeline "))
+    let svg = try String(contentsOfFile: directory.path + "/map.svg", encoding: .utf8)
+    #expect(svg.hasPrefix("<?xml") && svg.hasSuffix("</svg>\n"))
+    #expect(svg.contains("base/16384/16403"))
+  }
+
+  /// Goal: a backup that cannot be imported is shown with the error that an import ends with.
+  @Test func notImportable() async throws {
+    let backup = Fixture.path("clean-18.tar.zst")
+    let directory = try TemporaryDirectory()
+    let refused = try await ProgramRun.run([backup, "--output", directory.path + "/out"])
+    let run = try await ProgramRun.run(["inspect", backup, "--json"])
+    #expect(run.exitCode == 0)
+    let description = try JSONDecoder().decode(BackupDescription.self, from: run.output)
+    let refusal = try #require(description.refusal)
+    #expect(refused.exitCode == refusal.exitCode)
+    #expect(refused.error == "error: \(refusal.message)\nhint: \(refusal.hint ?? "")\n")
+    let text = try await ProgramRun.run(["inspect", backup]).outputText
+    #expect(text.contains("\ncannot be imported (exit code 69): \(refusal.message)\nhint: "))
+  }
+
+  /// Goal: a damaged layer does not hide the others, and ends in exit code 65.
+  @Test func damagedLayer() async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let image = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: path).first {
+        $0.contains("__00000000000FFFF8")
+      })
+    try Data(count: 8192).write(to: URL(filePath: path + "/" + image))
+    let run = try await ProgramRun.run(["inspect", path])
+    #expect(run.exitCode == 65)
+    #expect(run.error.hasPrefix("error: layer '"))
+    #expect(run.outputText.contains("  damaged  "))
+    #expect(run.outputText.contains("base/16384/16403 blocks 0–509"))
+  }
+
+  /// Goal: what is neither a backup nor a timeline, and what does not fit it, is refused.
+  @Test(
+    arguments: [
+      ([], 64, "neither a backup nor a timeline"),
+      (["a", "b"], 64, "'b' is given as well"),
+      (["/nowhere"], 66, "cannot open '/nowhere'"),
+      (["/usr/bin"], 66, "'/usr/bin' has no 'index_part.json-"),
+      (["/dev/null"], 65, "empty"),
+      ([backup, "--key", "00"], 64, "neither keys nor layers"),
+      ([backup, "--svg", "/nowhere/x"], 64, "draws a timeline"),
+    ] as [([String], Int32, String)])
+  func refusals(arguments: [String], code: Int32, message: String) async throws {
+    let run = try await ProgramRun.run(["inspect"] + arguments)
+    #expect(run.exitCode == code)
+    #expect(run.output.isEmpty)
+    #expect(run.error.hasPrefix("error: ") && run.error.contains(message), "\(run.error)")
+  }
+
+  /// Goal: a data directory, easily taken for a backup, is refused with what to do.
+  @Test func dataDirectory() async throws {
+    let directory = try TemporaryDirectory()
+    try Data("15\n".utf8).write(to: URL(filePath: directory.path + "/PG_VERSION"))
+    let run = try await ProgramRun.run(["inspect", directory.path])
+    #expect(run.exitCode == 66)
+    #expect(run.error.contains("hint: A backup is read as one tar."))
+  }
+
+  /// Goal: a wrong key or layer of a timeline is refused before anything is printed.
+  @Test(arguments: [["--key", "12"], ["--layer", "9"], ["--layer", "nonsense"]])
+  func unknownParts(arguments: [String]) async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let run = try await ProgramRun.run(["inspect", path] + arguments)
+    #expect(run.exitCode == 64)
+    #expect(run.output.isEmpty)
+  }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Backups that are small, or would be, and ask for much: memory stays bounded, and time goes on.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct BombTests {
+  /// What the program may take: what an import of any backup takes with one job, the window of a
+  /// decoder, and what libarchive makes of headers of the greatest length.
+  private static let memoryLimit = 160 << 10  // KiB
+
+  /// Goal: headers that never end are refused before they fill the memory. Method: sparse maps in
+  /// all formats, pax headers and long names, each alone or one after another, of 40 MB.
+  @Test(arguments: ["map in contents", "map of GNU tar", "pax", "global pax", "xattr", "long name"])
+  func headers(kind: String) async throws {
+    let run = try await Self.run(Self.headers(kind), of: "headers-\(kind)")
+    #expect(run.result.exitCode == 65, "\(run.result.error)")
+    #expect(run.peak < Self.memoryLimit, "\(run.peak) KiB")
+  }
+
+  private static func headers(_ kind: String) -> [UInt8] {
+    let megabyte = [UInt8](repeating: 0x61, count: 1_000_000)
+    switch kind {
+    case "map in contents":
+      let pax = HostileTar.pax([
+        ("GNU.sparse.major", [0x31]), ("GNU.sparse.minor", [0x30]),
+        ("GNU.sparse.name", Array("base/5/99999".utf8)),
+        ("GNU.sparse.realsize", Array("8192".utf8)),
+      ])
+      let map = Array("10000000\n".utf8) + repeated(Array("1\n0\n".utf8), 10_000_000)
+      return pax + HostileTar.member("./base/5/99999", contents: map)
+    case "map of GNU tar":
+      let header = HostileTar.member("./base/5/99999", type: "S") { header in
+        header[386..<397] = Array("00000000000".utf8)[...]
+        header[398..<409] = Array("00000000001".utf8)[...]
+        header[482] = 1
+      }
+      var extended: [UInt8] = []
+      for _ in 0..<21 { extended += Array("00000000010\u{0}00000000000\u{0}".utf8) }
+      extended += [1] + [UInt8](repeating: 0, count: 7)
+      return header + repeated(extended, 80_000)
+    case "pax":
+      return repeated(HostileTar.pax([("comment", megabyte)]), 40)
+    case "global pax":
+      let global = HostileTar.pax([("comment", megabyte)], type: "g")
+      return repeated(global + HostileTar.member("./log/a"), 40)
+    case "xattr":
+      let attributes = (0..<8000).map { number in
+        ("SCHILY.xattr.user.\(number)", [UInt8](repeating: 0x61, count: 100))
+      }
+      return repeated(HostileTar.pax(attributes) + HostileTar.member("./log/a"), 40)
+    default:
+      return repeated(HostileTar.member("././@LongLink", type: "L", contents: megabyte), 40)
+    }
+  }
+
+  private static func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count * count)
+    for _ in 0..<count { result += bytes }
+    return result
+  }
+
+  /// Goal: a stream that inflates to much more than it is takes time in proportion, and no memory.
+  /// Method: 128 MiB of zeros (`IMPORT_BACKUP_SOAK`: 8 GiB) as a file that is left out, as a
+  /// relation, and in the place of a header, by each compressor.
+  @Test(
+    arguments: ["gzip", "xz", "zstd", "lz4"], ["./log/a", "./base/5/99999", ""])
+  func zeros(program: String, name: String) async throws {
+    let count: UInt64 = Soak.isOn ? 8 << 30 : 128 << 20
+    let scene = try Scene()
+    let header = name.isEmpty ? [] : HostileTar.member(name, claimed: count)
+    try Data(header).write(to: URL(filePath: scene.directory.path + "/header"))
+    let path = scene.directory.path
+    _ = try Shell.output(
+      "bash", "-c",
+      """
+      cd '\(path)' && (cat header; head --bytes \(count) /dev/zero; cat backup.tar) |
+        \(program) -1 > bomb
+      """)
+    let run = try await Self.run(scene, backup: path + "/bomb")
+    // A relation's file may have 1 GiB, and zeros are pages that are not in use.
+    let isFine = name == "./log/a" || name == "./base/5/99999" && count <= 1 << 30
+    #expect(run.result.exitCode == (isFine ? 0 : 65), "\(run.result.error)")
+    #expect(run.peak < Self.memoryLimit, "\(run.peak) KiB")
+  }
+
+  /// Goal: a backup of very many members takes tens of bytes for each. Method: 100,000 empty
+  /// relations, databases, slots or files that are left out (`IMPORT_BACKUP_SOAK`: a million) before
+  /// the tiny backup, as gzip packs them, since they are 50 MB.
+  @Test(
+    arguments: ["./base/5/#", "./base/#/16384", "./log/#", "./pg_replslot/slot#/state"])
+  func members(pattern: String) async throws {
+    let count = Soak.isOn ? 1_000_000 : 100_000
+    let scene = try Scene()
+    let path = scene.directory.path
+    try Self.writeMembers(pattern, count: count, to: path + "/members")
+    _ = try Shell.output(
+      "bash", "-c", "cd '\(path)' && cat members backup.tar | gzip -1 > bomb && rm members")
+    let run = try await Self.run(scene, backup: path + "/bomb")
+    #expect(run.result.exitCode == 0, "\(run.result.error)")
+    #expect(run.peak < Self.memoryLimit + count * 250 >> 10, "\(run.peak) KiB")
+  }
+
+  /// Writes members whose names have a number of seven digits in the place of the `#`.
+  private static func writeMembers(_ pattern: String, count: Int, to path: String) throws {
+    let start = pattern.utf8.prefix { $0 != UInt8(ascii: "#") }.count
+    var header = HostileTar.member(pattern.replacing("#", with: "2000000"))
+    // The checksum of the header but for the number's digits: all of it in debug mode takes long.
+    let sum = Int(String(decoding: header[148..<154], as: UTF8.self), radix: 8) ?? 0
+    try Data().write(to: URL(filePath: path))
+    let handle = try FileHandle(forWritingTo: URL(filePath: path))
+    for chunk in stride(from: 0, to: count, by: 10_000) {
+      var data = Data(capacity: 10_000 * header.count)
+      for number in chunk..<chunk + 10_000 {
+        var rest = number
+        var digitSum = 0
+        for place in stride(from: start + 6, to: start, by: -1) {
+          header[place] = 0x30 + UInt8(rest % 10)
+          digitSum += rest % 10
+          rest /= 10
+        }
+        var checksum = sum + digitSum
+        for place in stride(from: 153, through: 148, by: -1) {
+          header[place] = 0x30 + UInt8(checksum % 8)
+          checksum /= 8
+        }
+        data.append(contentsOf: header)
+      }
+      try handle.write(contentsOf: data)
+    }
+    try handle.close()
+  }
+
+  private static func run(
+    _ bytes: [UInt8], of name: String
+  ) async throws -> (result: ProgramRun, peak: Int) {
+    let scene = try Scene(bytes)
+    return try await run(scene, backup: scene.backup)
+  }
+
+  /// Imports with one job, and tells the most memory that was resident, in KiB.
+  private static func run(
+    _ scene: Scene, backup: String
+  ) async throws -> (result: ProgramRun, peak: Int) {
+    let peak = scene.directory.path + "/peak"
+    let run = try await ProgramRun.run(
+      scene.arguments(backup: backup, ["--jobs", "1"]),
+      environment: try FaultLibrary.environment([], under: nil, peak: peak),
+      timeLimit: .seconds(Soak.isOn ? 1800 : 120))
+    #expect(!run.wasKilled, "it hangs")
+    #expect(run.signal == nil)
+    return (run, Int(try String(contentsOfFile: peak, encoding: .utf8)) ?? .max)
+  }
+}
