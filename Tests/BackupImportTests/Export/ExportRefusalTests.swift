@@ -1,5 +1,6 @@
 import Foundation
 import LayerFormat
+import PostgresFormat
 import TestSupport
 import Testing
 
@@ -52,6 +53,34 @@ import Testing
     let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
     #expect(error?.code == code)
     #expect(error?.message.contains(message) == true, "\(String(describing: error))")
+    #expect(try Self.exports(in: directory) == [])
+  }
+
+  /// Goal: a timeline that a pageserver has written on is refused. Method: an L0 above the import with
+  /// a WAL record for a page, and one with a record for a size.
+  @Test(arguments: [0, UInt32.max]) func records(field6: UInt32) async throws {
+    let directory = try TemporaryDirectory()
+    let (path, indexPath) = try await Self.timeline(directory)
+    var index = try IndexPart(decoding: [UInt8](try Data(contentsOf: URL(filePath: indexPath))))
+    let start = LogSequenceNumber(rawValue: SmallBackup.end.rawValue + 1)
+    let name = LayerName.level0(start..<LogSequenceNumber(rawValue: start.rawValue + 8))
+    let file = try OutputFile(creating: path + "/" + name.fileName(generation: 1))
+    var writer = LayerWriter(
+      file: file, tenant: try #require(Identifier("11111111111111111111111111111111")),
+      timeline: try #require(Identifier("22222222222222222222222222222222")), valuesAt: start)
+    // A blob of 6 bytes: u32 1, then the record.
+    try writer.append(
+      [6, 0, 0, 0, 1, 7, 7].bytes, for: Key(0, 1664, 0, 1262, 0, field6))
+    let layer = try writer.finish(as: name)
+    try file.makeDurable()
+    index.layers[name.description] = .init(fileSize: layer.byteCount, generation: 1)
+    index.diskConsistentLSN = start + 7
+    index.metadata.diskConsistentLSN = start + 7
+    try Data(index.encoded()).write(to: URL(filePath: indexPath))
+    let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
+    #expect(error?.code == .unsupported)
+    #expect(
+      error?.message.contains("needs WAL to be replayed") == true, "\(String(describing: error))")
     #expect(try Self.exports(in: directory) == [])
   }
 
