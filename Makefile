@@ -15,7 +15,7 @@ PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
 
-.PHONY: build deps demo test lint format check bench bench-quick install clean
+.PHONY: build deps demo test soak lint format check bench bench-quick install clean
 
 build: deps ## the program, optimised
 	swift build $(RELEASE)
@@ -36,6 +36,10 @@ lint: ## the form of the code
 
 format: ## puts the code into that form
 	swift format --in-place --recursive $(SOURCES)
+
+soak: deps ## the tests of reliability with more of everything: 1,000 kills, a million members
+	swift build --build-tests
+	IMPORT_BACKUP_SOAK=1 swift test --skip-build --disable-xctest --filter ReliabilityTests
 
 check: lint test ## what must pass before a commit
 

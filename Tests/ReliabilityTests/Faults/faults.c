@@ -22,6 +22,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -31,7 +33,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum action { NONE, KILL_BEFORE, KILL_AFTER, FAIL, SHORT, SIGNAL, DELAY };
@@ -102,11 +103,6 @@ static void die(void) {
   for (;;) pause();
 }
 
-static void wait_for(int milliseconds) {
-  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
-  while (nanosleep(&time, &time) != 0) {}
-}
-
 // One call on its way: what to do about it, and what to log.
 struct call {
   const char *kind;
@@ -147,10 +143,15 @@ static void enter(struct call *call, const char *kind, const char *path, int des
   }
   if (call->action == KILL_BEFORE) die();
   if (call->action == SIGNAL) {
-    kill(getpid(), call->argument);
-    wait_for(50);  // Another thread takes the signal: it is to have done so.
+    // To this thread, which may have signals blocked: the handler has run when this is over.
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, call->argument);
+    pthread_sigmask(SIG_UNBLOCK, &set, &before);
+    pthread_kill(pthread_self(), call->argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
   }
-  if (call->action == DELAY) wait_for(call->argument);
+  if (call->action == DELAY) poll(NULL, 0, call->argument);
   errno = saved;
 }
 
