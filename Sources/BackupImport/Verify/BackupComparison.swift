@@ -159,7 +159,7 @@ extension Findings {
     _ metadata: MetadataValues, with digests: [(key: Key, digest: ValueDigest)]
   ) throws(ImportError) {
     var rest = digests[...]
-    try metadata.forEach { key, value throws(ImportError) in
+    try metadata.visit { key, value throws(ImportError) in
       while let first = rest.first, first.key < key {
         addSuperfluous(first.key)
         rest.removeFirst()
