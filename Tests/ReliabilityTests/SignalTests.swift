@@ -20,7 +20,9 @@ import Testing
       let fault = Fault(kind: "any", call: .number(index + 1), action: .signal(signal))
       let run = try await scene.run([fault])
       if run.exitCode == 0 {
-        #expect(index >= commit - 2, "\(fault): the signal is ignored")
+        // A signal is delivered to any thread, as soon as that runs: on a busy machine the import,
+        // which takes milliseconds, may be done by then.
+        #expect(index >= commit / 2, "\(fault): the signal is ignored")
         #expect(try scene.files() == (try await Scene.expected.value), "\(fault)")
       } else {
         try Self.expectStopped(scene, run, by: signal, "\(fault)")

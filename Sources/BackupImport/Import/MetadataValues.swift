@@ -22,8 +22,8 @@ struct MetadataValues: Sendable {
 
   /// Gives every key and its value to `body`, in the order of the keys.
   func visit(_ body: (Key, [UInt8]) throws(ImportError) -> Void) throws(ImportError) {
-    try forEachDatabaseValue(body)
-    try forEachSLRUValue(body)
+    try visitDatabaseValues(body)
+    try visitSLRUValues(body)
     let transactions = contents.twoPhaseFiles.keys.sorted()
     try body(
       Key(.twoPhaseDirectory),
@@ -46,7 +46,7 @@ struct MetadataValues: Sendable {
     }
   }
 
-  private func forEachDatabaseValue(
+  private func visitDatabaseValues(
     _ body: (Key, [UInt8]) throws(ImportError) -> Void
   ) throws(ImportError) {
     // The order of the keys: the shared relations, database 0, come last.
@@ -76,7 +76,7 @@ struct MetadataValues: Sendable {
     precondition(start == relations.count, "a relation's database is not in the directory")
   }
 
-  private func forEachSLRUValue(
+  private func visitSLRUValues(
     _ body: (Key, [UInt8]) throws(ImportError) -> Void
   ) throws(ImportError) {
     for kind in SLRUKind.allCases.sorted(by: { $0.rawValue < $1.rawValue }) {

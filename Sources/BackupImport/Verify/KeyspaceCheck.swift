@@ -112,6 +112,7 @@ struct KeyspaceCheck {
     case .relationMap(let id):
       enterDatabase(id)
       tickDatabase(meaning, key)
+      if let bytes { check(meaning, bytes) }
     case .relationDirectory(let id):
       enterDatabase(id)
       tickDatabase(meaning, key)

@@ -6,11 +6,12 @@ enum ExitCode {
   static let meanings: [(code: Int32, meaning: String)] =
     [(0, "done")]
     + ([
+      (.difference, "verification found a difference"),
       (.inUse, "the timeline directory is in use, or already has an index"),
       (.usage, "wrong usage"),
-      (.damaged, "the backup or the timeline is damaged, incomplete or inconsistent"),
+      (.damaged, "the backup, or a timeline to be read, is damaged or incomplete"),
       (.cannotOpen, "the backup or the timeline cannot be opened"),
-      (.unsupported, "the backup is sound but cannot be imported"),
+      (.unsupported, "the backup or timeline is sound but not supported"),
       (.bug, "a bug in this program"),
       (.cannotCreate, "the output cannot be created"),
       (.inputOutput, "reading or writing failed"),

@@ -1,0 +1,78 @@
+import BackupImport
+import Foundation
+import TestSupport
+import Testing
+
+/// Verifications by the built program, as a person and as a script see them.
+@Suite struct VerifyCommandTests {
+  private static let backup = Fixture.path("clean-15-minimal-promoted.tar.zst")
+
+  private static func imported(into directory: TemporaryDirectory) async throws -> String {
+    try await importBackup(
+      ImportOptions(backup: backup, outputDirectory: directory.path + "/out"), progress: nil
+    ).timelinePath
+  }
+
+  /// Goal: a sound timeline is one line and exit code 0, with a backup from a pipe as well.
+  @Test func sound() async throws {
+    let directory = try TemporaryDirectory()
+    let timeline = try await Self.imported(into: directory)
+    let run = try await ProgramRun.run(["verify", timeline])
+    #expect(run.exitCode == 0 && run.error.isEmpty, "\(run.error)")
+    #expect(
+      run.outputText.hasPrefix("verified Postgres 15 timeline, LSN 0/215ACF0 to 0/215AD68: "))
+    #expect(run.outputText.contains("not compared, 0 findings"))
+    let compared = try await ProgramRun.run(
+      ["verify", timeline, "--against", "-", "--json"], input: .pipe(Self.backup))
+    #expect(compared.exitCode == 0 && compared.error.isEmpty, "\(compared.error)")
+    let summary = try JSONDecoder().decode(VerifySummary.self, from: compared.output)
+    #expect(summary.schema == 1 && summary.isCompared && summary.findingCount == 0)
+    #expect(summary.comparedPageCount == summary.pageCount && summary.pageCount > 5000)
+  }
+
+  /// Goal: what is wrong is listed on standard error, and the exit code is 1. Method: compare with
+  /// a backup in which one page is another.
+  @Test func different() async throws {
+    let directory = try TemporaryDirectory()
+    let timeline = try await Self.imported(into: directory)
+    var tar = TestTar(decoding: try Fixture.bytes("clean-15-minimal-promoted.tar"))
+    tar["global/1260"].contents[7000] ^= 1
+    let other = directory.path + "/other.tar"
+    try Data(tar.encoded()).write(to: URL(filePath: other))
+    let run = try await ProgramRun.run(["verify", timeline, "--against", other])
+    #expect(run.exitCode == 1)
+    #expect(run.outputText.contains("1 finding"))
+    #expect(run.error.contains("finding: block 0 of 'global/1260' differs: LSN "))
+    #expect(run.error.contains("error: timeline '\(timeline)' differs from the backup: 1 finding"))
+    let json = try await ProgramRun.run(["verify", timeline, "--against", other, "--json"])
+    #expect(json.exitCode == 1)
+    let summary = try JSONDecoder().decode(VerifySummary.self, from: json.output)
+    #expect(summary.findings.first?.file == "global/1260" && summary.findings.first?.block == 0)
+  }
+
+  /// Goal: each way of not being able to tell has its exit code and says nothing of success.
+  @Test func failures() async throws {
+    let directory = try TemporaryDirectory()
+    let timeline = try await Self.imported(into: directory)
+    let index = timeline + "/index_part.json-00000001"
+    let layer = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: timeline).first { $0.contains("__") })
+    for (arguments, code) in [
+      ([], 64), ([timeline, "x"], 64), ([timeline, "--against", "/nowhere"], 66),
+      (["/nowhere"], 66), ([directory.path], 66),
+      ([timeline, "--against", Fixture.path("clean-18.tar.zst")], 69),
+      ([timeline, "--against", Fixture.path("clean-15.sums")], 65),
+    ] as [([String], Int32)] {
+      let run = try await ProgramRun.run(["verify"] + arguments)
+      #expect(run.exitCode == code && run.output.isEmpty, "\(arguments): \(run.error)")
+      #expect(run.error.hasPrefix("error: "))
+    }
+    try FileManager.default.removeItem(atPath: timeline + "/" + layer)
+    let missing = try await ProgramRun.run(["verify", timeline])
+    #expect(missing.exitCode == 1)
+    #expect(missing.error.contains("finding: layer '\(layer)' is missing"))
+    try Data("{}".utf8).write(to: URL(filePath: index))
+    let damaged = try await ProgramRun.run(["verify", timeline])
+    #expect(damaged.exitCode == 65 && damaged.output.isEmpty)
+  }
+}
