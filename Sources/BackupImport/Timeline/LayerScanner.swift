@@ -4,8 +4,8 @@ import PostgresFormat
 /// Reads a layer's values in key order, as they are stored, in large reads.
 ///
 /// Blobs must stand back to back from the first page to the index, as a pageserver takes a blob's
-/// end from the next one's start, but for what is skipped; the padding must be zeros. Memory: the buffer, or the longest blob
-/// where that is longer.
+/// end from the next one's start, but for what is skipped; the padding must be zeros. Memory: the
+/// buffer, or the longest blob where that is longer.
 struct LayerScanner {
   /// A value as it is stored.
   struct Value {

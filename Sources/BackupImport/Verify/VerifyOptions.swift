@@ -12,6 +12,9 @@ public struct VerifyOptions: Sendable {
   /// How many batches are decompressed at once; nil for one a processor.
   public var jobs: Int?
 
+  /// More jobs than this are no use, as one thread reads for all, and would take memory.
+  static let usefulJobs = 32
+
   public init(timeline: String) {
     self.timeline = timeline
   }

@@ -16,7 +16,7 @@ public func verifyTimeline(
   let timeline = try Timeline(path: options.timeline)
   try timeline.requireWhole()
   if options.backup != nil { try timeline.requireAsImported() }
-  let jobs = options.jobs ?? Processors.count
+  let jobs = min(options.jobs ?? Processors.count, VerifyOptions.usefulJobs)
   let pipeline = VerifyPipeline(
     timeline, jobs: jobs, remembersPlaces: options.backup != nil, progress: progress)
   var result = try await pipeline.run(IndexCheck(timeline).findings)
