@@ -22,6 +22,7 @@ struct OrderOnDiskTests {
 
     let lastLayer = try #require(renames.dropLast().last)
     let index = try #require(trace.events.firstIndex { $0.path.contains("index_part.json") })
+    try #require(lastLayer < index, "the index is written before all layers have their names")
     let between = trace.events[lastLayer..<index].filter { $0.kind == .sync }.map(\.path)
     var directory = trace.timeline
     var expected = [directory]
