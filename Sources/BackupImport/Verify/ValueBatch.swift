@@ -99,13 +99,3 @@ final class ValueBatch: @unchecked Sendable {
     }
   }
 }
-
-extension KeyMeaning {
-  /// Whether the value is a page of a relation or an SLRU.
-  var isPage: Bool {
-    switch self {
-    case .relationBlock, .slruBlock: true
-    default: false
-    }
-  }
-}

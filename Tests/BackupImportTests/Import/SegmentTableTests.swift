@@ -1,0 +1,72 @@
+import PostgresFormat
+import Testing
+
+@testable import BackupImport
+
+/// Relations of more than one segment, which would be GiBs in a real backup.
+@Suite struct SegmentTableTests {
+  private static let full = RelationSegment.blockCount
+  private static let end = LogSequenceNumber(rawValue: 0x100_0000)
+
+  /// A table of one fork's segments, in the order given: number and blocks of each.
+  private static func table(_ segments: [(number: UInt32, blocks: UInt32)]) -> SegmentTable {
+    var table = SegmentTable()
+    for (number, blocks) in segments {
+      table.add(
+        RelationSegment(databaseID: 5, relationNumber: 16384, fork: .main, segmentNumber: number),
+        blockCount: blocks, highestLSN: end, block: 0, isNew: true)
+    }
+    return table
+  }
+
+  /// Goal: the size is that of all segments up to the first that is not full, in whatever order
+  /// they come, and empty ones behind it count for nothing.
+  @Test(
+    arguments: [
+      ([(0, 7)], 7),
+      ([(0, full)], full),
+      ([(1, 3), (0, full)], full + 3),
+      ([(2, 1), (0, full), (1, full)], 2 * full + 1),
+      ([(0, full), (1, 0)], full),
+      ([(3, 0), (2, 0), (0, full), (1, 9)], full + 9),
+      ([(0, 0), (1, 0), (2, 0)], 0),
+    ] as [([(UInt32, UInt32)], UInt32)])
+  func sizes(segments: [(UInt32, UInt32)], blockCount: UInt32) throws {
+    var table = Self.table(segments.map { (number: $0.0, blocks: $0.1) })
+    let relations = try table.relations(upTo: Self.end)
+    #expect(relations.map(\.blockCount) == [blockCount])
+  }
+
+  /// Goal: a hole in the segments, a short one before others, one that stands twice and one that
+  /// would have block 2^32 - 1 are refused by name.
+  @Test(
+    arguments: [
+      ([(1, 1)], "'base/5/16384' is missing"),
+      ([(0, full), (2, 1)], "'base/5/16384.1' is missing"),
+      ([(0, full), (1, 5), (2, 1)], "which is not full"),
+      ([(0, full), (1, 0), (2, 1)], "which is not full"),
+      ([(0, full), (1, 1), (1, 1)], "'base/5/16384.1' stands twice"),
+      ((0..<32768).map { ($0, full) }, "longer than 2^32 - 1"),
+    ] as [([(UInt32, UInt32)], String)])
+  func refusals(segments: [(UInt32, UInt32)], message: String) {
+    var table = Self.table(segments.map { (number: $0.0, blocks: $0.1) })
+    #expect {
+      try table.relations(upTo: Self.end)
+    } throws: { error in
+      (error as? ImportError)?.code == .damaged
+        && (error as? ImportError)?.message.contains(message) == true
+    }
+  }
+
+  /// Goal: a page newer than the end is refused, unless the relation is unlogged.
+  @Test func newerPages() throws {
+    var table = Self.table([(0, 4)])
+    let before = LogSequenceNumber(rawValue: Self.end.rawValue - 1)
+    #expect(throws: ImportError.self) { try table.relations(upTo: before) }
+    table.add(
+      RelationSegment(
+        databaseID: 5, relationNumber: 16384, fork: .initialisation, segmentNumber: 0),
+      blockCount: 1, highestLSN: LogSequenceNumber(rawValue: 0), block: 0, isNew: true)
+    #expect(try table.relations(upTo: before).allSatisfy(\.isUnlogged))
+  }
+}
