@@ -65,13 +65,18 @@ final class ValueBatch: @unchecked Sendable {
     entries.append(Entry(value: value, range: start..<buffer.count))
   }
 
-  /// Decompresses every value, and checks that pages are pages.
-  func read(with decompressor: inout BlobDecompressor) {
+  /// Decompresses every value, and checks that pages are pages, unless pages are left for a
+  /// comparison to read.
+  func read(with decompressor: inout BlobDecompressor, skippingPages: Bool) {
     let buffer = buffer  // a span cannot outlive the access to a class' property
     for index in entries.indices {
       let value = entries[index].value
       let meaning = value.key.meaning
       entries[index].meaning = meaning
+      if skippingPages && meaning?.isPage == true {
+        entries[index].outcome = .page
+        continue
+      }
       let stored = buffer.bytes.extracting(entries[index].range)
       entries[index].outcome = Self.read(value, meaning, stored, with: &decompressor)
     }

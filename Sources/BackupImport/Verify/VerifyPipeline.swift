@@ -16,7 +16,7 @@ import PostgresFormat
 struct VerifyPipeline: Sendable {
   private let timeline: Timeline
   private let jobs: Int
-  private let remembersPlaces: Bool
+  private let isForComparison: Bool
   private let walker: TimelineWalker
   private let free: Channel<ValueBatch>
   private let work = Channel<ValueBatch>()
@@ -33,16 +33,17 @@ struct VerifyPipeline: Sendable {
     var placements = PlacementTable()
   }
 
-  /// `findings` are those of the index; layers that are known to be missing are not looked for.
+  /// Layers that are known to be missing are not looked for. What is read `isForComparison` has its
+  /// places remembered, and its pages left as they are stored: the comparison reads them.
   init(
-    _ timeline: Timeline, jobs: Int, remembersPlaces: Bool, progress: (any ProgressReporting)?
+    _ timeline: Timeline, jobs: Int, isForComparison: Bool, progress: (any ProgressReporting)?
   ) {
     var present = timeline
     let missing = Set(timeline.missingLayers.map(\.name))
     present.layers.removeAll { missing.contains($0.name) }
     self.timeline = present
     self.jobs = jobs
-    self.remembersPlaces = remembersPlaces
+    self.isForComparison = isForComparison
     free = Channel((0..<jobs * 4 + 8).map { _ in ValueBatch() })
     walker = TimelineWalker(
       present, progress: progress, free: free, work: work, permits: permits)
@@ -77,7 +78,7 @@ struct VerifyPipeline: Sendable {
     try await runWorkers(jobs) { () throws(ImportError) in
       var decompressor = try BlobDecompressor()
       while let batch = try await work.receive() {
-        batch.read(with: &decompressor)
+        batch.read(with: &decompressor, skippingPages: isForComparison)
         // The memory that a large value took is not kept.
         if batch.isLarge { decompressor = try BlobDecompressor() }
         read.send(batch)
@@ -122,9 +123,9 @@ struct VerifyPipeline: Sendable {
     switch entry.outcome {
     case .page:
       result.pageCount += 1
-      if remembersPlaces { result.placements.add(entry.value) }
+      if isForComparison { result.placements.add(entry.value) }
     case .value(let value):
-      if remembersPlaces { result.placements.add(entry.value.key, value) }
+      if isForComparison { result.placements.add(entry.value.key, value) }
     case .record: result.recordCount += 1
     case .damaged, .unread: break
     }

@@ -18,7 +18,7 @@ public func verifyTimeline(
   if options.backup != nil { try timeline.requireAsImported() }
   let jobs = min(options.jobs ?? Processors.count, VerifyOptions.usefulJobs)
   let pipeline = VerifyPipeline(
-    timeline, jobs: jobs, remembersPlaces: options.backup != nil, progress: progress)
+    timeline, jobs: jobs, isForComparison: options.backup != nil, progress: progress)
   var result = try await pipeline.run(IndexCheck(timeline).findings)
 
   var summary = VerifySummary(timeline)
