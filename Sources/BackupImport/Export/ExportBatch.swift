@@ -5,7 +5,7 @@ import PostgresFormat
 ///
 /// The reader puts values in as they are stored, a worker makes pages of them, the writer takes
 /// those.
-final class ExportBatch: @unchecked Sendable {
+final class ExportBatch: PipelineBatch, @unchecked Sendable {
   // Invariant: a batch belongs to one stage at a time (reader, worker, writer); it changes hands
   // through a channel, whose lock orders the accesses.
 

@@ -13,15 +13,12 @@ actor TimelineReader {
   private let timeline: Timeline
   private let forPageserver: Bool
   private let counters: ImportCounters
-  private let progress: (any ProgressReporting)?
-  private let free: Channel<ExportBatch>
-  private let work: Channel<ExportBatch>
+  private var progress: ProgressThrottle
+  private let feed: BatchFeed<ExportBatch>
 
   private var cursor: TimelineCursor
-  private var batch: ExportBatch?
-  private var batchCount = 0
   private var bytesRead: UInt64 = 0
-  private var lastReport = ContinuousClock.now
+  private let byteCount: UInt64
 
   init(
     _ timeline: Timeline, forPageserver: Bool, counters: ImportCounters,
@@ -30,10 +27,10 @@ actor TimelineReader {
     self.timeline = timeline
     self.forPageserver = forPageserver
     self.counters = counters
-    self.progress = progress
-    self.free = free
-    self.work = work
+    self.progress = ProgressThrottle(progress)
+    feed = BatchFeed(free: free, work: work)
     cursor = TimelineCursor(timeline)
+    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
   }
 
   /// Reads everything but the pages: the indexes of all layers that may hold more than those.
@@ -45,7 +42,7 @@ actor TimelineReader {
     while hasMore {
       try Interruption.check()
       hasMore = try values.next(
-        skipping: Self.isPage,
+        skipping: { $0.meaning?.isPage == true },
         body: { key, value throws(ImportError) in
           do throws(FormatError) {
             try contents.take(key, value)
@@ -60,13 +57,6 @@ actor TimelineReader {
       throw ImportError(error, in: "timeline \(timeline.path.quoted)")
     }
     return contents
-  }
-
-  private static func isPage(_ key: Key) -> Bool {
-    switch key.meaning {
-    case .relationBlock, .slruBlock: true
-    default: false
-    }
   }
 
   /// Whether a layer's keys are all blocks of one fork, as those of a big relation's layers are.
@@ -89,16 +79,18 @@ actor TimelineReader {
     for segment in contents.slruSegments {
       try await readPages(of: contents.file(of: segment))
     }
-    if let batch { work.send(batch) }
-    work.finish()
+    feed.finish()
   }
 
   private func readPages(of file: ExportFile) async throws(ImportError) {
-    try Interruption.check()
-    report(file)
+    progress.report {
+      ImportProgress(
+        inputBytesRead: bytesRead, inputByteCount: byteCount,
+        outputBytesWritten: counters.outputByteCount, member: file.path)
+    }
     var page: UInt32 = 0
     repeat {
-      let batch = try await openBatch()
+      let batch = try await feed.open()
       batch.beginRun(of: file, at: page)
       while page < file.blockCount && !batch.isFull {
         try readPage(page, of: file, into: batch)
@@ -121,34 +113,5 @@ actor TimelineReader {
       bytesRead += UInt64(value.stored.header.byteCount)
       return cursor.withBytes(of: value) { batch.append(value, $0) }
     }
-  }
-
-  /// The batch that is being filled, or the next one when that is full.
-  private func openBatch() async throws(ImportError) -> ExportBatch {
-    if let batch {
-      if !batch.isFull { return batch }
-      self.batch = nil
-      work.send(batch)
-    }
-    guard let next = try await free.receive() else {
-      throw ImportError(.bug, "the pipeline has ended before its input")
-    }
-    next.reset()
-    next.sequence = batchCount
-    batchCount += 1
-    batch = next
-    return next
-  }
-
-  private func report(_ file: ExportFile) {
-    guard let progress else { return }
-    let now = ContinuousClock.now
-    guard now - lastReport >= .milliseconds(100) else { return }
-    lastReport = now
-    progress.report(
-      ImportProgress(
-        inputBytesRead: bytesRead,
-        inputByteCount: timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize },
-        outputBytesWritten: counters.outputByteCount, member: file.path))
   }
 }

@@ -12,16 +12,11 @@ actor BackupReader {
   }
 
   private let counters: ImportCounters?
-  private let progress: (any ProgressReporting)?
+  private var progress: ProgressThrottle
   private let tar: TarReader
   private var intake: MemberIntake
 
-  private let free: Channel<PageBatch>
-  private let work: Channel<PageBatch>
-  private var batch: PageBatch?
-  private var batchCount = 0
-
-  private var lastReport = ContinuousClock.now
+  private let feed: BatchFeed<PageBatch>
 
   /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
   /// progress where something is written.
@@ -30,9 +25,8 @@ actor BackupReader {
     free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
     self.counters = counters
-    self.progress = progress
-    self.free = free
-    self.work = work
+    self.progress = ProgressThrottle(progress)
+    feed = BatchFeed(free: free, work: work)
     tar = try TarReader(path: plan.backup)
     intake = MemberIntake(
       tar: tar, stripComponents: plan.stripComponents,
@@ -47,23 +41,15 @@ actor BackupReader {
   func run() async throws(ImportError) -> (contents: ClusterContents, inputByteCount: UInt64) {
     while let member = try tar.nextMember() {
       try Interruption.check()
-      report(member)
+      progress.report {
+        ImportProgress(
+          inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
+          outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8))
+      }
       if let pages = try intake.take(member) { try await readPages(pages, of: member) }
     }
-    if let batch, !batch.isEmpty { submit(batch) }
-    work.finish()
+    feed.finish()
     return (intake.contents, tar.inputBytesRead)
-  }
-
-  private func report(_ member: TarMember) {
-    guard let progress else { return }
-    let now = ContinuousClock.now
-    guard now - lastReport >= .milliseconds(100) else { return }
-    lastReport = now
-    progress.report(
-      ImportProgress(
-        inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
-        outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8)))
   }
 
   // MARK: Pages
@@ -77,7 +63,7 @@ actor BackupReader {
     let pageCount = UInt32(member.byteCount / UInt64(PageBatch.pageByteCount))
     var done: UInt32 = 0
     repeat {
-      let batch = try await openBatch()
+      let batch = try await feed.open()
       batch.beginRun(of: pages.file, at: pages.firstBlock + done)
       while done < pageCount && !batch.isFull {
         try batch.appendPage { page throws(ImportError) in
@@ -88,27 +74,5 @@ actor BackupReader {
       }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
-    try Interruption.check()
-  }
-
-  /// The batch that is being filled, or the next one when that is full.
-  private func openBatch() async throws(ImportError) -> PageBatch {
-    if let batch {
-      if !batch.isFull { return batch }
-      submit(batch)
-    }
-    guard let next = try await free.receive() else {
-      throw ImportError(.bug, "the pipeline has ended before its input")
-    }
-    next.reset()
-    next.sequence = batchCount
-    batchCount += 1
-    batch = next
-    return next
-  }
-
-  private func submit(_ full: PageBatch) {
-    batch = nil
-    work.send(full)
   }
 }

@@ -12,7 +12,7 @@ import PostgresFormat
 /// The reader puts each page behind room for the header of its blob; the compressor shrinks every
 /// slot towards the front, so that a run's blobs stand back to back, just as in the file. One
 /// buffer serves for both.
-final class PageBatch: @unchecked Sendable {
+final class PageBatch: PipelineBatch, @unchecked Sendable {
   // Invariant: a batch belongs to one stage at a time (reader, worker, writer); it changes hands
   // through a channel, whose lock orders the accesses.
 

@@ -12,16 +12,12 @@ actor TimelineWalker {
   }
 
   private let timeline: Timeline
-  private let progress: (any ProgressReporting)?
-  private let free: Channel<ValueBatch>
-  private let work: Channel<ValueBatch>
+  private var progress: ProgressThrottle
+  private let feed: BatchFeed<ValueBatch>
   /// The right to have a large value in memory.
   private let permits: Channel<Void>
-  private var batch: ValueBatch?
-  private var batchCount = 0
   private var bytesRead: UInt64 = 0
   private let byteCount: UInt64
-  private var lastReport = ContinuousClock.now
 
   /// Takes empty batches from `free` and gives full ones to `work`.
   init(
@@ -29,9 +25,8 @@ actor TimelineWalker {
     work: Channel<ValueBatch>, permits: Channel<Void>
   ) {
     self.timeline = timeline
-    self.progress = progress
-    self.free = free
-    self.work = work
+    self.progress = ProgressThrottle(progress)
+    feed = BatchFeed(free: free, work: work)
     self.permits = permits
     byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
   }
@@ -51,11 +46,10 @@ actor TimelineWalker {
         }
       } catch {
         guard error.code == .damaged || error.code == .unsupported else { throw error }
-        try await openBatch().failures.append(error.message)
+        try await feed.open().failures.append(error.message)
       }
     }
-    if let batch, !batch.isEmpty { submit(batch) }
-    work.finish()
+    feed.finish()
   }
 
   private func append(
@@ -67,45 +61,19 @@ actor TimelineWalker {
     }
     let isLarge = byteCount > ValueBatch.largeValueByteCount
     if isLarge { _ = try await permits.receive() }
-    let batch = try await openBatch()
+    let batch = try await feed.open()
     cursor.withBytes(of: value) { stored in batch.append(value, stored) }
     bytesRead &+= UInt64(value.stored.range.count)
+    if batch.isFull {
+      progress.report {
+        ImportProgress(
+          inputBytesRead: bytesRead, inputByteCount: self.byteCount, outputBytesWritten: nil,
+          member: value.key.meaning?.file.path ?? value.key.description)
+      }
+    }
     if isLarge {
       batch.isLarge = true
-      submit(batch)
+      feed.submit()
     }
-  }
-
-  private func openBatch() async throws(ImportError) -> ValueBatch {
-    if let batch {
-      if !batch.isFull { return batch }
-      submit(batch)
-    }
-    try Interruption.check()
-    guard let next = try await free.receive() else {
-      throw ImportError(.bug, "the verification has ended before its input")
-    }
-    next.reset()
-    next.sequence = batchCount
-    batchCount += 1
-    batch = next
-    return next
-  }
-
-  private func submit(_ full: ValueBatch) {
-    report(full)
-    batch = nil
-    work.send(full)
-  }
-
-  private func report(_ batch: ValueBatch) {
-    guard let progress, let key = batch.entries.last?.value.key else { return }
-    let now = ContinuousClock.now
-    guard now - lastReport >= .milliseconds(100) else { return }
-    lastReport = now
-    progress.report(
-      ImportProgress(
-        inputBytesRead: bytesRead, inputByteCount: byteCount, outputBytesWritten: nil,
-        member: key.meaning?.file.path ?? key.description))
   }
 }

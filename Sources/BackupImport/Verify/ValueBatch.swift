@@ -5,7 +5,7 @@ import PostgresFormat
 /// once.
 ///
 /// The reader copies blobs in, a worker decompresses each and leaves an outcome.
-final class ValueBatch: @unchecked Sendable {
+final class ValueBatch: PipelineBatch, @unchecked Sendable {
   // Invariant: a batch belongs to one stage at a time (reader, worker, judge); it changes hands
   // through a channel, whose lock orders the accesses.
 

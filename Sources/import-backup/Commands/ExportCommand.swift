@@ -43,14 +43,9 @@ struct ExportCommand: Command {
   var isQuiet = false
 
   mutating func take(operands: [String]) throws(ImportError) {
-    guard let timeline = operands.first, !timeline.isEmpty else {
-      throw .usage("no timeline is given")
-    }
-    guard operands.count == 1 else {
-      throw .usage("there is one timeline to export, but \(operands[1].quoted) is given as well")
-    }
+    settings.timeline = try Operands.single(
+      operands, missing: "no timeline is given", single: "timeline to export")
     guard settings.output != .file("") else { throw .usage("'--output' wants a file's name") }
-    settings.timeline = timeline
   }
 
   @MainActor

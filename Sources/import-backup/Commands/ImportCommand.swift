@@ -1,6 +1,4 @@
 import BackupImport
-import Glibc
-import PostgresFormat
 
 /// `import`, the default command: a backup becomes a timeline.
 struct ImportCommand: Command {
@@ -25,23 +23,16 @@ struct ImportCommand: Command {
   var isQuiet = false
 
   mutating func take(operands: [String]) throws(ImportError) {
-    guard let backup = operands.first, !backup.isEmpty else { throw .usage("no backup is given") }
-    guard operands.count == 1 else {
-      throw .usage("there is one backup to import, but \(operands[1].quoted) is given as well")
-    }
+    settings.backup = try Operands.single(
+      operands, missing: "no backup is given", single: "backup to import")
     guard !settings.outputDirectory.isEmpty else {
       throw .usage("'--output' is missing: the directory that the timeline is written to")
     }
-    settings.backup = backup
   }
 
   @MainActor
   func run() async throws(ImportError) {
-    if settings.backup == "-" && isatty(STDIN_FILENO) == 1 {
-      throw .usage(
-        "standard input is a terminal, not a backup",
-        hint: "Pipe the backup in, or give its path instead of '-'.")
-    }
+    try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     let progress = isQuiet ? nil : ProgressLine.onTerminal()
     let summary: ImportSummary

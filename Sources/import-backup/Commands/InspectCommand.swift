@@ -1,6 +1,4 @@
 import BackupImport
-import Glibc
-import PostgresFormat
 
 /// `inspect`: what a backup or a timeline is and holds.
 struct InspectCommand: Command {
@@ -48,23 +46,14 @@ struct InspectCommand: Command {
   var drawing: String?
 
   mutating func take(operands: [String]) throws(ImportError) {
-    guard let path = operands.first, !path.isEmpty else {
-      throw .usage("neither a backup nor a timeline is given")
-    }
-    guard operands.count == 1 else {
-      throw .usage("there is one thing to inspect, but \(operands[1].quoted) is given as well")
-    }
+    settings.path = try Operands.single(
+      operands, missing: "neither a backup nor a timeline is given", single: "thing to inspect")
     if drawing == "" { throw .usage("'--svg' wants the name of a file") }
-    settings.path = path
   }
 
   @MainActor
   func run() async throws(ImportError) {
-    if settings.path == "-" && isatty(STDIN_FILENO) == 1 {
-      throw .usage(
-        "standard input is a terminal, not a backup",
-        hint: "Pipe the backup in, or give its path instead of '-'.")
-    }
+    try Operands.requireBackup(at: settings.path)
     Interruption.install()
     switch try inspect(settings) {
     case .backup(let backup):

@@ -1,6 +1,4 @@
 import BackupImport
-import Glibc
-import PostgresFormat
 
 /// `verify`: reads a timeline back, and compares it with a backup.
 struct VerifyCommand: Command {
@@ -52,22 +50,13 @@ struct VerifyCommand: Command {
   var isQuiet = false
 
   mutating func take(operands: [String]) throws(ImportError) {
-    guard let timeline = operands.first, !timeline.isEmpty else {
-      throw .usage("no timeline is given")
-    }
-    guard operands.count == 1 else {
-      throw .usage("there is one timeline to verify, but \(operands[1].quoted) is given as well")
-    }
-    settings.timeline = timeline
+    settings.timeline = try Operands.single(
+      operands, missing: "no timeline is given", single: "timeline to verify")
   }
 
   @MainActor
   func run() async throws(ImportError) {
-    if settings.backup == "-" && isatty(STDIN_FILENO) == 1 {
-      throw .usage(
-        "standard input is a terminal, not a backup",
-        hint: "Pipe the backup in, or give its path instead of '-'.")
-    }
+    try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     let progress = isQuiet ? nil : ProgressLine.onTerminal()
     let summary: VerifySummary
