@@ -58,7 +58,7 @@ struct MemberIntake {
       return try MemberPath(
         Array(member.name.utf8).bytes, strippingComponents: stripComponents)
     } catch {
-      throw ImportError(error, in: "member \(member.name.quoted)")
+      throw ImportError(error, in: member.subject)
     }
   }
 

@@ -130,10 +130,10 @@ import PostgresFormat
     var size = 0
     var offset: Int64 = 0
     let code = unsafe archive_read_data_block(archive, &start, &size, &offset)
-    guard try isUsable(code, reading: "member \(member.name.quoted)") else { return false }
+    guard try isUsable(code, reading: member.subject) else { return false }
     // libarchive lets negative sizes of a damaged header through to here.
     guard size >= 0, let blockOffset = UInt64(exactly: offset) else {
-      throw damaged("impossible size of a block", reading: "member \(member.name.quoted)")
+      throw damaged("impossible size of a block", reading: member.subject)
     }
     unsafe block = UnsafeRawBufferPointer(start: start, count: size)
     self.blockOffset = blockOffset
@@ -158,7 +158,7 @@ import PostgresFormat
   mutating func skipRest(of member: TarMember) throws(ImportError) {
     unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
     let code = unsafe archive_read_data_skip(archive)
-    _ = try isUsable(code, reading: "member \(member.name.quoted)")
+    _ = try isUsable(code, reading: member.subject)
   }
 
   /// The sum of a sparse member's data, or all of its size.
@@ -181,8 +181,12 @@ import PostgresFormat
   /// - RETRY means a header whose checksum is wrong, which libarchive would step over.
   /// - FATAL means that the input failed, that it ended before the archive did, or damage.
   ///
+  /// `subject` is put together only for an error: this is called for every member and block.
+  ///
   /// Source: archive_read_support_format_tar.c of libarchive 3.6.2.
-  private func isUsable(_ code: Int32, reading subject: String) throws(ImportError) -> Bool {
+  private func isUsable(
+    _ code: Int32, reading subject: @autoclosure () -> String
+  ) throws(ImportError) -> Bool {
     switch code {
     case ARCHIVE_OK:
       return true
@@ -192,9 +196,9 @@ import PostgresFormat
       return true
     default:
       if let failure = input.failure { throw failure }
-      if input.isAtEnd { throw cutOff(reading: subject) }
+      if input.isAtEnd { throw cutOff(reading: subject()) }
       let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
-      throw damaged(text?.lowercased() ?? "libarchive gives code \(code)", reading: subject)
+      throw damaged(text?.lowercased() ?? "libarchive gives code \(code)", reading: subject())
     }
   }
 

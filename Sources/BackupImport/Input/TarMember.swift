@@ -13,6 +13,9 @@ public struct TarMember: Equatable, Sendable {
   /// What a link points to, as it is in the archive.
   public var linkTarget: String?
 
+  /// What messages call the member.
+  var subject: String { "member \(name.quoted)" }
+
   public init(name: String, kind: MemberKind, byteCount: UInt64, linkTarget: String? = nil) {
     self.name = name
     self.kind = kind

@@ -135,10 +135,10 @@ public final class TarReader {
   /// Gets the next block, or completes the member; either must be as the header claims.
   private func nextBlock(of member: inout OpenMember) throws(ImportError) {
     let header = member.header
-    let subject = "member \(header.member.name.quoted)"
     guard try archive.nextBlock(of: header.member) else {
       guard member.storedBytesSeen == header.storedByteCount else {
-        throw archive.damaged("its contents are not as long as its header says", reading: subject)
+        throw archive.damaged("its contents are not as long as its header says",
+          reading: header.member.subject)
       }
       member.isComplete = true
       return
@@ -147,7 +147,7 @@ public final class TarReader {
     let (end, overflow) = archive.blockOffset.addingReportingOverflow(size)
     guard archive.blockOffset >= member.endOfLastBlock, !overflow, end <= header.member.byteCount
     else {
-      throw archive.damaged("a block lies outside of its place", reading: subject)
+      throw archive.damaged("a block lies outside of its place", reading: header.member.subject)
     }
     member.endOfLastBlock = end
     member.storedBytesSeen += size
@@ -162,7 +162,7 @@ public final class TarReader {
     guard archive.byteOffset == end else {
       throw archive.damaged(
         "more is stored than its map of holes says",
-        reading: "member \(member.header.member.name.quoted)")
+        reading: member.header.member.subject)
     }
     current = nil
   }
