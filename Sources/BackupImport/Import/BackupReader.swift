@@ -27,7 +27,7 @@ actor BackupReader {
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
-    tar = try TarReader(path: plan.backup)
+    tar = try TarReader(path: plan.backup, bufferCount: plan.inputBufferCount)
     intake = MemberIntake(
       tar: tar, stripComponents: plan.stripComponents,
       smallRelationSize: plan.smallRelationSize)
@@ -65,14 +65,25 @@ actor BackupReader {
     repeat {
       let batch = try await feed.open()
       batch.beginRun(of: pages.file, at: pages.firstBlock + done)
-      while done < pageCount && !batch.isFull {
-        try batch.appendPage { page throws(ImportError) in
-          let count = try tar.read(into: &page)
-          precondition(count == page.byteCount, "the tar reader ends a member at its size")
-        }
-        done += 1
-      }
+      while done < pageCount && !batch.isFull { done += try readPages(into: batch) }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
+  }
+
+  /// Adds the next page of the current member to the batch, or as many as lie in one piece where
+  /// they were read; returns how many.
+  private func readPages(into batch: PageBatch) throws(ImportError) -> UInt32 {
+    let pageByteCount = PageBatch.pageByteCount
+    if batch.takesLentPages,
+      let (buffer, range) = try tar.lend(unitsOf: pageByteCount, limit: batch.freePageCount)
+    {
+      batch.appendPages(in: range, of: buffer)
+      return UInt32(range.count / pageByteCount)
+    }
+    try batch.appendPage { page throws(ImportError) in
+      let count = try tar.read(into: &page)
+      precondition(count == page.byteCount, "the tar reader ends a member at its size")
+    }
+    return 1
   }
 }
