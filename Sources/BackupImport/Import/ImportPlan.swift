@@ -11,7 +11,7 @@ import PostgresFormat
 ///   chunk in memory   the rest, the spool holds what is more
 /// ```
 ///
-/// On top come 32 bytes a relation segment, the values of the last L0 (maps, prepared
+/// On top come 46 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
 /// transactions, statistics: each kind has a limit), and the code itself.
 struct ImportPlan: Sendable {
   let backup: String

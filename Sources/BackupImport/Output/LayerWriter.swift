@@ -104,12 +104,16 @@ struct LayerWriter {
     buffer.append(contentsOf: repeatElement(0, count: padding))
     try flush()
     let root = index.finish()
-    try file.write(index.blocks.bytes, at: bufferOffset)
+    var end = bufferOffset
+    for piece in index.pieces {
+      try file.write(piece.bytes, at: end)
+      end += UInt64(piece.count)
+    }
     let summary = LayerSummary(
       tenant: tenant, timeline: timeline, name: name, indexStart: UInt32(bufferOffset / page),
       indexRoot: root)
     try file.write(summary.encoded().bytes, at: 0)
     return FinishedLayer(
-      name: name, file: file, byteCount: bufferOffset + UInt64(index.blocks.count))
+      name: name, file: file, byteCount: end)
   }
 }

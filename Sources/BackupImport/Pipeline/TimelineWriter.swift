@@ -86,6 +86,9 @@ actor TimelineWriter {
     }
   }
 
+  /// The memory that grows with the number of relations.
+  var segmentTableByteCount: Int { segments.memoryByteCount }
+
   /// Every fork of the backup, once all batches are stored; throws as `SegmentTable` does.
   func relations(
     upTo end: LogSequenceNumber
