@@ -25,6 +25,8 @@ struct BackupInspector {
       path, strippingComponents: strippingComponents, contents: .smallFiles)
     var inspector = BackupInspector(source: source, strippingComponents: strippingComponents)
     inspector.description.path = path
+    inspector.description.isDirectory = isDirectory(path)
+    if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
     while let member = try source.nextMember() {
       try Interruption.check()
       inspector.take(member)
@@ -37,6 +39,15 @@ struct BackupInspector {
     self.source = source
     intake = MemberIntake(
       source: source, stripComponents: strippingComponents, smallRelationSize: 0)
+  }
+
+  /// Remembers a server that works in a data directory, which keeps an import from beginning.
+  private mutating func noteServer(workingIn path: String) {
+    do throws(ImportError) {
+      try ServerLock.requireNone(in: try DirectoryHandle(path: path))
+    } catch {
+      refuse(error)
+    }
   }
 
   /// Takes one member; an error of the source itself shows again when its next member is asked for.
@@ -96,7 +107,8 @@ struct BackupInspector {
     description.refusal = refusal.map {
       BackupDescription.Refusal(exitCode: $0.code.rawValue, message: $0.message, hint: $0.hint)
     }
-    description.inputByteCount = source.inputBytesRead
+    description.inputByteCount =
+      description.isDirectory ? description.byteCount : source.inputBytesRead
     description.isCompressed = source.isCompressed
     description.databases = relations.databases(also: contents.databases.keys)
     description.relationCount = relations.relationCount
