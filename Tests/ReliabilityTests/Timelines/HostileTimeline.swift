@@ -21,6 +21,8 @@ struct HostileTimeline {
     let files = try await Scene.expected.value
     try scene.put(files)
     index = try IndexPart(decoding: try #require(files[Scene.index]))
+    try FileManager.default.createDirectory(
+      atPath: exportDirectory, withIntermediateDirectories: true)
   }
 
   /// The names of the image layers, and of the L0s, in the order of their LSNs.
@@ -81,7 +83,9 @@ struct HostileTimeline {
       peak: Int((try? String(contentsOfFile: peak, encoding: .utf8)) ?? "") ?? .max)
   }
 
-  var exportPath: String { scene.directory.path + "/export.tar" }
+  /// A directory for what a command writes, and nothing else.
+  var exportDirectory: String { scene.directory.path + "/exports" }
+  var exportPath: String { exportDirectory + "/export.tar" }
 
   /// Runs commands, and expects each to end with one of the codes that it may end with, within
   /// `memoryLimit` MiB, with a message that a terminal can show, and without a file left behind.
@@ -111,8 +115,7 @@ struct HostileTimeline {
       }
       TerminalTests.expectPlain(run.error, sourceLocation: sourceLocation)
       TerminalTests.expectPlain(run.outputText, sourceLocation: sourceLocation)
-      let left = try FileManager.default.contentsOfDirectory(atPath: scene.directory.path)
-        .filter { $0.hasPrefix("export.tar") }
+      let left = try FileManager.default.contentsOfDirectory(atPath: exportDirectory)
       #expect(left == (run.exitCode == 0 && isExport(command) ? ["export.tar"] : []), "\(text)")
       try? FileManager.default.removeItem(atPath: exportPath)
       outcomes.append(outcome)
