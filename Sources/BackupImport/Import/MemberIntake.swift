@@ -27,7 +27,7 @@ struct MemberIntake {
   private var smallFileByteCount: UInt64 = 0
 
   /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
-  private static let smallFileLimit: UInt64 = 32 << 20
+  static let smallFileLimit: UInt64 = 32 << 20
   /// Statistics longer than this are left out: a server gathers them anew.
   private static let statisticsLimit: UInt64 = 16 << 20
 
