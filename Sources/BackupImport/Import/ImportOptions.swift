@@ -19,6 +19,9 @@ public struct ImportOptions: Sendable {
   /// Leading directories to drop from every member's name.
   public var stripComponents = 0
 
+  /// What becomes of pages whose checksum does not match their contents.
+  public var pageChecksums = PageChecksumMode.verify
+
   /// The zstd level of every value; 0 stores them as they are.
   public var compressionLevel: Int32 = 1
 

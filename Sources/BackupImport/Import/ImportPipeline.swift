@@ -30,7 +30,10 @@ struct ImportPipeline: Sendable {
   /// Opens the input first and then claims the output, so that a bad path leaves no trace.
   init(plan: ImportPlan, progress: (any ProgressReporting)?) throws(ImportError) {
     self.plan = plan
-    free = Channel((0..<plan.batchCount).map { _ in PageBatch() })
+    free = Channel(
+      (0..<plan.batchCount).map { _ in
+        PageBatch(checksPages: plan.pageChecksums != .skip)
+      })
     permits = Channel((0..<ImportPlan.pendingLayerLimit).map { _ in () })
     let counters = ImportCounters()
     reader = try BackupReader(
@@ -65,6 +68,7 @@ struct ImportPipeline: Sendable {
     _ = try await stored.receive()
     let assessment = try ClusterAssessment(of: contents)
     contents.dropStatistics(unlessOf: assessment.version)
+    let pageChecksums = try await writer.pageCheck.judged(plan.pageChecksums, in: assessment)
     let relations = try await writer.relations(upTo: assessment.endLSN)
     let controlFile = assessment.controlFile.normalised()
     let metadata = MetadataValues(
@@ -87,6 +91,7 @@ struct ImportPipeline: Sendable {
     summary.l0LayerCount = output.level0Count
     summary.pageCount = await writer.pageCount
     summary.stampedPageCount = await writer.stampedPageCount
+    summary.pageChecksums = pageChecksums
     summary.tenantID = plan.tenant.description
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation

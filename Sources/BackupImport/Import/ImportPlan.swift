@@ -22,6 +22,7 @@ struct ImportPlan: Sendable {
   let generation: UInt32
   let force: Bool
   let stripComponents: Int
+  let pageChecksums: PageChecksumMode
   let compressionLevel: Int32
   let imageLayerSize: UInt64
   let chunkSize: UInt64
@@ -51,6 +52,7 @@ struct ImportPlan: Sendable {
     generation = options.generation
     force = options.force
     stripComponents = options.stripComponents
+    pageChecksums = options.pageChecksums
     compressionLevel = options.compressionLevel
     imageLayerSize = options.imageLayerSize
     chunkSize = options.chunkSize

@@ -51,6 +51,9 @@ public struct ImportSummary: Codable, Sendable {
   public var l0LayerCount = 0
   public var seconds: Double = 0
 
+  /// What the cluster's data checksums said, before they were taken off.
+  public var pageChecksums = PageChecksumSummary(result: .none)
+
   /// Pages in use that bore no LSN and got one.
   public var stampedPageCount: UInt64 = 0
   /// Two-phase files whose CRC stood twice and was taken off.

@@ -55,6 +55,8 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   /// The length of each page's blob, its header included, once they are made.
   private(set) var blobByteCounts = [Int](repeating: 0, count: pageCapacity)
   private(set) var stampedPageCount = 0
+  /// What the pages' checksums said.
+  private(set) var pageCheck: PageCheck
   /// The slots, and, once they are made, the blobs.
   private(set) var buffer = [UInt8](repeating: 0, count: byteCount)
   private var usedByteCount = 0
@@ -62,7 +64,11 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   var isFull: Bool { pageCount == Self.pageCapacity || runs.count == Self.runCapacity }
   var isEmpty: Bool { runs.isEmpty }
 
+  /// An empty batch, which looks at the checksums of its pages where `checksPages` is true.
+  init(checksPages: Bool = false) { pageCheck = PageCheck(isEnabled: checksPages) }
+
   func reset() {
+    pageCheck.reset()
     runs.removeAll(keepingCapacity: true)
     pageCount = 0
     stampedPageCount = 0
@@ -164,6 +170,8 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   ) {
     guard case .relation(let segment, _) = run.file else { return }
     let header = PageHeader(bytes.bytes, at: offset)
+    pageCheck.examine(
+      bytes.bytes.extracting(offset..<offset + Self.pageByteCount), header, of: run, at: block)
     if header.lsn > run.highestLSN {
       run.highestLSN = header.lsn
       run.highestLSNBlock = run.firstKey.field6 + UInt32(block)

@@ -45,6 +45,16 @@ extension ImportCommand {
     },
 
     CommandOption(
+      "page-checksums", value: "MODE",
+      help: """
+        what to do where a page does not match its checksum: 'verify' refuses the backup, 'warn' \
+        imports the page, 'skip' does not look (default: \(defaults.pageChecksums.rawValue))
+        """
+    ) { command, value throws(ImportError) in
+      command.settings.pageChecksums = try value.choice()
+    },
+
+    CommandOption(
       "compression-level", value: "N",
       help: """
         the zstd level of what is stored, to 19; 0 for none \
