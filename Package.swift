@@ -28,7 +28,8 @@ let package = Package(
     .target(
       name: "BackupImport",
       dependencies: [
-        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "PostgresFormat", "LayerFormat",
+        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "PostgresFormat",
+        "LayerFormat",
       ],
       swiftSettings: settings),
     .executableTarget(

@@ -3,13 +3,14 @@
 /// The JSON object of an import that they ended holds it.
 public struct BackupFindings: Codable, Equatable, Sendable {
   public var pageChecksums: PageChecksumSummary?
+  public var manifest: ManifestSummary?
 
   /// How many findings of a kind a person is shown.
   private static let shownCount = 20
 
   /// The first 20 in words, a line each, and how many more there are.
   public var lines: [String] {
-    pageChecksums?.lines ?? []
+    (pageChecksums?.lines ?? []) + (manifest?.lines ?? [])
   }
 
   static func lines(

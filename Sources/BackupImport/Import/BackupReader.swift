@@ -15,30 +15,45 @@ actor BackupReader {
   private var progress: ProgressThrottle
   private let tar: TarReader
   private var intake: MemberIntake
+  private let manifestCheck: ManifestCheck?
+  private let plan: ImportPlan
 
   private let feed: BatchFeed<PageBatch>
 
   /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
-  /// progress where something is written.
+  /// progress where something is written. The backup is compared with its manifest where
+  /// `checksManifest` is true.
   init(
     plan: ImportPlan, counters: ImportCounters?, progress: (any ProgressReporting)?,
-    free: Channel<PageBatch>, work: Channel<PageBatch>
+    checksManifest: Bool, free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
+    self.plan = plan
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
     tar = try TarReader(path: plan.backup)
+    manifestCheck = checksManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       tar: tar, stripComponents: plan.stripComponents,
-      smallRelationSize: plan.smallRelationSize)
+      smallRelationSize: plan.smallRelationSize, manifestCheck: manifestCheck)
   }
 
   /// The length in bytes of an input that is a file.
   var inputByteCount: UInt64? { tar.inputByteCount }
   var isCompressed: Bool { tar.isCompressed }
 
+  /// What the backup held besides its pages.
+  struct Result: Sendable {
+    var contents: ClusterContents
+    var inputByteCount: UInt64
+    var manifest: ManifestSummary
+  }
+
   /// Reads to the backup's proper end, and finishes `work` then.
-  func run() async throws(ImportError) -> (contents: ClusterContents, inputByteCount: UInt64) {
+  func run() async throws(ImportError) -> Result {
+    if let manifest = plan.knownManifest {
+      try manifestCheck?.read(fileAt: manifest, isGiven: plan.manifest != nil)
+    }
     while let member = try tar.nextMember() {
       try Interruption.check()
       progress.report {
@@ -49,7 +64,10 @@ actor BackupReader {
       if let pages = try intake.take(member) { try await readPages(pages, of: member) }
     }
     feed.finish()
-    return (intake.contents, tar.inputBytesRead)
+    let manifest = try manifestCheck?.finish(intake.contents.controlFile)
+    return Result(
+      contents: intake.contents, inputByteCount: tar.inputBytesRead,
+      manifest: manifest ?? ManifestSummary(result: .none))
   }
 
   // MARK: Pages
@@ -69,10 +87,12 @@ actor BackupReader {
         try batch.appendPage { page throws(ImportError) in
           let count = try tar.read(into: &page)
           precondition(count == page.byteCount, "the tar reader ends a member at its size")
+          manifestCheck?.update(page.bytes)
         }
         done += 1
       }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
+    try manifestCheck?.end()
   }
 }

@@ -37,7 +37,8 @@ struct ImportPipeline: Sendable {
     permits = Channel((0..<ImportPlan.pendingLayerLimit).map { _ in () })
     let counters = ImportCounters()
     reader = try BackupReader(
-      plan: plan, counters: counters, progress: progress, free: free, work: work)
+      plan: plan, counters: counters, progress: progress, checksManifest: true, free: free,
+      work: work)
     writer = try TimelineWriter(
       plan: plan, counters: counters, finished: finished, permits: permits)
   }
@@ -64,7 +65,8 @@ struct ImportPipeline: Sendable {
   /// Sees the backup through: reads it, judges it, writes the metadata, commits.
   private func conduct() async throws(ImportError) -> ImportSummary {
     try await requireSpace()
-    var (contents, inputByteCount) = try await reader.run()
+    let backup = try await reader.run()
+    var contents = backup.contents
     _ = try await stored.receive()
     let assessment = try ClusterAssessment(of: contents)
     contents.dropStatistics(unlessOf: assessment.version)
@@ -85,7 +87,8 @@ struct ImportPipeline: Sendable {
 
     var summary = ImportSummary(contents, assessment, relations)
     summary.controlFileChanges = controlFile.changes
-    summary.inputByteCount = inputByteCount
+    summary.inputByteCount = backup.inputByteCount
+    summary.manifest = backup.manifest
     summary.outputByteCount = output.byteCount
     summary.imageLayerCount = output.imageLayerCount
     summary.l0LayerCount = output.level0Count

@@ -1,3 +1,4 @@
+import Glibc
 import LayerFormat
 import PostgresFormat
 
@@ -16,6 +17,7 @@ import PostgresFormat
 /// transactions, statistics: each kind has a limit), and the code itself.
 struct ImportPlan: Sendable {
   let backup: String
+  let manifest: String?
   let outputDirectory: String
   let tenant: Identifier
   let timeline: Identifier
@@ -46,6 +48,7 @@ struct ImportPlan: Sendable {
 
   init(_ options: ImportOptions) throws(ImportError) {
     backup = options.backup
+    manifest = options.manifest
     outputDirectory = options.outputDirectory
     tenant = try Self.identifier(options.tenantID, option: "--tenant-id")
     timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
@@ -63,6 +66,15 @@ struct ImportPlan: Sendable {
     batchCount = max(jobs + 2, min(jobs * 4 + 8, affordable))
     chunkMemoryByteCount = max(
       1 << 20, options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount)
+  }
+
+  /// The manifest that is known before the backup: the one given, or the one beside the backup.
+  var knownManifest: String? {
+    if let manifest { return manifest }
+    guard backup != "-" else { return nil }
+    let directory = backup.lastIndex(of: "/").map { String(backup[...$0]) } ?? ""
+    let path = directory + BackupManifest.fileName
+    return unsafe access(path, F_OK) == 0 ? path : nil
   }
 
   private static func identifier(

@@ -51,6 +51,8 @@ public struct ImportSummary: Codable, Sendable {
   public var l0LayerCount = 0
   public var seconds: Double = 0
 
+  /// What the backup's manifest said.
+  public var manifest = ManifestSummary(result: .none)
   /// What the cluster's data checksums said, before they were taken off.
   public var pageChecksums = PageChecksumSummary(result: .none)
 

@@ -49,6 +49,15 @@ enum SummaryText {
       lines.append(
         "note: changed in pg_control: \(summary.controlFileChanges.joined(separator: ", "))")
     }
+    switch summary.manifest.result {
+    case .verified:
+      let files = Quantity.count(summary.manifest.fileCount, "file")
+      lines.append("note: verified \(files) against \((summary.manifest.path ?? "").quoted)")
+    case .outdated:
+      lines.append(
+        "note: did not check \((summary.manifest.path ?? "").quoted): the cluster has run since")
+    case .different, .none: break
+    }
     if summary.pageChecksums.result == .verified {
       let pages = Quantity.count(summary.pageChecksums.pageCount, "page")
       lines.append("note: verified the checksums of \(pages), which the storage does not keep")
