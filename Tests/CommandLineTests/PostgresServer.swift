@@ -19,7 +19,7 @@ final class PostgresServer {
   private let programs: String
   private let user: String
 
-  private var data: String { directory.path + "/data" }
+  var data: String { directory.path + "/data" }
 
   /// Unpacks a tar, as a person would, and lets local users in.
   init(unpacking tar: String, programs: String, user: String) throws {
@@ -37,6 +37,16 @@ final class PostgresServer {
 
   deinit {
     _ = try? run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+  }
+
+  /// Makes what a test has put into the data directory the server's own.
+  func giveFilesToServer() throws {
+    _ = try Self.shell("[[ $(id -u) != 0 ]] || chown -R nobody data", [], directory.path)
+  }
+
+  /// Runs one of Postgres' programs that work on a stopped cluster's data directory.
+  func runOnData(_ program: String, _ arguments: String...) throws {
+    _ = try run([program, "-D", data] + arguments)
   }
 
   /// Starts the server and waits until it takes connections; throws with its log when it does not.
