@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Timelines of sound layers that are too many, lie over each other, or hold long values.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileWalkTests {
+@Suite(.serialized) struct HostileWalkTests {
   private static let end: UInt64 = 0x100_0000
 
   /// Runs the commands that read a timeline of the test's own; each must end by itself.
