@@ -35,6 +35,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["PostgresFormat"], path: "Tests/TestSupport",
       swiftSettings: settings),
+    .target(
+      name: "FuzzTargets", dependencies: ["BackupImport", "LayerFormat", "PostgresFormat"],
+      path: "Fuzz/Targets", swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
       swiftSettings: settings),
@@ -51,5 +54,9 @@ let package = Package(
       name: "ReliabilityTests",
       dependencies: ["BackupImport", "import-backup", "PostgresFormat", "TestSupport"],
       exclude: ["Faults"], swiftSettings: settings),
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: ["BackupImport", "FuzzTargets", "PostgresFormat", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

@@ -11,8 +11,11 @@ struct LayerValueReader: ~Copyable {
   private let limit: Int
 
   /// Begins before the first value; one that is longer than `limit` bytes ends in an error.
-  init(_ layer: LayerFile, limit: Int = BlobHeader.maximumByteCount) throws(ImportError) {
-    let scanner = try LayerScanner(layer)
+  init(
+    _ layer: LayerFile, bufferByteCount: Int = LayerScanner.usualBufferByteCount,
+    limit: Int = BlobHeader.maximumByteCount
+  ) throws(ImportError) {
+    let scanner = try LayerScanner(layer, bufferByteCount: bufferByteCount)
     let decompressor = try BlobDecompressor()
     self.layer = layer
     self.limit = limit
