@@ -16,7 +16,7 @@ extension FuzzTarget {
     let tar = try TarReader(
       ReadAhead(wholeOf: try FileSource(path: file.path)), subject: "fuzz",
       progress: InputProgress())
-    var intake = MemberIntake(tar: tar, stripComponents: 0, smallRelationSize: 8192)
+    var intake = MemberIntake(source: tar, stripComponents: 0, smallRelationSize: 8192)
     var segments = SegmentTable()
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
     var firstError: ImportError?
@@ -41,12 +41,22 @@ extension FuzzTarget {
     into page: inout [UInt8], _ segments: inout SegmentTable
   ) throws(ImportError) -> Int {
     let count = Int(min(member.byteCount / UInt64(page.count), 256))
-    for _ in 0..<count {
-      let read = try page.withMutableBytes { bytes throws(ImportError) in
-        try tar.read(into: &bytes)
+    var done = 0
+    while done < count {
+      // As an import does: pages where they were read, and copied only where they are in pieces.
+      if let (buffer, range) = try tar.lend(unitsOf: page.count, limit: count - done) {
+        precondition(range.count > 0 && range.count.isMultiple(of: page.count))
+        precondition(range.upperBound <= buffer.byteCount, "pages lie within their buffer")
+        done += range.count / page.count
+      } else {
+        let read = try page.withMutableBytes { bytes throws(ImportError) in
+          try tar.read(into: &bytes)
+        }
+        precondition(read == page.count, "a page within the member's size is there")
+        done += 1
       }
-      precondition(read == page.count, "a page within the member's size is there")
     }
+    precondition(done == count, "no more pages than were asked for")
     if case .relation(let segment, _) = pages.file {
       segments.add(
         segment, blockCount: UInt32(member.byteCount / UInt64(page.count)),

@@ -4,9 +4,6 @@ import PostgresFormat
 @testable import BackupImport
 
 extension FuzzTarget {
-  /// The longest value that is decompressed.
-  private static let valueLimit = 1 << 16
-
   /// Reads a layer as verifying, looking up and exporting do.
   func runLayer(_ bytes: RawSpan) throws {
     let contents = ShortForm.decode(bytes, blockByteCount: ShortForm.layerBlock)
@@ -22,11 +19,11 @@ extension FuzzTarget {
     for key in [summary.name.keys.lowerBound, summary.name.keys.upperBound] {
       if let entry = try? layer.entry(of: key) { _ = try? layer.storedValue(at: entry.offset) }
     }
-    var reader = try LayerValueReader(layer, bufferByteCount: 1 << 14, limit: Self.valueLimit)
+    var reader = try LayerValueReader(layer, bufferByteCount: 1 << 14)
     var entries: [LayerEntry] = []
     while try reader.next({ entry, content, value throws(ImportError) in
       entries.append(entry)
-      precondition(value.byteCount <= Self.valueLimit)
+      precondition(value.byteCount <= Timeline.valueLimit)
       if case .image = content { Self.readValue(value, of: entry.key) }
     }) {}
 

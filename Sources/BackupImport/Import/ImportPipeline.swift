@@ -87,6 +87,7 @@ struct ImportPipeline: Sendable {
     summary.l0LayerCount = output.level0Count
     summary.pageCount = await writer.pageCount
     summary.stampedPageCount = await writer.stampedPageCount
+    summary.segmentTableByteCount = await writer.segmentTableByteCount
     summary.tenantID = plan.tenant.description
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation
