@@ -1,3 +1,4 @@
+import Glibc
 import LayerFormat
 import PostgresFormat
 
@@ -15,12 +16,14 @@ import PostgresFormat
 /// transactions, statistics: each kind has a limit), and the code itself.
 struct ImportPlan: Sendable {
   let backup: String
+  let manifest: String?
   let outputDirectory: String
   let tenant: Identifier
   let timeline: Identifier
   let generation: UInt32
   let force: Bool
   let stripComponents: Int
+  let pageChecksums: PageChecksumMode
   let compressionLevel: Int32
   let imageLayerSize: UInt64
   let chunkSize: UInt64
@@ -46,12 +49,14 @@ struct ImportPlan: Sendable {
 
   init(_ options: ImportOptions) throws(ImportError) {
     backup = options.backup
+    manifest = options.manifest
     outputDirectory = options.outputDirectory
     tenant = try Self.identifier(options.tenantID, option: "--tenant-id")
     timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
     generation = options.generation
     force = options.force
     stripComponents = options.stripComponents
+    pageChecksums = options.pageChecksums
     compressionLevel = options.compressionLevel
     imageLayerSize = options.imageLayerSize
     chunkSize = options.chunkSize
@@ -66,6 +71,15 @@ struct ImportPlan: Sendable {
       1 << 20,
       options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount
         - inputBufferCount * ReadAhead.bufferSize)
+  }
+
+  /// The manifest that is known before the backup: the one given, or the one beside the backup.
+  var knownManifest: String? {
+    if let manifest { return manifest }
+    guard backup != "-" else { return nil }
+    let directory = backup.lastIndex(of: "/").map { String(backup[...$0]) } ?? ""
+    let path = directory + BackupManifest.fileName
+    return unsafe access(path, F_OK) == 0 ? path : nil
   }
 
   private static func identifier(

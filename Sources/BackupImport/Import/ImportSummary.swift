@@ -54,6 +54,11 @@ public struct ImportSummary: Codable, Sendable {
   /// part of `--memory`.
   public var segmentTableByteCount = 0
 
+  /// What the backup's manifest said.
+  public var manifest = ManifestSummary(result: .none)
+  /// What the cluster's data checksums said, before they were taken off.
+  public var pageChecksums = PageChecksumSummary(result: .none)
+
   /// Pages in use that bore no LSN and got one.
   public var stampedPageCount: UInt64 = 0
   /// Two-phase files whose CRC stood twice and was taken off.

@@ -67,6 +67,8 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   /// The length of each page's blob, its header included, once they are made.
   private(set) var blobByteCounts = [Int](repeating: 0, count: pageCapacity)
   private(set) var stampedPageCount = 0
+  /// What the pages' checksums said.
+  private(set) var pageCheck: PageCheck
   /// The slots, and, once they are made, the blobs.
   private(set) var buffer = [UInt8](repeating: 0, count: byteCount)
   private var usedByteCount = 0
@@ -77,7 +79,11 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   var isFull: Bool { pageCount == Self.pageCapacity || runs.count == Self.runCapacity }
   var isEmpty: Bool { runs.isEmpty }
 
+  /// An empty batch, which looks at the checksums of its pages where `checksPages` is true.
+  init(checksPages: Bool = false) { pageCheck = PageCheck(isEnabled: checksPages) }
+
   func reset() {
+    pageCheck.reset()
     runs.removeAll(keepingCapacity: true)
     pageCount = 0
     stampedPageCount = 0
@@ -227,6 +233,7 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   private func examinePage(_ page: inout MutableRawSpan, run: inout Run, block: Int) {
     guard case .relation(let segment, _) = run.file else { return }
     let header = PageHeader(page.bytes)
+    pageCheck.examine(page.bytes, header, of: run, at: block)
     if header.lsn > run.highestLSN {
       run.highestLSN = header.lsn
       run.highestLSNBlock = run.firstKey.field6 + UInt32(block)

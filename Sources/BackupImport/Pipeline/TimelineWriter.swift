@@ -29,6 +29,8 @@ actor TimelineWriter {
   private var segments = SegmentTable()
   private(set) var stampedPageCount: UInt64 = 0
   private(set) var pageCount: UInt64 = 0
+  /// What the checksums of all pages said.
+  private(set) var pageCheck = PageCheckResult()
 
   /// Claims the timeline's directory; throws as `TimelineDirectory` does.
   init(
@@ -68,6 +70,7 @@ actor TimelineWriter {
   private func store(_ batch: PageBatch) async throws(ImportError) {
     stampedPageCount += UInt64(batch.stampedPageCount)
     pageCount += UInt64(batch.pageCount)
+    pageCheck.add(batch.pageCheck)
     let buffer = batch.buffer  // a span cannot outlive the access to a class' property
     var page = 0
     for run in batch.runs {

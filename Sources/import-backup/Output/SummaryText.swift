@@ -31,6 +31,16 @@ enum SummaryText {
     [path(summary)] + changes(summary) + losses(summary) + nextSteps(summary)
   }
 
+  /// What must be heeded, a line each; most imports have none.
+  static func warnings(_ summary: ImportSummary) -> [String] {
+    let pages = summary.pageChecksums
+    guard pages.damagedPageCount > 0 else { return [] }
+    let title =
+      "warning: \(Quantity.count(pages.damagedPageCount, "page")) imported as they are, "
+      + "whose checksums do not match their contents:"
+    return [title] + pages.lines.map { "warning:   \($0)" }
+  }
+
   /// The note that is always given.
   static func path(_ summary: ImportSummary) -> String {
     "note: the timeline is \(summary.timelinePath.quoted)"
@@ -41,6 +51,19 @@ enum SummaryText {
     if !summary.controlFileChanges.isEmpty {
       lines.append(
         "note: changed in pg_control: \(summary.controlFileChanges.joined(separator: ", "))")
+    }
+    switch summary.manifest.result {
+    case .verified:
+      let files = Quantity.count(summary.manifest.fileCount, "file")
+      lines.append("note: verified \(files) against \((summary.manifest.path ?? "").quoted)")
+    case .outdated:
+      lines.append(
+        "note: did not check \((summary.manifest.path ?? "").quoted): the cluster has run since")
+    case .different, .none: break
+    }
+    if summary.pageChecksums.result == .verified {
+      let pages = Quantity.count(summary.pageChecksums.pageCount, "page")
+      lines.append("note: verified the checksums of \(pages), which the storage does not keep")
     }
     if summary.stampedPageCount > 0 {
       let pages = Quantity.count(summary.stampedPageCount, "page")

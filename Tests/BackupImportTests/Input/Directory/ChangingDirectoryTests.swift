@@ -9,7 +9,7 @@ import Testing
 /// The reading thread is a known way ahead: what lies further behind than its buffers hold has not
 /// been looked at when the first member is there.
 @Suite struct ChangingDirectoryTests {
-  private static let readAheadByteCount = ReadAhead.bufferSize * (ReadAhead.bufferCount + 1)
+  private static let readAheadByteCount = ReadAhead.bufferSize * (ReadAhead.leastBufferCount + 1)
 
   private static func directory() throws -> TemporaryDirectory {
     let directory = try TemporaryDirectory()
