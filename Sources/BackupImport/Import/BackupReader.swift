@@ -31,7 +31,7 @@ actor BackupReader {
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
-    tar = try TarReader(path: plan.backup)
+    tar = try TarReader(path: plan.backup, bufferCount: plan.inputBufferCount)
     manifestCheck = checksManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       tar: tar, stripComponents: plan.stripComponents,
@@ -83,16 +83,30 @@ actor BackupReader {
     repeat {
       let batch = try await feed.open()
       batch.beginRun(of: pages.file, at: pages.firstBlock + done)
-      while done < pageCount && !batch.isFull {
-        try batch.appendPage { page throws(ImportError) in
-          let count = try tar.read(into: &page)
-          precondition(count == page.byteCount, "the tar reader ends a member at its size")
-          manifestCheck?.update(page.bytes)
-        }
-        done += 1
-      }
+      while done < pageCount && !batch.isFull { done += try readPages(into: batch) }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
     try manifestCheck?.end()
+  }
+
+  /// Adds the next page of the current member to the batch, or as many as lie in one piece where
+  /// they were read; returns how many.
+  private func readPages(into batch: PageBatch) throws(ImportError) -> UInt32 {
+    let pageByteCount = PageBatch.pageByteCount
+    if batch.takesLentPages,
+      let (buffer, range) = try tar.lend(unitsOf: pageByteCount, limit: batch.freePageCount)
+    {
+      if let manifestCheck {
+        buffer.withMutableBytes(range) { manifestCheck.update($0.bytes) }
+      }
+      batch.appendPages(in: range, of: buffer)
+      return UInt32(range.count / pageByteCount)
+    }
+    try batch.appendPage { page throws(ImportError) in
+      let count = try tar.read(into: &page)
+      precondition(count == page.byteCount, "the tar reader ends a member at its size")
+      manifestCheck?.update(page.bytes)
+    }
+    return 1
   }
 }

@@ -95,6 +95,7 @@ struct ImportPipeline: Sendable {
     summary.pageCount = await writer.pageCount
     summary.stampedPageCount = await writer.stampedPageCount
     summary.pageChecksums = pageChecksums
+    summary.segmentTableByteCount = await writer.segmentTableByteCount
     summary.tenantID = plan.tenant.description
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation

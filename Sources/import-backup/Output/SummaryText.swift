@@ -23,6 +23,9 @@ enum SummaryText {
     return "\(title): \(parts.joined(separator: ", "))"
   }
 
+  /// From how many bytes on the memory for relations is worth a note.
+  private static let segmentTableNoteLimit = 1 << 20
+
   /// The notes on standard error, a line each, the timeline's path first and the next step last.
   static func notes(_ summary: ImportSummary) -> [String] {
     [path(summary)] + changes(summary) + losses(summary) + nextSteps(summary)
@@ -69,6 +72,10 @@ enum SummaryText {
     if summary.mendedTwoPhaseFileCount > 0 {
       let files = Quantity.count(summary.mendedTwoPhaseFileCount, "two-phase file")
       lines.append("note: mended \(files) whose checksum stood twice")
+    }
+    if summary.segmentTableByteCount >= segmentTableNoteLimit {
+      let bytes = Quantity.bytes(UInt64(summary.segmentTableByteCount))
+      lines.append("note: the list of relations took \(bytes) of memory besides --memory")
     }
     return lines
   }

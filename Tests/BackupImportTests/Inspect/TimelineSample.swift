@@ -50,7 +50,7 @@ final class TimelineSample {
     let summary = LayerSummary(
       tenant: identifier, timeline: identifier, name: name,
       indexStart: UInt32(1 + blobs.count / 8192), indexRoot: root)
-    let bytes = summary.encoded() + blobs + tree.blocks
+    let bytes = summary.encoded() + blobs + tree.pieces.joined()
     let path = directory.path + "/" + name.fileName(generation: 1)
     try Data(bytes).write(to: URL(filePath: path))
     layers[name.description] = IndexPart.LayerMetadata(
