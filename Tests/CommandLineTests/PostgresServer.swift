@@ -15,11 +15,11 @@ final class PostgresServer {
     var description: String
   }
 
-  private let directory: TemporaryDirectory
+  let directory: TemporaryDirectory
   private let programs: String
-  private let user: String
+  let user: String
 
-  private var data: String { directory.path + "/data" }
+  var data: String { directory.path + "/data" }
 
   /// Unpacks a tar, as a person would, and lets local users in.
   init(unpacking tar: String, programs: String, user: String) throws {
@@ -30,7 +30,7 @@ final class PostgresServer {
       """
       umask 077; mkdir data; chmod 755 .
       tar -C data --no-same-owner -xf "$1"
-      echo 'local all all trust' > data/pg_hba.conf
+      printf 'local %s all trust\n' all replication > data/pg_hba.conf
       [[ $(id -u) != 0 ]] || chown -R nobody .
       """, [tar], directory.path)
   }
@@ -103,7 +103,7 @@ final class PostgresServer {
     return lines
   }
 
-  private func run(_ words: String...) throws -> [String] { try run(words) }
+  func run(_ words: String...) throws -> [String] { try run(words) }
 
   private func run(_ words: [String]) throws -> [String] {
     try Self.shell(
