@@ -35,9 +35,9 @@ final class PostgresServer {
     var description: String
   }
 
-  private let directory: TemporaryDirectory
+  let directory: TemporaryDirectory
   private let programs: String
-  private let user: String
+  let user: String
 
   var data: String { directory.path + "/data" }
 
@@ -50,7 +50,7 @@ final class PostgresServer {
       """
       umask 077; mkdir data; chmod 755 .
       tar -C data --no-same-owner -xf "$1"
-      echo 'local all all trust' > data/pg_hba.conf
+      printf 'local %s all trust\n' all replication > data/pg_hba.conf
       [[ $(id -u) != 0 ]] || chown -R nobody .
       """, [tar], directory.path)
   }
@@ -133,7 +133,7 @@ final class PostgresServer {
     return lines
   }
 
-  private func run(_ words: String...) throws -> [String] { try run(words) }
+  func run(_ words: String...) throws -> [String] { try run(words) }
 
   private func run(_ words: [String]) throws -> [String] {
     try Self.shell(

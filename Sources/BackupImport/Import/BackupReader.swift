@@ -87,7 +87,11 @@ actor BackupReader {
       while done < pageCount && !batch.isFull { done += try readPages(into: batch) }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
-    try manifestCheck?.end()
+    if case .relation(let segment, _) = pages.file {
+      try manifestCheck?.end(segment)
+    } else {
+      try manifestCheck?.end()
+    }
   }
 
   /// Adds the next page of the current member to the batch, or as many as lie in one piece where

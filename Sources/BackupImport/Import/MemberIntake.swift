@@ -203,6 +203,7 @@ struct MemberIntake {
     guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }
+    try manifestCheck.beginManifest()
     try readRest { manifestCheck.updateManifest($0) }
     manifestCheck.endManifest()
   }
