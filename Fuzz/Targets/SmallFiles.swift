@@ -54,7 +54,8 @@ extension FuzzTarget {
       precondition(stored.timelineID == 1 && stored.prevTimelineID == 1)
       _ = stored.forShutdown(at: checkpoint.redo)
     }
-    _ = try? checkpoint.requireAssigned(preparedTransaction: prepared[2])
+    _ = try? checkpoint.requireAssigned(
+      preparedTransaction: prepared[2], version: controlFile.version)
     let clean = Result { () throws(FormatError) in try controlFile.requireCleanShutdown() }
     try controlFile.validateLayout()
     try WALLayout.requireRecordEnd(checkpoint.redo)
