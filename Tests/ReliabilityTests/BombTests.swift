@@ -15,7 +15,8 @@ struct BombTests {
   /// all formats, pax headers and long names, each alone or one after another, of 40 MB.
   @Test(arguments: ["map in contents", "map of GNU tar", "pax", "global pax", "xattr", "long name"])
   func headers(kind: String) async throws {
-    let run = try await Self.run(Self.headers(kind), of: "headers-\(kind)")
+    let scene = try Scene(Self.headers(kind))
+    let run = try await scene.runMeasured(backup: scene.backup)
     #expect(run.result.exitCode == 65, "\(run.result.error)")
     #expect(run.peak < Self.memoryLimit, "\(run.peak) KiB")
   }
@@ -80,7 +81,7 @@ struct BombTests {
       cd '\(path)' && (cat header; head --bytes \(count) /dev/zero; cat backup.tar) |
         \(program) -1 > bomb
       """)
-    let run = try await Self.run(scene, backup: path + "/bomb")
+    let run = try await scene.runMeasured(backup: path + "/bomb")
     // A relation's file may have 1 GiB, and zeros are pages that are not in use.
     let isFine = name == "./log/a" || name == "./base/5/99999" && count <= 1 << 30
     #expect(run.result.exitCode == (isFine ? 0 : 65), "\(run.result.error)")
@@ -99,7 +100,7 @@ struct BombTests {
     try Self.writeMembers(pattern, count: count, to: path + "/members")
     _ = try Shell.output(
       "bash", "-c", "cd '\(path)' && cat members backup.tar | gzip -1 > bomb && rm members")
-    let run = try await Self.run(scene, backup: path + "/bomb")
+    let run = try await scene.runMeasured(backup: path + "/bomb")
     #expect(run.result.exitCode == 0, "\(run.result.error)")
     #expect(run.peak < Self.memoryLimit + count * 250 >> 10, "\(run.peak) KiB")
   }
@@ -132,26 +133,5 @@ struct BombTests {
       try handle.write(contentsOf: data)
     }
     try handle.close()
-  }
-
-  private static func run(
-    _ bytes: [UInt8], of name: String
-  ) async throws -> (result: ProgramRun, peak: Int) {
-    let scene = try Scene(bytes)
-    return try await run(scene, backup: scene.backup)
-  }
-
-  /// Imports with one job, and tells the most memory that was resident, in KiB.
-  private static func run(
-    _ scene: Scene, backup: String
-  ) async throws -> (result: ProgramRun, peak: Int) {
-    let peak = scene.directory.path + "/peak"
-    let run = try await ProgramRun.run(
-      scene.arguments(backup: backup, ["--jobs", "1"]),
-      environment: try FaultLibrary.environment([], under: nil, peak: peak),
-      timeLimit: .seconds(Soak.isOn ? 1800 : 120))
-    #expect(!run.wasKilled, "it hangs")
-    #expect(run.signal == nil)
-    return (run, Int(try String(contentsOfFile: peak, encoding: .utf8)) ?? .max)
   }
 }
