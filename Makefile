@@ -57,7 +57,8 @@ test-thread: deps ## the same under the thread sanitizer
 	@mkdir -p .build/thread
 	clang -O1 -Wall -Wextra -Werror -fPIC -c Tests/Sanitizers/mutex.c -o $(MUTEX)
 	swift build --build-tests --sanitize=thread --scratch-path .build/thread -Xlinker $(MUTEX)
-	IMPORT_BACKUP_SANITIZER=thread swift test --skip-build --disable-xctest --sanitize=thread \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/thread.supp \
+	  IMPORT_BACKUP_SANITIZER=thread swift test --skip-build --disable-xctest --sanitize=thread \
 	  --scratch-path .build/thread -Xlinker $(MUTEX)
 
 fuzz: deps ## every reader of foreign bytes, FUZZ_SECONDS=60 each; fuzz-NAME for one of them

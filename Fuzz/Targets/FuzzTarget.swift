@@ -19,6 +19,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   /// A layer file, in the short form of `ShortForm`.
   case layer
   case index
+  /// `backup_manifest`.
+  case manifest
   case gzip
   case lz4
   case xz
@@ -39,6 +41,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
       case .signal: try runSignal(bytes)
       case .layer: try runLayer(bytes)
       case .index: try runIndex(bytes)
+      case .manifest: try runManifest(bytes)
       case .gzip, .lz4, .xz, .zstd: try runDecoder(bytes)
       }
       return true

@@ -21,6 +21,7 @@ enum FuzzSeeds {
       ]
     case .layer: try await layers()
     case .index: ["golden": try Fixture.bytes("golden/index_part.json-00000001")]
+    case .manifest: ["cluster": try TestManifest(archive).encoded()]
     case .gzip: ["tar": try compressed("gzip", "-9", "-n")]
     case .lz4:
       [
