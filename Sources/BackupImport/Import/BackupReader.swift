@@ -30,6 +30,7 @@ actor BackupReader {
     tar = try TarReader(path: plan.backup)
     intake = MemberIntake(
       tar: tar, stripComponents: plan.stripComponents,
+      recovery: RecoveryCommand(backup: plan.backup, output: plan.outputDirectory),
       smallRelationSize: plan.smallRelationSize)
   }
 

@@ -137,7 +137,8 @@ public final class TarReader {
     let header = member.header
     guard try archive.nextBlock(of: header.member) else {
       guard member.storedBytesSeen == header.storedByteCount else {
-        throw archive.damaged("its contents are not as long as its header says",
+        throw archive.damaged(
+          "its contents are not as long as its header says",
           reading: header.member.subject)
       }
       member.isComplete = true

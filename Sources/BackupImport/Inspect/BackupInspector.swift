@@ -22,7 +22,8 @@ struct BackupInspector {
     _ path: String, strippingComponents: Int
   ) throws(ImportError) -> BackupDescription {
     let tar = try TarReader(path: path)
-    var inspector = BackupInspector(tar: tar, strippingComponents: strippingComponents)
+    var inspector = BackupInspector(
+      tar: tar, strippingComponents: strippingComponents, recovery: RecoveryCommand(backup: path))
     inspector.description.path = path
     while let member = try tar.nextMember() {
       try Interruption.check()
@@ -32,9 +33,10 @@ struct BackupInspector {
     return inspector.description
   }
 
-  private init(tar: TarReader, strippingComponents: Int) {
+  private init(tar: TarReader, strippingComponents: Int, recovery: RecoveryCommand) {
     self.tar = tar
-    intake = MemberIntake(tar: tar, stripComponents: strippingComponents, smallRelationSize: 0)
+    intake = MemberIntake(
+      tar: tar, stripComponents: strippingComponents, recovery: recovery, smallRelationSize: 0)
   }
 
   /// Takes one member; an error of the tar itself shows again when its next member is asked for.

@@ -9,7 +9,7 @@ import PostgresFormat
 enum SystemCalls {
   /// What a failed call was about to do, in the words of its message.
   enum Operation: String {
-    case create, open, write, read, fsync, rename, mkdir, close, unlink, list, lock
+    case create, open, write, read, fsync, rename, mkdir, close, unlink, list, lock, give
     case measure = "examine"
 
     var verb: String {
@@ -17,6 +17,7 @@ enum SystemCalls {
       case .mkdir: "create directory"
       case .fsync: "make durable"
       case .unlink: "remove"
+      case .give: "give away"
       default: rawValue
       }
     }
