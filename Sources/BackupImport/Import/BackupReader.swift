@@ -13,7 +13,7 @@ actor BackupReader {
 
   private let counters: ImportCounters?
   private var progress: ProgressThrottle
-  private let tar: TarReader
+  private let source: any BackupSource
   private var intake: MemberIntake
 
   private let feed: BatchFeed<PageBatch>
@@ -27,30 +27,30 @@ actor BackupReader {
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
-    tar = try TarReader(path: plan.backup)
+    source = try openBackup(plan.backup, strippingComponents: plan.stripComponents)
     intake = MemberIntake(
-      tar: tar, stripComponents: plan.stripComponents,
+      source: source, stripComponents: plan.stripComponents,
       recovery: RecoveryCommand(backup: plan.backup, output: plan.outputDirectory),
       smallRelationSize: plan.smallRelationSize)
   }
 
-  /// The length in bytes of an input that is a file.
-  var inputByteCount: UInt64? { tar.inputByteCount }
-  var isCompressed: Bool { tar.isCompressed }
+  /// The length in bytes of an input that is a file or a directory.
+  var inputByteCount: UInt64? { source.inputByteCount }
+  var isCompressed: Bool { source.isCompressed }
 
   /// Reads to the backup's proper end, and finishes `work` then.
   func run() async throws(ImportError) -> (contents: ClusterContents, inputByteCount: UInt64) {
-    while let member = try tar.nextMember() {
+    while let member = try source.nextMember() {
       try Interruption.check()
       progress.report {
         ImportProgress(
-          inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
+          inputBytesRead: source.inputBytesRead, inputByteCount: source.inputByteCount,
           outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8))
       }
       if let pages = try intake.take(member) { try await readPages(pages, of: member) }
     }
     feed.finish()
-    return (intake.contents, tar.inputBytesRead)
+    return (intake.contents, source.inputBytesRead)
   }
 
   // MARK: Pages
@@ -68,8 +68,8 @@ actor BackupReader {
       batch.beginRun(of: pages.file, at: pages.firstBlock + done)
       while done < pageCount && !batch.isFull {
         try batch.appendPage { page throws(ImportError) in
-          let count = try tar.read(into: &page)
-          precondition(count == page.byteCount, "the tar reader ends a member at its size")
+          let count = try source.read(into: &page)
+          precondition(count == page.byteCount, "a source ends a member at its size")
         }
         done += 1
       }

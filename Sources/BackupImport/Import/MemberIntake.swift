@@ -13,7 +13,7 @@ struct MemberIntake {
     var firstBlock: UInt32
   }
 
-  let tar: TarReader
+  let source: any BackupSource
   let stripComponents: Int
   /// What a person has to run where the backup is of a cluster that was running.
   let recovery: RecoveryCommand
@@ -33,16 +33,19 @@ struct MemberIntake {
   /// Statistics longer than this are left out: a server gathers them anew.
   private static let statisticsLimit: UInt64 = 16 << 20
 
-  init(tar: TarReader, stripComponents: Int, recovery: RecoveryCommand, smallRelationSize: UInt64) {
+  init(
+    source: any BackupSource, stripComponents: Int, recovery: RecoveryCommand,
+    smallRelationSize: UInt64
+  ) {
     self.recovery = recovery
-    self.tar = tar
+    self.source = source
     self.stripComponents = stripComponents
     self.smallRelationSize = smallRelationSize
   }
 
-  /// Takes the member that the tar has just come to; gives back what pages it holds.
+  /// Takes the member that the source has just come to; gives back what pages it holds.
   ///
-  /// Throws what keeps the backup from being imported. Where it is not the tar itself that failed,
+  /// Throws what keeps the backup from being imported. Where it is not the source itself that failed,
   /// the members after it can still be taken.
   mutating func take(_ member: TarMember) throws(ImportError) -> Pages? {
     guard let path = try path(of: member) else {
@@ -250,9 +253,9 @@ struct MemberIntake {
     smallFileByteCount += member.byteCount
     var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
     let count = try bytes.withMutableBytes { bytes throws(ImportError) in
-      try tar.read(into: &bytes)
+      try source.read(into: &bytes)
     }
-    precondition(count == Int(member.byteCount), "the tar reader ends a member at its size")
+    precondition(count == Int(member.byteCount), "a source ends a member at its size")
     return bytes
   }
 

@@ -7,7 +7,7 @@ import Synchronization
 /// its last byte ends in an error; after one every later call throws it again. Memory is bounded by
 /// the read-ahead's buffers and the decoder's window, whatever the archive claims. All calls come
 /// from one thread at a time.
-public final class TarReader {
+public final class TarReader: BackupSource {
   private let subject: String
   private let progress: InputProgress
   private let input: ArchiveInput

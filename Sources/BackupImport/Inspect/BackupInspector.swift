@@ -6,7 +6,7 @@ import PostgresFormat
 /// What would end an import is remembered, the first of it, and the reading goes on. Memory: the
 /// table of segments that an import keeps, and some 50 bytes a relation.
 struct BackupInspector {
-  private let tar: TarReader
+  private let source: any BackupSource
   private var intake: MemberIntake
   private var segments = SegmentTable()
   private var relations = RelationTally()
@@ -21,11 +21,13 @@ struct BackupInspector {
   static func inspect(
     _ path: String, strippingComponents: Int
   ) throws(ImportError) -> BackupDescription {
-    let tar = try TarReader(path: path)
+    let source = try openBackup(
+      path, strippingComponents: strippingComponents, contents: .smallFiles)
     var inspector = BackupInspector(
-      tar: tar, strippingComponents: strippingComponents, recovery: RecoveryCommand(backup: path))
+      source: source, strippingComponents: strippingComponents,
+      recovery: RecoveryCommand(backup: path))
     inspector.description.path = path
-    while let member = try tar.nextMember() {
+    while let member = try source.nextMember() {
       try Interruption.check()
       inspector.take(member)
     }
@@ -33,13 +35,14 @@ struct BackupInspector {
     return inspector.description
   }
 
-  private init(tar: TarReader, strippingComponents: Int, recovery: RecoveryCommand) {
-    self.tar = tar
+  private init(source: any BackupSource, strippingComponents: Int, recovery: RecoveryCommand) {
+    self.source = source
     intake = MemberIntake(
-      tar: tar, stripComponents: strippingComponents, recovery: recovery, smallRelationSize: 0)
+      source: source, stripComponents: strippingComponents, recovery: recovery,
+      smallRelationSize: 0)
   }
 
-  /// Takes one member; an error of the tar itself shows again when its next member is asked for.
+  /// Takes one member; an error of the source itself shows again when its next member is asked for.
   private mutating func take(_ member: TarMember) {
     if member.kind != .directory {
       description.fileCount += 1
@@ -96,8 +99,8 @@ struct BackupInspector {
     description.refusal = refusal.map {
       BackupDescription.Refusal(exitCode: $0.code.rawValue, message: $0.message, hint: $0.hint)
     }
-    description.inputByteCount = tar.inputBytesRead
-    description.isCompressed = tar.isCompressed
+    description.inputByteCount = source.inputBytesRead
+    description.isCompressed = source.isCompressed
     description.databases = relations.databases(also: contents.databases.keys)
     description.relationCount = relations.relationCount
     description.unloggedRelationCount = relations.unloggedRelationCount

@@ -89,7 +89,10 @@ enum ChildProcess {
     unsafe arguments.append(nil)
     var environment = unsafe inherited()
     unsafe environment.append(nil)
-    defer { unsafe (arguments + environment).forEach { unsafe free($0) } }
+    defer {
+      for index in unsafe arguments.indices { unsafe free(arguments[index]) }
+      for index in unsafe environment.indices { unsafe free(environment[index]) }
+    }
     let result = unsafe posix_spawnp(
       &number, arguments[0]!, &actions, &attributes, arguments, environment)
     guard result == 0 else {
