@@ -28,7 +28,7 @@ enum SystemCalls {
     let message = "cannot \(operation.verb) \(path.quoted): \(describe(reason))"
     if reason == ENOSPC || reason == EDQUOT {
       return ImportError(
-        .inputOutput, message, hint: "Free space there, or choose another place for --output.")
+        .inputOutput, message, hint: "Free space there, or choose another place.")
     }
     switch operation {
     case .create, .mkdir, .lock:

@@ -208,7 +208,16 @@ actor Recovery {
     _ server: SingleUserServer, _ control: ControlFile, fileCount: Int
   ) throws(ImportError) -> [String] {
     let directory = server.scratch.data + "/pg_tblspc"
-    guard !(try SystemCalls.names(in: directory).isEmpty) else { return [] }
+    let links = try SystemCalls.names(in: directory)
+    guard !links.isEmpty else { return [] }
+    // One that was made while WAL from a restore command was replayed leads elsewhere, and what is
+    // there is not this cluster's alone.
+    for link in links {
+      let target = try SystemCalls.resolved(directory + "/" + link)
+      guard target == UInt32(link).map(server.scratch.tablespace) else {
+        throw WriteAheadLogCheck.newTablespace(at: target)
+      }
+    }
     let moved = try TablespaceMove(server: server, control: control).run(fileCount: fileCount)
     if let name = try SystemCalls.names(in: directory).first {
       throw ImportError(

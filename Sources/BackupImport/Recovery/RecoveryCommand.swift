@@ -3,9 +3,16 @@ import PostgresFormat
 
 /// The command that imports a backup which has to be recovered first, for a hint.
 struct RecoveryCommand: Sendable {
-  /// What was given as the backup, and as the output where there is one.
+  /// What was given as the backup.
   let backup: String
-  var output: String?
+  /// What was given as the output; nil where there is none.
+  let output: String?
+
+  /// `output` is empty where nothing is imported.
+  init(backup: String, output: String = "") {
+    self.backup = backup
+    self.output = output.isEmpty ? nil : output
+  }
 
   /// What to do, with the paths that were given; `version` is the cluster's, where it has been seen.
   func hint(for version: PostgresVersion?) -> String {

@@ -44,7 +44,7 @@ struct SingleUserServer {
     for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
       words += [Array("-c".utf8), Array("\(name)=\(value)".utf8)]
     }
-    words.append(database)
+    words += [Array("--".utf8), database]
     do throws(ImportError) {
       return try ChildProcess.run(words, input: scratch.input, log: scratch.log)
     } catch {

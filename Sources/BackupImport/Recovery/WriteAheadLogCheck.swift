@@ -25,7 +25,7 @@ struct WriteAheadLogCheck {
   func requireNoNewTablespaces() throws(ImportError) {
     let directory = scratch.data + "/pg_wal"
     for run in try runs(in: directory) {
-      var arguments = ["--quiet", "--rmgr=Tablespace", "--path=\(directory)"]
+      var arguments = ["--rmgr=Tablespace", "--path=\(directory)"]
       if run.first == start.rawValue / UInt64(control.walSegmentSize) {
         arguments += ["--start=\(start)"]
       }
@@ -42,12 +42,15 @@ struct WriteAheadLogCheck {
       guard let line = lines.first(where: { $0.contains(Self.creation) }),
         let record = line.firstRange(of: Self.creation)
       else { continue }
-      throw ImportError(
-        .unsupported,
-        "a tablespace was made while the cluster was backed up: "
-          + "\(String(line[record.upperBound...]).quoted)",
-        hint: "Make a new backup: this one cannot be replayed without touching that directory.")
+      throw Self.newTablespace(at: String(line[record.upperBound...]))
     }
+  }
+
+  /// The refusal of a backup whose replay makes a tablespace.
+  static func newTablespace(at place: String) -> ImportError {
+    ImportError(
+      .unsupported, "a tablespace was made while the cluster was backed up, or later: \(place.quoted)",
+      hint: "Make a new backup: this one cannot be replayed without touching that directory.")
   }
 
   private static let creation = "desc: CREATE "
