@@ -17,23 +17,27 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CGetopt"),
+    .systemLibrary(name: "CCRC32C"),
     .target(
-      name: "PostgresFormat",
+      name: "PostgresFormat", dependencies: ["CCRC32C"],
       // For the one property that lends an array's bytes as a span.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
     .target(
       name: "BackupImport",
       dependencies: [
-        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "PostgresFormat", "LayerFormat",
+        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "PostgresFormat",
+        "LayerFormat",
       ],
       swiftSettings: settings),
     .executableTarget(
       name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
       swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["PostgresFormat"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],
+      path: "Tests/TestSupport",
       swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
@@ -49,7 +53,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ReliabilityTests",
-      dependencies: ["BackupImport", "import-backup", "PostgresFormat", "TestSupport"],
+      dependencies: [
+        "BackupImport", "import-backup", "LayerFormat", "PostgresFormat", "TestSupport",
+      ],
       exclude: ["Faults"], swiftSettings: settings),
   ]
 )

@@ -36,10 +36,16 @@ public struct ImportError: Error, Equatable, Sendable {
   /// What to do about it: full sentences, or nil where there is nothing to do.
   public var hint: String?
 
-  public init(_ code: Code, _ message: String, hint: String? = nil) {
+  /// What a check found in detail, beyond the message.
+  public var findings: BackupFindings?
+
+  public init(
+    _ code: Code, _ message: String, hint: String? = nil, findings: BackupFindings? = nil
+  ) {
     self.code = code
     self.message = message
     self.hint = hint
+    self.findings = findings
   }
 
   /// Puts the name of what was read before what `error` says about its bytes.

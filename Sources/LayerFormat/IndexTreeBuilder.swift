@@ -7,10 +7,10 @@
 ///                   ┌─────▼──────┐
 ///                   │ open inner │  … which may be full in turn
 ///                   └─────┬──────┘
-///   blocks: leaf leaf … inner leaf leaf … inner … root
+///   pieces: leaf leaf … inner leaf leaf … inner … root
 /// ```
 ///
-/// One node a level is open; the others are in `blocks` already, children before their parents,
+/// One node a level is open; the others are in `pieces` already, children before their parents,
 /// the root last. The bytes are those that a pageserver's writer makes of the same keys and
 /// values. Memory: the finished blocks, about 8 bytes a key in an image layer of a relation.
 public struct IndexTreeBuilder: Sendable {
@@ -18,8 +18,12 @@ public struct IndexTreeBuilder: Sendable {
   /// The open nodes, leaf first.
   private var openNodes: [OpenNode]
 
-  /// The finished nodes, in the order in which they stand in the file.
-  public private(set) var blocks: [UInt8] = []
+  /// The finished nodes, in the order in which they stand in the file, in pieces of 1 MiB: an index
+  /// that grows does not move.
+  public private(set) var pieces: [[UInt8]] = []
+  private var blockCount = 0
+
+  private static let blocksInPiece = (1 << 20) / IndexTree.nodeByteCount
 
   /// How many keys there are.
   public private(set) var count = 0
@@ -33,7 +37,7 @@ public struct IndexTreeBuilder: Sendable {
   }
 
   /// The bytes that the index takes in memory and, but for one node a level, in the file.
-  public var byteCount: Int { blocks.count + openNodes.count * IndexTree.nodeByteCount }
+  public var byteCount: Int { (blockCount + openNodes.count) * IndexTree.nodeByteCount }
 
   /// Adds a key behind all others; `value` must be below `IndexTree.valueLimit`.
   ///
@@ -59,8 +63,7 @@ public struct IndexTreeBuilder: Sendable {
 
   /// Moves the open node of a level to the blocks and opens an empty one in its place.
   private mutating func writeOut(level: Int) {
-    let block = UInt32(blocks.count / IndexTree.nodeByteCount)
-    openNodes[level].encode(into: &blocks)
+    let block = encodeNode(level: level)
     let firstKey = openNodes[level].firstKey
     openNodes[level] = OpenNode(level: level, keyByteCount: keyByteCount)
     if level + 1 == openNodes.count {
@@ -80,10 +83,20 @@ public struct IndexTreeBuilder: Sendable {
       writeOut(level: level)
       level += 1
     }
-    let root = UInt32(blocks.count / IndexTree.nodeByteCount)
-    openNodes[level].encode(into: &blocks)
+    let root = encodeNode(level: level)
     openNodes = []
     return root
+  }
+
+  /// Moves the open node of a level to the blocks, and gives its number.
+  private mutating func encodeNode(level: Int) -> UInt32 {
+    if blockCount.isMultiple(of: Self.blocksInPiece) {
+      pieces.append([])
+      pieces[pieces.count - 1].reserveCapacity(Self.blocksInPiece * IndexTree.nodeByteCount)
+    }
+    openNodes[level].encode(into: &pieces[pieces.count - 1])
+    blockCount += 1
+    return UInt32(blockCount - 1)
   }
 }
 

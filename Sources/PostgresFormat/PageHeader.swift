@@ -3,6 +3,7 @@
 ///     OFFSET SIZE MEANING                     all little-endian
 ///          0    4 LSN of the last change, upper half
 ///          4    4 LSN of the last change, lower half
+///          8    2 pd_checksum: 0 where the page bears none
 ///         14    2 pd_upper: end of the page's free space; 0 in a page that is not in use
 ///
 /// (Postgres, `src/include/storage/bufpage.h`.) Made for loops over every page of a backup.
@@ -16,6 +17,9 @@ public struct PageHeader: Sendable {
   /// Where the WAL record of the page's last change ends; 0 if no record was written.
   public let lsn: LogSequenceNumber
 
+  /// The checksum that the page bears; 0 for none.
+  public let checksum: UInt16
+
   /// Whether the page has been initialised.
   public let isInUse: Bool
 
@@ -25,6 +29,7 @@ public struct PageHeader: Sendable {
     // Two u32, the upper half first: one little-endian load has them the wrong way round.
     let halves: UInt64 = bytes.littleEndian(at: offset)
     lsn = LogSequenceNumber(rawValue: halves << 32 | halves >> 32)
+    checksum = bytes.littleEndian(at: offset + 8)
     isInUse = bytes.littleEndian(at: offset + 14, as: UInt16.self) != 0
   }
 }

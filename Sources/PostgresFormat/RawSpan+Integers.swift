@@ -40,3 +40,14 @@ extension [UInt8] {
     }
   }
 }
+
+extension SIMD4<UInt32> {
+  /// Four little-endian integers from `offset` on; traps when they do not lie within the span.
+  @inline(__always)
+  init(_ bytes: RawSpan, at offset: Int) {
+    // Invariant: as above; every bit pattern is a valid vector of integers.
+    let lanes = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Self.self)
+    self = Self(
+      lanes[0].littleEndian, lanes[1].littleEndian, lanes[2].littleEndian, lanes[3].littleEndian)
+  }
+}

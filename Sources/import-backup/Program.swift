@@ -35,9 +35,13 @@ enum Program {
     exit(0)
   }
 
-  /// An `error:` line, and a `hint:` line where there is something to do.
+  /// An `error:` line, one more for each of the first findings, and a `hint:` line where there is
+  /// something to do.
   static func text(of error: ImportError) -> String {
-    "error: \(error.message)\n" + (error.hint.map { "hint: \($0)\n" } ?? "")
+    var lines = ["error: \(error.message)"]
+    lines += (error.findings?.lines ?? []).map { "error:   \($0)" }
+    if let hint = error.hint { lines.append("hint: \(hint)") }
+    return lines.map { $0 + "\n" }.joined()
   }
 
   /// Runs the command that `arguments`, the words behind the program's name, ask for.

@@ -46,6 +46,49 @@ import Testing
       FileManager.default.fileExists(atPath: summary.timelinePath + "/index_part.json-00000001"))
   }
 
+  /// Goal: damaged pages end an import with their names, in words and in JSON; `warn` imports them
+  /// with a warning that not even `--json` leaves out. Method: a page of a small backup with a
+  /// flipped bit, three times.
+  @Test func damagedPage() async throws {
+    let directory = try TemporaryDirectory()
+    var tar = SmallBackup.tar
+    tar["base/5/2606"].contents[100] ^= 1
+    let backup = directory.path + "/backup.tar"
+    try Data(tar.encoded()).write(to: URL(filePath: backup))
+    let arguments = [backup, "--output", directory.path + "/out"]
+
+    let person = try await ProgramRun.run(arguments)
+    #expect(person.exitCode == 65)
+    #expect(person.output.isEmpty)
+    let lines = person.error.split(separator: "\n")
+    #expect(lines.count == 3)
+    #expect(lines.first?.hasPrefix("error: a page is damaged") == true)
+    #expect(lines.dropFirst().first?.hasPrefix("error:   block 0 of 'base/5/2606': ") == true)
+
+    let script = try await ProgramRun.run(arguments + ["--json"])
+    #expect(script.exitCode == 65)
+    let failure = try JSONDecoder().decode(Failure.self, from: script.output)
+    #expect(failure.exitCode == 65)
+    #expect(failure.findings.pageChecksums?.damagedPages.map(\.file) == ["base/5/2606"])
+
+    let warned = try await ProgramRun.run(arguments + ["--json", "--page-checksums", "warn"])
+    #expect(warned.exitCode == 0)
+    #expect(warned.error.hasPrefix("warning: 1 page imported"))
+    #expect(warned.error.contains("\nwarning:   block 0 of 'base/5/2606': "))
+    let summary = try JSONDecoder().decode(ImportSummary.self, from: warned.output)
+    #expect(summary.pageChecksums.damagedPageCount == 1)
+
+    let wrong = try await ProgramRun.run(arguments + ["--page-checksums", "maybe"])
+    #expect(wrong.exitCode == 64)
+    #expect(
+      wrong.error.contains("'--page-checksums' wants 'verify', 'warn' or 'skip', not 'maybe'"))
+  }
+
+  private struct Failure: Decodable {
+    var exitCode: Int32
+    var findings: BackupFindings
+  }
+
   /// Goal: each kind of failure has its exit code, one error line, and leaves no index.
   @Test(
     arguments: [

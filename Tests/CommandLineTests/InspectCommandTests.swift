@@ -156,9 +156,15 @@ import Testing
       let run = try await ProgramRun.run(["inspect", path])
       #expect(run.exitCode == 0, "\(run.error)")
       let lines = run.outputText.split(separator: "\n").map(String.init)
-      texts.append(lines.filter { !$0.hasPrefix("backup ") && !$0.hasPrefix("  files ") })
+      let kind = lines.first { $0.hasPrefix("  kind ") }
+      #expect(
+        kind?.hasSuffix(path == tar ? "clean shutdown" : "clean shutdown, data directory") == true)
+      texts.append(
+        lines.filter { line in
+          !["backup ", "  kind ", "  files "].contains { line.hasPrefix($0) }
+        })
     }
-    #expect(texts[0] == texts[1])
+    #expect(texts[0] == texts[1] && texts[0].count > 20)
 
     let keys = try await ProgramRun.run(["inspect", data, "--layer", "1"])
     #expect(keys.exitCode == 64 && keys.error.contains("neither keys nor layers"))

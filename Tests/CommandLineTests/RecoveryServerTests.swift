@@ -64,6 +64,7 @@ struct RecoveryServerTests {
     #expect(summary.recoveredBy?.hasPrefix("15.") == true)
     #expect(summary.movedTablespaces == ["one", #"T w"o\\"#])
     #expect(summary.preparedTransactionCount == 1)
+    #expect(summary.manifest.result == (form == .stopped ? .none : .verified))
     #expect(summary.leftOut.contains { $0.names.contains("postgresql.auto.conf") })
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["out"])
     #expect(try Self.listing(cluster.directory) == before)
@@ -123,6 +124,21 @@ struct RecoveryServerTests {
     #expect(restored.exitCode == 0, "\(restored.error)")
   }
 
+  /// Goal: a file that is not what the manifest says ends it before a server sees it.
+  @Test(arguments: ["base/5/1259", "pg_tblspc/16384/PG_15_202209061/*/16???"])
+  func damagedFile(name: String) async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    try PostgresServer.shell(
+      """
+      cp -a "$1/plain" backup; cp -a "$1/plain-16384" one; ln -sfn "$PWD/one" backup/pg_tblspc/16384
+      files=(backup/\(name)); printf x | dd of="${files[0]}" bs=1 seek=300 conv=notrunc status=none
+      """, [cluster.directory], directory.path)
+    let run = try await Self.run(
+      directory.path + "/backup", in: directory, programs: cluster.programs)
+    try Self.expect(run, code: 65, "differs from its manifest", in: directory)
+  }
+
   /// Goal: WAL that would be replayed outside of the scratch is not. Method: the segment in which
   /// the cluster made another tablespace, behind the end of a backup.
   @Test func newTablespace() async throws {
@@ -147,7 +163,8 @@ struct RecoveryServerTests {
     try Self.expect(
       run, code: 69, "a tablespace was made while the cluster was backed up", "/three",
       in: directory)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/three").count == 1)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.path + "/three").count == 1)
   }
 
   /// Goal: binaries of another version, and such that do not run, are refused before anything is

@@ -53,6 +53,7 @@ struct SummaryTextTests {
     var summary = summary
     summary.controlFileChanges = ["data checksums off", "WAL segment size 16 MiB"]
     summary.stampedPageCount = 208
+    summary.segmentTableByteCount = 46_000_000
     summary.mendedTwoPhaseFileCount = 1
     summary.preparedTransactionCount = 1
     summary.unloggedRelationCount = 2
@@ -68,6 +69,7 @@ struct SummaryTextTests {
         "note: changed in pg_control: data checksums off, WAL segment size 16 MiB",
         "note: 208 pages in use bore no LSN and got one",
         "note: mended 1 two-phase file whose checksum stood twice",
+        "note: the list of relations took 43.9 MiB of memory besides --memory",
         "note: 2 unlogged relations come up empty in a compute, as after a crash",
         "note: 1 replication slot is lost: slot_a",
         "note: left out 1,013 files, 48.0 MiB:",

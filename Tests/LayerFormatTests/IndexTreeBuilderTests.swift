@@ -58,12 +58,12 @@ struct IndexTreeBuilderTests {
     #expect(builder.count == keys.count)
     let root = builder.finish()
     let model = NaiveIndex(keys: keys, values: values)
-    #expect(builder.blocks == model.blocks(), "\(keys.count) keys")
-    #expect(builder.byteCount == builder.blocks.count)
+    #expect(Array(builder.pieces.joined()) == model.blocks(), "\(keys.count) keys")
+    #expect(builder.byteCount == builder.pieces.joined().count)
     let contents = try IndexContents(
-      blocks: builder.blocks, root: root, keyByteCount: keys[0].count)
+      blocks: Array(builder.pieces.joined()), root: root, keyByteCount: keys[0].count)
     #expect(contents.keys == keys && contents.values == values, "\(keys.count) keys")
-    #expect(contents.nodeCount * IndexTree.nodeByteCount == builder.blocks.count)
+    #expect(contents.nodeCount * IndexTree.nodeByteCount == builder.pieces.joined().count)
     #expect(Int(root) == contents.nodeCount - 1)
     #expect(contents.levelCount == model.levelCount)
     return contents
@@ -116,7 +116,7 @@ struct IndexTreeBuilderTests {
       last = builder.byteCount
       var finished = builder
       _ = finished.finish()
-      #expect(finished.blocks.count == last, "\(index + 1) keys")
+      #expect(finished.pieces.joined().count == last, "\(index + 1) keys")
     }
     #expect(last > 3 * IndexTree.nodeByteCount)
   }

@@ -53,6 +53,12 @@ public enum SmallBackup {
     return tar
   }
 
+  /// Gives a page in use the checksum that it must bear as this block of its fork.
+  public static func setChecksum(of page: inout [UInt8], block: UInt32) {
+    let checksum = PageChecksum.checksum(of: page.bytes, block: block)
+    page.replaceSubrange(8..<10, with: bytesOf(UInt32(checksum)).prefix(2))
+  }
+
   /// A number's bytes, the least significant one first.
   public static func bytesOf(_ number: UInt32) -> [UInt8] {
     (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }

@@ -15,31 +15,47 @@ actor BackupReader {
   private var progress: ProgressThrottle
   private let source: any BackupSource
   private var intake: MemberIntake
+  private let manifestCheck: ManifestCheck?
+  private let plan: ImportPlan
 
   private let feed: BatchFeed<PageBatch>
 
   /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
-  /// progress where something is written.
+  /// progress where something is written. The backup is compared with its manifest where
+  /// `checksManifest` is true.
   init(
     plan: ImportPlan, counters: ImportCounters?, progress: (any ProgressReporting)?,
-    free: Channel<PageBatch>, work: Channel<PageBatch>
+    checksManifest: Bool, free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
+    self.plan = plan
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
-    source = try openBackup(plan.backup, strippingComponents: plan.stripComponents)
+    source = try openBackup(
+      plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount)
+    manifestCheck = checksManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       source: source, stripComponents: plan.stripComponents,
       recovery: RecoveryCommand(backup: plan.backup, output: plan.outputDirectory),
-      smallRelationSize: plan.smallRelationSize)
+      smallRelationSize: plan.smallRelationSize, manifestCheck: manifestCheck)
   }
 
   /// The length in bytes of an input that is a file or a directory.
   var inputByteCount: UInt64? { source.inputByteCount }
   var isCompressed: Bool { source.isCompressed }
 
+  /// What the backup held besides its pages.
+  struct Result: Sendable {
+    var contents: ClusterContents
+    var inputByteCount: UInt64
+    var manifest: ManifestSummary
+  }
+
   /// Reads to the backup's proper end, and finishes `work` then.
-  func run() async throws(ImportError) -> (contents: ClusterContents, inputByteCount: UInt64) {
+  func run() async throws(ImportError) -> Result {
+    if let manifest = plan.knownManifest {
+      try manifestCheck?.read(fileAt: manifest, isGiven: plan.manifest != nil)
+    }
     while let member = try source.nextMember() {
       try Interruption.check()
       progress.report {
@@ -50,7 +66,10 @@ actor BackupReader {
       if let pages = try intake.take(member) { try await readPages(pages, of: member) }
     }
     feed.finish()
-    return (intake.contents, source.inputBytesRead)
+    let manifest = try manifestCheck?.finish(intake.contents.controlFile)
+    return Result(
+      contents: intake.contents, inputByteCount: source.inputBytesRead,
+      manifest: manifest ?? ManifestSummary(result: .none))
   }
 
   // MARK: Pages
@@ -66,14 +85,28 @@ actor BackupReader {
     repeat {
       let batch = try await feed.open()
       batch.beginRun(of: pages.file, at: pages.firstBlock + done)
-      while done < pageCount && !batch.isFull {
-        try batch.appendPage { page throws(ImportError) in
-          let count = try source.read(into: &page)
-          precondition(count == page.byteCount, "a source ends a member at its size")
-        }
-        done += 1
-      }
+      while done < pageCount && !batch.isFull { done += try readPages(into: batch) }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
+    try manifestCheck?.end()
+  }
+
+  /// Adds the next page of the current member to the batch, or as many as lie in one piece where
+  /// they were read; returns how many.
+  private func readPages(into batch: PageBatch) throws(ImportError) -> UInt32 {
+    let pageByteCount = PageBatch.pageByteCount
+    if batch.takesLentPages,
+      let (buffer, range) = try source.lend(unitsOf: pageByteCount, limit: batch.freePageCount)
+    {
+      if let manifestCheck { buffer.withMutableBytes(range) { manifestCheck.update($0.bytes) } }
+      batch.appendPages(in: range, of: buffer)
+      return UInt32(range.count / pageByteCount)
+    }
+    try batch.appendPage { page throws(ImportError) in
+      let count = try source.read(into: &page)
+      precondition(count == page.byteCount, "a source ends a member at its size")
+      manifestCheck?.update(page.bytes)
+    }
+    return 1
   }
 }

@@ -38,6 +38,7 @@ private func importRecovered(
   var settings = options
   settings.backup = cluster.scratch.data
   settings.stripComponents = 0
+  settings.manifest = nil
   settings.tenantID = plan.tenant.description
   settings.timelineID = plan.timeline.description
   let pipeline = try ImportPipeline(plan: try ImportPlan(settings), progress: progress)

@@ -19,6 +19,13 @@ public struct ImportOptions: Sendable {
   /// Leading directories to drop from every member's name.
   public var stripComponents = 0
 
+  /// The path of the manifest that the backup must agree with; nil for the one beside it or in it,
+  /// if there is one.
+  public var manifest: String?
+
+  /// What becomes of pages whose checksum does not match their contents.
+  public var pageChecksums = PageChecksumMode.verify
+
   /// The zstd level of every value; 0 stores them as they are.
   public var compressionLevel: Int32 = 1
 

@@ -30,11 +30,15 @@ struct ImportPipeline: Sendable {
   /// Opens the input first and then claims the output, so that a bad path leaves no trace.
   init(plan: ImportPlan, progress: (any ProgressReporting)?) throws(ImportError) {
     self.plan = plan
-    free = Channel((0..<plan.batchCount).map { _ in PageBatch() })
+    free = Channel(
+      (0..<plan.batchCount).map { _ in
+        PageBatch(checksPages: plan.pageChecksums != .skip)
+      })
     permits = Channel((0..<ImportPlan.pendingLayerLimit).map { _ in () })
     let counters = ImportCounters()
     reader = try BackupReader(
-      plan: plan, counters: counters, progress: progress, free: free, work: work)
+      plan: plan, counters: counters, progress: progress, checksManifest: true, free: free,
+      work: work)
     writer = try TimelineWriter(
       plan: plan, counters: counters, finished: finished, permits: permits)
   }
@@ -61,10 +65,12 @@ struct ImportPipeline: Sendable {
   /// Sees the backup through: reads it, judges it, writes the metadata, commits.
   private func conduct() async throws(ImportError) -> ImportSummary {
     try await requireSpace()
-    var (contents, inputByteCount) = try await reader.run()
+    let backup = try await reader.run()
+    var contents = backup.contents
     _ = try await stored.receive()
     let assessment = try ClusterAssessment(of: contents)
     contents.dropStatistics(unlessOf: assessment.version)
+    let pageChecksums = try await writer.pageCheck.judged(plan.pageChecksums, in: assessment)
     let relations = try await writer.relations(upTo: assessment.endLSN)
     let controlFile = assessment.controlFile.normalised()
     let metadata = MetadataValues(
@@ -81,12 +87,15 @@ struct ImportPipeline: Sendable {
 
     var summary = ImportSummary(contents, assessment, relations)
     summary.controlFileChanges = controlFile.changes
-    summary.inputByteCount = inputByteCount
+    summary.inputByteCount = backup.inputByteCount
+    summary.manifest = backup.manifest
     summary.outputByteCount = output.byteCount
     summary.imageLayerCount = output.imageLayerCount
     summary.l0LayerCount = output.level0Count
     summary.pageCount = await writer.pageCount
     summary.stampedPageCount = await writer.stampedPageCount
+    summary.segmentTableByteCount = await writer.segmentTableByteCount
+    summary.pageChecksums = pageChecksums
     summary.tenantID = plan.tenant.description
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation

@@ -1,3 +1,4 @@
+import Glibc
 import LayerFormat
 import PostgresFormat
 
@@ -5,29 +6,32 @@ import PostgresFormat
 ///
 /// ```
 /// --memory            64 MiB   the sum of what follows
-///   read-ahead         4 MiB   ReadAhead
-///   batches            8 MiB   16 × 64 pages, at 2 jobs
+///   batches           20 MiB   16 × 64 pages, at 2 jobs, and the input's buffers that they keep
 ///   open layer        17 MiB   its write buffer and its index, at most 2^19 keys
 ///   chunk's runs      10 MiB   at most 2^17, doubled where the array grows
 ///   chunk in memory   the rest, the spool holds what is more
 /// ```
 ///
-/// On top come 32 bytes a relation segment, the values of the last L0 (maps, prepared
+/// On top come 46 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
 /// transactions, statistics: each kind has a limit), and the code itself.
 struct ImportPlan: Sendable {
   let backup: String
+  let manifest: String?
   let outputDirectory: String
   let tenant: Identifier
   let timeline: Identifier
   let generation: UInt32
   let force: Bool
   let stripComponents: Int
+  let pageChecksums: PageChecksumMode
   let compressionLevel: Int32
   let imageLayerSize: UInt64
   let chunkSize: UInt64
   let smallRelationSize: UInt64
   let jobs: Int
   let batchCount: Int
+  /// The buffers of the input: those that batches keep, and those that are read ahead.
+  let inputBufferCount: Int
   let chunkMemoryByteCount: Int
 
   /// Image layers lie above the chunks and below any cluster's import LSN, which is not known
@@ -41,16 +45,18 @@ struct ImportPlan: Sendable {
   static let pendingLayerLimit = 4
 
   /// What the pipeline takes of `--memory` besides batches and the chunk.
-  private static let fixedMemoryByteCount = 31 << 20
+  private static let fixedMemoryByteCount = 27 << 20
 
   init(_ options: ImportOptions) throws(ImportError) {
     backup = options.backup
+    manifest = options.manifest
     outputDirectory = options.outputDirectory
     tenant = try Self.identifier(options.tenantID, option: "--tenant-id")
     timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
     generation = options.generation
     force = options.force
     stripComponents = options.stripComponents
+    pageChecksums = options.pageChecksums
     compressionLevel = options.compressionLevel
     imageLayerSize = options.imageLayerSize
     chunkSize = options.chunkSize
@@ -59,8 +65,21 @@ struct ImportPlan: Sendable {
     // Four batches a job keep the stages apart; a quarter of the memory is what they may take.
     let affordable = options.memory / 4 / PageBatch.byteCount
     batchCount = max(jobs + 2, min(jobs * 4 + 8, affordable))
+    // A buffer has the pages of two batches.
+    inputBufferCount = batchCount / 2 + ReadAhead.leastBufferCount
     chunkMemoryByteCount = max(
-      1 << 20, options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount)
+      1 << 20,
+      options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount
+        - inputBufferCount * ReadAhead.bufferSize)
+  }
+
+  /// The manifest that is known before the backup: the one given, or the one beside the backup.
+  var knownManifest: String? {
+    if let manifest { return manifest }
+    guard backup != "-" else { return nil }
+    let directory = backup.lastIndex(of: "/").map { String(backup[...$0]) } ?? ""
+    let path = directory + BackupManifest.fileName
+    return unsafe access(path, F_OK) == 0 ? path : nil
   }
 
   private static func identifier(

@@ -54,6 +54,14 @@ public struct ImportSummary: Codable, Sendable {
   public var imageLayerCount = 0
   public var l0LayerCount = 0
   public var seconds: Double = 0
+  /// The most memory in bytes that what is remembered of each relation segment took, which is not
+  /// part of `--memory`.
+  public var segmentTableByteCount = 0
+
+  /// What the backup's manifest said.
+  public var manifest = ManifestSummary(result: .none)
+  /// What the cluster's data checksums said, before they were taken off.
+  public var pageChecksums = PageChecksumSummary(result: .none)
 
   /// Pages in use that bore no LSN and got one.
   public var stampedPageCount: UInt64 = 0

@@ -19,6 +19,8 @@ struct MemberIntake {
   let recovery: RecoveryCommand
   /// From how many bytes on a relation segment becomes image layers.
   let smallRelationSize: UInt64
+  /// Gets the contents of every file, where there is someone to compare them with a manifest.
+  let manifestCheck: ManifestCheck?
 
   private(set) var contents = ClusterContents()
   /// The control file that was read last, also where it was refused.
@@ -29,22 +31,25 @@ struct MemberIntake {
   private var smallFileByteCount: UInt64 = 0
 
   /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
-  private static let smallFileLimit: UInt64 = 32 << 20
+  static let smallFileLimit: UInt64 = 32 << 20
   /// Statistics longer than this are left out: a server gathers them anew.
   private static let statisticsLimit: UInt64 = 16 << 20
+  private static let restBufferByteCount = 1 << 16
 
   init(
     source: any BackupSource, stripComponents: Int, recovery: RecoveryCommand,
-    smallRelationSize: UInt64
+    smallRelationSize: UInt64, manifestCheck: ManifestCheck? = nil
   ) {
     self.recovery = recovery
     self.source = source
     self.stripComponents = stripComponents
     self.smallRelationSize = smallRelationSize
+    self.manifestCheck = manifestCheck
   }
 
   /// Takes the member that the source has just come to; gives back what pages it holds.
   ///
+  /// Who reads pages gives them to `manifestCheck`, and ends the file there.
   /// Throws what keeps the backup from being imported. Where it is not the source itself that failed,
   /// the members after it can still be taken.
   mutating func take(_ member: TarMember) throws(ImportError) -> Pages? {
@@ -55,7 +60,12 @@ struct MemberIntake {
       }
       return nil
     }
-    return try take(member, path)
+    guard let manifestCheck, member.kind == .file else { return try take(member, path) }
+    try manifestCheck.begin(path)
+    if let pages = try take(member, path) { return pages }
+    if manifestCheck.wantsContents { try readRest { manifestCheck.update($0) } }
+    try manifestCheck.end()
+    return nil
   }
 
   /// Where a member lies in the data directory; nil for the directory itself and above.
@@ -103,6 +113,7 @@ struct MemberIntake {
     case .directory: break
     case .leftOut(let reason, let slot):
       leaveOut(member, path, reason, slot: slot)
+      if reason == .backupManifest { try takeManifest(member, path) }
     case .backupLabel, .tablespaceMap, .tablespace, .incremental, .refused:
       try refuse(member, path)
     }
@@ -190,6 +201,15 @@ struct MemberIntake {
     contents.statistics = try readSmallFile(member, path)
   }
 
+  /// Reads the backup's own manifest, but where one is known already.
+  private func takeManifest(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
+    guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
+      path.bytes.elementsEqual(BackupManifest.fileName.utf8)
+    else { return }
+    try readRest { manifestCheck.updateManifest($0) }
+    manifestCheck.endManifest()
+  }
+
   private mutating func leaveOut(
     _ member: TarMember, _ path: MemberPath, _ reason: LeftOutReason, slot: String?
   ) {
@@ -256,7 +276,20 @@ struct MemberIntake {
       try source.read(into: &bytes)
     }
     precondition(count == Int(member.byteCount), "a source ends a member at its size")
+    manifestCheck?.update(bytes.bytes)
     return bytes
+  }
+
+  /// Lends `body` what has not been read of the current member.
+  private func readRest(_ body: (RawSpan) -> Void) throws(ImportError) {
+    var buffer = [UInt8](repeating: 0, count: Self.restBufferByteCount)
+    while true {
+      let count = try buffer.withMutableBytes { bytes throws(ImportError) in
+        try source.read(into: &bytes)
+      }
+      if count == 0 { return }
+      body(buffer.bytes.extracting(0..<count))
+    }
   }
 
   private mutating func decode<Value>(

@@ -1,43 +1,99 @@
 import LayerFormat
 import PostgresFormat
 
-/// What is remembered of every relation segment of a backup: 32 bytes each.
+/// What is remembered of every relation segment of a backup: 24 bytes each.
 ///
 /// Segments come in any order, so whether a relation is whole shows at the end: `relations`
 /// sorts the table and judges it. This table is the one thing in memory that grows with the
-/// number of files.
+/// number of files, so it grows without moving what it has, in pieces that are sorted when they
+/// are full.
 struct SegmentTable: Sendable {
   private struct Entry {
+    var highestLSN: LogSequenceNumber
     var databaseID: UInt32
     var relationNumber: UInt32
-    var segmentNumber: UInt32
-    var blockCount: UInt32
-    var highestLSN: LogSequenceNumber
-    var highestLSNBlock: UInt32
-    var fork: RelationFork
+    /// From the top: the fork (2 bits), the segment's number (16), its blocks (20), and, counted
+    /// within the segment, the block with the highest LSN (20).
+    private var packed: UInt64
+
+    private static let segmentShift: UInt64 = 40
+    private static let blockCountShift: UInt64 = 20
+    private static let blockMask: UInt64 = 0xF_FFFF
+
+    init(_ segment: RelationSegment) {
+      highestLSN = LogSequenceNumber(rawValue: 0)
+      databaseID = segment.databaseID
+      relationNumber = segment.relationNumber
+      packed =
+        UInt64(segment.fork.rawValue) << 56 | UInt64(segment.segmentNumber) << Self.segmentShift
+    }
+
+    var segmentNumber: UInt32 { UInt32(packed >> Self.segmentShift & 0xFFFF) }
+    var blockCount: UInt32 { UInt32(packed >> Self.blockCountShift & Self.blockMask) }
+    var highestLSNBlock: UInt32 {
+      segmentNumber * RelationSegment.blockCount + UInt32(packed & Self.blockMask)
+    }
+
+    var fork: RelationFork {
+      guard let fork = RelationFork(rawValue: UInt8(packed >> 56)) else {
+        preconditionFailure("an entry has the fork of its segment")
+      }
+      return fork
+    }
 
     var segment: RelationSegment {
       RelationSegment(
         databaseID: databaseID, relationNumber: relationNumber, fork: fork,
         segmentNumber: segmentNumber)
     }
+
+    /// Adds blocks behind those that there are; a file of too many is refused before this.
+    mutating func add(blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32) {
+      precondition(self.blockCount + blockCount <= RelationSegment.blockCount)
+      packed += UInt64(blockCount) << Self.blockCountShift
+      if highestLSN > self.highestLSN {
+        self.highestLSN = highestLSN
+        packed = packed & ~Self.blockMask | UInt64(block % RelationSegment.blockCount)
+      }
+    }
+
+    /// The order of the keys: the shared relations, of database 0, come last.
+    static func < (left: Entry, right: Entry) -> Bool {
+      (left.databaseID &- 1, left.relationNumber, left.packed)
+        < (right.databaseID &- 1, right.relationNumber, right.packed)
+    }
   }
 
   /// A relation fork that is whole, with its size.
   struct Relation: Sendable {
-    var id: RelationForkID
+    fileprivate var databaseID: UInt32
+    fileprivate var relationNumber: UInt32
     var blockCount: UInt32
+    fileprivate var fork: RelationFork
     /// Whether the relation has an init fork.
     var isUnlogged: Bool
+
+    var id: RelationForkID {
+      RelationForkID(databaseID: databaseID, relationNumber: relationNumber, fork: fork)
+    }
   }
 
-  private var entries: [Entry] = []
+  private static let pieceCount = 1 << 16
+
+  /// The full pieces, sorted, and the one that grows.
+  private var pieces: [[Entry]] = [[]]
   private var isAtFileStart = true
 
-  var count: Int { entries.count }
+  /// How many segments were added.
+  private(set) var count = 0
 
-  /// The memory that the table takes, in bytes.
-  var memoryByteCount: Int { entries.capacity * MemoryLayout<Entry>.stride }
+  /// The most memory in bytes that the table takes: when it has been sorted and the relations are
+  /// listed.
+  var memoryByteCount: Int {
+    let orderByteCount = MemoryLayout<UInt32>.stride * 3 / 2
+    return count
+      * (MemoryLayout<Entry>.stride + orderByteCount + MemoryLayout<Relation>.stride)
+  }
 
   /// Adds the next run of pages of the backup, whose pages have been examined.
   mutating func add(_ run: PageBatch.Run) {
@@ -54,23 +110,21 @@ struct SegmentTable: Sendable {
     _ segment: RelationSegment, blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32,
     isNew: Bool
   ) {
+    var last = pieces.count - 1
     if isNew {
-      entries.append(
-        Entry(
-          databaseID: segment.databaseID, relationNumber: segment.relationNumber,
-          segmentNumber: segment.segmentNumber, blockCount: blockCount, highestLSN: highestLSN,
-          highestLSNBlock: block, fork: segment.fork))
-      return
+      if pieces[last].count == Self.pieceCount {
+        pieces[last].sort(by: <)
+        pieces.append([])
+        last += 1
+      }
+      pieces[last].append(Entry(segment))
+      count += 1
     }
-    let last = entries.count - 1
-    entries[last].blockCount += blockCount
-    if highestLSN > entries[last].highestLSN {
-      entries[last].highestLSN = highestLSN
-      entries[last].highestLSNBlock = block
-    }
+    let index = pieces[last].count - 1
+    pieces[last][index].add(blockCount: blockCount, highestLSN: highestLSN, block: block)
   }
 
-  /// Sorts the table and gives every fork with its size, in the order of the keys.
+  /// Empties the table and gives every fork with its size, in the order of the keys.
   ///
   /// Throws `.damaged` where a segment stands twice or is missing, where one follows another that
   /// is not full, and where a page is newer than `end`: nothing after the backup's end is in its
@@ -78,42 +132,49 @@ struct SegmentTable: Sendable {
   mutating func relations(
     upTo end: LogSequenceNumber
   ) throws(ImportError) -> [Relation] {
-    entries.sort { left, right in
-      if left.segment.relation != right.segment.relation {
-        return left.segment.relation < right.segment.relation
-      }
-      return left.segmentNumber < right.segmentNumber
+    pieces[pieces.count - 1].sort(by: <)
+    // The pieces are runs in order for the sort, which merges them.
+    let pieces = exchange(&pieces, with: [[]])
+    func entry(_ index: UInt32) -> Entry {
+      pieces[Int(index) / Self.pieceCount][Int(index) % Self.pieceCount]
     }
+    var order = Array(0..<UInt32(pieces.reduce(0) { $0 + $1.count }))
+    order.sort { entry($0) < entry($1) }
+
     var relations: [Relation] = []
-    var start = 0
-    while start < entries.count {
-      let first = entries[start]
-      var index = start
-      while index < entries.count, entries[index].databaseID == first.databaseID,
-        entries[index].relationNumber == first.relationNumber
-      { index += 1 }
-      try appendForks(of: entries[start..<index], upTo: end, to: &relations)
-      start = index
+    relations.reserveCapacity(order.count)
+    var segments: [Entry] = []  // of one relation
+    for index in order {
+      let next = entry(index)
+      if let last = segments.last,
+        (last.databaseID, last.relationNumber) != (next.databaseID, next.relationNumber)
+      {
+        try Self.appendForks(of: segments, upTo: end, to: &relations)
+        segments.removeAll(keepingCapacity: true)
+      }
+      segments.append(next)
     }
+    if !segments.isEmpty { try Self.appendForks(of: segments, upTo: end, to: &relations) }
     return relations
   }
 
   /// Judges the segments of all forks of one relation.
-  private func appendForks(
-    of segments: ArraySlice<Entry>, upTo end: LogSequenceNumber, to relations: inout [Relation]
+  private static func appendForks(
+    of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Relation]
   ) throws(ImportError) {
     let isUnlogged = segments.contains { $0.fork == .initialisation }
     var isOpen = true  // whether the fork's last segment was full, so that another may follow
-    for (index, entry) in zip(segments.indices, segments) {
-      if index == segments.startIndex || segments[index - 1].fork != entry.fork {
+    for (index, entry) in segments.enumerated() {
+      if index == 0 || segments[index - 1].fork != entry.fork {
         guard entry.segmentNumber == 0 else { throw missing(before: entry.segment, number: 0) }
         relations.append(
           Relation(
-            id: entry.segment.relation, blockCount: entry.blockCount, isUnlogged: isUnlogged))
+            databaseID: entry.databaseID, relationNumber: entry.relationNumber,
+            blockCount: entry.blockCount, fork: entry.fork, isUnlogged: isUnlogged))
       } else {
         let previous = segments[index - 1]
         guard entry.segmentNumber != previous.segmentNumber else {
-          throw Self.duplicate(entry.segment)
+          throw duplicate(entry.segment)
         }
         guard entry.segmentNumber == previous.segmentNumber + 1 else {
           throw missing(before: entry.segment, number: previous.segmentNumber + 1)
@@ -146,7 +207,7 @@ struct SegmentTable: Sendable {
     ImportError(.damaged, "file '\(segment.path)' stands twice in the backup")
   }
 
-  private func missing(before segment: RelationSegment, number: UInt32) -> ImportError {
+  private static func missing(before segment: RelationSegment, number: UInt32) -> ImportError {
     var expected = segment
     expected.segmentNumber = number
     return ImportError(

@@ -5,6 +5,9 @@
 final class ArchiveInput {
   private let readAhead: ReadAhead
 
+  /// The buffer that libarchive has, for as long as it does not ask for the next one.
+  private(set) var current: LentBuffer?
+
   /// Why the last buffer could not be had.
   private(set) var failure: ImportError?
 
@@ -31,8 +34,9 @@ final class ArchiveInput {
     self.readAhead = readAhead
   }
 
-  /// The next bytes, lent until the next call; nil at the end, and after a failure.
-  func next() -> ByteBuffer? {
+  /// The next bytes, held until the next call; nil at the end, and after a failure.
+  func next() -> LentBuffer? {
+    current = nil
     if isAtEnd || failure != nil { return nil }
     if let headerEnd, byteCount >= headerEnd {
       failure = ImportError(
@@ -49,6 +53,7 @@ final class ArchiveInput {
       let meaningful = buffer.byteCountBeforeTrailingZeros
       if meaningful > 0 { endOfLastNonzeroByte = byteCount + UInt64(meaningful) }
       byteCount += UInt64(buffer.byteCount)
+      current = buffer
       return buffer
     } catch {
       failure = error

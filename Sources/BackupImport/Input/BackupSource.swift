@@ -27,23 +27,36 @@ protocol BackupSource: AnyObject {
   /// Returns how many: fewer than the buffer takes only at the member's end, and zero behind it or
   /// without a member. Throws where the member does not have all the bytes that it claims.
   func read(into buffer: inout MutableRawSpan) throws(ImportError) -> Int
+
+  /// Gives the next bytes of the current member where they were read: whole units of `byteCount`
+  /// bytes, `limit` at most.
+  ///
+  /// Returns nil where the next unit is not in one piece, for `read(into:)` to put it together. Only
+  /// so many buffers exist: nothing more is read until one is let go.
+  func lend(
+    unitsOf byteCount: Int, limit: Int
+  ) throws(ImportError) -> (LentBuffer, Range<Int>)?
 }
 
 /// Opens the backup at `path`, a data directory or a tar (`-` for one on standard input), and waits
 /// for its first bytes.
 ///
-/// - Parameter contents: what is read of a directory; a tar gives all in any case.
+/// - Parameters:
+///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `lend` gives out
+///     included.
+///   - contents: what is read of a directory; a tar gives all in any case.
 /// - Throws: as the sources do, and `.usage` where names of a directory are to be stripped.
 func openBackup(
-  _ path: String, strippingComponents count: Int, contents: DirectoryContents = .stored
+  _ path: String, strippingComponents count: Int,
+  bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored
 ) throws(ImportError) -> any BackupSource {
-  guard isDirectory(path) else { return try TarReader(path: path) }
+  guard isDirectory(path) else { return try TarReader(path: path, bufferCount: bufferCount) }
   guard count == 0 else {
     throw ImportError(
       .usage, "nothing can be stripped from the names in a directory, and \(path.quoted) is one",
       hint: "Give the data directory itself, without --strip-components.")
   }
-  return try DirectoryReader(path: path, contents: contents)
+  return try DirectoryReader(path: path, bufferCount: bufferCount, contents: contents)
 }
 
 /// Whether a directory is at `path`, be it by a link.

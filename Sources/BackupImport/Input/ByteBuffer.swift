@@ -2,7 +2,9 @@
 ///
 /// The buffer stays allocated as long as the object lives, so that a pointer into it may be handed
 /// to a C library between two fills.
-@safe final class ByteBuffer {
+@safe final class ByteBuffer: @unchecked Sendable {
+  // Invariant: who fills a buffer or reads it sees to it that no one else does meanwhile.
+  //
   // Invariant: `memory` is allocated in `init` and freed in `deinit` only; its first `byteCount`
   // bytes are initialised.
   private let memory: UnsafeMutableRawBufferPointer
@@ -33,6 +35,17 @@
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try body(unsafe RawSpan(_unsafeBytes: contents))
+  }
+
+  /// Lends a range of the bytes to `body`, to be read and changed; traps beyond their end.
+  func withMutableBytes<Result, Failure: Error>(
+    _ range: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+    // Invariant: the range lies within the initialised bytes; who lends it sees to exclusive use.
+    var bytes = unsafe MutableRawSpan(
+      _unsafeBytes: UnsafeMutableRawBufferPointer(rebasing: memory[range]))
+    return try body(&bytes)
   }
 
   /// The bytes, valid until the next fill and as long as the buffer lives.

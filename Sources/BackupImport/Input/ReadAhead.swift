@@ -4,98 +4,84 @@ import Synchronization
 /// Reads a source in a thread of its own, a fixed number of buffers ahead.
 ///
 /// Reading and decompressing run beside the work on what was read. The memory is bounded by
-/// `bufferCount` buffers of `bufferSize` bytes. Owned and called by one thread; when it goes, the
-/// reading thread ends after the read it is in, which nobody waits for.
+/// the number of buffers of `bufferSize` bytes, those that are lent included. Owned and called by
+/// one thread; when it goes, the reading thread ends after the read it is in, which nobody waits
+/// for.
 final class ReadAhead {
   static let bufferSize = 1 << 20
-  static let bufferCount = 4
 
-  private let ring = Ring()
+  /// The least number of buffers: one that is lent, and three that are read ahead.
+  static let leastBufferCount = 4
 
-  /// The index of the buffer that is lent, or of the next one where none is.
-  private var index = 0
-  private var isLent = false
+  private let queue: Queue
 
   /// Starts to read what `open` gives.
   ///
   /// `open` runs in the reading thread: that may block, and neither an open(2) nor a read(2) that
   /// does keeps the caller from noticing a signal.
-  init(open: @escaping @Sendable () throws(ImportError) -> any ByteSource) {
+  init(
+    bufferCount: Int = leastBufferCount,
+    open: @escaping @Sendable () throws(ImportError) -> any ByteSource
+  ) {
+    queue = Queue(bufferCount: max(bufferCount, Self.leastBufferCount))
     // A serial queue has a thread of its own as long as its block runs; signals are blocked there.
-    DispatchQueue(label: "import-backup.read-ahead").async { [ring] in
-      ring.produce(from: open)
+    DispatchQueue(label: "import-backup.read-ahead").async { [queue] in
+      queue.produce(from: open)
     }
   }
 
   deinit {
-    ring.stop()
+    queue.pool.close()
   }
 
-  /// Lends the next buffer until the next call; nil at the end of the source.
+  /// Lends the next buffer; nil at the end of the source.
   ///
-  /// All buffers but the last are full. Throws what the source threw, after all that it gave
-  /// before, and `.interrupted` or `.terminated` within a fifth of a second of a signal. Not to be
-  /// called again after the end or an error.
-  func next() throws(ImportError) -> ByteBuffer? {
-    if isLent {
-      isLent = false
-      ring.empty.signal()
-      index = (index + 1) % Self.bufferCount
-    }
+  /// All buffers but the last are full. Who keeps buffers must let go of all but one before there
+  /// are three others. Throws what the source threw, after all that it gave before, and
+  /// `.interrupted` or `.terminated` within a fifth of a second of a signal. Not to be called again
+  /// after the end or an error.
+  func next() throws(ImportError) -> LentBuffer? {
     repeat {
       try Interruption.check()
-    } while ring.filled.wait(timeout: .now() + .milliseconds(200)) == .timedOut
-    let slot = ring.slots[index]
-    if let failure = slot.failure { throw failure }
-    if slot.buffer.byteCount == 0 { return nil }
-    isLent = true
-    return slot.buffer
+    } while !queue.wait()
+    return try queue.take()
   }
 }
 
 extension ReadAhead {
-  private final class Slot {
-    let buffer = ByteBuffer(capacity: ReadAhead.bufferSize)
-    var failure: ImportError?
-  }
+  /// What the reading thread has read, in order.
+  private final class Queue: Sendable {
+    let pool: BufferPool
+    private let elements = Mutex<[Result<LentBuffer?, ImportError>]>([])
+    private let filled = DispatchSemaphore(value: 0)
 
-  // Invariant: a slot is touched by the reading thread only between `empty.wait` and
-  // `filled.signal`, and by the owner only between `filled.wait` and `empty.signal`; both go
-  // through the slots in the same order, so that no slot is held by both.
-  private final class Ring: @unchecked Sendable {
-    let slots = (0..<ReadAhead.bufferCount).map { _ in Slot() }
-    // Both start at zero: a semaphore may not be freed below the value it was made with.
-    let empty = DispatchSemaphore(value: 0)
-    let filled = DispatchSemaphore(value: 0)
-    private let isStopped = Atomic<Bool>(false)
-
-    init() {
-      for _ in slots { empty.signal() }
+    init(bufferCount: Int) {
+      pool = BufferPool(bufferCount: bufferCount, bufferSize: ReadAhead.bufferSize)
     }
 
-    func stop() {
-      isStopped.store(true, ordering: .relaxed)
-      empty.signal()
+    /// Waits a fifth of a second at most; false where there is nothing yet.
+    func wait() -> Bool {
+      filled.wait(timeout: .now() + .milliseconds(200)) == .success
     }
 
-    /// Fills slot after slot, up to the one that is empty at the end or holds the error.
+    func take() throws(ImportError) -> LentBuffer? {
+      try elements.withLock { $0.removeFirst() }.get()
+    }
+
+    /// Fills buffer after buffer, up to the end or an error, which come last.
     func produce(from open: () throws(ImportError) -> any ByteSource) {
       var source: (any ByteSource)?
-      var index = 0
       while true {
-        empty.wait()
-        if isStopped.load(ordering: .relaxed) { return }
-        let slot = slots[index]
+        var element: Result<LentBuffer?, ImportError> = .success(nil)
         do throws(ImportError) {
           if source == nil { source = try open() }
-          if let source { try slot.buffer.fill(from: source) }
+          if let source { element = .success(try pool.fill(from: source)) }
         } catch {
-          slot.failure = error
+          element = .failure(error)
         }
-        let isLast = slot.failure != nil || slot.buffer.byteCount == 0
+        elements.withLock { $0.append(element) }
         filled.signal()
-        if isLast { return }
-        index = (index + 1) % slots.count
+        guard case .success(.some) = element else { return }
       }
     }
   }

@@ -154,6 +154,20 @@ import PostgresFormat
     blockOffset += UInt64(count)
   }
 
+  /// Takes as many units of `byteCount` bytes as the rest of the block has whole, `limit` at most.
+  ///
+  /// Returns where they lie in the input's buffer, which holds them as long as it is kept; nil
+  /// where there is none, or libarchive has the bytes in memory of its own.
+  mutating func lendBlock(unitsOf byteCount: Int, limit: Int) -> (LentBuffer, Range<Int>)? {
+    let count = min(blockByteCount / byteCount, limit) * byteCount
+    guard count > 0, let buffer = input.current,
+      let range = unsafe buffer.range(of: UnsafeRawBufferPointer(rebasing: block[..<count]))
+    else { return nil }
+    unsafe block = UnsafeRawBufferPointer(rebasing: block[count...])
+    blockOffset += UInt64(count)
+    return (buffer, range)
+  }
+
   /// Goes over what the archive stores of the member beyond its contents.
   mutating func skipRest(of member: TarMember) throws(ImportError) {
     unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)

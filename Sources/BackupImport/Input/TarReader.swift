@@ -39,9 +39,16 @@ public final class TarReader: BackupSource {
   /// Throws `.cannotOpen`, `.inputOutput` when reading fails, and `.damaged` when it is empty or no
   /// tar.
   public convenience init(path: String) throws(ImportError) {
+    try self.init(path: path, bufferCount: ReadAhead.leastBufferCount)
+  }
+
+  /// The same with `bufferCount` buffers of 1 MiB, those that `lend` gives out included.
+  convenience init(path: String, bufferCount: Int) throws(ImportError) {
     let progress = InputProgress()
     let subject = inputSubject(path)
-    try self.init(subject: subject, progress: progress) { () throws(ImportError) in
+    try self.init(
+      subject: subject, bufferCount: bufferCount, progress: progress
+    ) { () throws(ImportError) in
       let file = try FileSource(path: path)
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
       return try decompressed(file, subject: subject, progress: progress)
@@ -53,7 +60,9 @@ public final class TarReader: BackupSource {
     let progress = InputProgress()
     let subject = name.quoted
     let handover = Mutex<(any ByteSource)?>(source)
-    try self.init(subject: subject, progress: progress) { () throws(ImportError) in
+    try self.init(
+      subject: subject, bufferCount: ReadAhead.leastBufferCount, progress: progress
+    ) { () throws(ImportError) in
       guard let source = handover.withLock({ $0.take() }) else {
         preconditionFailure("a source is opened once")
       }
@@ -62,12 +71,12 @@ public final class TarReader: BackupSource {
   }
 
   private init(
-    subject: String, progress: InputProgress,
+    subject: String, bufferCount: Int, progress: InputProgress,
     open: @escaping @Sendable () throws(ImportError) -> any ByteSource
   ) throws(ImportError) {
     self.subject = subject
     self.progress = progress
-    input = ArchiveInput(ReadAhead(open: open))
+    input = ArchiveInput(ReadAhead(bufferCount: bufferCount, open: open))
     archive = try TarArchive(input, subject: subject)
   }
 
@@ -105,6 +114,21 @@ public final class TarReader: BackupSource {
   /// without a member. Copies each byte once. Throws when the member ends before its claimed size.
   public func read(into buffer: inout MutableRawSpan) throws(ImportError) -> Int {
     try latching { () throws(ImportError) in try readMember(into: &buffer) }
+  }
+
+  func lend(
+    unitsOf byteCount: Int, limit: Int
+  ) throws(ImportError) -> (LentBuffer, Range<Int>)? {
+    try latching { () throws(ImportError) in
+      guard var member = current else { return nil }
+      if archive.blockByteCount == 0 && !member.isComplete { try nextBlock(of: &member) }
+      current = member
+      guard archive.blockOffset == member.position,
+        let (buffer, range) = archive.lendBlock(unitsOf: byteCount, limit: limit)
+      else { return nil }
+      current?.position += UInt64(range.count)
+      return (buffer, range)
+    }
   }
 
   private func readMember(into buffer: inout MutableRawSpan) throws(ImportError) -> Int {

@@ -27,6 +27,8 @@ struct BackupInspector {
       source: source, strippingComponents: strippingComponents,
       recovery: RecoveryCommand(backup: path))
     inspector.description.path = path
+    inspector.description.isDirectory = isDirectory(path)
+    if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
     while let member = try source.nextMember() {
       try Interruption.check()
       inspector.take(member)
@@ -40,6 +42,15 @@ struct BackupInspector {
     intake = MemberIntake(
       source: source, stripComponents: strippingComponents, recovery: recovery,
       smallRelationSize: 0)
+  }
+
+  /// Remembers a server that works in a data directory, which keeps an import from beginning.
+  private mutating func noteServer(workingIn path: String) {
+    do throws(ImportError) {
+      try ServerLock.requireNone(in: try DirectoryHandle(path: path))
+    } catch {
+      refuse(error)
+    }
   }
 
   /// Takes one member; an error of the source itself shows again when its next member is asked for.
@@ -99,7 +110,8 @@ struct BackupInspector {
     description.refusal = refusal.map {
       BackupDescription.Refusal(exitCode: $0.code.rawValue, message: $0.message, hint: $0.hint)
     }
-    description.inputByteCount = source.inputBytesRead
+    description.inputByteCount =
+      description.isDirectory ? description.byteCount : source.inputBytesRead
     description.isCompressed = source.isCompressed
     description.databases = relations.databases(also: contents.databases.keys)
     description.relationCount = relations.relationCount

@@ -23,6 +23,8 @@ struct LayerWriter {
   private var bufferOffset = UInt64(LayerSummary.byteCount)
 
   private static let bufferByteCount = 1 << 20
+  /// From how many bytes on blobs are written from where they are.
+  private static let directByteCount = 64 << 10
 
   /// Begins a layer; `lsn` is that of a delta layer's values, nil for an image layer.
   init(
@@ -39,7 +41,7 @@ struct LayerWriter {
   }
 
   /// The offset at which the next blob begins.
-  private var offset: UInt64 { bufferOffset + UInt64(buffer.count) }
+  private var offset: UInt64 = UInt64(LayerSummary.byteCount)
 
   /// How long the file would be if it were finished now, but for the nodes that are open still.
   var byteCount: UInt64 { offset + UInt64(index.byteCount) }
@@ -51,12 +53,13 @@ struct LayerWriter {
 
   /// Adds one blob, its header included, as the value of `key`.
   mutating func append(_ blob: RawSpan, for key: Key) throws(ImportError) {
-    index(key)
-    if buffer.count + blob.byteCount > Self.bufferByteCount { try flush() }
-    buffer.append(blob)
+    add(key, byteCount: blob.byteCount)
+    try write(blob)
   }
 
-  private mutating func index(_ key: Key) {
+  /// Adds a blob of `byteCount` bytes, its header included, as the value of `key`; `write` must
+  /// follow with its bytes, those of several blobs at once if they stand together.
+  mutating func add(_ key: Key, byteCount: Int) {
     self.key.removeAll(keepingCapacity: true)
     key.encode(into: &self.key)
     if let lsn {
@@ -65,10 +68,28 @@ struct LayerWriter {
     } else {
       index.append(self.key, value: offset)
     }
+    offset += UInt64(byteCount)
+  }
+
+  /// Writes the bytes of blobs that were added.
+  mutating func write(_ blobs: RawSpan) throws(ImportError) {
+    if buffer.count + blobs.byteCount > Self.bufferByteCount
+      || blobs.byteCount >= Self.directByteCount
+    {
+      try flush()
+    }
+    if blobs.byteCount >= Self.directByteCount {
+      try Interruption.check()
+      try file.write(blobs, at: bufferOffset)
+      bufferOffset += UInt64(blobs.byteCount)
+    } else {
+      buffer.append(blobs)
+    }
   }
 
   /// Writes what is buffered; as often as this is, a signal is looked for.
   private mutating func flush() throws(ImportError) {
+    if buffer.isEmpty { return }
     try Interruption.check()
     try file.write(buffer.bytes, at: bufferOffset)
     bufferOffset += UInt64(buffer.count)
@@ -77,17 +98,22 @@ struct LayerWriter {
 
   /// Writes the index and the summary; the file is complete then, but not yet durable.
   consuming func finish(as name: LayerName) throws(ImportError) -> FinishedLayer {
+    precondition(offset == bufferOffset + UInt64(buffer.count), "blobs were added, not written")
     let page = UInt64(IndexTree.nodeByteCount)
     let padding = Int((page - offset % page) % page)
     buffer.append(contentsOf: repeatElement(0, count: padding))
     try flush()
     let root = index.finish()
-    try file.write(index.blocks.bytes, at: bufferOffset)
+    var end = bufferOffset
+    for piece in index.pieces {
+      try file.write(piece.bytes, at: end)
+      end += UInt64(piece.count)
+    }
     let summary = LayerSummary(
       tenant: tenant, timeline: timeline, name: name, indexStart: UInt32(bufferOffset / page),
       indexRoot: root)
     try file.write(summary.encoded().bytes, at: 0)
     return FinishedLayer(
-      name: name, file: file, byteCount: bufferOffset + UInt64(index.blocks.count))
+      name: name, file: file, byteCount: end)
   }
 }

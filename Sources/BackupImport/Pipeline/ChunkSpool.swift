@@ -33,6 +33,7 @@ struct ChunkSpool {
   /// Holds up to `memoryLimit` bytes of blobs in memory.
   init(memoryLimit: Int) {
     self.memoryLimit = memoryLimit
+    runs.reserveCapacity(Self.runLimit)  // memory that is not used costs nothing, moving it does
   }
 
   /// The bytes of the blobs that have been gathered.

@@ -9,9 +9,10 @@ import PostgresFormat
 ///           └ slot ┘                           └ slot ───────────────┘
 /// ```
 ///
-/// The reader puts each page behind room for the header of its blob; the compressor shrinks every
-/// slot towards the front, so that a run's blobs stand back to back, just as in the file. One
-/// buffer serves for both.
+/// Each page has a slot: room for the header of its blob, and for itself behind that. The reader
+/// puts it there, or, where it lies in one piece in the input's buffer, leaves it there and keeps
+/// the buffer. The compressor fills the slots from the front, so that a run's blobs stand back to
+/// back, just as in the file. One buffer serves for both.
 final class PageBatch: PipelineBatch, @unchecked Sendable {
   // Invariant: a batch belongs to one stage at a time (reader, worker, writer); it changes hands
   // through a channel, whose lock orders the accesses.
@@ -37,8 +38,19 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
     var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }
   }
 
+  /// Where a page is that was left in the input's buffer.
+  private struct LentPage {
+    var lender: Int
+    var offset: Int
+  }
+
   static let pageCapacity = 64
   static let pageByteCount = 8192
+
+  /// How many of the input's buffers a batch may keep: as many as its pages lie in where they
+  /// follow each other.
+  private static let lenderLimit = 2
+
   private static let largestSlotByteCount =
     BlobHeader.longByteCount + DeltaValue.imageHeaderByteCount + pageByteCount
 
@@ -55,18 +67,28 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   /// The length of each page's blob, its header included, once they are made.
   private(set) var blobByteCounts = [Int](repeating: 0, count: pageCapacity)
   private(set) var stampedPageCount = 0
+  /// What the pages' checksums said.
+  private(set) var pageCheck: PageCheck
   /// The slots, and, once they are made, the blobs.
   private(set) var buffer = [UInt8](repeating: 0, count: byteCount)
   private var usedByteCount = 0
+  /// For each page where it is, if not in its slot.
+  private var lentPages = [LentPage?](repeating: nil, count: pageCapacity)
+  private var lenders: [LentBuffer] = []
 
   var isFull: Bool { pageCount == Self.pageCapacity || runs.count == Self.runCapacity }
   var isEmpty: Bool { runs.isEmpty }
 
+  /// An empty batch, which looks at the checksums of its pages where `checksPages` is true.
+  init(checksPages: Bool = false) { pageCheck = PageCheck(isEnabled: checksPages) }
+
   func reset() {
+    pageCheck.reset()
     runs.removeAll(keepingCapacity: true)
     pageCount = 0
     stampedPageCount = 0
     usedByteCount = 0
+    lenders.removeAll(keepingCapacity: true)
   }
 
   // MARK: Reader
@@ -78,6 +100,27 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
       Run(
         file: file, firstKey: file.key(block: block), pageCount: 0, endsFile: false,
         bufferStart: usedByteCount))
+  }
+
+  /// How many pages more fit.
+  var freePageCount: Int { Self.pageCapacity - pageCount }
+
+  /// Whether pages of the last run may stay in the input's buffers: those of small relations may
+  /// not, for what is compressed of them begins with a header.
+  var takesLentPages: Bool {
+    runs[runs.count - 1].file.isInImageLayer && lenders.count < Self.lenderLimit
+  }
+
+  /// Adds the pages in `range` of a buffer to the last run, and keeps the buffer.
+  func appendPages(in range: Range<Int>, of lender: LentBuffer) {
+    precondition(takesLentPages && range.count <= freePageCount * Self.pageByteCount)
+    if lenders.last !== lender { lenders.append(lender) }
+    for offset in stride(from: range.lowerBound, to: range.upperBound, by: Self.pageByteCount) {
+      lentPages[pageCount] = LentPage(lender: lenders.count - 1, offset: offset)
+      usedByteCount += slotByteCount(of: runs[runs.count - 1])
+      runs[runs.count - 1].pageCount += 1
+      pageCount += 1
+    }
   }
 
   /// Lends the next page's place in the last run to `fill`.
@@ -96,6 +139,7 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
       var page = bytes._mutatingExtracting(end - Self.pageByteCount..<end)
       try fill(&page)
     }
+    lentPages[pageCount] = nil
     runs[runs.count - 1].pageCount += 1
     pageCount += 1
   }
@@ -112,10 +156,13 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   // MARK: Worker
 
   /// Examines every page, gives an LSN to those that lack one, and makes the blobs.
+  ///
+  /// The input's buffers are let go then.
   func makeBlobs(with compressor: inout PageCompressor) throws(ImportError) {
     try buffer.withMutableBytes { bytes throws(ImportError) in
       try makeBlobs(in: &bytes, with: &compressor)
     }
+    lenders.removeAll(keepingCapacity: true)
   }
 
   private func makeBlobs(
@@ -123,17 +170,27 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   ) throws(ImportError) {
     var page = 0
     for index in runs.indices {
-      let slot = slotByteCount(of: runs[index])
+      let slotByteCount = slotByteCount(of: runs[index])
       var source = runs[index].bufferStart
       var target = source
       for block in 0..<runs[index].pageCount {
-        examinePage(
-          in: &bytes, at: source + slot - Self.pageByteCount, run: &runs[index], block: block)
-        let byteCount = try compressor.makeBlob(
-          in: &bytes, slot: source..<source + slot, target: target)
+        let slot = source..<source + slotByteCount
+        let byteCount: Int
+        if let lent = lentPages[page] {
+          let range = lent.offset..<lent.offset + Self.pageByteCount
+          byteCount = try lenders[lent.lender].withMutableBytes(range) { page throws(ImportError) in
+            examinePage(&page, run: &runs[index], block: block)
+            return try compressor.makeBlob(of: page.bytes, in: &bytes, at: target)
+          }
+        } else {
+          var page = bytes._mutatingExtracting(
+            slot.upperBound - Self.pageByteCount..<slot.upperBound)
+          examinePage(&page, run: &runs[index], block: block)
+          byteCount = try compressor.makeBlob(in: &bytes, slot: slot, target: target)
+        }
         blobByteCounts[page] = byteCount
         target += byteCount
-        source += slot
+        source = slot.upperBound
         page += 1
       }
       runs[index].storedByteCount = target - runs[index].bufferStart
@@ -144,34 +201,47 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
   func examinePages(
     _ body: (PageFile, _ block: UInt32, RawSpan) throws(ImportError) -> Void
   ) throws(ImportError) {
-    try buffer.withMutableBytes { bytes throws(ImportError) in
-      for index in runs.indices {
-        let slot = slotByteCount(of: runs[index])
-        for block in 0..<runs[index].pageCount {
-          let end = runs[index].bufferStart + (block + 1) * slot
-          let start = end - Self.pageByteCount
-          examinePage(in: &bytes, at: start, run: &runs[index], block: block)
+    var page = 0
+    for index in runs.indices {
+      let slotByteCount = slotByteCount(of: runs[index])
+      for block in 0..<runs[index].pageCount {
+        let end = runs[index].bufferStart + (block + 1) * slotByteCount
+        try withPage(page, at: end - Self.pageByteCount) { bytes throws(ImportError) in
+          examinePage(&bytes, run: &runs[index], block: block)
           try body(
-            runs[index].file, runs[index].firstKey.field6 + UInt32(block),
-            bytes.bytes.extracting(start..<end))
+            runs[index].file, runs[index].firstKey.field6 + UInt32(block), bytes.bytes)
         }
+        page += 1
       }
     }
   }
 
-  private func examinePage(
-    in bytes: inout MutableRawSpan, at offset: Int, run: inout Run, block: Int
-  ) {
+  private func withPage(
+    _ page: Int, at offset: Int, _ body: (inout MutableRawSpan) throws(ImportError) -> Void
+  ) throws(ImportError) {
+    if let lent = lentPages[page] {
+      try lenders[lent.lender].withMutableBytes(
+        lent.offset..<lent.offset + Self.pageByteCount, body)
+    } else {
+      try buffer.withMutableBytes { bytes throws(ImportError) in
+        var page = bytes._mutatingExtracting(offset..<offset + Self.pageByteCount)
+        try body(&page)
+      }
+    }
+  }
+
+  private func examinePage(_ page: inout MutableRawSpan, run: inout Run, block: Int) {
     guard case .relation(let segment, _) = run.file else { return }
-    let header = PageHeader(bytes.bytes, at: offset)
+    let header = PageHeader(page.bytes)
+    pageCheck.examine(page.bytes, header, of: run, at: block)
     if header.lsn > run.highestLSN {
       run.highestLSN = header.lsn
       run.highestLSNBlock = run.firstKey.field6 + UInt32(block)
     } else if header.lsn.rawValue == 0, segment.fork == .main, header.isInUse {
       // `pd_lsn` is two little-endian halves, the upper one first.
       let lsn = PageHeader.bootstrapLSN.rawValue
-      bytes.storeBigEndian(UInt32(truncatingIfNeeded: lsn >> 32).byteSwapped, at: offset)
-      bytes.storeBigEndian(UInt32(truncatingIfNeeded: lsn).byteSwapped, at: offset + 4)
+      page.storeBigEndian(UInt32(truncatingIfNeeded: lsn >> 32).byteSwapped, at: 0)
+      page.storeBigEndian(UInt32(truncatingIfNeeded: lsn).byteSwapped, at: 4)
       stampedPageCount += 1
     }
   }

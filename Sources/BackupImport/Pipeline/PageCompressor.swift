@@ -31,7 +31,7 @@ struct PageCompressor: ~Copyable {
     }
     unsafe self.context = context
     self.level = level
-    scratch = [UInt8](repeating: 0, count: ZSTD_compressBound(Self.pageValueByteCount))
+    scratch = [UInt8](repeating: 0, count: Self.pageValueByteCount)
   }
 
   deinit { unsafe _ = ZSTD_freeCCtx(context) }
@@ -48,16 +48,36 @@ struct PageCompressor: ~Copyable {
     precondition(target <= slot.lowerBound && slot.count >= header + BlobHeader.shortLimit)
     let plain = slot.lowerBound + header..<slot.upperBound
     let compressedByteCount = try compress(bytes.bytes.extracting(plain))
-    let blobHeader: BlobHeader
     if let compressedByteCount {
-      blobHeader = BlobHeader(byteCount: compressedByteCount, isCompressed: true)
       bytes.copy(scratch.bytes.extracting(0..<compressedByteCount), to: target + header)
-    } else {
-      blobHeader = BlobHeader(byteCount: plain.count, isCompressed: false)
-      if target != slot.lowerBound { bytes.move(plain, to: target + header) }
+    } else if target != slot.lowerBound {
+      bytes.move(plain, to: target + header)
     }
-    bytes.storeBigEndian(blobHeader.long, at: target)
-    return header + blobHeader.byteCount
+    return Self.storeHeader(
+      in: &bytes, at: target, plain: plain.count, compressed: compressedByteCount)
+  }
+
+  /// Makes a blob of a value that stands elsewhere: at `target`, where there must be room for a
+  /// long header and the value. As the other in all else.
+  mutating func makeBlob(
+    of value: RawSpan, in bytes: inout MutableRawSpan, at target: Int
+  ) throws(ImportError) -> Int {
+    precondition(value.byteCount >= BlobHeader.shortLimit)
+    let start = target + BlobHeader.longByteCount
+    var room = bytes._mutatingExtracting(start..<start + value.byteCount)
+    let compressedByteCount = try compress(value, into: &room)
+    if compressedByteCount == nil { room.copy(value, to: 0) }
+    return Self.storeHeader(
+      in: &bytes, at: target, plain: value.byteCount, compressed: compressedByteCount)
+  }
+
+  /// Stores the header of a blob, and returns the blob's length.
+  private static func storeHeader(
+    in bytes: inout MutableRawSpan, at target: Int, plain: Int, compressed: Int?
+  ) -> Int {
+    let header = BlobHeader(byteCount: compressed ?? plain, isCompressed: compressed != nil)
+    bytes.storeBigEndian(header.long, at: target)
+    return BlobHeader.longByteCount + header.byteCount
   }
 
   /// The blob of a value of any length, its header included.
@@ -75,18 +95,35 @@ struct PageCompressor: ~Copyable {
 
   /// Compresses into the scratch memory; nil where that does not make the value smaller.
   private mutating func compress(_ value: RawSpan) throws(ImportError) -> Int? {
+    var scratch = Swift.exchange(&self.scratch, with: [])
+    defer { self.scratch = scratch }
+    if scratch.count < value.byteCount {
+      scratch = [UInt8](repeating: 0, count: value.byteCount)
+    }
+    return try scratch.withMutableBytes { scratch throws(ImportError) in
+      try compress(value, into: &scratch)
+    }
+  }
+
+  /// Compresses to the front of `target`, which is as long as the value or longer; nil where that
+  /// does not make the value smaller.
+  private func compress(
+    _ value: RawSpan, into target: inout MutableRawSpan
+  ) throws(ImportError) -> Int? {
     guard level != 0 else { return nil }
-    let bound = ZSTD_compressBound(value.byteCount)
-    if scratch.count < bound { scratch = [UInt8](repeating: 0, count: bound) }
+    // As much room as the value takes, wherever it goes: the same value gives the same bytes.
     // Invariant: both buffers are lent for the call, with their lengths; the context is ours alone.
-    let result = unsafe scratch.withUnsafeMutableBytes { target in
+    let result = unsafe target.withUnsafeMutableBytes { target in
       unsafe value.withUnsafeBytes { source in
         unsafe ZSTD_compressCCtx(
-          context, target.baseAddress, target.count, source.baseAddress, source.count, level)
+          context, target.baseAddress, source.count, source.baseAddress, source.count, level)
       }
     }
-    guard ZSTD_isError(result) == 0 else {
-      throw ImportError(.bug, "zstd cannot compress a value of \(value.byteCount) bytes")
+    if ZSTD_isError(result) != 0 {
+      guard ZSTD_getErrorCode(result) == ZSTD_error_dstSize_tooSmall else {
+        throw ImportError(.bug, "zstd cannot compress a value of \(value.byteCount) bytes")
+      }
+      return nil
     }
     return result < value.byteCount ? result : nil
   }

@@ -29,6 +29,8 @@ actor TimelineWriter {
   private var segments = SegmentTable()
   private(set) var stampedPageCount: UInt64 = 0
   private(set) var pageCount: UInt64 = 0
+  /// What the checksums of all pages said.
+  private(set) var pageCheck = PageCheckResult()
 
   /// Claims the timeline's directory; throws as `TimelineDirectory` does.
   init(
@@ -68,6 +70,7 @@ actor TimelineWriter {
   private func store(_ batch: PageBatch) async throws(ImportError) {
     stampedPageCount += UInt64(batch.stampedPageCount)
     pageCount += UInt64(batch.pageCount)
+    pageCheck.add(batch.pageCheck)
     let buffer = batch.buffer  // a span cannot outlive the access to a class' property
     var page = 0
     for run in batch.runs {
@@ -86,6 +89,9 @@ actor TimelineWriter {
     }
   }
 
+  /// The memory that grows with the number of relations.
+  var segmentTableByteCount: Int { segments.memoryByteCount }
+
   /// Every fork of the backup, once all batches are stored; throws as `SegmentTable` does.
   func relations(
     upTo end: LogSequenceNumber
@@ -101,23 +107,28 @@ actor TimelineWriter {
   ) async throws(ImportError) {
     var key = run.firstKey
     let buffer = batch.buffer
-    var offset = run.blobs.lowerBound
-    for page in firstPage..<firstPage + run.pageCount {
-      if imageLayer == nil {
-        imageLayer = (try makeLayer(valuesAt: nil), key)
+    var end = run.blobs.lowerBound
+    var page = firstPage
+    while page < firstPage + run.pageCount {
+      if imageLayer == nil { imageLayer = (try makeLayer(valuesAt: nil), key) }
+      guard var layer = imageLayer.take() else { break }  // one owner: arrays are not copied
+      let start = end
+      while page < firstPage + run.pageCount && !isFull(layer.writer) {
+        layer.writer.add(key, byteCount: batch.blobByteCounts[page])
+        end += batch.blobByteCounts[page]
+        key = key.next
+        page += 1
       }
-      let end = offset + batch.blobByteCounts[page]
-      try imageLayer?.writer.append(buffer.bytes.extracting(offset..<end), for: key)
-      offset = end
-      key = key.next
-      if let layer = imageLayer,
-        layer.writer.byteCount >= plan.imageLayerSize
-          || layer.writer.valueCount >= Int(RelationSegment.blockCount)
-      {
-        try await finishImageLayer(before: key)
-      }
+      try layer.writer.write(buffer.bytes.extracting(start..<end))
+      imageLayer = layer
+      if isFull(layer.writer) { try await finishImageLayer(before: key) }
     }
     if run.endsFile { try await finishImageLayer(before: key) }
+  }
+
+  private func isFull(_ writer: LayerWriter) -> Bool {
+    writer.byteCount >= plan.imageLayerSize
+      || writer.valueCount >= Int(RelationSegment.blockCount)
   }
 
   private func finishImageLayer(before end: Key) async throws(ImportError) {

@@ -61,10 +61,15 @@ struct DirectoryCopy {
         name: prefix.isEmpty ? name : prefix + "/" + name, kind: Self.kind(status),
         byteCount: UInt64(max(0, status.st_size)))
       guard let path = try intake.path(of: member, strippingComponents: 0) else { continue }
-      if let target = try intake.target(of: member, at: path, in: part) {
+      let target = try intake.target(of: member, at: path, in: part)
+      if let check = try intake.beginCheck(of: member, at: path, in: part) {
+        try SystemCalls.copy(source, to: target, buffer: &buffer) { check.update($0) }
+        try check.end()
+      } else if let target {
         try SystemCalls.copy(source, to: target, buffer: &buffer)
-        try intake.finish(target)
-      } else if member.kind == .directory, !intake.isUsersOwn(path, in: part) {
+      }
+      if let target { try intake.finish(target) }
+      if member.kind == .directory, ScratchIntake.entersDirectory(at: path, in: part) {
         try copy(source, as: member.name, part)
       }
     }

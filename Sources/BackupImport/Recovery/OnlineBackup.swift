@@ -31,6 +31,20 @@ enum OnlineBackup {
       tablespaces: tablespaces.sorted { $0.id < $1.id })
   }
 
+  /// The manifest that lies where pg_basebackup puts it; nil where none does.
+  func knownManifest() throws(ImportError) -> String? {
+    let directory: String? =
+      switch self {
+      case .tar(let path, _): path == "-" ? nil : SystemCalls.parent(of: path)
+      case .tars(let base, _, _): SystemCalls.parent(of: base)
+      case .directory(let path, _): path
+      }
+    guard let path = directory.map({ $0 + "/" + BackupManifest.fileName }),
+      try SystemCalls.status(at: path) != nil
+    else { return nil }
+    return path
+  }
+
   /// Refuses what an import without recovery cannot take, as far as names and sizes tell it: the
   /// tars of pg_basebackup, and tablespaces of a data directory.
   static func requireNone(for command: RecoveryCommand) throws(ImportError) {

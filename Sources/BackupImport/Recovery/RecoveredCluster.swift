@@ -10,12 +10,15 @@ struct RecoveredCluster: Sendable {
   let movedTablespaces: [String]
   /// What was not copied.
   let leftOut: LeftOutTally
+  /// What the backup's manifest said.
+  let manifest: ManifestSummary
 }
 
 extension ImportSummary {
   /// Adds what happened before the import of the copy.
   mutating func take(_ cluster: RecoveredCluster) {
     backupKind = "recovered"
+    manifest = cluster.manifest
     recoveredBy = cluster.serverVersion
     movedTablespaces = cluster.movedTablespaces
     lostReplicationSlots = Set(lostReplicationSlots).union(cluster.leftOut.slots).sorted()

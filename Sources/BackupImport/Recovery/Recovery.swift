@@ -18,6 +18,7 @@ actor Recovery {
   private let backup: String
   private let outputDirectory: String
   private let stripComponents: Int
+  private let manifest: String?
   private let options: RecoveryOptions
   private var progress: ProgressThrottle
 
@@ -25,6 +26,7 @@ actor Recovery {
     backup = options.backup
     outputDirectory = options.outputDirectory
     stripComponents = options.stripComponents
+    manifest = options.manifest
     self.options = recovery
     self.progress = ProgressThrottle(progress)
   }
@@ -44,7 +46,8 @@ actor Recovery {
     try programs.requireAccess(to: parent, log: scratch.log)
     try requireSpace(for: backup, at: scratch, programs)
 
-    var intake = ScratchIntake(scratch: scratch, programs: programs)
+    let manifest = try manifestCheck(of: backup)
+    var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
     try unpack(backup, into: &intake)
     try check(intake)
     let before = try Self.controlFile(scratch)
@@ -52,6 +55,7 @@ actor Recovery {
       throw ImportError(
         .damaged, "the backup's 'PG_VERSION' is missing, or does not fit its 'global/pg_control'")
     }
+    let verified = try manifest?.finish(before)
     if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
     if let user = programs.user { try scratch.give(to: user.id, user.group) }
     let server = SingleUserServer(
@@ -65,7 +69,21 @@ actor Recovery {
     if programs.user != nil { try scratch.takeBack() }
     return RecoveredCluster(
       scratch: scratch, serverVersion: programs.versionText, movedTablespaces: moved,
-      leftOut: intake.leftOut)
+      leftOut: intake.leftOut, manifest: verified ?? ManifestSummary(result: .none))
+  }
+
+  /// What compares the backup with its manifest: with the one given, the one beside its tars or in
+  /// the directory, or the one that a tar may hold at its end.
+  private func manifestCheck(of backup: OnlineBackup) throws(ImportError) -> ManifestCheck? {
+    let check = ManifestCheck()
+    var known = manifest
+    if known == nil { known = try backup.knownManifest() }
+    if let known {
+      try check.read(fileAt: known, isGiven: manifest != nil)
+    } else if case .directory = backup {
+      return nil
+    }
+    return check
   }
 
   /// Says how much room the copy takes, and refuses a clear shortage.
@@ -121,27 +139,48 @@ actor Recovery {
           inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
           outputBytesWritten: nil, member: escaped(member.name.utf8))
       }
-      let place = try intake.path(of: member, strippingComponents: stripComponents)
-      guard let place, let target = try intake.target(of: member, at: place, in: part) else {
+      guard let place = try intake.path(of: member, strippingComponents: stripComponents) else {
         continue
       }
-      guard try SystemCalls.status(at: target) == nil else {
+      let target = try intake.target(of: member, at: place, in: part)
+      if let target, try SystemCalls.status(at: target) != nil {
         throw ImportError(.damaged, "file '\(place)' stands twice in the backup")
       }
-      let file = try OutputFile(creating: target, mode: 0o600)
-      var offset: UInt64 = 0
-      while true {
-        try Interruption.check()
-        let count = try buffer.withMutableBytes { bytes throws(ImportError) in
-          try tar.read(into: &bytes)
-        }
-        if count == 0 { break }
-        try file.write(buffer.bytes.extracting(0..<count), at: offset)
-        offset += UInt64(count)
+      if let check = try intake.beginCheck(of: member, at: place, in: part) {
+        try Self.copy(from: tar, to: target, &buffer) { check.update($0) }
+        try check.end()
+      } else if let manifest = intake.manifest, !manifest.hasManifest, part == .dataDirectory,
+        place.bytes.elementsEqual(BackupManifest.fileName.utf8)
+      {
+        try Self.copy(from: tar, to: nil, &buffer) { manifest.updateManifest($0) }
+        manifest.endManifest()
+      } else if let target {
+        try Self.copy(from: tar, to: target, &buffer)
       }
-      try file.close()
-      try intake.finish(target)
+      if let target { try intake.finish(target) }
     }
+  }
+
+  /// Copies the current member of a tar to a file, where there is one, past `observe`.
+  private static func copy(
+    from tar: TarReader, to target: String?, _ buffer: inout [UInt8],
+    observe: ((RawSpan) -> Void)? = nil
+  ) throws(ImportError) {
+    let file: OutputFile? =
+      if let target { try OutputFile(creating: target, mode: 0o600) } else { nil }
+    var offset: UInt64 = 0
+    while true {
+      try Interruption.check()
+      let count = try buffer.withMutableBytes { bytes throws(ImportError) in
+        try tar.read(into: &bytes)
+      }
+      if count == 0 { break }
+      let bytes = buffer.bytes.extracting(0..<count)
+      observe?(bytes)
+      try file?.write(bytes, at: offset)
+      offset += UInt64(count)
+    }
+    try file?.close()
   }
 
   /// Refuses a copy that lacks a tablespace.

@@ -24,6 +24,8 @@ struct ScratchIntake {
 
   let scratch: ScratchDirectory
   let programs: PostgresPrograms
+  /// Gets the contents of every file; nil where there is nothing to compare them with.
+  let manifest: ManifestCheck?
 
   private(set) var leftOut = LeftOutTally()
   private(set) var tablespaces: [UInt32: Tablespace] = [:]
@@ -33,8 +35,11 @@ struct ScratchIntake {
   /// Directories that were made, so that each is made once.
   private var directories: Set<String> = []
 
-  init(scratch: ScratchDirectory, programs: PostgresPrograms) {
+  init(
+    scratch: ScratchDirectory, programs: PostgresPrograms, manifest: ManifestCheck? = nil
+  ) {
     self.scratch = scratch
+    self.manifest = manifest
     self.programs = programs
   }
 
@@ -180,7 +185,9 @@ struct ScratchIntake {
       if member.kind == .directory { try makeDirectories(names, below: scratch.tablespace(id)) }
       return nil
     }
-    switch DataDirectoryMember(try Self.inBase(names.dropFirst()), kind: member.kind) {
+    switch DataDirectoryMember(
+      try Self.join(Array("base".utf8)[...], names.dropFirst()), kind: member.kind)
+    {
     case .relationSegment, .relationMap, .versionFile:
       tablespaces[id]?.byteCount &+= member.byteCount
       return try file(names, below: scratch.tablespace(id))
@@ -194,10 +201,11 @@ struct ScratchIntake {
     return nil
   }
 
-  private static func inBase(
-    _ names: ArraySlice<ArraySlice<UInt8>>
+  /// A path of checked names below another one.
+  private static func join(
+    _ first: ArraySlice<UInt8>, _ names: ArraySlice<ArraySlice<UInt8>>
   ) throws(ImportError) -> MemberPath {
-    let bytes = Array(([Array("base".utf8)[...]] + names).joined(separator: [UInt8(ascii: "/")]))
+    let bytes = Array(([first] + names).joined(separator: [UInt8(ascii: "/")]))
     do throws(FormatError) {
       if let path = try MemberPath(bytes.bytes) { return path }
     } catch {
@@ -246,13 +254,27 @@ struct ScratchIntake {
 }
 
 extension ScratchIntake {
-  /// Whether a directory is a user's own, which is left out with all that is in it.
-  func isUsersOwn(_ path: MemberPath, in part: Part) -> Bool {
+  /// Whether there may be something to copy, or to compare, in a directory.
+  static func entersDirectory(at path: MemberPath, in part: Part) -> Bool {
+    switch part {
+    case .dataDirectory: true
+    case .writeAheadLog: false
+    case .tablespace: path.components.first?.starts(with: "PG_".utf8) == true
+    }
+  }
+
+  /// Begins to compare a file with the manifest; nil where nobody wants to see its contents.
+  func beginCheck(
+    of member: TarMember, at path: MemberPath, in part: Part
+  ) throws(ImportError) -> ManifestCheck? {
+    guard let manifest, member.kind == .file else { return nil }
     switch part {
     case .dataDirectory:
-      DataDirectoryMember(path, kind: .directory) == .leftOut(.userFiles, slot: nil)
-    case .writeAheadLog: true
-    case .tablespace: path.components.first?.starts(with: "PG_".utf8) != true
+      try manifest.begin(path)
+    case .tablespace(let id):
+      try manifest.begin(Self.join(Array("pg_tblspc/\(id)".utf8)[...], path.components[...]))
+    case .writeAheadLog: return nil
     }
+    return manifest.wantsContents ? manifest : nil
   }
 }

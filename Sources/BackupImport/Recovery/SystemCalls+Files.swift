@@ -46,22 +46,27 @@ extension SystemCalls {
   private static let shareBlocks: UInt = 0x4004_9409
 
   /// Copies a whole file, sharing its blocks where the file system can; else the bytes go through
-  /// `buffer`.
+  /// `buffer`. `observe` sees them all in any case, also where there is no target.
   static func copy(
-    _ source: String, to target: String, buffer: inout [UInt8]
+    _ source: String, to target: String?, buffer: inout [UInt8],
+    observe: ((RawSpan) -> Void)? = nil
   ) throws(ImportError) {
     let input = try open(source, O_RDONLY | O_NOFOLLOW, .open)
     defer { _ = Glibc.close(input) }
-    let output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-    defer { _ = Glibc.close(output) }
-    if ioctl(output, shareBlocks, input) == 0 { return }
+    var output: Int32 = -1
+    if let target { output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) }
+    defer { if output >= 0 { _ = Glibc.close(output) } }
+    let isShared = output >= 0 && ioctl(output, shareBlocks, input) == 0
+    if isShared && observe == nil { return }
     var done: UInt64 = 0
     while true {
       try Interruption.check()
       let count = try read(
         into: &buffer, count: buffer.count, from: input, at: done, path: source)
       if count == 0 { return }
-      try write(buffer.bytes.extracting(0..<count), to: output, at: done, path: target)
+      let bytes = buffer.bytes.extracting(0..<count)
+      observe?(bytes)
+      if let target, !isShared { try write(bytes, to: output, at: done, path: target) }
       done += UInt64(count)
     }
   }
@@ -87,9 +92,8 @@ extension SystemCalls {
 extension SystemCalls {
   /// The end of a file, at most `limit` bytes of it.
   static func lastBytes(of path: String, limit: UInt64) throws(ImportError) -> [UInt8] {
-    let descriptor = try open(path, O_RDONLY, .open)
+    let (descriptor, byteCount) = try openRegularFile(path)
     defer { _ = Glibc.close(descriptor) }
-    let byteCount = try size(of: descriptor, path: path)
     var bytes = [UInt8](repeating: 0, count: Int(min(byteCount, limit)))
     let count = try read(
       into: &bytes, count: bytes.count, from: descriptor,

@@ -49,7 +49,8 @@ struct WriteAheadLogCheck {
   /// The refusal of a backup whose replay makes a tablespace.
   static func newTablespace(at place: String) -> ImportError {
     ImportError(
-      .unsupported, "a tablespace was made while the cluster was backed up, or later: \(place.quoted)",
+      .unsupported,
+      "a tablespace was made while the cluster was backed up, or later: \(place.quoted)",
       hint: "Make a new backup: this one cannot be replayed without touching that directory.")
   }
 

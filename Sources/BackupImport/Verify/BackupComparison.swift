@@ -44,7 +44,8 @@ struct BackupComparison: Sendable {
     self.jobs = jobs
     free = Channel((0..<plan.batchCount).map { _ in PageBatch() })
     reader = try BackupReader(
-      plan: plan, counters: nil, progress: progress, free: free, work: work)
+      plan: plan, counters: nil, progress: progress, checksManifest: false, free: free,
+      work: work)
   }
 
   /// Throws what is wrong with the backup, as an import would.

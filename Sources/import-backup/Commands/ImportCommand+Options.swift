@@ -45,6 +45,27 @@ extension ImportCommand {
     },
 
     CommandOption(
+      "manifest", value: "FILE",
+      help: """
+        the backup_manifest that the backup must agree with (default: the one beside BACKUP or in \
+        it, if there is one)
+        """
+    ) { command, value throws(ImportError) in
+      guard !value.text.isEmpty else { throw .usage("'--manifest' lacks its value, FILE") }
+      command.settings.manifest = value.text
+    },
+
+    CommandOption(
+      "page-checksums", value: "MODE",
+      help: """
+        what to do where a page does not match its checksum: 'verify' refuses the backup, 'warn' \
+        imports the page, 'skip' does not look (default: \(defaults.pageChecksums.rawValue))
+        """
+    ) { command, value throws(ImportError) in
+      command.settings.pageChecksums = try value.choice()
+    },
+
+    CommandOption(
       "compression-level", value: "N",
       help: """
         the zstd level of what is stored, to 19; 0 for none \

@@ -67,6 +67,9 @@ struct ImportCommand: Command {
     do {
       defer { progress?.erase() }
       summary = try await importBackup(settings, progress: progress)
+    } catch {
+      if printsJSON { try SummaryOutput.write(findingsOf: error) }
+      throw error
     }
     try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: isQuiet)
   }

@@ -37,6 +37,17 @@ struct OptionValue {
     return size
   }
 
+  /// One of a few words.
+  func choice<Word: RawRepresentable<String> & CaseIterable>(
+    of type: Word.Type = Word.self
+  ) throws(ImportError) -> Word {
+    guard let word = Word(rawValue: text) else {
+      let words = Word.allCases.map { "'\($0.rawValue)'" }
+      throw refusal("wants \(words.dropLast().joined(separator: ", ")) or \(words.last ?? "")")
+    }
+    return word
+  }
+
   /// A tenant's or timeline's id: 32 hexadecimal digits, given back in lower case.
   func identifier() throws(ImportError) -> String {
     guard text.utf8.count == 32, text.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })

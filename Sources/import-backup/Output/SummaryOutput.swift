@@ -4,9 +4,10 @@ import PostgresFormat
 
 /// Prints what an import did.
 enum SummaryOutput {
-  /// Writes the result to standard output, then the notes to standard error.
+  /// Writes the result to standard output, then warnings and notes to standard error.
   ///
   /// The result is one line for a person, or one JSON object, which holds all that the notes say.
+  /// Warnings come in any case.
   /// Where standard output takes nothing, the error says where the finished timeline is.
   static func write(_ summary: ImportSummary, asJSON: Bool, isQuiet: Bool) throws(ImportError) {
     do throws(ImportError) {
@@ -16,9 +17,28 @@ enum SummaryOutput {
       let hint = "The timeline is complete at \(summary.timelinePath.quoted)."
       throw ImportError(error.code, error.message, hint: hint)
     }
+    let warnings = SummaryText.warnings(summary)
+    StandardStream.error.writeIfPossible(warnings.map { $0 + "\n" }.joined())
     if asJSON { return }
     let notes = isQuiet ? [SummaryText.path(summary)] : SummaryText.notes(summary)
     StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
+  }
+
+  /// Writes the JSON object of an import that a check has ended to standard output: the error's
+  /// code and message, and all that the check found. Other failures have none.
+  static func write(findingsOf error: ImportError) throws(ImportError) {
+    guard let findings = error.findings else { return }
+    let failure = Failure(
+      exitCode: error.code.rawValue, error: error.message, hint: error.hint, findings: findings)
+    try StandardStream.output.write(try json(failure) + "\n")
+  }
+
+  private struct Failure: Encodable {
+    var schema = 1
+    var exitCode: Int32
+    var error: String
+    var hint: String?
+    var findings: BackupFindings
   }
 
   /// A summary as one line of JSON, its keys sorted.

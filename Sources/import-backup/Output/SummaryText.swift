@@ -23,9 +23,22 @@ enum SummaryText {
     return "\(title): \(parts.joined(separator: ", "))"
   }
 
+  /// From how many bytes on the memory for relations is worth a note.
+  private static let segmentTableNoteLimit = 1 << 20
+
   /// The notes on standard error, a line each, the timeline's path first and the next step last.
   static func notes(_ summary: ImportSummary) -> [String] {
     [path(summary)] + changes(summary) + losses(summary) + nextSteps(summary)
+  }
+
+  /// What must be heeded, a line each; most imports have none.
+  static func warnings(_ summary: ImportSummary) -> [String] {
+    let pages = summary.pageChecksums
+    guard pages.damagedPageCount > 0 else { return [] }
+    let title =
+      "warning: \(Quantity.count(pages.damagedPageCount, "page")) imported as they are, "
+      + "whose checksums do not match their contents:"
+    return [title] + pages.lines.map { "warning:   \($0)" }
   }
 
   /// The note that is always given.
@@ -47,6 +60,19 @@ enum SummaryText {
       lines.append(
         "note: changed in pg_control: \(summary.controlFileChanges.joined(separator: ", "))")
     }
+    switch summary.manifest.result {
+    case .verified:
+      let files = Quantity.count(summary.manifest.fileCount, "file")
+      lines.append("note: verified \(files) against \((summary.manifest.path ?? "").quoted)")
+    case .outdated:
+      lines.append(
+        "note: did not check \((summary.manifest.path ?? "").quoted): the cluster has run since")
+    case .different, .none: break
+    }
+    if summary.pageChecksums.result == .verified {
+      let pages = Quantity.count(summary.pageChecksums.pageCount, "page")
+      lines.append("note: verified the checksums of \(pages), which the storage does not keep")
+    }
     if summary.stampedPageCount > 0 {
       let pages = Quantity.count(summary.stampedPageCount, "page")
       lines.append("note: \(pages) in use bore no LSN and got one")
@@ -54,6 +80,10 @@ enum SummaryText {
     if summary.mendedTwoPhaseFileCount > 0 {
       let files = Quantity.count(summary.mendedTwoPhaseFileCount, "two-phase file")
       lines.append("note: mended \(files) whose checksum stood twice")
+    }
+    if summary.segmentTableByteCount >= segmentTableNoteLimit {
+      let bytes = Quantity.bytes(UInt64(summary.segmentTableByteCount))
+      lines.append("note: the list of relations took \(bytes) of memory besides --memory")
     }
     return lines
   }

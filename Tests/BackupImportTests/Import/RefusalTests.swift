@@ -112,10 +112,13 @@ import Testing
       $0.members.append(.init("./pg_xact/0001", contents: .init(repeating: 0, count: 33 * 8192)))
     },
     change("page from the future", .damaged, "block 1 of 'base/5/99999'", hint: "one moment") {
-      var pages = [UInt8](repeating: 0, count: 3 * 8192)
-      // 0/215AD69, one above the end, in the second page.
-      pages.replaceSubrange(8196..<8200, with: SmallBackup.bytesOf(0x215_AD69))
-      $0.members.append(.init("./base/5/99999", contents: pages))
+      let empty = [UInt8](repeating: 0, count: 8192)
+      var page = empty
+      // 0/215AD69, one above the end, in the second page, which is in use.
+      page.replaceSubrange(4..<8, with: SmallBackup.bytesOf(0x215_AD69))
+      page[15] = 0x20
+      SmallBackup.setChecksum(of: &page, block: 1)
+      $0.members.append(.init("./base/5/99999", contents: empty + page + empty))
     },
     change("damaged two-phase file", .damaged, "pg_twophase/00000300': the magic") {
       $0.members.append(.init("./pg_twophase/00000300", contents: .init(repeating: 7, count: 200)))

@@ -29,7 +29,7 @@ import Testing
   }
 
   /// Goal: buffers come in order, unharmed by those read ahead, and an error comes after all of
-  /// them. Method: more buffers than the ring has, each looked at while it is lent.
+  /// them. Method: more buffers than there are, each looked at while it is lent.
   @Test(arguments: [0, 1, 3, 4, 5, 19])
   func buffersThenError(count: Int) throws {
     let readAhead = ReadAhead { () throws(ImportError) in ScriptedSource(fillCount: count) }

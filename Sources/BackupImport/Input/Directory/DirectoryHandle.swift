@@ -73,14 +73,17 @@ final class DirectoryHandle {
 
   /// All names in the directory, in no order, without `.` and `..`.
   func names() throws(ImportError) -> [Name] {
-    // Not a duplicate of the descriptor, which would go on where the last listing ended.
-    let listed = try open([0x2E, 0], O_DIRECTORY)
-    guard let stream = unsafe fdopendir(listed) else {
+    let duplicate = try SystemCalls.retrying(.list, path) {
+      fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    }
+    guard let stream = unsafe fdopendir(duplicate) else {
       let reason = errno
-      close(listed)
+      close(duplicate)
       throw SystemCalls.failure(.list, path, reason)
     }
     defer { unsafe _ = closedir(stream) }
+    // A duplicate goes on where the last listing ended.
+    unsafe rewinddir(stream)
     var names: [Name] = []
     while true {
       errno = 0

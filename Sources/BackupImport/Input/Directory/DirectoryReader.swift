@@ -8,7 +8,7 @@ final class DirectoryReader: BackupSource {
   private let progress: InputProgress
   private let readAhead: ReadAhead
 
-  private var buffer: ByteBuffer?
+  private var buffer: LentBuffer?
   /// How far the buffer has been used.
   private var position = 0
 
@@ -20,10 +20,12 @@ final class DirectoryReader: BackupSource {
   /// Opens the data directory at `path`, and waits for its first bytes.
   ///
   /// Throws `.cannotOpen`, and `.unsupported` where a server works in the directory.
-  init(path: String, contents: DirectoryContents) throws(ImportError) {
+  init(
+    path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents
+  ) throws(ImportError) {
     let progress = InputProgress()
     self.progress = progress
-    readAhead = ReadAhead { () throws(ImportError) in
+    readAhead = ReadAhead(bufferCount: bufferCount) { () throws(ImportError) in
       try DirectorySource(path: path, contents: contents, progress: progress)
     }
     try refillIfEmpty()
@@ -51,6 +53,22 @@ final class DirectoryReader: BackupSource {
       try copy(wanted, to: &buffer)
       bytesLeft -= UInt64(wanted)
       return wanted
+    }
+  }
+
+  func lend(
+    unitsOf byteCount: Int, limit: Int
+  ) throws(ImportError) -> (LentBuffer, Range<Int>)? {
+    try latching { () throws(ImportError) in
+      guard bytesLeft > 0 else { return nil }
+      try refillIfEmpty()
+      guard let buffer else { return nil }
+      let piece = Int(min(UInt64(buffer.byteCount - position), bytesLeft))
+      let count = min(piece / byteCount, limit) * byteCount
+      guard count > 0 else { return nil }
+      position += count
+      bytesLeft -= UInt64(count)
+      return (buffer, position - count..<position)
     }
   }
 
@@ -84,6 +102,7 @@ final class DirectoryReader: BackupSource {
   /// Gets the next buffer when all of this one was used.
   private func refillIfEmpty() throws(ImportError) {
     guard !isAtEnd, position == buffer?.byteCount ?? 0 else { return }
+    buffer = nil
     buffer = try readAhead.next()
     position = 0
     isAtEnd = buffer == nil

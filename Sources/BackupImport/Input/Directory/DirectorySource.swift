@@ -14,6 +14,8 @@ final class DirectorySource: ByteSource {
   /// What is left of the record that is being given.
   private var record: ArraySlice<UInt8> = []
   private var file: OpenFile?
+  /// What the control file was when it was read, which is first.
+  private var controlFile: DirectoryWalk.Found?
   private var failure: ImportError?
 
   private final class OpenFile {
@@ -28,21 +30,24 @@ final class DirectorySource: ByteSource {
     }
   }
 
+  private static let controlFileName = "global/pg_control"
+
   /// From this size on the system is told that a file will be read from end to end.
   private static let largeByteCount: UInt64 = 1 << 20
 
   /// Opens the data directory and adds up what is to be read.
   ///
-  /// Throws `.cannotOpen` where there is none, and `.unsupported` where a server works in it and
-  /// pages are to be read.
+  /// Throws `.cannotOpen` where there is none, and, where pages are to be read, `.unsupported` where
+  /// a server works in it.
   init(
     path: String, contents: DirectoryContents, progress: InputProgress
   ) throws(ImportError) {
     root = try DirectoryHandle(path: path)
+    try root.requireDataDirectory()
     self.contents = contents
     self.progress = progress
+    if contents == .stored { try ServerLock.requireNone(in: root) }
     walk = try DirectoryWalk(of: root)
-    try root.requireDataDirectory()
     progress.setInputByteCount(try Self.byteCount(of: root, contents))
   }
 
@@ -80,6 +85,7 @@ final class DirectorySource: ByteSource {
     } else if let found = try walk.next() {
       try begin(found)
     } else {
+      try requireStillStopped()
       return false
     }
     return true
@@ -90,9 +96,23 @@ final class DirectorySource: ByteSource {
     record = MemberRecord(member: found.member, hasContents: hasContents).encoded()[...]
     guard hasContents else { return }
     let file = try found.parent.openFile(found.name)
+    if found.member.name == Self.controlFileName { controlFile = found }
     guard try file.status() == found.status else { throw DirectoryHandle.changed(file.path) }
     if found.status.byteCount >= Self.largeByteCount { file.announceSequentialReads() }
     self.file = OpenFile(file, found.status)
+  }
+
+  /// Sees at the end that no server has started meanwhile: what was read before then would not
+  /// belong to what was read behind.
+  ///
+  /// A server writes the control file when it starts and when it stops.
+  private func requireStillStopped() throws(ImportError) {
+    guard contents == .stored else { return }
+    try ServerLock.requireNone(in: root)
+    guard let controlFile else { return }
+    guard try controlFile.parent.status(of: controlFile.name) == controlFile.status else {
+      throw DirectoryHandle.changed(root.path + "/" + Self.controlFileName)
+    }
   }
 
   private func read(_ open: OpenFile, into output: inout OutputRawSpan) throws(ImportError) {

@@ -4,7 +4,7 @@ import PostgresFormat
 /// A file of a data directory, open for reading from its start.
 struct InputFile: ~Copyable {
   let path: String
-  private let descriptor: Int32
+  let descriptor: Int32
 
   /// Takes over an open descriptor.
   init(_ descriptor: Int32, path: String) {

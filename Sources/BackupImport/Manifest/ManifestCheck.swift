@@ -1,0 +1,255 @@
+import PostgresFormat
+
+/// Compares a backup with its manifest while the backup streams, in whatever order they come.
+///
+/// ```
+/// for each file    begin(path) ─► update(bytes) … ─► end()
+/// the manifest     read(fileAt:) before all files, or updateManifest(bytes) … between any two
+/// at the end       finish(pg_control)
+/// ```
+///
+/// A manifest that is known before the files says how each is summed up. Until then CRC-32C is
+/// taken, `pg_basebackup`'s default, for a manifest comes last in a tar. Belongs to one thread.
+/// Memory: `ManifestTable`.
+final class ManifestCheck {
+  private var table = ManifestTable()
+  private var reader: ManifestReader?
+  /// Where the manifest lies, as messages have it.
+  private var path = BackupManifest.fileName
+  /// Whether the user named the manifest, so that it counts whatever the backup is.
+  private var isGiven = false
+  private var isComplete = false
+  /// Why the manifest cannot be read; told at the end, when it is known whether it counts.
+  private var failure: FormatError?
+
+  private var current: (path: [UInt8], byteCount: UInt64, checksum: FileChecksum)?
+  private var listsBackupLabel = false
+  private var holdsBackupLabel = false
+  /// The algorithm of a file that had gone by, summed up in another way, before it was listed.
+  private var lateAlgorithm: BackupManifest.ChecksumAlgorithm?
+  private var summary = ManifestSummary(result: .none)
+
+  private static let differenceLimit = 1000
+  private static let backupLabel = Array("backup_label".utf8)
+
+  /// The WAL that the manifest says the backup needs.
+  var walRanges: [BackupManifest.WALRange] { reader?.parser.walRanges ?? [] }
+
+  // MARK: Files
+
+  /// Begins the next file of the backup, by its path in the data directory.
+  func begin(_ path: MemberPath) throws(ImportError) {
+    current = nil
+    if path.bytes == Self.backupLabel { holdsBackupLabel = true }
+    guard !BackupManifest.ignores(path.bytes) else { return }
+    var algorithm = BackupManifest.ChecksumAlgorithm.crc32c
+    if isComplete {
+      let listed = try table.entry(of: path.bytes, add: false)
+      algorithm = listed.map { table.entries[$0.index].algorithm } ?? .none
+    }
+    current = (path.bytes, 0, FileChecksum(algorithm))
+  }
+
+  /// Whether anyone wants to see the contents of the file that has begun.
+  var wantsContents: Bool { current != nil }
+
+  /// Takes the next bytes of the file that has begun; nothing where none has.
+  func update(_ bytes: RawSpan) {
+    current?.byteCount += UInt64(bytes.byteCount)
+    current?.checksum.update(bytes)
+  }
+
+  /// Ends the file that has begun.
+  func end() throws(ImportError) {
+    guard let (path, byteCount, checksum) = current else { return }
+    current = nil
+    guard let (index, _) = try table.entry(of: path, add: true) else { return }
+    let found = ManifestTable.Entry(
+      byteCount: byteCount, algorithm: checksum.algorithm,
+      fingerprint: ManifestTable.fingerprint(of: checksum.value))
+    let entry = table.entries[index]
+    if entry.isFound {
+      note(.duplicate, entry)
+    } else if entry.isListed {
+      compare(entry, listed: entry, found: found)
+      table.update(index) { $0.isFound = true }
+    } else {
+      table.update(index) {
+        $0.take(found)
+        $0.isFound = true
+      }
+    }
+  }
+
+  // MARK: The manifest
+
+  /// Reads a manifest that is known before the backup: the one that the user named, or the one
+  /// beside the backup.
+  ///
+  /// Throws where it cannot be opened or read; where it is damaged, only if the user named it.
+  func read(fileAt path: String, isGiven: Bool) throws(ImportError) {
+    self.path = path
+    self.isGiven = isGiven
+    let file = try FileSource(path: path)
+    let buffer = ByteBuffer(capacity: 1 << 18)
+    repeat {
+      try buffer.fill(from: file)
+      try Interruption.check()
+      buffer.withBytes { updateManifest($0) }
+    } while buffer.byteCount > 0
+    endManifest()
+    if isGiven, let failure { throw error(failure) }
+  }
+
+  /// Whether a manifest has come, from wherever.
+  var hasManifest: Bool { reader != nil }
+
+  /// Takes the next bytes of the manifest.
+  func updateManifest(_ bytes: RawSpan) {
+    guard failure == nil else { return }
+    var reader = reader ?? ManifestReader()
+    do throws(FormatError) {
+      try reader.update(bytes) { file throws(FormatError) in try list(file) }
+    } catch {
+      failure = error
+    }
+    self.reader = reader
+  }
+
+  /// Ends the manifest.
+  func endManifest() {
+    isComplete = true
+    guard failure == nil else { return }
+    do throws(FormatError) {
+      try (reader ?? ManifestReader()).finish()
+    } catch {
+      failure = error
+    }
+  }
+
+  private func list(_ file: BackupManifest.File) throws(FormatError) {
+    summary.fileCount += 1
+    if file.path == Self.backupLabel { listsBackupLabel = true }
+    guard !BackupManifest.ignores(file.path) else { return }
+    let index: Int
+    do throws(ImportError) {
+      guard let place = try table.entry(of: file.path, add: true) else { return }
+      index = place.index
+    } catch {
+      throw .unsupported(error.message)
+    }
+    let listed = ManifestTable.Entry(
+      byteCount: file.byteCount, algorithm: file.algorithm,
+      fingerprint: ManifestTable.fingerprint(of: file.checksum))
+    let entry = table.entries[index]
+    guard !entry.isListed else {
+      throw .damaged("it lists '\(escaped(file.path))' twice")
+    }
+    if entry.isFound {
+      compare(entry, listed: listed, found: entry)
+      table.update(index) { $0.isListed = true }
+    } else {
+      table.update(index) {
+        $0.take(listed)
+        $0.isListed = true
+      }
+    }
+  }
+
+  // MARK: Differences
+
+  private func compare(
+    _ entry: ManifestTable.Entry, listed: ManifestTable.Entry, found: ManifestTable.Entry
+  ) {
+    if found.byteCount != listed.byteCount {
+      note(.size, entry, expected: listed.byteCount, found: found.byteCount)
+    } else if listed.algorithm != .none {
+      if listed.algorithm != found.algorithm {
+        lateAlgorithm = listed.algorithm
+      } else if listed.fingerprint != found.fingerprint {
+        note(.checksum, entry)
+      }
+    }
+  }
+
+  private func note(
+    _ kind: ManifestDifference.Kind, _ entry: ManifestTable.Entry, expected: UInt64? = nil,
+    found: UInt64? = nil
+  ) {
+    summary.differenceCount += 1
+    guard summary.differences.count < Self.differenceLimit else { return }
+    summary.differences.append(
+      ManifestDifference(
+        kind: kind, file: table.shownPath(of: entry), expectedByteCount: expected,
+        foundByteCount: found))
+  }
+
+  /// Judges the backup, which must have been seen to its end, and whose control file this is.
+  ///
+  /// A manifest that lists `backup_label` where the backup has none is of the time before the
+  /// cluster was started from that backup: Postgres sets the label aside and leaves the manifest.
+  /// It says nothing of the files then, and counts only where the user named it. Throws `.damaged`
+  /// where the backup is not what its manifest says, with the differences, and where the manifest
+  /// itself is not as it was written; `.unsupported` where it came too late for its algorithm.
+  func finish(_ controlFile: ControlFile?) throws(ImportError) -> ManifestSummary {
+    guard let reader else { return ManifestSummary(result: .none) }
+    summary.path = path
+    if !isGiven, listsBackupLabel, !holdsBackupLabel {
+      return ManifestSummary(result: .outdated, path: path, fileCount: summary.fileCount)
+    }
+    if let failure { throw error(failure) }
+    if let lateAlgorithm {
+      throw ImportError(
+        .unsupported,
+        "the manifest \(path.quoted) comes behind files of which it has \(lateAlgorithm.rawValue) "
+          + "checksums, so that they can no longer be made",
+        hint: "Take the manifest out of the tar, and give it with --manifest.")
+    }
+    for entry in table.entries where entry.isListed != entry.isFound {
+      note(entry.isListed ? .missing : .unlisted, entry)
+    }
+    guard summary.differenceCount == 0 else { throw differ() }
+    if let controlFile { try check(reader.parser, against: controlFile) }
+    summary.result = .verified
+    return summary
+  }
+
+  private func differ() -> ImportError {
+    summary.result = .different
+    let count = summary.differenceCount
+    return ImportError(
+      .damaged,
+      "the backup differs from its manifest \(path.quoted) in \(count) "
+        + (count == 1 ? "file" : "files"),
+      hint: "Files were damaged, lost or changed after the backup was made. Take another backup.",
+      findings: BackupFindings(manifest: summary))
+  }
+
+  /// The last checkpoint that `pg_control` knows lies in the WAL that the manifest asks for: the
+  /// backup began with one, and ended behind every one that it holds.
+  private func check(
+    _ manifest: BackupManifestParser, against controlFile: ControlFile
+  ) throws(ImportError) {
+    if let identifier = manifest.systemIdentifier, identifier != controlFile.systemIdentifier {
+      throw error(
+        .damaged(
+          "it is of cluster \(identifier), 'global/pg_control' of cluster "
+            + "\(controlFile.systemIdentifier)"))
+    }
+    let checkpoint = controlFile.checkpointCopy
+    let holdsCheckpoint = manifest.walRanges.contains {
+      $0.timeline == checkpoint.timelineID && $0.start <= checkpoint.redo
+        && checkpoint.redo <= $0.end
+    }
+    guard holdsCheckpoint || manifest.walRanges.isEmpty else {
+      throw error(
+        .damaged(
+          "the checkpoint \(checkpoint.redo) on timeline \(checkpoint.timelineID) of "
+            + "'global/pg_control' lies outside of its WAL ranges"))
+    }
+  }
+
+  private func error(_ error: FormatError) -> ImportError {
+    ImportError(error, in: "manifest \(path.quoted)")
+  }
+}

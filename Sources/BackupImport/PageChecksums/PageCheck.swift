@@ -1,0 +1,60 @@
+import PostgresFormat
+
+/// Compares the checksum that each page bears with its contents, before anything is changed.
+///
+/// Whether the cluster has checksums is known at the backup's end only, when `pg_control` is. So
+/// every page is looked at, and `PageCheckResult` judges. A page that bears the checksum 0, which
+/// no contents have, costs next to nothing: in a cluster that never had checksums, all do.
+struct PageCheck: Sendable {
+  /// A page that a server of a cluster with checksums would not read.
+  struct DamagedPage: Sendable {
+    var segment: RelationSegment
+    /// Counted from the beginning of the fork.
+    var block: UInt32
+    /// What the page bears.
+    var found: UInt16
+    /// What its contents have; 0 where that was not made.
+    var expected: UInt16
+  }
+
+  /// Whether pages are looked at at all.
+  let isEnabled: Bool
+  private(set) var pageCount: UInt64 = 0
+  private(set) var damagedPages: [DamagedPage] = []
+
+  init(isEnabled: Bool) { self.isEnabled = isEnabled }
+
+  mutating func reset() {
+    pageCount = 0
+    damagedPages.removeAll(keepingCapacity: true)
+  }
+
+  /// Looks at a page of a relation; SLRU pages have no checksums.
+  ///
+  /// A page that is not in use is sound where it is all zeros, in whatever cluster it is.
+  /// (Postgres, `src/backend/storage/page/bufpage.c`, `PageIsVerifiedExtended`.)
+  mutating func examine(_ page: RawSpan, _ header: PageHeader, of run: PageBatch.Run, at index: Int)
+  {
+    guard isEnabled, case .relation(let segment, _) = run.file else { return }
+    pageCount += 1
+    let block = run.firstKey.field6 + UInt32(index)
+    var expected: UInt16 = 0
+    if !header.isInUse {
+      if page.isZero { return }
+    } else if header.checksum != 0 {
+      expected = PageChecksum.checksum(of: page, block: block)
+      if expected == header.checksum { return }
+    }
+    damagedPages.append(
+      DamagedPage(segment: segment, block: block, found: header.checksum, expected: expected))
+  }
+}
+
+extension RawSpan {
+  /// Whether every byte is zero; the length must be a multiple of 8.
+  fileprivate var isZero: Bool {
+    for offset in stride(from: 0, to: byteCount, by: 8)
+    where littleEndian(at: offset, as: UInt64.self) != 0 { return false }
+    return true
+  }
+}

@@ -1,0 +1,163 @@
+/// Reads a backup manifest in pieces, and hands out each file as soon as it is complete.
+///
+/// What is refused is what Postgres' own parser refuses, and what it would let through that makes no
+/// sense: two paths in one, a checksum of the wrong length. Memory: one file's fields.
+/// (Postgres, `src/common/parse_manifest.c`)
+public struct BackupManifestParser {
+  /// The identifier of the cluster, which manifests of version 2 have (Postgres 17).
+  public private(set) var systemIdentifier: UInt64?
+  public private(set) var walRanges: [BackupManifest.WALRange] = []
+  /// What the manifest says its own SHA-256 is, 32 bytes; nil before it has been read.
+  public private(set) var checksum: [UInt8]?
+
+  private enum Place { case start, top, files, file, walRanges, walRange, end }
+
+  private enum Value {
+    case text([UInt8])
+    case number([UInt8])
+  }
+
+  /// As many timelines as a backup can go through, and far more.
+  private static let walRangeLimit = 10_000
+
+  private var scanner = JSONScanner()
+  private var place = Place.start
+  private var name = ""
+  private var version: UInt64?
+  /// The fields of the file or range that is being read.
+  private var fields: [String: Value] = [:]
+
+  public init() {}
+
+  /// Takes the next bytes; how they are cut into pieces does not matter.
+  public mutating func parse(
+    _ bytes: RawSpan, file: (BackupManifest.File) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    // The scanner is taken out so that it can call back into the rest.
+    var scanner = scanner
+    defer { self.scanner = scanner }
+    try scanner.scan(bytes) { event throws(FormatError) in
+      if let complete = try take(event) { try file(complete) }
+    }
+  }
+
+  /// Checks that nothing is missing.
+  public func finish() throws(FormatError) {
+    guard scanner.isAtEnd else { throw .damaged("it was cut off") }
+    guard version != nil else { throw .damaged("it has no version") }
+    guard checksum != nil else { throw .damaged("it has no checksum of its own") }
+  }
+
+  private mutating func take(
+    _ event: JSONScanner.Event
+  ) throws(FormatError) -> BackupManifest.File? {
+    switch (place, event) {
+    case (.start, .objectStart): place = .top
+    case (.top, .objectEnd): place = .end
+    case (.top, .name(let text)):
+      name = String(decoding: text, as: UTF8.self)
+      guard version != nil || name == Self.versionName else {
+        throw .damaged("it does not begin with its version")
+      }
+    case (.top, .number(let digits)): try takeTop(.number(digits))
+    case (.top, .string(let text)): try takeTop(.text(text))
+    case (.top, .arrayStart) where name == "Files": place = .files
+    case (.top, .arrayStart) where name == "WAL-Ranges": place = .walRanges
+    case (.files, .objectStart): begin(.file)
+    case (.walRanges, .objectStart): begin(.walRange)
+    case (.files, .arrayEnd), (.walRanges, .arrayEnd): place = .top
+    case (.file, .name(let text)), (.walRange, .name(let text)):
+      name = String(decoding: text, as: UTF8.self)
+      guard Self.fieldNames.contains(name) else { throw .damaged("unknown field \(name.quoted)") }
+      guard fields[name] == nil else { throw .damaged("field '\(name)' stands twice") }
+    case (.file, .number(let digits)), (.walRange, .number(let digits)):
+      fields[name] = .number(digits)
+    case (.file, .string(let text)), (.walRange, .string(let text)):
+      fields[name] = .text(text)
+    case (.file, .objectEnd):
+      place = .files
+      return try file()
+    case (.walRange, .objectEnd):
+      place = .walRanges
+      guard walRanges.count < Self.walRangeLimit else { throw .damaged("too many WAL ranges") }
+      walRanges.append(try walRange())
+    default: throw .damaged("it is no backup manifest")
+    }
+    return nil
+  }
+
+  private static let versionName = "PostgreSQL-Backup-Manifest-Version"
+  private static let fieldNames: Set<String> = [
+    "Path", "Encoded-Path", "Size", "Last-Modified", "Checksum-Algorithm", "Checksum", "Timeline",
+    "Start-LSN", "End-LSN",
+  ]
+
+  private mutating func begin(_ place: Place) {
+    self.place = place
+    fields.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func takeTop(_ value: Value) throws(FormatError) {
+    switch (name, value) {
+    case (Self.versionName, .number(let digits)):
+      version = try integer(digits)
+      guard version == 1 || version == 2 else {
+        throw .unsupported("manifest version \(String(decoding: digits, as: UTF8.self))")
+      }
+    case ("System-Identifier", .number(let digits)): systemIdentifier = try integer(digits)
+    case ("Manifest-Checksum", .text(let digits)):
+      guard let bytes = [UInt8](hexadecimalPairs: digits), bytes.count == 32 else {
+        throw .damaged("its own checksum is no SHA-256")
+      }
+      checksum = bytes
+    default: throw .damaged("unknown field \(name.quoted)")
+    }
+  }
+
+  private func file() throws(FormatError) -> BackupManifest.File {
+    let path: [UInt8]
+    switch (fields["Path"], fields["Encoded-Path"]) {
+    case (.text(let text), nil): path = text
+    case (nil, .text(let digits)):
+      guard let bytes = [UInt8](hexadecimalPairs: digits) else {
+        throw .damaged("an encoded path that is not hexadecimal")
+      }
+      path = bytes
+    default: throw .damaged("a file without a path, or with two")
+    }
+    guard !path.isEmpty, case .number(let digits) = fields["Size"] else {
+      throw .damaged("file '\(escaped(path))' has no size")
+    }
+    var algorithm = BackupManifest.ChecksumAlgorithm.none
+    if case .text(let name) = fields["Checksum-Algorithm"] {
+      guard let known = BackupManifest.ChecksumAlgorithm(name) else {
+        throw .unsupported("unknown checksum algorithm '\(escaped(name))'")
+      }
+      algorithm = known
+    }
+    var checksum: [UInt8]? = []
+    if case .text(let digits) = fields["Checksum"] { checksum = [UInt8](hexadecimalPairs: digits) }
+    guard let checksum, checksum.count == algorithm.byteCount else {
+      throw .damaged("file '\(escaped(path))' has a checksum that is none of its algorithm")
+    }
+    return BackupManifest.File(
+      path: path, byteCount: try integer(digits), algorithm: algorithm, checksum: checksum)
+  }
+
+  private func walRange() throws(FormatError) -> BackupManifest.WALRange {
+    guard case .number(let timeline) = fields["Timeline"],
+      case .text(let start) = fields["Start-LSN"], case .text(let end) = fields["End-LSN"],
+      let start = LogSequenceNumber(String(decoding: start, as: UTF8.self)),
+      let end = LogSequenceNumber(String(decoding: end, as: UTF8.self)),
+      let timeline = UInt32(exactly: try integer(timeline)), timeline > 0, start <= end
+    else { throw .damaged("an impossible WAL range") }
+    return BackupManifest.WALRange(timeline: timeline, start: start, end: end)
+  }
+
+  private func integer(_ digits: [UInt8]) throws(FormatError) -> UInt64 {
+    guard let number = UInt64(String(decoding: digits, as: UTF8.self)) else {
+      throw .damaged("an impossible number in '\(name)'")
+    }
+    return number
+  }
+}

@@ -1,0 +1,223 @@
+/// The tokens of a JSON text that comes in pieces, in bounded memory.
+///
+/// For texts that are far longer than any of their parts, as a backup manifest is: one of a million
+/// files has 150 MB, and a decoder of the whole would take several times that. Knows objects,
+/// arrays, strings and whole numbers; `true`, `false`, `null` and fractions are refused, for what
+/// is read with it has none. (RFC 8259)
+struct JSONScanner {
+  enum Event {
+    case objectStart, objectEnd, arrayStart, arrayEnd
+    /// The name of an object's next value.
+    case name([UInt8])
+    /// A string, its escapes resolved; any bytes that the text has.
+    case string([UInt8])
+    /// The digits of a number, perhaps with a minus before them.
+    case number([UInt8])
+  }
+
+  private enum Container { case object, array }
+
+  /// What may come next where no token is being read.
+  private enum Expectation { case value, firstValueOrEnd, name, firstNameOrEnd, colon, commaOrEnd }
+
+  private enum Token { case string, escape, codeUnit, number }
+
+  /// The bytes that a string or number may have.
+  private static let tokenLimit = 32 << 10
+  private static let depthLimit = 16
+
+  private var containers: [Container] = []
+  private var expectation = Expectation.value
+  private var token: Token?
+  private var text: [UInt8] = []
+  private var codeUnitDigits: [UInt8] = []
+  /// The first half of a character that two escapes stand for.
+  private var highSurrogate: UInt32?
+
+  /// Whether the text is complete.
+  private(set) var isAtEnd = false
+
+  /// Takes the next bytes; how they are cut into pieces does not matter.
+  mutating func scan(
+    _ bytes: RawSpan, _ body: (Event) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    for offset in 0..<bytes.byteCount {
+      try scan(bytes.littleEndian(at: offset, as: UInt8.self), body)
+    }
+  }
+
+  private mutating func scan(
+    _ byte: UInt8, _ body: (Event) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    switch token {
+    case .string: try scanString(byte, body)
+    case .escape: try scanEscape(byte)
+    case .codeUnit: try scanCodeUnit(byte)
+    case .number:
+      if (0x30...0x39).contains(byte) { return try append(byte) }
+      token = nil
+      guard text != [UInt8(ascii: "-")] else { throw Self.unexpected(byte) }
+      try body(.number(text))
+      endValue()
+      fallthrough
+    case nil: try scanBetween(byte, body)
+    }
+  }
+
+  private mutating func scanBetween(
+    _ byte: UInt8, _ body: (Event) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    switch (byte, expectation) {
+    case (0x20, _), (0x09, _), (0x0A, _), (0x0D, _): return
+    case _ where isAtEnd: throw Self.unexpected(byte)
+    case (UInt8(ascii: ","), .commaOrEnd):
+      expectation = containers.last == .object ? .name : .value
+    case (UInt8(ascii: ":"), .colon): expectation = .value
+    case (UInt8(ascii: "\""), .value), (UInt8(ascii: "\""), .firstValueOrEnd),
+      (UInt8(ascii: "\""), .name), (UInt8(ascii: "\""), .firstNameOrEnd):
+      text.removeAll(keepingCapacity: true)
+      token = .string
+    case (UInt8(ascii: "-"), .value), (UInt8(ascii: "-"), .firstValueOrEnd),
+      (0x30...0x39, .value), (0x30...0x39, .firstValueOrEnd):
+      text = [byte]
+      token = .number
+    case (UInt8(ascii: "{"), .value), (UInt8(ascii: "{"), .firstValueOrEnd):
+      try open(.object)
+      try body(.objectStart)
+    case (UInt8(ascii: "["), .value), (UInt8(ascii: "["), .firstValueOrEnd):
+      try open(.array)
+      try body(.arrayStart)
+    case (UInt8(ascii: "}"), .firstNameOrEnd), (UInt8(ascii: "}"), .commaOrEnd):
+      try close(.object, byte)
+      try body(.objectEnd)
+    case (UInt8(ascii: "]"), .firstValueOrEnd), (UInt8(ascii: "]"), .commaOrEnd):
+      try close(.array, byte)
+      try body(.arrayEnd)
+    default: throw Self.unexpected(byte)
+    }
+  }
+
+  private mutating func open(_ container: Container) throws(FormatError) {
+    guard containers.count < Self.depthLimit else { throw .damaged("JSON nested too deep") }
+    containers.append(container)
+    expectation = container == .object ? .firstNameOrEnd : .firstValueOrEnd
+  }
+
+  private mutating func close(_ container: Container, _ byte: UInt8) throws(FormatError) {
+    guard containers.popLast() == container else { throw Self.unexpected(byte) }
+    endValue()
+  }
+
+  private mutating func endValue() {
+    expectation = .commaOrEnd
+    isAtEnd = containers.isEmpty
+  }
+
+  // MARK: Strings
+
+  private mutating func scanString(
+    _ byte: UInt8, _ body: (Event) throws(FormatError) -> Void
+  ) throws(FormatError) {
+    switch byte {
+    case UInt8(ascii: "\\"): token = .escape
+    case UInt8(ascii: "\""):
+      guard highSurrogate == nil else { throw Self.loneSurrogate }
+      token = nil
+      if expectation == .name || expectation == .firstNameOrEnd {
+        expectation = .colon
+        try body(.name(text))
+      } else {
+        try body(.string(text))
+        endValue()
+      }
+    case 0..<0x20: throw Self.unexpected(byte)
+    default:
+      guard highSurrogate == nil else { throw Self.loneSurrogate }
+      try append(byte)
+    }
+  }
+
+  private mutating func scanEscape(_ byte: UInt8) throws(FormatError) {
+    token = .string
+    if byte == UInt8(ascii: "u") {
+      codeUnitDigits.removeAll(keepingCapacity: true)
+      token = .codeUnit
+      return
+    }
+    guard highSurrogate == nil else { throw Self.loneSurrogate }
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): try append(byte)
+    case UInt8(ascii: "b"): try append(0x08)
+    case UInt8(ascii: "f"): try append(0x0C)
+    case UInt8(ascii: "n"): try append(0x0A)
+    case UInt8(ascii: "r"): try append(0x0D)
+    case UInt8(ascii: "t"): try append(0x09)
+    default: throw Self.unexpected(byte)
+    }
+  }
+
+  private mutating func scanCodeUnit(_ byte: UInt8) throws(FormatError) {
+    codeUnitDigits.append(byte)
+    guard codeUnitDigits.count == 4 else { return }
+    guard let unit = UInt32(hexadecimalDigits: codeUnitDigits) else { throw Self.unexpected(byte) }
+    token = .string
+    var value = unit
+    switch (highSurrogate, unit) {
+    case (nil, 0xD800..<0xDC00):
+      highSurrogate = unit
+      return
+    case (let high?, 0xDC00..<0xE000): value = 0x10000 + (high - 0xD800) << 10 + (unit - 0xDC00)
+    case (nil, _): break
+    default: throw Self.loneSurrogate
+    }
+    highSurrogate = nil
+    guard let scalar = Unicode.Scalar(value) else { throw Self.loneSurrogate }
+    for byte in String(scalar).utf8 { try append(byte) }
+  }
+
+  private mutating func append(_ byte: UInt8) throws(FormatError) {
+    guard text.count < Self.tokenLimit else {
+      throw .damaged("a JSON string or number of more than \(Self.tokenLimit) bytes")
+    }
+    text.append(byte)
+  }
+
+  private static let loneSurrogate = FormatError.damaged("half of a character in a JSON string")
+
+  private static func unexpected(_ byte: UInt8) -> FormatError {
+    .damaged("unexpected \(String(decoding: [byte], as: UTF8.self).quoted) in the JSON text")
+  }
+}
+
+extension FixedWidthInteger {
+  /// The number that hexadecimal digits of either case spell; nil where there is none, another
+  /// character, or more than fit.
+  init?(hexadecimalDigits digits: some Collection<UInt8>) {
+    guard !digits.isEmpty, digits.count <= Self.bitWidth / 4 else { return nil }
+    var number: Self = 0
+    for digit in digits {
+      let value: UInt8
+      switch digit {
+      case 0x30...0x39: value = digit - 0x30
+      case 0x41...0x46: value = digit - 0x41 + 10
+      case 0x61...0x66: value = digit - 0x61 + 10
+      default: return nil
+      }
+      number = number << 4 | Self(value)
+    }
+    self = number
+  }
+}
+
+extension [UInt8] {
+  /// The bytes that pairs of hexadecimal digits of either case spell; nil for anything else.
+  init?(hexadecimalPairs digits: [UInt8]) {
+    guard digits.count.isMultiple(of: 2) else { return nil }
+    self = []
+    reserveCapacity(digits.count / 2)
+    for index in stride(from: 0, to: digits.count, by: 2) {
+      guard let byte = UInt8(hexadecimalDigits: digits[index..<index + 2]) else { return nil }
+      append(byte)
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import PostgresFormat
+
+/// A `backup_manifest` as Postgres writes it, made from a tar without the program's own code but for
+/// CRC-32C.
+public struct TestManifest: Sendable {
+  public struct File: Sendable {
+    public var path: String
+    public var byteCount: Int
+    public var algorithm = "CRC32C"
+    public var checksum: String
+
+    public init(path: String, contents: [UInt8]) {
+      self.path = path
+      byteCount = contents.count
+      let crc = CRC32C.checksum(of: contents.bytes)
+      checksum = hexadecimal((0..<4).map { UInt8(truncatingIfNeeded: crc >> (8 * $0)) })
+    }
+  }
+
+  public var files: [File]
+  public var systemIdentifier: UInt64?
+  public var walRanges = [(timeline: 1, start: "0/1000028", end: "FFFF/0")]
+
+  /// Lists every file of a tar whose names begin with `./`, but for those that no manifest lists.
+  public init(_ tar: TestTar) {
+    files = tar.members.filter { $0.type == "0" }.compactMap { member in
+      let path = String(member.name.trimmingPrefix("./"))
+      guard !path.hasPrefix("pg_wal/"), path != "backup_manifest" else { return nil }
+      return File(path: path, contents: member.contents)
+    }
+  }
+
+  /// The file of a path, which must be listed.
+  public subscript(_ path: String) -> File {
+    get { files[index(of: path)] }
+    set { files[index(of: path)] = newValue }
+  }
+
+  private func index(of path: String) -> Int {
+    guard let index = files.firstIndex(where: { $0.path == path }) else {
+      preconditionFailure("the manifest has no '\(path)'")
+    }
+    return index
+  }
+
+  /// The manifest with the checksum that it must have, by the `sha256sum` program.
+  public func encoded() throws -> [UInt8] {
+    let version = systemIdentifier == nil ? 1 : 2
+    var text = "{ \"PostgreSQL-Backup-Manifest-Version\": \(version),\n"
+    if let systemIdentifier { text += "\"System-Identifier\": \(systemIdentifier),\n" }
+    text += "\"Files\": [\n"
+    text += files.map { file in
+      "{ \"Path\": \"\(file.path)\", \"Size\": \(file.byteCount), "
+        + "\"Last-Modified\": \"2026-11-23 04:19:07 GMT\", "
+        + "\"Checksum-Algorithm\": \"\(file.algorithm)\", \"Checksum\": \"\(file.checksum)\" }"
+    }.joined(separator: ",\n")
+    text += "\n],\n\"WAL-Ranges\": [\n"
+    text += walRanges.map {
+      "{ \"Timeline\": \($0.timeline), \"Start-LSN\": \"\($0.start)\", "
+        + "\"End-LSN\": \"\($0.end)\" }"
+    }.joined(separator: ",\n")
+    text += "\n],\n"
+    return try Self.signed(text)
+  }
+
+  /// A manifest's text with the last line that it must have.
+  public static func signed(_ text: String) throws -> [UInt8] {
+    let sum = try Self.sum("sha256sum", Array(text.utf8))
+    return Array((text + "\"Manifest-Checksum\": \"\(sum)\"}\n").utf8)
+  }
+
+  /// The hexadecimal digits that a program of coreutils (`sha256sum`, `sha512sum` …) gives.
+  public static func sum(_ program: String, _ contents: [UInt8]) throws -> String {
+    let directory = try TemporaryDirectory(inMemory: true)
+    let path = directory.path + "/contents"
+    try Data(contents).write(to: URL(filePath: path))
+    return String(
+      String(decoding: try Shell.output(program, path), as: UTF8.self).prefix { $0 != " " })
+  }
+}
+
+/// Two lower-case hexadecimal digits a byte.
+private func hexadecimal(_ bytes: [UInt8]) -> String {
+  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
