@@ -16,7 +16,9 @@ extension FuzzTarget {
     let tar = try TarReader(
       ReadAhead(wholeOf: try FileSource(path: file.path)), subject: "fuzz",
       progress: InputProgress())
-    var intake = MemberIntake(source: tar, stripComponents: 0, smallRelationSize: 8192)
+    var intake = MemberIntake(
+      source: tar, stripComponents: 0, recovery: RecoveryCommand(backup: "fuzz"),
+      smallRelationSize: 8192)
     var segments = SegmentTable()
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
     var firstError: ImportError?

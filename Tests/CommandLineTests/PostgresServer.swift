@@ -4,7 +4,7 @@ import TestSupport
 /// A real Postgres server on a data directory of a test's own, reached by its socket only.
 ///
 /// Postgres refuses to run as root: then everything here runs as `nobody`.
-final class PostgresServer {
+final class PostgresServer: Sendable {
   /// Debian's Postgres 15, or nil where it is not installed.
   static let programs = programs(ofVersion: 15)
 
@@ -41,6 +41,29 @@ final class PostgresServer {
 
   var data: String { directory.path + "/data" }
 
+  /// Makes a new cluster with checksums and small WAL segments.
+  init(newWith programs: String, settings: String) throws {
+    directory = try TemporaryDirectory()
+    self.programs = programs
+    user = "postgres"
+    _ = try Self.shell("chmod 755 .; [[ $(id -u) != 0 ]] || chown nobody .", [], directory.path)
+    _ = try run(
+      "initdb", "-D", data, "-U", user, "-A", "trust", "-k", "--no-sync", "--wal-segsize=1")
+    _ = try Self.shell(
+      #"printf '%s\n' "$1" >> data/postgresql.conf"#, [settings], directory.path)
+  }
+
+  /// Takes a directory that a script, which is told its path as `$1`, makes in a new one.
+  init(made script: String, _ arguments: [String], programs: String, user: String) throws {
+    directory = try TemporaryDirectory()
+    self.programs = programs
+    self.user = user
+    _ = try Self.shell(
+      "umask 077; chmod 755 .\n" + script
+        + "\necho 'local all all trust' > data/pg_hba.conf; [[ $(id -u) != 0 ]] || chown -R nobody .",
+      arguments, directory.path)
+  }
+
   /// Unpacks a tar, as a person would, and lets local users in.
   init(unpacking tar: String, programs: String, user: String) throws {
     directory = try TemporaryDirectory()
@@ -70,11 +93,11 @@ final class PostgresServer {
   }
 
   /// Starts the server and waits until it takes connections; throws with its log when it does not.
-  func start() throws {
+  func start(options: String = "") throws {
     do {
       _ = try run(
         "pg_ctl", "-D", data, "-w", "-t", "60", "-l", directory.path + "/log", "-o",
-        "-c listen_addresses= -c unix_socket_directories=\(directory.path) -c autovacuum=off",
+        "-c listen_addresses= -c unix_socket_directories=\(directory.path) -c autovacuum=off \(options)",
         "start")
     } catch {
       let log = try String(contentsOfFile: directory.path + "/log", encoding: .utf8)
@@ -133,6 +156,7 @@ final class PostgresServer {
     return lines
   }
 
+  @discardableResult
   func run(_ words: String...) throws -> [String] { try run(words) }
 
   private func run(_ words: [String]) throws -> [String] {
@@ -151,7 +175,8 @@ final class PostgresServer {
       """#, [programs] + words, directory.path)
   }
 
-  private static func shell(
+  @discardableResult
+  static func shell(
     _ script: String, _ arguments: [String], _ directory: String
   ) throws -> [String] {
     let process = Process()

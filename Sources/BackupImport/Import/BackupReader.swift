@@ -36,6 +36,7 @@ actor BackupReader {
     manifestCheck = checksManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       source: source, stripComponents: plan.stripComponents,
+      recovery: RecoveryCommand(backup: plan.backup, output: plan.outputDirectory),
       smallRelationSize: plan.smallRelationSize, manifestCheck: manifestCheck)
   }
 
