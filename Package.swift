@@ -36,7 +36,8 @@ let package = Package(
       name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
       swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["PostgresFormat"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],
+      path: "Tests/TestSupport",
       swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
@@ -52,7 +53,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ReliabilityTests",
-      dependencies: ["BackupImport", "import-backup", "PostgresFormat", "TestSupport"],
+      dependencies: [
+        "BackupImport", "import-backup", "LayerFormat", "PostgresFormat", "TestSupport",
+      ],
       exclude: ["Faults"], swiftSettings: settings),
   ]
 )

@@ -108,6 +108,11 @@ public struct IndexPart: Codable, Equatable, Sendable {
 
   /// The version of the index' shape.
   public var version: Int
+  /// When somebody had the timeline deleted, in the pageserver's words; nil where it lives.
+  ///
+  /// A pageserver that finds it goes on with the deletion, and never serves the timeline. (Neon,
+  /// `pageserver/src/tenant/remote_timeline_client.rs`, `MaybeDeletedIndexPart`)
+  public var deletedAt: String?
   /// Layer names without generation to what is known of their files.
   public var layers: [String: LayerMetadata]
   /// The same as in the metadata.
@@ -128,6 +133,7 @@ public struct IndexPart: Codable, Equatable, Sendable {
 
   enum CodingKeys: String, CodingKey {
     case version
+    case deletedAt = "deleted_at"
     case layers = "layer_metadata"
     case diskConsistentLSN = "disk_consistent_lsn"
     case metadata = "metadata_bytes"
@@ -148,7 +154,10 @@ extension IndexPart {
   }
 
   /// Reads an index; throws when it is no JSON of this shape or of a version that is not known.
+  ///
+  /// Memory: some ten times the bytes.
   public init(decoding bytes: [UInt8]) throws(FormatError) {
+    try IndexJSONCheck.check(bytes)
     // The version first: what other versions look like is not known.
     let version = try Self.decode(Version.self, from: bytes).version
     guard version == Self.currentVersion else {
@@ -158,6 +167,13 @@ extension IndexPart {
     self = try Self.decode(IndexPart.self, from: bytes)
     guard diskConsistentLSN == metadata.diskConsistentLSN else {
       throw .damaged("the two 'disk_consistent_lsn' of the index differ")
+    }
+    if let ancestor = metadata.ancestorTimeline, Identifier(ancestor) == nil {
+      throw .damaged("the index' ancestor_timeline \(ancestor.quoted) is no timeline's id")
+    }
+    for shard in layers.values.compactMap(\.shard)
+    where shard.utf8.count != 4 || UInt64(hexadecimal: Array(shard.utf8)) == nil {
+      throw .damaged("the index has \(shard.quoted) for a shard's number and count")
     }
   }
 

@@ -111,6 +111,8 @@ public enum DataDirectoryMember: Equatable, Sendable {
     return .refused(
       .damaged(
         "Postgres keeps nothing of this name there",
-        hint: "If it is not the database's own, leave it out of the tar with --exclude."))
+        hint:
+          "If it is not the database's own, move it away, or leave it out of a tar with --exclude.")
+    )
   }
 }

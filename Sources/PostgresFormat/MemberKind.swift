@@ -18,7 +18,7 @@ extension MemberKind {
       case .symbolicLink:
         (
           "a symbolic link",
-          "Make the tar with --dereference, so that it holds what the link points to."
+          "No link is followed. Import a tar made with --dereference, which holds what the link leads to."
         )
       case .hardLink:
         (

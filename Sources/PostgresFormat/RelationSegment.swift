@@ -34,16 +34,28 @@ public struct RelationSegment: Hashable, Sendable {
 
   /// Where the file lies in the data directory.
   public var path: String {
-    let directory = databaseID == 0 ? "global" : "base/\(databaseID)"
+    (databaseID == 0 ? "global/" : "base/\(databaseID)/") + fileName
+  }
+
+  /// The file's name in its directory.
+  public var fileName: String {
     let segment = segmentNumber == 0 ? "" : ".\(segmentNumber)"
-    return "\(directory)/\(relationNumber)\(fork.suffix)\(segment)"
+    return "\(relationNumber)\(fork.suffix)\(segment)"
+  }
+}
+
+extension RelationSegment: Comparable {
+  /// The order of the files' blocks: by database, relation, fork and segment, each as a number.
+  public static func < (left: Self, right: Self) -> Bool {
+    (left.databaseID, left.relationNumber, left.fork.rawValue, left.segmentNumber)
+      < (right.databaseID, right.relationNumber, right.fork.rawValue, right.segmentNumber)
   }
 }
 
 extension RelationSegment {
   /// The segment that a file of this name in this database holds; nil for all other names, also
   /// such as Postgres would not write: `016384`, `16384.0`, `16384_foo`, `4294967296`.
-  init?(fileName: ArraySlice<UInt8>, databaseID: UInt32) {
+  public init?(fileName: ArraySlice<UInt8>, databaseID: UInt32) {
     var stem = fileName
     var segmentNumber: UInt32 = 0
     if let dot = stem.firstIndex(of: UInt8(ascii: ".")) {

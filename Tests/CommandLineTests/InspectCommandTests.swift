@@ -143,13 +143,33 @@ import Testing
     #expect(run.error.hasPrefix("error: ") && run.error.contains(message), "\(run.error)")
   }
 
-  /// Goal: a data directory, easily taken for a backup, is refused with what to do.
+  /// Goal: a data directory is told from a timeline's, and shown as a tar of it is.
+  /// Method: inspect the tar and what it unpacks to, and compare all but the lines of the input.
   @Test func dataDirectory() async throws {
     let directory = try TemporaryDirectory()
-    try Data("15\n".utf8).write(to: URL(filePath: directory.path + "/PG_VERSION"))
-    let run = try await ProgramRun.run(["inspect", directory.path])
-    #expect(run.exitCode == 66)
-    #expect(run.error.contains("hint: A backup is read as one tar."))
+    let tar = directory.path + "/backup.tar"
+    let data = directory.path + "/data"
+    try Data(SmallBackup.tar.encoded()).write(to: URL(filePath: tar))
+    try SmallBackup.tar.unpack(into: data)
+    var texts: [[String]] = []
+    for path in [tar, data] {
+      let run = try await ProgramRun.run(["inspect", path])
+      #expect(run.exitCode == 0, "\(run.error)")
+      let lines = run.outputText.split(separator: "\n").map(String.init)
+      let kind = lines.first { $0.hasPrefix("  kind ") }
+      #expect(
+        kind?.hasSuffix(path == tar ? "clean shutdown" : "clean shutdown, data directory") == true)
+      texts.append(
+        lines.filter { line in
+          !["backup ", "  kind ", "  files "].contains { line.hasPrefix($0) }
+        })
+    }
+    #expect(texts[0] == texts[1] && texts[0].count > 20)
+
+    let keys = try await ProgramRun.run(["inspect", data, "--layer", "1"])
+    #expect(keys.exitCode == 64 && keys.error.contains("neither keys nor layers"))
+    let stripped = try await ProgramRun.run(["inspect", data, "--strip-components", "1"])
+    #expect(stripped.exitCode == 64 && stripped.error.contains("nothing can be stripped"))
   }
 
   /// Goal: a wrong key or layer of a timeline is refused before anything is printed.

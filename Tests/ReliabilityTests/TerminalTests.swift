@@ -52,12 +52,13 @@ import Testing
     }
   }
 
-  private static func expectPlain(_ text: String) {
+  /// Expects a text that does nothing to a terminal but to be shown.
+  static func expectPlain(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
     let isPlain = text.unicodeScalars.allSatisfy { scalar in
       scalar == "\n"
         || ![.control, .format, .lineSeparator].contains(scalar.properties.generalCategory)
     }
-    #expect(isPlain, "\(text.debugDescription)")
-    #expect(!text.contains("\nerror: b"))
+    #expect(isPlain, "\(text.debugDescription)", sourceLocation: sourceLocation)
+    #expect(!text.contains("\nerror: b"), sourceLocation: sourceLocation)
   }
 }

@@ -10,7 +10,7 @@ actor BackupWriter {
     unsafe executor.asUnownedSerialExecutor()
   }
 
-  private let destination: TarDestination
+  private let destination: FileDestination
   private var tar: TarWriter
   private let counters: ImportCounters
 
@@ -27,7 +27,7 @@ actor BackupWriter {
   init(
     _ output: ExportOutput, time: Int64, counters: ImportCounters
   ) throws(ImportError) {
-    destination = try TarDestination(output)
+    destination = try FileDestination(output)
     tar = try TarWriter(destination, time: time)
     self.counters = counters
   }

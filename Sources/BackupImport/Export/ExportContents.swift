@@ -38,6 +38,12 @@ struct ExportContents: Sendable {
   private(set) var statistics: [UInt8]?
   private(set) var origins = ReplicationOrigins([])
 
+  /// The bytes that small files may have together, as many as an import lets them have.
+  private static let smallFileLimit = Int(MemberIntake.smallFileLimit)
+  private var smallFileByteCount = 0
+  /// Where each database stands in `databases`.
+  private var databaseIndexes: [UInt32: Int] = [:]
+
   /// The blocks that an init fork may have, for it is kept in memory until its copy is written. Real
   /// ones have a handful.
   private static let initialisationForkLimit: UInt32 = 2048
@@ -60,7 +66,9 @@ struct ExportContents: Sendable {
     missingDirectories.remove(meaning)
     switch meaning {
     case .databaseDirectory: try takeDatabases(value)
-    case .relationMap(let id): setDatabase(id) { $0.relationMap = value.array }
+    case .relationMap(let id):
+      let map = try kept(value)
+      setDatabase(id) { $0.relationMap = map }
     case .relationDirectory(let id): try takeRelations(of: id, value)
     case .relationSize(let id): try takeSize(of: id, value)
     case .slruDirectory:
@@ -74,9 +82,11 @@ struct ExportContents: Sendable {
         value, version: version
       ).sorted()[...]
     case .twoPhaseFile(let id): try takeTwoPhaseFile(id, value)
-    case .controlFile: controlFile = value.array
-    case .checkpoint: checkpoint = value.array
-    case .statisticsFile: statistics = try AuxiliaryFile.decodeStatistics(value)
+    case .controlFile: controlFile = try kept(value)
+    case .checkpoint: checkpoint = try kept(value)
+    case .statisticsFile:
+      let stored = try kept(value)
+      statistics = try AuxiliaryFile.decodeStatistics(stored.bytes)
     case .replicationOrigin(let id): try takeOrigin(id, value)
     case .relationBlock, .slruBlock: break
     }
@@ -96,13 +106,26 @@ struct ExportContents: Sendable {
     }
   }
 
+  /// A value that stays in memory until it is written.
+  private mutating func kept(_ value: RawSpan) throws(FormatError) -> [UInt8] {
+    smallFileByteCount += value.byteCount
+    guard smallFileByteCount <= Self.smallFileLimit else {
+      throw .unsupported(
+        "the small files have more than \(Self.smallFileLimit >> 20) MiB together")
+    }
+    return value.array
+  }
+
   private mutating func takeDatabases(_ value: RawSpan) throws(FormatError) {
     databases = try DirectoryValue.decodeDatabases(value)
       .map { Database(id: $0.id, relationMap: $0.hasRelationMap ? [] : nil) }
       .sorted {
         (Tablespace.id(ofDatabase: $0.id), $0.id) < (Tablespace.id(ofDatabase: $1.id), $1.id)
       }
-    for database in databases {
+    for (index, database) in databases.enumerated() {
+      guard databaseIndexes.updateValue(index, forKey: database.id) == nil else {
+        throw .damaged("the database directory lists database \(database.id) twice")
+      }
       missingDirectories.insert(.relationDirectory(databaseID: database.id))
       if database.relationMap != nil {
         missingDirectories.insert(.relationMap(databaseID: database.id))
@@ -111,13 +134,13 @@ struct ExportContents: Sendable {
   }
 
   private mutating func setDatabase(_ id: UInt32, _ change: (inout Database) -> Void) {
-    guard let index = databases.firstIndex(where: { $0.id == id }) else { return }
+    guard let index = databaseIndexes[id] else { return }
     change(&databases[index])
   }
 
   private mutating func takeRelations(of id: UInt32, _ value: RawSpan) throws(FormatError) {
     try requireAllSizes()
-    guard databases.contains(where: { $0.id == id }) else { return }
+    guard databaseIndexes[id] != nil else { return }
     let forks = try DirectoryValue.decodeRelations(value, databaseID: id).sorted()
     expectedRelations = forks[...]
     setDatabase(id) { $0.hasRelations = !forks.isEmpty }
@@ -153,7 +176,7 @@ struct ExportContents: Sendable {
       throw .damaged("the two-phase file of transaction \(next) is missing")
     }
     expectedTransactions.removeFirst()
-    twoPhaseFiles.append((id, value.array))
+    twoPhaseFiles.append((id, try kept(value)))
   }
 
   private mutating func takeOrigin(_ id: UInt16, _ value: RawSpan) throws(FormatError) {

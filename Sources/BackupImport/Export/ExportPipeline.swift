@@ -28,6 +28,7 @@ struct ExportPipeline: Sendable {
     self.options = options
     jobs = options.jobs ?? Processors.count
     timeline = try Timeline(path: options.timeline)
+    try timeline.requireAlive()
     version = try timeline.exportableVersion()
     free = Channel((0..<jobs * 4 + 8).map { _ in ExportBatch() })
     reader = TimelineReader(

@@ -12,7 +12,7 @@ struct TarWriter: ~Copyable {
   // `destination`, which lives as long.
   private let archive: OpaquePointer
   private let entry: OpaquePointer
-  private let destination: TarDestination
+  private let destination: FileDestination
 
   /// The current file's bytes that are still to come.
   private var remaining: UInt64 = 0
@@ -23,7 +23,7 @@ struct TarWriter: ~Copyable {
   private static let latestTime: Int64 = 0o777_7777_7777
 
   /// Begins a tar whose members have the time `time`, in seconds since 1970.
-  init(_ destination: TarDestination, time: Int64) throws(ImportError) {
+  init(_ destination: FileDestination, time: Int64) throws(ImportError) {
     guard let entry = unsafe archive_entry_new() else { throw Self.outOfMemory }
     unsafe archive_entry_set_mtime(entry, Int(min(max(time, 0), Self.latestTime)), 0)
     do throws(ImportError) {
@@ -36,7 +36,7 @@ struct TarWriter: ~Copyable {
     self.destination = destination
   }
 
-  private static func open(_ destination: TarDestination) throws(ImportError) -> OpaquePointer {
+  private static func open(_ destination: FileDestination) throws(ImportError) -> OpaquePointer {
     guard let archive = unsafe archive_write_new() else { throw outOfMemory }
     unsafe archive_write_set_format_ustar(archive)
     unsafe archive_write_set_bytes_per_block(archive, blockByteCount)
@@ -46,7 +46,7 @@ struct TarWriter: ~Copyable {
       archive, Unmanaged.passUnretained(destination).toOpaque(), nil,
       { _, context, bytes, byteCount in
         guard let context = unsafe context, let bytes = unsafe bytes else { return -1 }
-        let destination = unsafe Unmanaged<TarDestination>.fromOpaque(context)
+        let destination = unsafe Unmanaged<FileDestination>.fromOpaque(context)
           .takeUnretainedValue()
         let buffer = unsafe UnsafeRawBufferPointer(start: bytes, count: byteCount)
         return unsafe destination.take(buffer.bytes) ? byteCount : -1

@@ -99,6 +99,25 @@ actor TimelineReader {
     } while page < file.blockCount
   }
 
+  /// Checks that a value is stored as shortly as a page can be, for many are in memory at once.
+  private func requirePage(_ value: TimelineCursor.Value) throws(ImportError) {
+    let byteCount = value.stored.header.byteCount
+    if byteCount <= PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount { return }
+    if !value.layer.name.isImage && !value.stored.header.isCompressed,
+      cursor.withBytes(of: value, Self.isRecord)
+    {
+      throw ImportError(needsWAL: value.key)
+    }
+    throw ImportError(
+      .damaged,
+      "layer '\(value.layer.fileName)': the page of key \(value.key) is stored in \(byteCount) "
+        + "bytes")
+  }
+
+  private static func isRecord(_ value: RawSpan) -> Bool {
+    (try? DeltaValue.isImage(value)) == false
+  }
+
   private func readPage(
     _ page: UInt32, of file: ExportFile, into batch: ExportBatch
   ) throws(ImportError) {
@@ -110,6 +129,7 @@ actor TimelineReader {
           .damaged, "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")
       }
       guard value.isReachable else { continue }
+      try requirePage(value)
       bytesRead += UInt64(value.stored.header.byteCount)
       return cursor.withBytes(of: value) { batch.append(value, $0) }
     }

@@ -13,7 +13,7 @@ actor BackupReader {
 
   private let counters: ImportCounters?
   private var progress: ProgressThrottle
-  private let tar: TarReader
+  private let source: any BackupSource
   private var intake: MemberIntake
   private let manifestCheck: ManifestCheck?
   private let plan: ImportPlan
@@ -31,16 +31,17 @@ actor BackupReader {
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
-    tar = try TarReader(path: plan.backup, bufferCount: plan.inputBufferCount)
+    source = try openBackup(
+      plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount)
     manifestCheck = checksManifest ? ManifestCheck() : nil
     intake = MemberIntake(
-      tar: tar, stripComponents: plan.stripComponents,
+      source: source, stripComponents: plan.stripComponents,
       smallRelationSize: plan.smallRelationSize, manifestCheck: manifestCheck)
   }
 
-  /// The length in bytes of an input that is a file.
-  var inputByteCount: UInt64? { tar.inputByteCount }
-  var isCompressed: Bool { tar.isCompressed }
+  /// The length in bytes of an input that is a file or a directory.
+  var inputByteCount: UInt64? { source.inputByteCount }
+  var isCompressed: Bool { source.isCompressed }
 
   /// What the backup held besides its pages.
   struct Result: Sendable {
@@ -54,11 +55,11 @@ actor BackupReader {
     if let manifest = plan.knownManifest {
       try manifestCheck?.read(fileAt: manifest, isGiven: plan.manifest != nil)
     }
-    while let member = try tar.nextMember() {
+    while let member = try source.nextMember() {
       try Interruption.check()
       progress.report {
         ImportProgress(
-          inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
+          inputBytesRead: source.inputBytesRead, inputByteCount: source.inputByteCount,
           outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8))
       }
       if let pages = try intake.take(member) { try await readPages(pages, of: member) }
@@ -66,7 +67,7 @@ actor BackupReader {
     feed.finish()
     let manifest = try manifestCheck?.finish(intake.contents.controlFile)
     return Result(
-      contents: intake.contents, inputByteCount: tar.inputBytesRead,
+      contents: intake.contents, inputByteCount: source.inputBytesRead,
       manifest: manifest ?? ManifestSummary(result: .none))
   }
 
@@ -98,17 +99,15 @@ actor BackupReader {
   private func readPages(into batch: PageBatch) throws(ImportError) -> UInt32 {
     let pageByteCount = PageBatch.pageByteCount
     if batch.takesLentPages,
-      let (buffer, range) = try tar.lend(unitsOf: pageByteCount, limit: batch.freePageCount)
+      let (buffer, range) = try source.lend(unitsOf: pageByteCount, limit: batch.freePageCount)
     {
-      if let manifestCheck {
-        buffer.withMutableBytes(range) { manifestCheck.update($0.bytes) }
-      }
+      if let manifestCheck { buffer.withMutableBytes(range) { manifestCheck.update($0.bytes) } }
       batch.appendPages(in: range, of: buffer)
       return UInt32(range.count / pageByteCount)
     }
     try batch.appendPage { page throws(ImportError) in
-      let count = try tar.read(into: &page)
-      precondition(count == page.byteCount, "the tar reader ends a member at its size")
+      let count = try source.read(into: &page)
+      precondition(count == page.byteCount, "a source ends a member at its size")
       manifestCheck?.update(page.bytes)
     }
     return 1

@@ -84,6 +84,6 @@ struct ClusterAssessment: Sendable {
     }
     return ImportError(
       .damaged, "the backup has no 'global/pg_control'",
-      hint: "Give a tar of a whole data directory.")
+      hint: "Give a whole data directory, or a tar of one.")
   }
 }

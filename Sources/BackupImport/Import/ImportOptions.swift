@@ -1,6 +1,6 @@
 /// What an import reads, where it writes, and how.
 public struct ImportOptions: Sendable {
-  /// The backup's path, or `-` for standard input.
+  /// The path of a tar or of a data directory, or `-` for a tar on standard input.
   public var backup: String
 
   /// The directory that becomes the root of the remote storage: it gets `tenants/…/timelines/…`.

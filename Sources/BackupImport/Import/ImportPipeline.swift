@@ -94,8 +94,8 @@ struct ImportPipeline: Sendable {
     summary.l0LayerCount = output.level0Count
     summary.pageCount = await writer.pageCount
     summary.stampedPageCount = await writer.stampedPageCount
-    summary.pageChecksums = pageChecksums
     summary.segmentTableByteCount = await writer.segmentTableByteCount
+    summary.pageChecksums = pageChecksums
     summary.tenantID = plan.tenant.description
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation

@@ -13,7 +13,7 @@ struct MemberIntake {
     var firstBlock: UInt32
   }
 
-  let tar: TarReader
+  let source: any BackupSource
   let stripComponents: Int
   /// From how many bytes on a relation segment becomes image layers.
   let smallRelationSize: UInt64
@@ -29,25 +29,25 @@ struct MemberIntake {
   private var smallFileByteCount: UInt64 = 0
 
   /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
-  private static let smallFileLimit: UInt64 = 32 << 20
+  static let smallFileLimit: UInt64 = 32 << 20
   /// Statistics longer than this are left out: a server gathers them anew.
   private static let statisticsLimit: UInt64 = 16 << 20
   private static let restBufferByteCount = 1 << 16
 
   init(
-    tar: TarReader, stripComponents: Int, smallRelationSize: UInt64,
+    source: any BackupSource, stripComponents: Int, smallRelationSize: UInt64,
     manifestCheck: ManifestCheck? = nil
   ) {
-    self.tar = tar
+    self.source = source
     self.stripComponents = stripComponents
     self.smallRelationSize = smallRelationSize
     self.manifestCheck = manifestCheck
   }
 
-  /// Takes the member that the tar has just come to; gives back what pages it holds.
+  /// Takes the member that the source has just come to; gives back what pages it holds.
   ///
   /// Who reads pages gives them to `manifestCheck`, and ends the file there.
-  /// Throws what keeps the backup from being imported. Where it is not the tar itself that failed,
+  /// Throws what keeps the backup from being imported. Where it is not the source itself that failed,
   /// the members after it can still be taken.
   mutating func take(_ member: TarMember) throws(ImportError) -> Pages? {
     guard let path = try path(of: member) else {
@@ -264,9 +264,9 @@ struct MemberIntake {
     smallFileByteCount += member.byteCount
     var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
     let count = try bytes.withMutableBytes { bytes throws(ImportError) in
-      try tar.read(into: &bytes)
+      try source.read(into: &bytes)
     }
-    precondition(count == Int(member.byteCount), "the tar reader ends a member at its size")
+    precondition(count == Int(member.byteCount), "a source ends a member at its size")
     manifestCheck?.update(bytes.bytes)
     return bytes
   }
@@ -276,7 +276,7 @@ struct MemberIntake {
     var buffer = [UInt8](repeating: 0, count: Self.restBufferByteCount)
     while true {
       let count = try buffer.withMutableBytes { bytes throws(ImportError) in
-        try tar.read(into: &bytes)
+        try source.read(into: &bytes)
       }
       if count == 0 { return }
       body(buffer.bytes.extracting(0..<count))

@@ -45,8 +45,7 @@ final class FileSource: ByteSource {
     switch status.st_mode & S_IFMT {
     case S_IFDIR:
       throw ImportError(
-        .cannotOpen, "cannot open \(subject): \(SystemCalls.describe(EISDIR))",
-        hint: "A backup is read as one tar. Make it with 'tar -C DIRECTORY -cf BACKUP .'.")
+        .cannotOpen, "cannot open \(subject): \(SystemCalls.describe(EISDIR))")
     case S_IFREG:
       if closesDescriptor { byteCount = UInt64(status.st_size) }
       posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)

@@ -7,7 +7,7 @@ import Synchronization
 /// its last byte ends in an error; after one every later call throws it again. Memory is bounded by
 /// the read-ahead's buffers and the decoder's window, whatever the archive claims. All calls come
 /// from one thread at a time.
-public final class TarReader {
+public final class TarReader: BackupSource {
   private let subject: String
   private let progress: InputProgress
   private let input: ArchiveInput
@@ -116,11 +116,6 @@ public final class TarReader {
     try latching { () throws(ImportError) in try readMember(into: &buffer) }
   }
 
-  /// Gives the next bytes of the current member where they were read: whole units of `byteCount`
-  /// bytes, `limit` at most.
-  ///
-  /// Returns nil where the next unit is not in one piece, for `read(into:)` to put it together. Only
-  /// so many buffers exist (`init(path:bufferCount:)`): nothing more is read until one is let go.
   func lend(
     unitsOf byteCount: Int, limit: Int
   ) throws(ImportError) -> (LentBuffer, Range<Int>)? {

@@ -39,6 +39,8 @@ public struct BackupDescription: Codable, Sendable {
   public var subject = "backup"
 
   public var path = ""
+  /// Whether it is a data directory and not a tar of one.
+  public var isDirectory = false
   /// `clean shutdown`, `fullbackup`, `running cluster`, `standby`, `incremental backup` or
   /// `unknown`.
   public var backupKind = ""
@@ -63,11 +65,11 @@ public struct BackupDescription: Codable, Sendable {
   public var endLSN: String?
   public var previousRecordLSN: String?
 
-  /// Members of the tar that are no directories.
+  /// Files of the cluster, links and other things that are no directories among them.
   public var fileCount = 0
   /// Bytes of all files together, unpacked.
   public var byteCount: UInt64 = 0
-  /// Bytes of the tar as it came, compressed where it is.
+  /// Bytes of the tar as it came, compressed where it is; of a data directory, of all its files.
   public var inputByteCount: UInt64 = 0
   public var isCompressed = false
 

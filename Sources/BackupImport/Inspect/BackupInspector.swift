@@ -6,7 +6,7 @@ import PostgresFormat
 /// What would end an import is remembered, the first of it, and the reading goes on. Memory: the
 /// table of segments that an import keeps, and some 50 bytes a relation.
 struct BackupInspector {
-  private let tar: TarReader
+  private let source: any BackupSource
   private var intake: MemberIntake
   private var segments = SegmentTable()
   private var relations = RelationTally()
@@ -21,10 +21,13 @@ struct BackupInspector {
   static func inspect(
     _ path: String, strippingComponents: Int
   ) throws(ImportError) -> BackupDescription {
-    let tar = try TarReader(path: path)
-    var inspector = BackupInspector(tar: tar, strippingComponents: strippingComponents)
+    let source = try openBackup(
+      path, strippingComponents: strippingComponents, contents: .smallFiles)
+    var inspector = BackupInspector(source: source, strippingComponents: strippingComponents)
     inspector.description.path = path
-    while let member = try tar.nextMember() {
+    inspector.description.isDirectory = isDirectory(path)
+    if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
+    while let member = try source.nextMember() {
       try Interruption.check()
       inspector.take(member)
     }
@@ -32,12 +35,22 @@ struct BackupInspector {
     return inspector.description
   }
 
-  private init(tar: TarReader, strippingComponents: Int) {
-    self.tar = tar
-    intake = MemberIntake(tar: tar, stripComponents: strippingComponents, smallRelationSize: 0)
+  private init(source: any BackupSource, strippingComponents: Int) {
+    self.source = source
+    intake = MemberIntake(
+      source: source, stripComponents: strippingComponents, smallRelationSize: 0)
   }
 
-  /// Takes one member; an error of the tar itself shows again when its next member is asked for.
+  /// Remembers a server that works in a data directory, which keeps an import from beginning.
+  private mutating func noteServer(workingIn path: String) {
+    do throws(ImportError) {
+      try ServerLock.requireNone(in: try DirectoryHandle(path: path))
+    } catch {
+      refuse(error)
+    }
+  }
+
+  /// Takes one member; an error of the source itself shows again when its next member is asked for.
   private mutating func take(_ member: TarMember) {
     if member.kind != .directory {
       description.fileCount += 1
@@ -94,8 +107,9 @@ struct BackupInspector {
     description.refusal = refusal.map {
       BackupDescription.Refusal(exitCode: $0.code.rawValue, message: $0.message, hint: $0.hint)
     }
-    description.inputByteCount = tar.inputBytesRead
-    description.isCompressed = tar.isCompressed
+    description.inputByteCount =
+      description.isDirectory ? description.byteCount : source.inputBytesRead
+    description.isCompressed = source.isCompressed
     description.databases = relations.databases(also: contents.databases.keys)
     description.relationCount = relations.relationCount
     description.unloggedRelationCount = relations.unloggedRelationCount

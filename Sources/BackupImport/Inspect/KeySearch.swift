@@ -22,6 +22,7 @@ struct KeySearch {
   /// Looks the key up in every layer that covers it: a few index nodes each.
   consuming func run() throws(ImportError) -> KeyDescription {
     for found in try candidates() {
+      try Interruption.check()
       guard description.entries.count < Self.listedEntryLimit else {
         description.unlistedEntryCount += 1
         continue
@@ -57,6 +58,7 @@ struct KeySearch {
     let floor = image.map { timeline.layers[$0].name.lsns.upperBound }
     var candidates: [Candidate] = []
     for index in covering where !timeline.layers[index].name.isImage {
+      try Interruption.check()
       let layer = try timeline.open(timeline.layers[index])
       var end = layer.name.lsns.upperBound
       while let entry = try layer.entry(of: key, before: end), let lsn = entry.lsn,

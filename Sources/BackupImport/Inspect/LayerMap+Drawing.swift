@@ -131,14 +131,9 @@ extension LayerMap {
   /// Writes the drawing: under a temporary name beside `path` first, durable before it is renamed,
   /// so that `path` holds the old or the new one at every moment.
   public func write(to path: String) throws(ImportError) {
-    let file = try OutputFile(creating: path + TimelineDirectory.temporarySuffix)
-    do throws(ImportError) {
-      try file.write(Array(svg().utf8).bytes, at: 0)
-      try file.makeDurable()
-      try SystemCalls.rename(file.path, to: path)
-    } catch {
-      try? file.unlink()
-      throw error
-    }
+    let destination = try FileDestination(.file(path), mode: 0o644)
+    let isWritten = destination.take(Array(svg().utf8).bytes)
+    if !isWritten, let failure = destination.failure { throw failure }
+    try destination.commit()
   }
 }

@@ -19,8 +19,12 @@ enum LayerMeasurement {
     var decoder = try StoredValueDecoder(layer)
     var last: LayerEntry?
     while let entry = try cursor.next() {
+      try Interruption.check()
+      // Otherwise many entries could share one long value, to be decompressed for each.
+      guard entry.offset > last?.offset ?? 0 else {
+        throw layer.failure("the value of key \(entry.key) begins before the one before it ends")
+      }
       contents.valueCount += 1
-      if contents.valueCount.isMultiple(of: 1 << 14) { try Interruption.check() }
       if entry.key.meaning?.isPage == true {
         contents.plainByteCount += UInt64(PageHeader.pageByteCount)
       } else {
@@ -44,7 +48,7 @@ enum LayerMeasurement {
       contents.plainByteCount += UInt64(value.byteCount)
       last = entry
     }) {
-      if contents.valueCount.isMultiple(of: 1 << 12) { try Interruption.check() }
+      try Interruption.check()
     }
     contents.storedByteCount = try storedByteCount(of: layer, upTo: last)
     return contents
@@ -85,7 +89,7 @@ struct StoredValueDecoder: ~Copyable {
     if stored.header.isCompressed {
       guard
         let byteCount = decompressor.decompress(
-          bytes.bytes, limit: BlobHeader.maximumByteCount)
+          bytes.bytes, limit: Timeline.valueLimit)
       else { throw layer.failure("the value of key \(entry.key) cannot be decompressed") }
       bytes = Array(decompressor.buffer.prefix(byteCount))
     }

@@ -19,7 +19,7 @@ public struct TimelineDescription: Codable, Sendable {
   public var subject = "timeline"
 
   public var path: String
-  /// As the layers say; nil where there is none that can be read.
+  /// As the path or the layers say; nil where neither does.
   public var tenantID: String?
   public var timelineID: String?
 
@@ -29,6 +29,8 @@ public struct TimelineDescription: Codable, Sendable {
   public var postgresVersion: Int
   public var diskConsistentLSN: String
   public var previousRecordLSN: String?
+  /// When it was deleted, as the index says; nil of one that lives.
+  public var deletedAt: String?
   public var ancestorTimeline: String?
   public var ancestorLSN: String
   public var latestGCCutoffLSN: String

@@ -3,7 +3,7 @@ import PostgresFormat
 
 /// Describes a timeline, its layers one by one.
 ///
-/// A layer that cannot be read is described by what is wrong with it. Memory: some hundred bytes a
+/// A layer that is damaged is described by what is wrong with it. Memory: some hundred bytes a
 /// layer, one value, and with `layer` some hundred bytes an entry.
 struct TimelineInspector {
   private let timeline: Timeline
@@ -50,15 +50,19 @@ struct TimelineInspector {
       postgresVersion: index.metadata.postgresVersion,
       diskConsistentLSN: index.diskConsistentLSN.description,
       previousRecordLSN: index.metadata.previousRecordLSN?.description,
+      deletedAt: index.deletedAt.map { escaped($0.utf8) },
       ancestorTimeline: index.metadata.ancestorTimeline,
       ancestorLSN: index.metadata.ancestorLSN.description,
       latestGCCutoffLSN: index.metadata.latestGCCutoffLSN.description,
       initdbLSN: index.metadata.initdbLSN.description)
     description.unnamedFiles = timeline.unnamedFiles.map { escaped($0.utf8) }
+    var identity = TimelineIdentity(path: timeline.path)
     for (offset, layer) in timeline.layers.enumerated() {
       try Interruption.check()
-      description.layers.append(describe(layer, number: offset + 1, into: &description))
+      description.layers.append(try describe(layer, number: offset + 1, of: &identity))
     }
+    description.tenantID = identity?.tenant.description
+    description.timelineID = identity?.timeline.description
     description.totals = Self.totals(of: description.layers)
     if let key { description.key = try KeySearch(timeline, key).run() }
     if let layerIndex { description.layerEntries = try entries(ofLayerAt: layerIndex) }
@@ -66,8 +70,8 @@ struct TimelineInspector {
   }
 
   private func describe(
-    _ layer: Timeline.Layer, number: Int, into timelineDescription: inout TimelineDescription
-  ) -> LayerDescription {
+    _ layer: Timeline.Layer, number: Int, of identity: inout TimelineIdentity?
+  ) throws(ImportError) -> LayerDescription {
     let name = layer.name
     var description = LayerDescription(
       number: number, kind: name.isImage ? .image : name.isLevel0 ? .level0 : .delta,
@@ -78,12 +82,11 @@ struct TimelineInspector {
       shard: layer.metadata.shard, byteCount: layer.metadata.fileSize)
     do throws(ImportError) {
       let file = try timeline.open(layer)
-      if timelineDescription.tenantID == nil {
-        timelineDescription.tenantID = file.summary.tenant.description
-        timelineDescription.timelineID = file.summary.timeline.description
-      }
+      try TimelineIdentity.check(file, against: &identity)
       description.contents = try LayerMeasurement.contents(of: file)
     } catch {
+      // What stops the reading is no property of the layer.
+      guard error.code == .damaged || error.code == .unsupported else { throw error }
       description.problem = error.message
     }
     return description

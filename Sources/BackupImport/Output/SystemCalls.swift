@@ -11,12 +11,15 @@ enum SystemCalls {
   enum Operation: String {
     case create, open, write, read, fsync, rename, mkdir, close, unlink, list, lock
     case measure = "examine"
+    /// To list a directory that is only read.
+    case listInput
 
     var verb: String {
       switch self {
       case .mkdir: "create directory"
       case .fsync: "make durable"
       case .unlink: "remove"
+      case .listInput: Self.list.verb
       default: rawValue
       }
     }
@@ -32,7 +35,14 @@ enum SystemCalls {
     switch operation {
     case .create, .mkdir, .lock:
       return ImportError(reason == EIO ? .inputOutput : .cannotCreate, message)
-    case .open: return ImportError(.cannotOpen, message)
+    case .listInput: return ImportError(reason == EIO ? .inputOutput : .cannotOpen, message)
+    case .open:
+      switch reason {
+      case EIO: return ImportError(.inputOutput, message)
+      // A name that leads to nothing, or to a socket.
+      case ENOENT, ENOTDIR, ELOOP, ENXIO: return ImportError(.damaged, message)
+      default: return ImportError(.cannotOpen, message)
+      }
     default: return ImportError(.inputOutput, message)
     }
   }
@@ -123,21 +133,37 @@ enum SystemCalls {
     return done
   }
 
-  /// The length of an open file in bytes.
-  static func size(of descriptor: Int32, path: String) throws(ImportError) -> UInt64 {
-    var status = stat()
-    // Invariant: the structure is lent for the call, which fills it.
-    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &status) }
-    return UInt64(max(0, status.st_size))
+  /// Opens a file of a timeline for reading, and gives its length in bytes.
+  ///
+  /// Throws `.damaged` where there is none, or something else than a regular file: a timeline has
+  /// nothing else, and a FIFO would be waited for.
+  static func openRegularFile(
+    _ path: String
+  ) throws(ImportError) -> (descriptor: Int32, byteCount: UInt64) {
+    let descriptor = try retrying(.open, path) { unsafe Glibc.open(path, regularFileFlags) }
+    do throws(ImportError) {
+      var status = stat()
+      // Invariant: the structure is lent for the call, which fills it.
+      _ = try retrying(.measure, path) { unsafe fstat(descriptor, &status) }
+      guard status.st_mode & S_IFMT == S_IFREG else {
+        throw ImportError(.damaged, "\(path.quoted) is no regular file")
+      }
+      return (descriptor, UInt64(max(0, status.st_size)))
+    } catch {
+      _ = Glibc.close(descriptor)
+      throw error
+    }
   }
+
+  /// Without waiting for a FIFO's other end, or becoming the owner of a terminal.
+  private static let regularFileFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
 
   /// The whole of a file that has at most `limit` bytes.
   static func contents(of path: String, limit: Int) throws(ImportError) -> [UInt8] {
-    let descriptor = try open(path, O_RDONLY, .open)
+    let (descriptor, byteCount) = try openRegularFile(path)
     defer { _ = Glibc.close(descriptor) }
-    let byteCount = try size(of: descriptor, path: path)
     guard byteCount <= UInt64(limit) else {
-      throw ImportError(.damaged, "'\(path)' has \(byteCount) bytes, more than \(limit)")
+      throw ImportError(.damaged, "\(path.quoted) has \(byteCount) bytes, more than \(limit)")
     }
     var bytes = [UInt8](repeating: 0, count: Int(byteCount))
     let count = try read(into: &bytes, count: bytes.count, from: descriptor, at: 0, path: path)
@@ -224,12 +250,14 @@ enum SystemCalls {
   }
 
   /// The names in a directory, sorted, without `.` and `..`.
-  static func names(in path: String) throws(ImportError) -> [String] {
+  static func names(
+    in path: String, for operation: Operation = .list
+  ) throws(ImportError) -> [String] {
     var opened: OpaquePointer?
     repeat {
       unsafe opened = opendir(path)
     } while unsafe opened == nil && errno == EINTR
-    guard let directory = unsafe opened else { throw failure(.list, path, errno) }
+    guard let directory = unsafe opened else { throw failure(operation, path, errno) }
     defer { unsafe _ = closedir(directory) }
     var names: [String] = []
     while true {
@@ -239,7 +267,7 @@ enum SystemCalls {
       guard let entry = unsafe readdir(directory) else {
         let reason = errno
         if reason == EINTR { continue }
-        if reason != 0 { throw failure(.list, path, reason) }
+        if reason != 0 { throw failure(operation, path, reason) }
         break
       }
       let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in

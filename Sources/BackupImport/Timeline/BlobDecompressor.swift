@@ -23,8 +23,10 @@ struct BlobDecompressor: ~Copyable {
 
   /// Decompresses a blob's bytes into `buffer`, and gives the value's length.
   ///
-  /// The buffer grows up to `limit`; nil when the bytes are damaged or the value is longer.
+  /// The buffer grows up to `limit`, and not beyond what the frame says that it holds; nil when the
+  /// bytes are damaged or the value is longer.
   mutating func decompress(_ stored: RawSpan, limit: Int) -> Int? {
+    let limit = min(limit, Self.claimedByteCount(of: stored))
     while true {
       // Invariant: both buffers are lent for the call, with their lengths.
       let result = unsafe buffer.withUnsafeMutableBytes { target in

@@ -64,6 +64,11 @@ extension LayerFile {
     guard UInt64(headerByteCount + header.byteCount) <= room else {
       throw failure("the value at \(offset) reaches into the index")
     }
+    guard header.byteCount <= Timeline.valueLimit else {
+      throw failure(
+        "the value at \(offset) is stored in \(header.byteCount) bytes, more than "
+          + "\(Timeline.valueLimit)")
+    }
     bytes = [UInt8](repeating: 0, count: header.byteCount)
     guard
       try read(into: &bytes, count: bytes.count, at: offset + UInt64(headerByteCount))

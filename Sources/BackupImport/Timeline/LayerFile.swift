@@ -28,11 +28,12 @@ final class LayerFile: Sendable {
 
   /// Opens a layer and checks that its size and summary fit its name and each other.
   ///
-  /// Throws `.damaged` where they do not, `.cannotOpen` where the file cannot be opened.
+  /// Throws `.damaged` where they do not or there is no such file, `.cannotOpen` where it cannot be
+  /// opened for another reason.
   init(path: String, name: LayerName) throws(ImportError) {
-    let descriptor = try SystemCalls.open(path, O_RDONLY, .open)
+    let descriptor: Int32
+    (descriptor, byteCount) = try SystemCalls.openRegularFile(path)
     do throws(ImportError) {
-      byteCount = try SystemCalls.size(of: descriptor, path: path)
       var page = [UInt8](repeating: 0, count: LayerSummary.byteCount)
       let count = try SystemCalls.read(
         into: &page, count: page.count, from: descriptor, at: 0, path: path)
@@ -40,7 +41,7 @@ final class LayerFile: Sendable {
         summary = try LayerSummary(decoding: page.bytes.extracting(0..<count))
         try Self.check(summary, name: name, byteCount: byteCount)
       } catch {
-        throw ImportError(error, in: "layer '\(path)'")
+        throw ImportError(error, in: "layer \(path.quoted)")
       }
     } catch {
       close(descriptor)
@@ -95,6 +96,6 @@ final class LayerFile: Sendable {
 
   /// What is wrong with this layer.
   func failure(_ message: String) -> ImportError {
-    ImportError(.damaged, "layer '\(path)': \(message)")
+    ImportError(.damaged, "layer \(path.quoted): \(message)")
   }
 }

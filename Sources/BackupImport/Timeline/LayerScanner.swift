@@ -33,7 +33,7 @@ struct LayerScanner {
   /// Begins before the first value; one that is stored in more than `limit` bytes ends in an error.
   init(
     _ layer: LayerFile, bufferByteCount: Int = Self.usualBufferByteCount,
-    limit: Int = BlobHeader.maximumByteCount
+    limit: Int = Timeline.valueLimit
   ) throws(ImportError) {
     self.layer = layer
     self.limit = limit
@@ -83,6 +83,14 @@ struct LayerScanner {
     let start = Int(offset - bufferOffset) + headerByteCount
     offset += UInt64(blobByteCount)
     return Value(entry: entry, header: header, range: start..<start + header.byteCount)
+  }
+
+  /// Gives back what a long value took, whose bytes are not wanted any more.
+  mutating func releaseLongValue() {
+    guard buffer.count > bufferByteCount else { return }
+    buffer = []
+    filledByteCount = 0
+    bufferOffset = offset
   }
 
   /// Goes over the next value without reading it.

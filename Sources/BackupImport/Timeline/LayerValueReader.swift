@@ -8,14 +8,12 @@ struct LayerValueReader: ~Copyable {
   private let layer: LayerFile
   private var scanner: LayerScanner
   private var decompressor: BlobDecompressor
-  private let limit: Int
 
-  /// Begins before the first value; one that is longer than `limit` bytes ends in an error.
-  init(_ layer: LayerFile, limit: Int = BlobHeader.maximumByteCount) throws(ImportError) {
+  /// Begins before the first value; one that is longer than `Timeline.valueLimit` ends in an error.
+  init(_ layer: LayerFile) throws(ImportError) {
     let scanner = try LayerScanner(layer)
     let decompressor = try BlobDecompressor()
     self.layer = layer
-    self.limit = limit
     self.scanner = scanner
     self.decompressor = decompressor
   }
@@ -30,7 +28,7 @@ struct LayerValueReader: ~Copyable {
     do throws(FormatError) {
       plain = try decompressor.plainValue(
         stored.bytes.extracting(value.range), isCompressed: value.header.isCompressed,
-        isWrapped: !layer.name.isImage, limit: limit)
+        isWrapped: !layer.name.isImage, limit: Timeline.valueLimit)
     } catch {
       throw layer.failure("key \(value.entry.key): \(error.message)")
     }

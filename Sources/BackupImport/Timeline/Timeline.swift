@@ -28,15 +28,10 @@ struct Timeline: Sendable {
   /// Throws `.cannotOpen` where there is no directory or no index, `.damaged` and `.unsupported`
   /// as the index is. A layer's name that is none is damage: it never becomes a path.
   init(path: String) throws(ImportError) {
-    let names: [String]
-    do throws(ImportError) {
-      names = try SystemCalls.names(in: path)
-    } catch {
-      throw ImportError(.cannotOpen, error.message)
-    }
+    let names = try SystemCalls.names(in: path, for: .listInput)
     guard let generation = names.compactMap(IndexPart.parse(fileName:)).max() else {
       throw ImportError(
-        .cannotOpen, "'\(path)' has no '\(IndexPart.filePrefix)-…'",
+        .cannotOpen, "\(path.quoted) has no '\(IndexPart.filePrefix)-…'",
         hint: "Give the directory of a timeline: DIR/tenants/…/timelines/….")
     }
     let indexName = IndexPart.fileName(generation: generation)
@@ -47,7 +42,7 @@ struct Timeline: Sendable {
       index = try IndexPart(decoding: bytes)
       layers = try Self.layers(of: index)
     } catch {
-      throw ImportError(error, in: "index '\(path)/\(indexName)'")
+      throw ImportError(error, in: "index \((path + "/" + indexName).quoted)")
     }
     let present = Set(names)
     missingLayers = layers.filter { !present.contains($0.fileName) }
@@ -56,8 +51,15 @@ struct Timeline: Sendable {
     unnamedFiles = names.filter { !expected.contains($0) }
   }
 
-  /// The longest index that is read: some 600,000 layers.
-  private static let indexLimit = 128 << 20
+  /// The longest index that is read: `IndexPart` bounds the layers, to about 150,000, and a layer
+  /// takes less than 200 bytes.
+  private static let indexLimit = 32 << 20
+
+  /// The longest value that is read, in bytes: the relation directory of some 6 million forks.
+  ///
+  /// The format allows for eight times that, which nothing real comes near and every reader would
+  /// have to hold in memory.
+  static let valueLimit = 32 << 20
 
   private static func layers(of index: IndexPart) throws(FormatError) -> [Layer] {
     var layers: [Layer] = []

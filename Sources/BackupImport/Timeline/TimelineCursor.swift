@@ -36,7 +36,6 @@ struct TimelineCursor: ~Copyable {
 
   private let timeline: Timeline
   private let bufferByteCount: Int
-  private let limit: Int
 
   /// Layers that the walk has not reached, the next one last.
   private var pending: [(index: Int, layer: Timeline.Layer)]
@@ -44,6 +43,9 @@ struct TimelineCursor: ~Copyable {
   private var sources: [Source] = []
   /// Image layers whose first key is behind the walk and whose last one is not.
   private var covering: [LayerName] = []
+  /// The newest of them, and the first key at which that may be another one; nil when a layer has
+  /// joined them.
+  private var coverage: (lsn: LogSequenceNumber?, end: Key)?
   /// Layers whose last value was given, but whose last bytes have not been looked at.
   private var ended: [Source] = []
   /// What went wrong beside a value that was given all the same.
@@ -55,15 +57,10 @@ struct TimelineCursor: ~Copyable {
 
   private static let bufferMemory = 64 << 20
 
-  /// Begins before the first key of all layers, or of those given; `limit` is the longest value that
-  /// is read, in bytes as stored.
-  init(
-    _ timeline: Timeline, layers: [Timeline.Layer]? = nil,
-    limit: Int = BlobHeader.maximumByteCount
-  ) {
+  /// Begins before the first key of all layers, or of those given.
+  init(_ timeline: Timeline, layers: [Timeline.Layer]? = nil) {
     SystemCalls.raiseOpenFileLimit()
     self.timeline = timeline
-    self.limit = limit
     identity = TimelineIdentity(path: timeline.path)
     let end = timeline.index.diskConsistentLSN
     let layers = (layers ?? timeline.layers).enumerated().filter {
@@ -94,11 +91,11 @@ struct TimelineCursor: ~Copyable {
   /// it: the next call gives what the others have.
   mutating func next() throws(ImportError) -> Value? {
     if let failure = failures.popLast() { throw failure }
+    current?.releaseLongValue()
     while let source = ended.popLast() { try source.finish() }
     try openReachedLayers()
     guard let key = sources.first?.key else { return nil }
-    covering.removeAll { $0.keys.upperBound <= key }
-    let imageLSN = covering.lazy.filter { $0.keys.contains(key) }.map(\.lsns.lowerBound).max()
+    let imageLSN = newestImage(over: key)
     var newest: Value?
     var newestLSN = LogSequenceNumber(rawValue: 0)
     var count = 0
@@ -109,10 +106,13 @@ struct TimelineCursor: ~Copyable {
         while let stored = try source.take(key) {
           count += 1
           let lsn = stored.entry.lsn ?? source.layer.name.lsns.lowerBound
-          guard newest == nil || lsn >= newestLSN else { continue }
           let isReachable =
             imageLSN.map { source.layer.name.isImage ? lsn >= $0 : lsn > $0 } ?? true
-          guard newest == nil || isReachable else { continue }
+          guard newest == nil || lsn >= newestLSN && isReachable else {
+            if holder !== source { source.releaseLongValue() }
+            continue
+          }
+          if holder !== source { holder?.releaseLongValue() }
           newest = Value(
             layer: source.layer, layerIndex: source.index, stored: stored, isReachable: isReachable,
             shadowedCount: 0)
@@ -122,6 +122,11 @@ struct TimelineCursor: ~Copyable {
         try advance(source)
       } catch {
         failures.append(error)
+        // What the layer's buffer held is gone.
+        if holder === source {
+          holder = nil
+          newest = nil
+        }
       }
     }
     current = holder
@@ -133,9 +138,19 @@ struct TimelineCursor: ~Copyable {
     return newest
   }
 
+  /// The newest image layer that covers a key, which is not before that of the last call.
+  private mutating func newestImage(over key: Key) -> LogSequenceNumber? {
+    if let coverage, key < coverage.end { return coverage.lsn }
+    covering.removeAll { $0.keys.upperBound <= key }
+    let lsn = covering.map(\.lsns.lowerBound).max()
+    coverage = (lsn, covering.map(\.keys.upperBound).min() ?? .maximum)
+    return lsn
+  }
+
   /// Goes over the keys that come next as long as they are `unwanted`, without reading their values.
   mutating func skip(while unwanted: (Key) -> Bool) throws(ImportError) {
     while true {
+      try Interruption.check()
       try openReachedLayers()
       guard let source = sources.first, unwanted(source.key) else { return }
       removeFirst()
@@ -157,15 +172,15 @@ struct TimelineCursor: ~Copyable {
   private mutating func openReachedLayers() throws(ImportError) {
     while let (index, layer) = pending.last {
       if let key = sources.first?.key, layer.name.keys.lowerBound > key { return }
+      try Interruption.check()
       pending.removeLast()
-      if layer.name.isImage { covering.append(layer.name) }
-      let file = try timeline.open(layer)
-      let found = TimelineIdentity(tenant: file.summary.tenant, timeline: file.summary.timeline)
-      if let identity, identity != found {
-        throw file.failure("it belongs to \(found), not to \(identity)")
+      if layer.name.isImage {
+        covering.append(layer.name)
+        coverage = nil
       }
-      identity = found
-      let scanner = try LayerScanner(file, bufferByteCount: bufferByteCount, limit: limit)
+      let file = try timeline.open(layer)
+      try TimelineIdentity.check(file, against: &identity)
+      let scanner = try LayerScanner(file, bufferByteCount: bufferByteCount)
       try advance(Source(layer, at: index, scanner))
     }
   }
@@ -226,6 +241,9 @@ private final class Source {
   func finish() throws(ImportError) {
     _ = try scanner.next()
   }
+
+  /// Gives back what a long value took, whose bytes are not wanted any more.
+  func releaseLongValue() { scanner.releaseLongValue() }
 
   /// Goes over the next value.
   func skip() throws(ImportError) {

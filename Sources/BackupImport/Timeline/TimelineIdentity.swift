@@ -17,6 +17,18 @@ extension TimelineIdentity {
   }
 }
 
+extension TimelineIdentity {
+  /// Takes the first layer's for that of all, unless the path has told it, and throws `.damaged` for
+  /// a layer of another.
+  static func check(_ file: LayerFile, against known: inout Self?) throws(ImportError) {
+    let found = Self(tenant: file.summary.tenant, timeline: file.summary.timeline)
+    if let known, known != found {
+      throw file.failure("it belongs to \(found), not to \(known)")
+    }
+    known = found
+  }
+}
+
 extension TimelineIdentity: CustomStringConvertible {
   var description: String { "timeline \(timeline) of tenant \(tenant)" }
 }

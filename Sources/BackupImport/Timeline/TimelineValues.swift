@@ -8,16 +8,11 @@ import PostgresFormat
 struct TimelineValues: ~Copyable {
   private var cursor: TimelineCursor
   private var decompressor: BlobDecompressor
-  private let limit: Int
 
-  /// Begins before the first key of all layers, or of those given; one whose value is longer than `limit` bytes ends in an error.
-  init(
-    _ timeline: Timeline, layers: [Timeline.Layer]? = nil,
-    limit: Int = BlobHeader.maximumByteCount
-  ) throws(ImportError) {
-    cursor = TimelineCursor(timeline, layers: layers, limit: limit)
+  /// Begins before the first key of all layers, or of those given.
+  init(_ timeline: Timeline, layers: [Timeline.Layer]? = nil) throws(ImportError) {
+    cursor = TimelineCursor(timeline, layers: layers)
     decompressor = try BlobDecompressor()
-    self.limit = limit
   }
 
   /// Lends the next key's value to `body`; false after the last.
@@ -46,7 +41,7 @@ struct TimelineValues: ~Copyable {
       do throws(FormatError) {
         plain = try decompressor.plainValue(
           stored, isCompressed: value.stored.header.isCompressed,
-          isWrapped: !value.layer.name.isImage, limit: limit)
+          isWrapped: !value.layer.name.isImage, limit: Timeline.valueLimit)
       } catch {
         throw ImportError(error, in: "layer '\(value.layer.fileName)': key \(value.key)")
       }

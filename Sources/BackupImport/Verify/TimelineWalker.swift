@@ -35,7 +35,7 @@ actor TimelineWalker {
   ///
   /// What is wrong with a layer goes with the batches; throws where reading fails.
   func run() async throws(ImportError) {
-    var cursor = TimelineCursor(timeline, limit: ValueBatch.valueLimit)
+    var cursor = TimelineCursor(timeline)
     var isDone = false
     while !isDone {
       do throws(ImportError) {

@@ -33,8 +33,6 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
   private static let capacity = 128
   private static let usualByteCount = 512 << 10
 
-  /// The longest value that is read, in bytes: the relation directory of some 6 million forks.
-  static let valueLimit = 32 << 20
   /// Only one value longer than this is in memory at a time.
   static let largeValueByteCount = 1 << 20
 
@@ -48,7 +46,9 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
   private var buffer: [UInt8] = []
 
   var isEmpty: Bool { entries.isEmpty && failures.isEmpty }
-  var isFull: Bool { entries.count >= Self.capacity || buffer.count >= Self.usualByteCount }
+  var isFull: Bool {
+    entries.count + failures.count >= Self.capacity || buffer.count >= Self.usualByteCount
+  }
 
   func reset() {
     entries.removeAll(keepingCapacity: true)
@@ -74,7 +74,10 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
       let meaning = value.key.meaning
       entries[index].meaning = meaning
       if skippingPages && meaning?.isPage == true {
-        entries[index].outcome = .page
+        let byteCount = entries[index].range.count
+        entries[index].outcome =
+          byteCount <= PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount
+          ? .page : .damaged("it is stored in \(byteCount) bytes, more than a page has")
         continue
       }
       let stored = buffer.bytes.extracting(entries[index].range)
@@ -90,7 +93,7 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
       let isPage = meaning?.isPage == true
       let plain = try decompressor.plainValue(
         stored, isCompressed: value.stored.header.isCompressed,
-        isWrapped: !value.layer.name.isImage, limit: valueLimit)
+        isWrapped: !value.layer.name.isImage, limit: Timeline.valueLimit)
       if plain.content == .record { return .record }
       if isPage {
         return plain.range.count == PageHeader.pageByteCount

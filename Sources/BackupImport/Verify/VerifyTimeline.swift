@@ -5,15 +5,16 @@ import PostgresFormat
 /// given.
 ///
 /// What is wrong with the timeline is a finding of the summary. Throws where it cannot be judged:
-/// `.cannotOpen` without an index, `.damaged` where the index cannot be read, `.unsupported` for
-/// one shard and for a branch, and for a timeline that a pageserver has written on where a backup
-/// is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has findings is
-/// not compared. Memory: `VerifyPipeline` says how it is bounded.
+/// `.cannotOpen` without an index, `.damaged` where the index cannot be read, `.unsupported` for a
+/// deleted timeline, one shard and a branch, and for a timeline that a pageserver has written on
+/// where a backup is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has
+/// findings is not compared. Memory: `VerifyPipeline` says how it is bounded.
 public func verifyTimeline(
   _ options: VerifyOptions, progress: (any ProgressReporting)?
 ) async throws(ImportError) -> VerifySummary {
   let start = ContinuousClock.now
   let timeline = try Timeline(path: options.timeline)
+  try timeline.requireAlive()
   try timeline.requireWhole()
   if options.backup != nil { try timeline.requireAsImported() }
   let jobs = min(options.jobs ?? Processors.count, VerifyOptions.usefulJobs)
@@ -55,14 +56,22 @@ extension VerifySummary {
 }
 
 extension Timeline {
+  /// Throws `.unsupported` where a pageserver would go on deleting it.
+  func requireAlive() throws(ImportError) {
+    guard let time = index.deletedAt else { return }
+    throw ImportError(
+      .unsupported, "timeline \(path.quoted) was deleted at \(time.quoted)",
+      hint: "A pageserver that finds it removes what is left of it. 'inspect' shows what that is.")
+  }
+
   /// Throws `.unsupported` where other directories hold a part of what a read needs.
   func requireWhole() throws(ImportError) {
     if layers.contains(where: { $0.metadata.shard != nil }) {
-      throw ImportError(.unsupported, "'\(path)' is one shard of a timeline")
+      throw ImportError(.unsupported, "\(path.quoted) is one shard of a timeline")
     }
     if let ancestor = index.metadata.ancestorTimeline {
       throw ImportError(
-        .unsupported, "'\(path)' is a branch of timeline \(ancestor.quoted)",
+        .unsupported, "\(path.quoted) is a branch of timeline \(ancestor.quoted)",
         hint: "What it has of its ancestor is not in this directory.")
     }
   }
@@ -72,7 +81,7 @@ extension Timeline {
     guard isAsImported else {
       throw ImportError(
         .unsupported,
-        "a pageserver has written on timeline '\(path)', so that WAL would have to be replayed",
+        "a pageserver has written on timeline \(path.quoted), so that WAL would have to be replayed",
         hint: "Take a fullbackup from the pageserver instead.")
     }
   }

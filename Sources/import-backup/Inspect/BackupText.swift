@@ -13,10 +13,10 @@ enum BackupText {
 
   private static func facts(_ backup: BackupDescription) -> [String] {
     let input =
-      Quantity.bytes(backup.inputByteCount) + (backup.isCompressed ? " compressed" : "")
+      ", from \(Quantity.bytes(backup.inputByteCount))" + (backup.isCompressed ? " compressed" : "")
     return ["backup \(backup.path == "-" ? "on standard input" : backup.path.quoted)"]
       + TextTable.facts([
-        ("kind", backup.backupKind),
+        ("kind", backup.backupKind + (backup.isDirectory ? ", data directory" : "")),
         ("Postgres version", backup.postgresVersion.map { "\($0)" }),
         ("system identifier", backup.systemIdentifier),
         ("state", backup.state),
@@ -30,8 +30,8 @@ enum BackupText {
         ("Postgres timeline", backup.postgresTimeline.map { "\($0)" }),
         (
           "files",
-          "\(Quantity.count(backup.fileCount, "file")), \(Quantity.bytes(backup.byteCount)), "
-            + "from \(input)"
+          "\(Quantity.count(backup.fileCount, "file")), \(Quantity.bytes(backup.byteCount))"
+            + (backup.isDirectory ? "" : input)
         ),
         ("relations", relations(backup)),
         ("prepared transactions", count(backup.preparedTransactionCount)),

@@ -27,6 +27,7 @@ enum TimelineText {
         ("latest_gc_cutoff_lsn", timeline.latestGCCutoffLSN),
         ("initdb_lsn", timeline.initdbLSN),
         ("ancestor", ancestor(timeline)),
+        ("deleted", timeline.deletedAt),
       ])
   }
 

@@ -76,7 +76,7 @@ struct TarBuilder {
 }
 
 /// Fills an array from the current member, and gives how far it got.
-func read(_ reader: TarReader, into array: inout [UInt8]) throws(ImportError) -> Int {
+func read(_ reader: any BackupSource, into array: inout [UInt8]) throws(ImportError) -> Int {
   var span = array.mutableSpan
   // Invariant: every bit pattern is a UInt8.
   var bytes = unsafe span.mutableBytes
@@ -84,7 +84,9 @@ func read(_ reader: TarReader, into array: inout [UInt8]) throws(ImportError) ->
 }
 
 /// All members and their contents, read through a buffer of `bufferSize` bytes.
-func readAll(_ reader: TarReader, bufferSize: Int = 100_000) throws(ImportError) -> [ReadMember] {
+func readAll(
+  _ reader: any BackupSource, bufferSize: Int = 100_000
+) throws(ImportError) -> [ReadMember] {
   var members: [ReadMember] = []
   var buffer = [UInt8](repeating: 0xEE, count: bufferSize)
   while let member = try reader.nextMember() {

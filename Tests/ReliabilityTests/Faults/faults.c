@@ -9,7 +9,8 @@
 //   FAULT_PEAK   PATH                at the end, write the most memory that was resident, in KiB
 //
 // KIND    open opendir readdir read pread write pwrite fsync rename mkdir rmdir unlink close flock
-//         fstat statvfs, or any
+//         fstat statvfs readlink, or any; openat, fdopendir, fstatat and readlinkat count as the
+//         calls whose names they have in them
 // N       a number; N+ for this call and all behind it; 0 for every other call, the first included
 // ACTION  kill-before, kill-after   SIGKILL, before or after the real call
 //         errno=E                   fail with it; nothing is done, but that a file is closed
@@ -119,13 +120,16 @@ static void enter(struct call *call, const char *kind, const char *path, int des
   call->action = NONE;
   call->is_counted = 0;
   call->path[0] = 0;
-  if (path) {
-    snprintf(call->path, sizeof call->path, "%s", path);
-  } else if (descriptor >= 0) {
+  ssize_t length = 0;
+  if (descriptor >= 0) {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    ssize_t count = readlink(link, call->path, sizeof call->path - 1);
-    call->path[count > 0 ? count : 0] = 0;
+    length = readlink(link, call->path, sizeof call->path - 1);
+    if (length < 0) length = 0;
+    call->path[length] = 0;
+  }
+  if (path) {
+    snprintf(call->path + length, sizeof call->path - length, "%s%s", length ? "/" : "", path);
   }
   errno = saved;
   if (under && strncmp(call->path, under, strlen(under))) return;
@@ -204,6 +208,14 @@ int open64(const char *path, int flags, ...) {
   CALL(int, "open", path, -1, syscall(SYS_openat, AT_FDCWD, path, flags, mode), , -1);
 }
 
+int openat(int directory, const char *path, int flags, ...) {
+  CALL(int, "open", path, directory, syscall(SYS_openat, directory, path, flags, 0), , -1);
+}
+
+int openat64(int directory, const char *path, int flags, ...) {
+  CALL(int, "open", path, directory, syscall(SYS_openat, directory, path, flags, 0), , -1);
+}
+
 int close(int descriptor) {
   CALL(int, "close", NULL, descriptor, REAL(close)(descriptor), REAL(close)(descriptor), -1);
 }
@@ -255,12 +267,25 @@ int fstat(int descriptor, struct stat *status) {
   CALL(int, "fstat", NULL, descriptor, REAL(fstat)(descriptor, status), , -1);
 }
 
+int fstatat(int directory, const char *path, struct stat *status, int flags) {
+  CALL(int, "fstat", path, directory, REAL(fstatat)(directory, path, status, flags), , -1);
+}
+
+ssize_t readlinkat(int directory, const char *path, char *target, size_t count) {
+  CALL(ssize_t, "readlink", path, directory, REAL(readlinkat)(directory, path, target, count), ,
+       -1);
+}
+
 int statvfs(const char *path, struct statvfs *status) {
   CALL(int, "statvfs", path, -1, REAL(statvfs)(path, status), , -1);
 }
 
 DIR *opendir(const char *path) {
   CALL(DIR *, "opendir", path, -1, REAL(opendir)(path), , NULL);
+}
+
+DIR *fdopendir(int descriptor) {
+  CALL(DIR *, "opendir", NULL, descriptor, REAL(fdopendir)(descriptor), , NULL);
 }
 
 struct dirent *readdir(DIR *directory) {

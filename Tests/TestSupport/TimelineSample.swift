@@ -1,26 +1,23 @@
 import Foundation
 import LayerFormat
 import PostgresFormat
-import TestSupport
-
-@testable import BackupImport
 
 /// A timeline of layers that a test makes by hand, records among their values.
-final class TimelineSample {
-  enum Value {
+public final class TimelineSample {
+  public enum Value {
     case image([UInt8])
     /// A WAL record; `standsAlone` where it initialises its page.
     case record([UInt8], standsAlone: Bool)
   }
 
-  let directory: TemporaryDirectory
+  public let directory: TemporaryDirectory
   private var layers: [String: IndexPart.LayerMetadata] = [:]
   private let identifier = Identifier.random()
 
-  init() throws { directory = try TemporaryDirectory() }
+  public init() throws { directory = try TemporaryDirectory() }
 
   /// Adds a layer; `values` are in the order of its index.
-  func add(
+  public func add(
     _ name: LayerName, _ values: [(key: Key, lsn: UInt64, value: Value)]
   ) throws {
     var blobs: [UInt8] = []
@@ -58,7 +55,7 @@ final class TimelineSample {
   }
 
   /// Writes the index of what has been added.
-  func finish(end: UInt64) throws {
+  public func finish(end: UInt64) throws {
     let index = IndexPart(
       layers: layers,
       metadata: IndexPart.Metadata(
@@ -68,12 +65,12 @@ final class TimelineSample {
       to: URL(filePath: directory.path + "/" + IndexPart.fileName(generation: 1)))
   }
 
-  static func lsns(_ range: Range<UInt64>) -> LayerName.Extent {
+  public static func lsns(_ range: Range<UInt64>) -> LayerName.Extent {
     .delta(
       LogSequenceNumber(
         rawValue: range.lowerBound)..<LogSequenceNumber(
           rawValue: range.upperBound))
   }
 
-  static func page(_ byte: UInt8) -> [UInt8] { [UInt8](repeating: byte, count: 8192) }
+  public static func page(_ byte: UInt8) -> [UInt8] { [UInt8](repeating: byte, count: 8192) }
 }

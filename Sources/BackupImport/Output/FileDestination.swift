@@ -7,7 +7,7 @@ public enum ExportOutput: Equatable, Sendable {
   case file(String)
 }
 
-/// The bytes of a tar on their way out.
+/// The bytes of a result, a tar or a picture, on their way out.
 ///
 /// ```
 /// standard output, device, pipe    write(2), as they come
@@ -15,7 +15,7 @@ public enum ExportOutput: Equatable, Sendable {
 /// ```
 ///
 /// Used by one task at a time. Keeps the first failure, which libarchive cannot pass on.
-final class TarDestination {
+final class FileDestination {
   private enum Target {
     case stream(Int32)
     case file(OutputFile, finalPath: String)
@@ -32,20 +32,23 @@ final class TarDestination {
   private(set) var byteCount: UInt64 = 0
 
   /// Opens the output; throws `.cannotCreate` where that cannot be.
-  init(_ output: ExportOutput) throws(ImportError) {
+  ///
+  /// Unless `mode` says otherwise nobody else may read a file: a backup holds what the database
+  /// holds, password hashes included.
+  init(_ output: ExportOutput, mode: mode_t = 0o600) throws(ImportError) {
     switch output {
     case .standardOutput:
       target = .stream(STDOUT_FILENO)
       subject = "to standard output"
     case .file(let path):
       subject = path.quoted
-      target = try Self.open(path)
+      target = try Self.open(path, mode: mode)
     }
   }
 
   /// Only a regular file is written under another name first: one that takes the place of a device
   /// would be no help to anybody.
-  private static func open(_ path: String) throws(ImportError) -> Target {
+  private static func open(_ path: String, mode: mode_t) throws(ImportError) -> Target {
     var status = stat()
     if unsafe stat(path, &status) == 0 {
       switch status.st_mode & S_IFMT {
@@ -55,8 +58,7 @@ final class TarDestination {
       }
     }
     let temporaryPath = "\(path).\(getpid()).export-temp"
-    // Nobody else may read it: it holds what the database holds, password hashes included.
-    return .file(try OutputFile(creating: temporaryPath, mode: 0o600), finalPath: path)
+    return .file(try OutputFile(creating: temporaryPath, mode: mode), finalPath: path)
   }
 
   deinit {
@@ -80,12 +82,18 @@ final class TarDestination {
     return true
   }
 
-  /// Makes a file durable and gives it its name.
+  /// Makes a file durable and gives it its name; where the name cannot be made durable, it goes
+  /// again.
   func commit() throws(ImportError) {
     guard case .file(let file, let finalPath) = target else { return }
     try file.makeDurable()
     try SystemCalls.rename(file.path, to: finalPath)
     isCommitted = true
-    try SystemCalls.syncDirectory(SystemCalls.parent(of: finalPath))
+    do throws(ImportError) {
+      try SystemCalls.syncDirectory(SystemCalls.parent(of: finalPath))
+    } catch {
+      try? SystemCalls.unlink(finalPath)
+      throw error
+    }
   }
 }

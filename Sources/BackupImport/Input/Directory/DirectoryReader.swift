@@ -1,0 +1,123 @@
+import PostgresFormat
+
+/// The members of a data directory, in the order of `DirectoryWalk`.
+///
+/// A thread of its own walks and reads ahead, file after file, into the buffers of `ReadAhead`,
+/// small files back to back. Memory: these buffers, and the names of the directories that are open.
+final class DirectoryReader: BackupSource {
+  private let progress: InputProgress
+  private let readAhead: ReadAhead
+
+  private var buffer: LentBuffer?
+  /// How far the buffer has been used.
+  private var position = 0
+
+  private var failure: ImportError?
+  private var isAtEnd = false
+  /// The bytes of the current member that the stream still holds.
+  private var bytesLeft: UInt64 = 0
+
+  /// Opens the data directory at `path`, and waits for its first bytes.
+  ///
+  /// Throws `.cannotOpen`, and `.unsupported` where a server works in the directory.
+  init(
+    path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents
+  ) throws(ImportError) {
+    let progress = InputProgress()
+    self.progress = progress
+    readAhead = ReadAhead(bufferCount: bufferCount) { () throws(ImportError) in
+      try DirectorySource(path: path, contents: contents, progress: progress)
+    }
+    try refillIfEmpty()
+  }
+
+  /// The sizes of all files that are to be read.
+  var inputByteCount: UInt64? { progress.inputByteCount }
+  var inputBytesRead: UInt64 { progress.inputBytesRead }
+  var isCompressed: Bool { false }
+
+  func nextMember() throws(ImportError) -> TarMember? {
+    try latching { () throws(ImportError) in
+      while bytesLeft > 0 { bytesLeft -= UInt64(try advance(atMost: bytesLeft)) }
+      try refillIfEmpty()
+      if isAtEnd { return nil }
+      let record = try MemberRecord { count throws(ImportError) in try take(count) }
+      if record.hasContents { bytesLeft = record.member.byteCount }
+      return record.member
+    }
+  }
+
+  func read(into buffer: inout MutableRawSpan) throws(ImportError) -> Int {
+    try latching { () throws(ImportError) in
+      let wanted = Int(min(UInt64(buffer.byteCount), bytesLeft))
+      try copy(wanted, to: &buffer)
+      bytesLeft -= UInt64(wanted)
+      return wanted
+    }
+  }
+
+  func lend(
+    unitsOf byteCount: Int, limit: Int
+  ) throws(ImportError) -> (LentBuffer, Range<Int>)? {
+    try latching { () throws(ImportError) in
+      guard bytesLeft > 0 else { return nil }
+      try refillIfEmpty()
+      guard let buffer else { return nil }
+      let piece = Int(min(UInt64(buffer.byteCount - position), bytesLeft))
+      let count = min(piece / byteCount, limit) * byteCount
+      guard count > 0 else { return nil }
+      position += count
+      bytesLeft -= UInt64(count)
+      return (buffer, position - count..<position)
+    }
+  }
+
+  /// The next `count` bytes of the stream.
+  private func take(_ count: Int) throws(ImportError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    try bytes.withMutableBytes { bytes throws(ImportError) in try copy(count, to: &bytes) }
+    return bytes
+  }
+
+  private func copy(_ count: Int, to target: inout MutableRawSpan) throws(ImportError) {
+    var done = 0
+    while done < count {
+      let part = try advance(atMost: UInt64(count - done))
+      buffer?.withBytes { bytes in
+        target.copy(bytes.extracting(position - part..<position), to: done)
+      }
+      done += part
+    }
+  }
+
+  /// Goes over up to `limit` bytes that lie in one buffer; returns how many, at least one.
+  private func advance(atMost limit: UInt64) throws(ImportError) -> Int {
+    try refillIfEmpty()
+    guard let buffer else { preconditionFailure("the stream ends within a record or a file") }
+    let count = Int(min(limit, UInt64(buffer.byteCount - position)))
+    position += count
+    return count
+  }
+
+  /// Gets the next buffer when all of this one was used.
+  private func refillIfEmpty() throws(ImportError) {
+    guard !isAtEnd, position == buffer?.byteCount ?? 0 else { return }
+    buffer = nil
+    buffer = try readAhead.next()
+    position = 0
+    isAtEnd = buffer == nil
+  }
+
+  /// Keeps the first error, and throws it for ever.
+  private func latching<Result>(
+    _ body: () throws(ImportError) -> Result
+  ) throws(ImportError) -> Result {
+    if let failure { throw failure }
+    do throws(ImportError) {
+      return try body()
+    } catch {
+      failure = error
+      throw error
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import Glibc
+import PostgresFormat
+
+/// A file of a data directory, open for reading from its start.
+struct InputFile: ~Copyable {
+  let path: String
+  let descriptor: Int32
+
+  /// Takes over an open descriptor.
+  init(_ descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { close(descriptor) }
+
+  func status() throws(ImportError) -> FileStatus {
+    var status = stat()
+    // Invariant: the structure is lent for the call, which fills it.
+    _ = try SystemCalls.retrying(.measure, path) { unsafe fstat(descriptor, &status) }
+    return FileStatus(status)
+  }
+
+  /// Has the system read further ahead of the reads than it does by itself.
+  func announceSequentialReads() {
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+  }
+
+  /// Appends up to `limit` of the next bytes, as many as one call gives; returns how many, 0 at the
+  /// file's end.
+  func read(into output: inout OutputRawSpan, atMost limit: UInt64) throws(ImportError) -> Int {
+    let count = Int(min(limit, UInt64(output.freeCapacity)))
+    // Invariant: read(2) writes at most `count` bytes, which are free behind the initialised ones,
+    // and says how many.
+    return try unsafe output.withUnsafeMutableBytes {
+      (buffer, initializedCount) throws(ImportError) in
+      let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+      let got = try SystemCalls.retrying(.read, path) {
+        unsafe Glibc.read(descriptor, free.baseAddress, count)
+      }
+      initializedCount += got
+      return got
+    }
+  }
+}

@@ -1,0 +1,250 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Faults while a timeline is read: by `verify`, `inspect` and `export`, as the built program does.
+@Suite(.serialized) struct TimelineReadFaultTests {
+  static let commands: [HostileTimeline.Command] = [.verify, .inspectAsJSON, .export]
+
+  /// Goal: a call that fails on the way to a value ends the command with exit code 74, where the
+  /// file may not be opened with 66, and a message with the path and the system's reason. Method:
+  /// each call of each kind on the timeline, in turn.
+  @Test(arguments: commands) func failing(command: HostileTimeline.Command) async throws {
+    let timeline = try await HostileTimeline()
+    _ = try await timeline.run(command, faults: [])
+    let calls = try timeline.scene.calls()
+    var faults: [(fault: Fault, error: Int32, code: Int32)] = []
+    for (kind, errors) in [
+      ("opendir", [EIO, EACCES]), ("readdir", [EIO]), ("open", [EIO, EACCES, EMFILE]),
+      ("fstat", [EIO]), ("pread", [EIO]),
+    ] {
+      let count = calls.count { $0.kind == kind }
+      #expect(count > 0, "no call of kind \(kind) is made")
+      for number in 1...max(count, 1) {
+        for error in errors {
+          let fault = Fault(kind: kind, call: .number(number), action: .error(error))
+          faults.append((fault, error, error == EIO ? 74 : 66))
+        }
+      }
+    }
+    try await inParallel(faults) { fault, error, code in
+      let timeline = try await HostileTimeline()
+      let run = try await timeline.run(command, faults: [fault])
+      #expect(!run.wasKilled, "\(fault): it hangs")
+      #expect(run.exitCode == code, "\(command), \(fault): \(run.error)")
+      let failed = try timeline.scene.calls().first { $0.errorNumber == error }
+      let reason = unsafe String(cString: strerror(error))
+      let path = try #require(failed?.path, "\(fault)")
+      #expect(
+        run.error.hasPrefix("error: cannot ") && run.error.contains("'\(path)': \(reason)\n"),
+        "\(command), \(fault): \(run.error)")
+      #expect(run.output.isEmpty)
+      #expect(try timeline.exports() == [:])
+    }
+  }
+
+  /// Goal: calls that are interrupted, or do a part, are made again, and the result is the same.
+  @Test(arguments: commands) func interrupted(command: HostileTimeline.Command) async throws {
+    let timeline = try await HostileTimeline()
+    let expected = try await timeline.run(command, faults: [])
+    #expect(expected.exitCode == 0, "\(expected.error)")
+    let tar = try timeline.exports()
+    for kind in ["opendir", "readdir", "open", "fstat", "pread", "close"] {
+      for action in [Fault.Action.error(EINTR), .short] {
+        let fault = Fault(kind: kind, call: .everyOther, action: action)
+        let run = try await timeline.run(command, faults: [fault])
+        #expect(run.exitCode == 0, "\(command), \(fault): \(run.error)")
+        if command == .inspectAsJSON { #expect(run.output == expected.output, "\(fault)") }
+        #expect(try timeline.exports() == tar, "\(fault)")
+      }
+    }
+  }
+
+  /// Goal: a signal at any call ends the command with its code and nothing left, or the command was
+  /// nearly done. Method: raise one at each call on the timeline in turn.
+  @Test(arguments: commands) func signals(command: HostileTimeline.Command) async throws {
+    let timeline = try await HostileTimeline()
+    _ = try await timeline.run(command, faults: [])
+    let count = try timeline.scene.calls().count
+    try await inParallel(Array(1...count)) { number in
+      let timeline = try await HostileTimeline()
+      let signal = number % 2 == 0 ? SIGINT : SIGTERM
+      let fault = Fault(kind: "any", call: .number(number), action: .signal(signal))
+      let run = try await timeline.run(command, faults: [fault])
+      #expect(run.duration < .seconds(10), "\(fault): it takes \(run.duration)")
+      // What reads a few small files may be through before it looks for a signal again.
+      guard run.exitCode != 0 else { return #expect(number > count / 4, "\(command), \(fault)") }
+      #expect(run.exitCode == 128 + signal, "\(command), \(fault): \(run.error)")
+      let message = signal == SIGINT ? "interrupted" : "terminated"
+      #expect(run.error == "error: \(message) by a signal\n", "\(fault)")
+      #expect(run.output.isEmpty)
+      #expect(try timeline.exports() == [:])
+    }
+  }
+
+  /// Goal: a result that nobody takes is exit code 74. Method: standard output full, closed, its
+  /// reader gone at once or, for what is long, after some of it.
+  @Test(arguments: [
+    #""$@" > /dev/full"#, #""$@" >&-"#, #"exec 3> >(exec true); wait $!; "$@" >&3"#,
+  ])
+  func resultIsLost(script: String) async throws {
+    let timeline = try await HostileTimeline()
+    for arguments in [
+      ["verify"], ["verify", "--json"], ["inspect"], ["inspect", "--json"], ["export"],
+      ["export", "--for-pageserver"],
+    ] {
+      let run = try await ProgramRun.run(arguments + [timeline.path], script: script)
+      #expect(run.exitCode == 74, "\(arguments): \(run.error)")
+      #expect(run.error.hasPrefix("error: cannot write to standard output: "), "\(run.error)")
+    }
+    let cut = try await ProgramRun.run(
+      ["export", timeline.path],
+      script: #""$@" | head --bytes 100000 > /dev/null; exit ${PIPESTATUS[0]}"#)
+    #expect(cut.exitCode == 74, "\(cut.error)")
+  }
+}
+
+/// Faults while a file is written: the backup of `export`, the picture of `inspect`.
+@Suite(.serialized) struct TimelineWriteFaultTests {
+  /// A command that writes a file, and its words behind the timeline.
+  enum Writer: String, CaseIterable {
+    case export, inspect
+
+    func arguments(_ timeline: HostileTimeline) -> [String] {
+      switch self {
+      case .export: ["export", timeline.path, "--quiet", "-o", timeline.exportPath]
+      case .inspect: ["inspect", timeline.path, "--svg", timeline.exportPath]
+      }
+    }
+  }
+
+  /// What an undisturbed run writes, and the calls that it takes.
+  private static func undisturbed(
+    _ writer: Writer
+  ) async throws -> (file: [UInt8], calls: [Scene.Call]) {
+    let timeline = try await HostileTimeline()
+    let run = try await timeline.write(writer.arguments(timeline), faults: [])
+    try #require(run.exitCode == 0, "\(run.error)")
+    let file = try #require(try timeline.exports()["export.tar"])
+    return (file, try timeline.scene.calls())
+  }
+
+  /// Goal: killed at any call, the file is complete or not there, and the next run writes it.
+  /// Method: SIGKILL before, and after, each call on the file and its directory, over an old file
+  /// of that name and without one.
+  @Test(arguments: Writer.allCases) func killed(writer: Writer) async throws {
+    let (expected, calls) = try await Self.undisturbed(writer)
+    let faults = (1...calls.count).flatMap { number in
+      [Fault.Action.killBefore, .killAfter].map {
+        Fault(kind: "any", call: .number(number), action: $0)
+      }
+    }
+    try await inParallel(Array(faults.enumerated())) { index, fault in
+      let timeline = try await HostileTimeline()
+      let old: [UInt8]? = index / 2 % 2 == 0 ? nil : [1, 2, 3]
+      if let old { try Data(old).write(to: URL(filePath: timeline.exportPath)) }
+      let run = try await timeline.write(writer.arguments(timeline), faults: [fault])
+      #expect(run.signal == SIGKILL, "\(fault): \(run.error)")
+      let left = try timeline.exports()["export.tar"]
+      #expect(left == expected || left == old, "\(fault) leaves a part")
+      let again = try await timeline.write(writer.arguments(timeline), faults: [])
+      #expect(again.exitCode == 0)
+      #expect(try timeline.exports()["export.tar"] == expected)
+    }
+  }
+
+  /// Goal: a failed call ends the command with exit code 74 and leaves no file; interrupted and
+  /// partial ones are made again, but for fsync. Method: each call of each kind in turn.
+  @Test(arguments: Writer.allCases) func failing(writer: Writer) async throws {
+    let (expected, calls) = try await Self.undisturbed(writer)
+    var faults: [(Fault, Int32?)] = []
+    for kind in ["open", "pwrite", "fsync", "rename", "close"] {
+      let count = calls.count { $0.kind == kind }
+      #expect(count > 0, "no call of kind \(kind) is made")
+      for number in 1...max(count, 1) {
+        for error in [EIO, ENOSPC, EDQUOT, EINTR] {
+          faults.append(
+            (Fault(kind: kind, call: .number(number), action: .error(error)), error))
+        }
+        faults.append((Fault(kind: kind, call: .number(number), action: .short), nil))
+      }
+    }
+    try await inParallel(faults) { fault, error in
+      let timeline = try await HostileTimeline()
+      let run = try await timeline.write(writer.arguments(timeline), faults: [fault])
+      let failed = try timeline.scene.calls().first { $0.errorNumber != 0 }
+      let isRetried = error == nil || error == EINTR && fault.kind != "fsync"
+      // A directory's close tells nothing.
+      let isIgnored = fault.kind == "close" && failed?.path.hasSuffix("-temp") == false
+      if isRetried || isIgnored {
+        #expect(run.exitCode == 0, "\(fault): \(run.error)")
+        #expect(try timeline.exports() == ["export.tar": expected], "\(fault)")
+      } else {
+        #expect(run.exitCode == 74, "\(fault): \(run.error)")
+        let path = try #require(failed?.path)
+        let reason = unsafe String(cString: strerror(error ?? 0))
+        #expect(run.error.contains("'\(path)': \(reason)\n"), "\(fault): \(run.error)")
+        #expect(try timeline.exports() == [:], "\(fault)")
+      }
+    }
+  }
+
+  /// Goal: the file is synced before it is renamed, and its directory behind that.
+  @Test(arguments: Writer.allCases) func order(writer: Writer) async throws {
+    let calls = try await Self.undisturbed(writer).calls
+    let steps = calls.filter { ["pwrite", "fsync", "rename"].contains($0.kind) }
+    let kinds = steps.map(\.kind)
+    #expect(kinds.suffix(4) == ["pwrite", "fsync", "rename", "fsync"])
+    #expect(kinds.dropLast(3).allSatisfy { $0 == "pwrite" })
+    #expect(steps.dropLast().allSatisfy { $0.path.hasSuffix(".export-temp") })
+    #expect(steps.last.map { !$0.path.contains("export.tar") } == true)
+  }
+
+  /// Goal: what is no regular file is written to, not replaced.
+  @Test func device() async throws {
+    let timeline = try await HostileTimeline()
+    for arguments in [["inspect", timeline.path, "--svg"], ["export", timeline.path, "-o"]] {
+      let pipe = timeline.scene.directory.path + "/pipe"
+      let run = try await ProgramRun.run(
+        arguments + [pipe],
+        script: "mkfifo '\(pipe)'; cat '\(pipe)' > '\(pipe).out' & \"$@\" && wait")
+      #expect(run.exitCode == 0, "\(run.error)")
+      #expect(try Data(contentsOf: URL(filePath: pipe + ".out")).count > 1000)
+      try FileManager.default.removeItem(atPath: pipe)
+    }
+  }
+}
+
+extension HostileTimeline {
+  /// Runs a command with faults among its calls on the timeline.
+  func run(_ command: Command, faults: [Fault]) async throws -> ProgramRun {
+    let arguments =
+      command == .export
+      ? ["export", path, "-o", exportPath]
+      : command == .inspectAsJSON ? ["inspect", path, "--json"] : ["verify", path]
+    return try await run(arguments, faults, under: path)
+  }
+
+  /// Runs words of the command line with faults among the calls on the file that is written.
+  func write(_ arguments: [String], faults: [Fault]) async throws -> ProgramRun {
+    return try await run(arguments, faults, under: exportDirectory)
+  }
+
+  private func run(
+    _ arguments: [String], _ faults: [Fault], under: String
+  ) async throws -> ProgramRun {
+    try? FileManager.default.removeItem(atPath: scene.log)
+    return try await ProgramRun.run(
+      arguments,
+      environment: try FaultLibrary.environment(faults, under: under, log: scene.log))
+  }
+
+  /// What lies where files are written, by name.
+  func exports() throws -> [String: [UInt8]] {
+    var files: [String: [UInt8]] = [:]
+    for name in try FileManager.default.contentsOfDirectory(atPath: exportDirectory) {
+      files[name] = Array(try Data(contentsOf: URL(filePath: exportDirectory + "/" + name)))
+    }
+    return files
+  }
+}
