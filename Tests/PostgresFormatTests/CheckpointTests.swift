@@ -31,7 +31,10 @@ struct CheckpointTests {
     name: String, end: UInt64?, prepared: [UInt64], checksum: UInt32
   ) throws {
     let checkpoint = try controlFile(name).checkpointCopy
-    for id in prepared { try checkpoint.requireAssigned(preparedTransaction: id) }
+    for id in prepared {
+      try checkpoint.requireAssigned(
+        preparedTransaction: id, version: try controlFile(name).version)
+    }
     let stored = checkpoint.forTimeline(end: end.map(lsn), preparedTransactions: prepared)
     #expect(crc32c(stored.bytes) == checksum)
   }
@@ -70,12 +73,32 @@ struct CheckpointTests {
 
   /// Goal: transactions of the future are refused. Method: ids at and around the next one.
   @Test func futureTransactions() throws {
-    try checkpoint(next: 1000).requireAssigned(preparedTransaction: 999)
-    try checkpoint(next: 5).requireAssigned(preparedTransaction: 0xFFFF_FFFF)
+    try checkpoint(next: 1000).requireAssigned(preparedTransaction: 999, version: .v16)
+    try checkpoint(next: 5).requireAssigned(preparedTransaction: 0xFFFF_FFFF, version: .v16)
     for id in [1000, 1001, 1000 + 1 << 30] as [UInt64] {
       #expect(throws: FormatError.self) {
-        try checkpoint(next: 1000).requireAssigned(preparedTransaction: id)
+        try checkpoint(next: 1000).requireAssigned(preparedTransaction: id, version: .v16)
       }
+    }
+  }
+
+  /// Goal: a name's epoch is the one in which the transaction began. Method: ids on both sides of
+  /// the wrap with the right epoch and with those around it.
+  @Test func epochs() throws {
+    for (next, low, epoch): (UInt64, UInt64, UInt64) in [
+      (0x0_0000_0400, 0x3FF, 0), (0x7_0000_0400, 0x3FF, 7), (0x7_0000_0400, 0xFFFF_FF00, 6),
+      (0xFFFF_FFFF_0000_0400, 0x3FF, 0xFFFF_FFFF),
+    ] {
+      let checkpoint = checkpoint(next: next)
+      try checkpoint.requireAssigned(preparedTransaction: epoch << 32 | low, version: .v17)
+      for wrong in [epoch &+ 1, epoch &- 1] {
+        #expect(throws: FormatError.self, "epoch \(wrong) of \(low), next \(next)") {
+          try checkpoint.requireAssigned(preparedTransaction: wrong << 32 | low, version: .v17)
+        }
+      }
+    }
+    #expect(throws: FormatError.self) {
+      try checkpoint(next: 5).requireAssigned(preparedTransaction: 0xFFFF_FFFF, version: .v17)
     }
   }
 

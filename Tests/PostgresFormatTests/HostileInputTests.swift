@@ -59,7 +59,8 @@ struct HostileInputTests {
         let stored = file.checkpointCopy.forTimeline(end: end, preparedTransactions: prepared)
         #expect(stored.timelineID == 1)
       }
-      _ = try? file.checkpointCopy.requireAssigned(preparedTransaction: generator.next())
+      _ = try? file.checkpointCopy.requireAssigned(
+        preparedTransaction: generator.next(), version: file.version)
       let size = UInt32(1) << UInt32.random(in: 20...30, using: &generator)
       _ = try? WALLayout.endOfCheckpointRecord(startingAt: file.checkPoint, segmentSize: size)
     }

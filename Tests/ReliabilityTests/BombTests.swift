@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 
 /// Backups that are small, or would be, and ask for much: memory stays bounded, and time goes on.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BombTests {
+@Suite(
+  .serialized, .timeLimit(.minutes(5)),
+  .enabled(if: Sanitizer.isOff, "a sanitizer takes many times the memory that is measured"))
+struct BombTests {
   /// What the program may take: what an import of any backup takes with one job, the window of a
   /// decoder, and what libarchive makes of headers of the greatest length.
   private static let memoryLimit = 160 << 10  // KiB

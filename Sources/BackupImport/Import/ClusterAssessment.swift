@@ -67,7 +67,7 @@ struct ClusterAssessment: Sendable {
       do throws(FormatError) {
         try transaction.file.requireName(
           transactionID: id, digitCount: transaction.nameDigitCount, version: version)
-        try checkpoint.requireAssigned(preparedTransaction: id)
+        try checkpoint.requireAssigned(preparedTransaction: id, version: version)
       } catch {
         throw ImportError(error, in: "prepared transaction \(id)")
       }

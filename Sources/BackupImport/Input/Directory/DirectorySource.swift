@@ -11,6 +11,12 @@ final class DirectorySource: ByteSource {
   private let progress: InputProgress
   private var walk: DirectoryWalk
 
+  /// What comes next, its files open; at most `aheadLimit`.
+  private var ahead: [Ahead] = []
+  /// Why nothing comes behind that.
+  private var walkFailure: ImportError?
+  private var isWalkAtEnd = false
+
   /// What is left of the record that is being given.
   private var record: ArraySlice<UInt8> = []
   private var file: OpenFile?
@@ -30,10 +36,15 @@ final class DirectorySource: ByteSource {
     }
   }
 
+  private struct Ahead {
+    let member: TarMember
+    let file: OpenFile?
+  }
+
   private static let controlFileName = "global/pg_control"
 
-  /// From this size on the system is told that a file will be read from end to end.
-  private static let largeByteCount: UInt64 = 1 << 20
+  /// How many files are open and announced to the system before their turn.
+  private static let aheadLimit = 32
 
   /// Opens the data directory and adds up what is to be read.
   ///
@@ -82,8 +93,9 @@ final class DirectorySource: ByteSource {
       record = record.dropFirst(count)
     } else if let file {
       try read(file, into: &output)
-    } else if let found = try walk.next() {
-      try begin(found)
+    } else if let next = try nextAhead() {
+      record = MemberRecord(member: next.member, hasContents: next.file != nil).encoded()[...]
+      file = next.file
     } else {
       try requireStillStopped()
       return false
@@ -91,15 +103,31 @@ final class DirectorySource: ByteSource {
     return true
   }
 
-  private func begin(_ found: DirectoryWalk.Found) throws(ImportError) {
-    let hasContents = contents.contains(found.member)
-    record = MemberRecord(member: found.member, hasContents: hasContents).encoded()[...]
-    guard hasContents else { return }
+  /// The next member with its file; nil at the end. An error of the walk comes in its turn.
+  private func nextAhead() throws(ImportError) -> Ahead? {
+    while ahead.count < Self.aheadLimit, !isWalkAtEnd, walkFailure == nil {
+      do throws(ImportError) {
+        if let found = try walk.next() {
+          ahead.append(try open(found))
+        } else {
+          isWalkAtEnd = true
+        }
+      } catch {
+        walkFailure = error
+      }
+    }
+    if !ahead.isEmpty { return ahead.removeFirst() }
+    if let walkFailure { throw walkFailure }
+    return nil
+  }
+
+  private func open(_ found: DirectoryWalk.Found) throws(ImportError) -> Ahead {
+    guard contents.contains(found.member) else { return Ahead(member: found.member, file: nil) }
     let file = try found.parent.openFile(found.name)
     if found.member.name == Self.controlFileName { controlFile = found }
     guard try file.status() == found.status else { throw DirectoryHandle.changed(file.path) }
-    if found.status.byteCount >= Self.largeByteCount { file.announceSequentialReads() }
-    self.file = OpenFile(file, found.status)
+    file.announceReads(of: found.status.byteCount)
+    return Ahead(member: found.member, file: OpenFile(file, found.status))
   }
 
   /// Sees at the end that no server has started meanwhile: what was read before then would not

@@ -21,9 +21,19 @@ struct InputFile: ~Copyable {
     return FileStatus(status)
   }
 
-  /// Has the system read further ahead of the reads than it does by itself.
-  func announceSequentialReads() {
-    posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+  /// What the system is asked to get of a file before its turn; from this size on it is told as well
+  /// that the file will be read from end to end, so that it reads further ahead by itself.
+  private static let announcedByteCount = 1 << 20
+
+  /// Has the system get the file's beginning in the background.
+  ///
+  /// Takes no time of its own: a disk that is asked for one small file after another only when the
+  /// one before has been read spends most of the time waiting.
+  func announceReads(of byteCount: UInt64) {
+    posix_fadvise(descriptor, 0, off_t(Self.announcedByteCount), POSIX_FADV_WILLNEED)
+    if byteCount >= UInt64(Self.announcedByteCount) {
+      posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    }
   }
 
   /// Appends up to `limit` of the next bytes, as many as one call gives; returns how many, 0 at the

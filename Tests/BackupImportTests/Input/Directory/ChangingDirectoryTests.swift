@@ -17,8 +17,11 @@ import Testing
     try TestTar([
       .init("PG_VERSION", contents: Array("15\n".utf8)),
       .init("global/pg_control", contents: [UInt8](repeating: 1, count: 8192)),
-      .init("base/5/1000", contents: large), .init("base/5/1001", contents: [8, 9]),
+      .init("base/5/1000", contents: large),
     ]).unpack(into: directory.path)
+    // More small files than are opened before their turn.
+    let small = (1001...1100).map { TestTar.Member("base/5/\($0)", contents: [8, 9]) }
+    try TestTar(small).unpack(into: directory.path)
     return directory
   }
 
@@ -73,8 +76,8 @@ import Testing
         try file.write(contentsOf: [1])
       }, open)
     Self.expect(
-      try Self.error(at: open) { try FileManager.default.removeItem(atPath: $0 + "base/5/1001") },
-      "base/5/1001")
+      try Self.error(at: open) { try FileManager.default.removeItem(atPath: $0 + "base/5/1100") },
+      "base/5/1100")
   }
 
   /// Goal: a server that starts meanwhile is noticed at the end, also one that has stopped again.
