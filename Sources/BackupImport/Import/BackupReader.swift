@@ -16,7 +16,8 @@ actor BackupReader {
   private let source: any BackupSource
   private var intake: MemberIntake
   private let manifestCheck: ManifestCheck?
-  private let plan: ImportPlan
+  private let knownManifest: String?
+  private let isManifestGiven: Bool
 
   private let feed: BatchFeed<PageBatch>
 
@@ -27,13 +28,18 @@ actor BackupReader {
     plan: ImportPlan, counters: ImportCounters?, progress: (any ProgressReporting)?,
     checksManifest: Bool, free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
-    self.plan = plan
+    isManifestGiven = plan.manifest != nil
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
+    let known = checksManifest ? plan.knownManifest : nil
+    knownManifest = known
     source = try openBackup(
-      plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount)
-    manifestCheck = checksManifest ? ManifestCheck() : nil
+      plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount,
+      contents: known == nil ? .stored : .listed)
+    // A directory's manifest is known; one in a tar may come last.
+    let mayHaveManifest = checksManifest && (known != nil || !isDirectory(plan.backup))
+    manifestCheck = mayHaveManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       source: source, stripComponents: plan.stripComponents,
       recovery: RecoveryCommand(backup: plan.backup, output: plan.outputDirectory),
@@ -53,8 +59,8 @@ actor BackupReader {
 
   /// Reads to the backup's proper end, and finishes `work` then.
   func run() async throws(ImportError) -> Result {
-    if let manifest = plan.knownManifest {
-      try manifestCheck?.read(fileAt: manifest, isGiven: plan.manifest != nil)
+    if let knownManifest {
+      try manifestCheck?.read(fileAt: knownManifest, isGiven: isManifestGiven)
     }
     while let member = try source.nextMember() {
       try Interruption.check()

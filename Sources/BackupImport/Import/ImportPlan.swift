@@ -76,13 +76,18 @@ struct ImportPlan: Sendable {
     chunkMemoryByteCount = max(1 << 20, rest / 2)
   }
 
-  /// The manifest that is known before the backup: the one given, or the one beside the backup.
+  /// The manifest that is known before the backup: the one given, or the one beside a tar or in a
+  /// directory.
   var knownManifest: String? {
     if let manifest { return manifest }
     guard backup != "-" else { return nil }
+    if isDirectory(backup) { return existing(backup + "/" + BackupManifest.fileName) }
     let directory = backup.lastIndex(of: "/").map { String(backup[...$0]) } ?? ""
-    let path = directory + BackupManifest.fileName
-    return unsafe access(path, F_OK) == 0 ? path : nil
+    return existing(directory + BackupManifest.fileName)
+  }
+
+  private func existing(_ path: String) -> String? {
+    unsafe access(path, F_OK) == 0 ? path : nil
   }
 
   private static func identifier(

@@ -4,18 +4,23 @@ import PostgresFormat
 enum DirectoryContents: Sendable {
   /// All that a timeline stores.
   case stored
+  /// The same, and what is left out but a manifest may list.
+  case listed
   /// The same without files of pages, for a look at what there is.
   case smallFiles
+
+  /// Whether files of pages are read, so that no server may work in the directory.
+  var readsPages: Bool { self != .smallFiles }
 
   /// Whether the file at this place of the data directory is read.
   func contains(_ path: MemberPath) -> Bool {
     switch DataDirectoryMember(path, kind: .file) {
-    case .relationSegment, .slruSegment: self == .stored
+    case .relationSegment, .slruSegment: readsPages
     case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
       .neonSignal:
       true
-    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .directory, .leftOut, .refused:
-      false
+    case .leftOut: self == .listed && !BackupManifest.ignores(path.bytes)
+    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .directory, .refused: false
     }
   }
 }
