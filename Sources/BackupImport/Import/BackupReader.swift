@@ -32,7 +32,8 @@ actor BackupReader {
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
     source = try openBackup(
-      plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount)
+      plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount,
+      contents: checksManifest && plan.manifest != nil ? .everything : .stored)
     manifestCheck = checksManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       source: source, stripComponents: plan.stripComponents,

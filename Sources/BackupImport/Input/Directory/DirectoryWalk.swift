@@ -2,18 +2,22 @@ import PostgresFormat
 
 /// What of a data directory's files is read; of the others only names and sizes are given.
 enum DirectoryContents: Sendable {
-  /// All that a timeline stores.
+  /// All that a timeline stores, and the manifest that a base backup has left.
   case stored
+  /// Besides, whatever else a manifest speaks of.
+  case everything
   /// The same without files of pages, for a look at what there is.
   case smallFiles
 
   /// Whether the file at this place of the data directory is read.
   func contains(_ path: MemberPath) -> Bool {
-    switch DataDirectoryMember(path, kind: .file) {
-    case .relationSegment, .slruSegment: self == .stored
+    if self == .everything && !BackupManifest.ignores(path.bytes) { return true }
+    return switch DataDirectoryMember(path, kind: .file) {
+    case .relationSegment, .slruSegment: self != .smallFiles
     case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
       .neonSignal:
       true
+    case .leftOut(.backupManifest, _): self != .smallFiles
     case .backupLabel, .tablespaceMap, .tablespace, .incremental, .directory, .leftOut, .refused:
       false
     }
