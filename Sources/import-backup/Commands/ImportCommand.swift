@@ -9,7 +9,8 @@ struct ImportCommand: Command {
     """
     BACKUP is a tar of a data directory (Postgres 14 to 17), of a cluster that was shut down \
     cleanly or as a pageserver's fullbackup gives it; - is standard input. It may be compressed \
-    with gzip, lz4, zstd or xz. It is read once, from its start to its end.
+    with gzip, lz4, zstd or xz. It is read once, from its start to its end. BACKUP may also be the \
+    data directory itself, of a cluster that is stopped.
     """,
     """
     DIR gets tenants/TENANT/timelines/TIMELINE with layer files and one index_part.json, which is \

@@ -79,6 +79,34 @@ import Testing
     #expect(try await Self.files(of: copy, Self.manyLayers).files == result.files)
   }
 
+  /// Goal: a manifest that is given speaks of all files of a directory, also of those that are left
+  /// out; one that a base backup has left there is outdated, as in a tar. Method: a sound one, one
+  /// of a configuration that has changed, and one that lists a label, inside.
+  @Test func manifest() async throws {
+    let cluster = try TemporaryDirectory()
+    let data = cluster.path + "/data"
+    try SmallBackup.tar.unpack(into: data)
+    let path = cluster.path + "/manifest"
+    var manifest = TestManifest(SmallBackup.tar)
+    manifest.walRanges[0].timeline = 2
+    try Data(try manifest.encoded()).write(to: URL(filePath: path))
+    let sound = try await Self.files(of: data) { $0.manifest = path }
+    #expect(sound.summary.manifest.result == .verified)
+
+    let configuration = URL(filePath: data + "/postgresql.conf")
+    try (try Data(contentsOf: configuration) + [0x23]).write(to: configuration)
+    let error = await #expect(throws: ImportError.self) {
+      try await Self.files(of: data) { $0.manifest = path }
+    }
+    #expect(error?.code == .damaged)
+    #expect(error?.findings?.manifest?.differences.map(\.file) == ["postgresql.conf"])
+
+    var old = SmallBackup.tar
+    old.members.append(.init("./backup_label", contents: [1]))
+    try Data(try TestManifest(old).encoded()).write(to: URL(filePath: data + "/backup_manifest"))
+    #expect(try await Self.files(of: data).summary.manifest.result == .outdated)
+  }
+
   /// Goal: a timeline is compared with a directory as with a tar. Method: compare it with the
   /// directory that it came from, and with one in which a byte differs.
   @Test func verifyAgainstDirectory() async throws {

@@ -52,13 +52,15 @@ import Testing
     return values
   }
 
-  private static func pages(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
-    var pages = halfRandomBytes(count * 8192, seed: seed)
-    // Each bears a small LSN, so that none is newer than the backup.
-    for page in 0..<count {
-      pages.replaceSubrange(page * 8192..<page * 8192 + 8, with: [0, 0, 0, 0, 0, 0, 16, 0])
+  /// Pages of a fork, from its first on, as sound as a server's.
+  private static func pages(_ count: Int) -> [UInt8] {
+    (0..<UInt32(count)).flatMap { block in
+      var page = halfRandomBytes(8192, seed: UInt64(block) + 1)
+      // A small LSN, so that the page is not newer than the backup.
+      page.replaceSubrange(0..<8, with: [0, 0, 0, 0, 0, 0, 16, 0])
+      SmallBackup.setChecksum(of: &page, block: block)
+      return page
     }
-    return pages
   }
 
   private static func size(_ blockCount: UInt32) -> [UInt8] { SmallBackup.bytesOf(blockCount) }
