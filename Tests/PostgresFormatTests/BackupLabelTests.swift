@@ -36,13 +36,15 @@ struct BackupLabelTests {
 
   /// Goal: oids and paths, backslashes taken off. Method: every character that Postgres escapes.
   @Test func tablespaceMap() throws {
-    let map = try TablespaceMap.decode(
-      Array("16384 /srv/one\n16385 /srv/t w\\\no\\\\\n4294967295 /\n".utf8).bytes)
+    let bytes = Array("16384 /srv/one\n16385 /srv/t w\\\no\\\\\n4294967295 /\n".utf8)
+    let map = try TablespaceMap.decode(bytes.bytes)
     #expect(
       map.locations.mapValues { String(decoding: $0, as: UTF8.self) } == [
         16384: "/srv/one", 16385: "/srv/t w\no\\", 4_294_967_295: "/",
       ])
-    #expect(try TablespaceMap.decode([].bytes).locations.isEmpty)
+    let nothing: [UInt8] = []
+    let empty = try TablespaceMap.decode(nothing.bytes)
+    #expect(empty.locations.isEmpty)
   }
 
   /// Goal: a line that is no oid and path, or is cut off, is damaged.
