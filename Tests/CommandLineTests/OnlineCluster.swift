@@ -11,9 +11,7 @@ struct OnlineCluster: Sendable {
   /// A way to back a cluster up.
   enum Form: String, CaseIterable, CustomTestStringConvertible {
     case stream, fetch, gzip, lz4, zstd, plain
-    /// A tar of the plain form, links followed.
-    case tar
-    /// A tar beside one of its WAL.
+    /// A tar of the plain form, links followed, beside one of its WAL.
     case tarAndWAL
     /// The directory after the server was stopped.
     case stopped
@@ -116,7 +114,6 @@ struct OnlineCluster: Sendable {
       backup "$1" plain -Fp -X stream -T "$PWD/one=$PWD/plain-16384" -T "$PWD/two=$PWD/plain-16385"
       # Not TERM: what Foundation starts has that blocked.
       kill -KILL $load; wait $load || true
-      tar -C plain -h -cf tar .
       tar -C plain -h --exclude ./pg_wal/0* -cf tarAndWAL .
       tar -C plain/pg_wal -cf tarAndWAL.wal .
       """#, [programs], directory)
@@ -142,7 +139,7 @@ struct OnlineCluster: Sendable {
           esac | tar -C "$2" -xf -
         }
         case $2 in
-        plain | tar | tarAndWAL) cp -a "$1/plain/." data; one=$1/plain-16384 two=$1/plain-16385
+        plain | tarAndWAL) cp -a "$1/plain/." data; one=$1/plain-16384 two=$1/plain-16385
           cp -a "$one/." one; cp -a "$two/." two ;;
         stopped) cp -a "$1/data/." data; cp -a "$1/one/." one; cp -a "$1/two/." two ;;
         *)

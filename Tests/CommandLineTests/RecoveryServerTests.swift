@@ -96,7 +96,7 @@ struct RecoveryServerTests {
     #expect(run.exitCode == code, "\(run.error)")
     #expect(run.output.isEmpty)
     for word in words { #expect(run.error.contains(word), "\(run.error)") }
-    #expect(run.error.split(separator: "\n").count { $0.hasPrefix("error: ") } == 1)
+    #expect(run.error.split(separator: "\n").contains { $0.hasPrefix("error: ") })
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
     #expect(!names.contains { $0.hasPrefix("import-backup-recovery-") || $0 == "out" })
   }
@@ -136,7 +136,8 @@ struct RecoveryServerTests {
       """, [cluster.directory], directory.path)
     let run = try await Self.run(
       directory.path + "/backup", in: directory, programs: cluster.programs)
-    try Self.expect(run, code: 65, "differs from its manifest", in: directory)
+    try Self.expect(
+      run, code: 65, "differs from its manifest", "does not have its checksum", in: directory)
   }
 
   /// Goal: WAL that would be replayed outside of the scratch is not. Method: the segment in which
@@ -183,10 +184,8 @@ struct RecoveryServerTests {
     try FileManager.default.createDirectory(
       atPath: programs, withIntermediateDirectories: true)
     if let script {
-      try "#!/bin/sh\n\(script)\n".write(
-        toFile: programs + "/postgres", atomically: false, encoding: .utf8)
-      try FileManager.default.setAttributes(
-        [.posixPermissions: 0o755], ofItemAtPath: programs + "/postgres")
+      try PostgresServer.shell(
+        #"printf '#!/bin/sh\n%s\n' "$1" > postgres; chmod 755 postgres"#, [script], programs)
     }
     let run = try await Self.run(cluster.path(.stream), in: directory, programs: programs)
     try Self.expect(run, code: 69, message, hint, in: directory)
@@ -231,7 +230,7 @@ struct RecoveryServerTests {
   }
 
   /// Goal: without the option the refusal shows the command, with the paths that were given.
-  @Test(arguments: [OnlineCluster.Form.stream, .plain, .tar, .stopped])
+  @Test(arguments: [OnlineCluster.Form.stream, .plain, .tarAndWAL, .stopped])
   func hints(form: OnlineCluster.Form) async throws {
     let cluster = try #require(OnlineCluster.shared)
     let directory = try TemporaryDirectory()
@@ -241,6 +240,6 @@ struct RecoveryServerTests {
       run, code: 69,
       "import-backup \(path) --output \(directory.path)/out --recover-with "
         + "/usr/lib/postgresql/15/bin", in: directory)
-    if form != .tar { #expect(run.error.contains("16384 (")) }
+    if form != .tarAndWAL { #expect(run.error.contains("16384 (")) }
   }
 }

@@ -38,6 +38,7 @@ enum ChildProcess {
     }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let output = ends[0]
+    _ = fcntl(output, F_SETFL, O_NONBLOCK)
     defer { close(output) }
     let number = try spawn(words, input: input, output: ends[1], log: log)
     var text: [UInt8] = []
@@ -130,22 +131,29 @@ enum ChildProcess {
   ) -> Int32? {
     var event = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
     // Invariant: one structure is lent for the call.
-    let isReady = unsafe poll(&event, 1, 200) > 0
-    var isAtEnd = false
-    if isReady {
-      var bytes = [UInt8](repeating: 0, count: 4096)
-      // Invariant: the array is lent for the call, which writes at most its length.
-      let count = unsafe read(output, &bytes, bytes.count)
-      isAtEnd = count == 0 || count < 0 && errno != EINTR && errno != EAGAIN
-      if count > 0 && text.count < outputLimit { text += bytes[..<count] }
-    }
+    let isAtEnd = unsafe poll(&event, 1, 200) > 0 && drain(output, &text)
     var status: Int32 = 0
     var result: pid_t
     repeat {
       result = unsafe waitpid(number, &status, isAtEnd ? 0 : WNOHANG)
     } while result < 0 && errno == EINTR
     guard result == number else { return nil }
+    _ = drain(output, &text)  // what it wrote before it ended
     return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+  }
+
+  /// Takes what output there is, and does not wait for more; true where there will be none.
+  private static func drain(_ output: Int32, _ text: inout [UInt8]) -> Bool {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    while true {
+      // Invariant: the array is lent for the call, which writes at most its length.
+      let count = unsafe read(output, &bytes, bytes.count)
+      if count > 0 {
+        if text.count < outputLimit { text += bytes[..<count] }
+      } else if count == 0 || errno != EINTR {
+        return count == 0 || errno != EAGAIN
+      }
+    }
   }
 
   /// Asks the process to end, and kills it with all of its group where it does not.
