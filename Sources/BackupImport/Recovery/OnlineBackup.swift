@@ -48,9 +48,7 @@ enum OnlineBackup {
   /// Refuses what an import without recovery cannot take, as far as names and sizes tell it: the
   /// tars of pg_basebackup, and tablespaces of a data directory.
   static func requireNone(for command: RecoveryCommand) throws(ImportError) {
-    let backup = try Self(at: command.backup)
-    let hint = command.hint(for: nil)
-    switch backup {
+    switch try Self(at: command.backup) {
     case .tar: return
     case .tars(let base, _, let tablespaces):
       var sizes: [String] = []
@@ -59,7 +57,7 @@ enum OnlineBackup {
       throw ImportError(
         .unsupported,
         "\(command.backup.quoted) is the backup of a cluster that was running, \(base.quoted) and what "
-          + "belongs to it\(more)", hint: hint)
+          + "belongs to it\(more)", hint: command.hint(for: nil))
     case .directory(let path, _):
       var sizes: [String] = []
       for place in try DirectoryCopy.places(of: path) {
@@ -70,7 +68,7 @@ enum OnlineBackup {
       throw ImportError(
         .unsupported,
         "the cluster has tablespaces, which the storage does not know: \(listing(sizes))",
-        hint: hint)
+        hint: command.hint(for: nil))
     }
   }
 

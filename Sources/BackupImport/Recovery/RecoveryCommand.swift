@@ -29,14 +29,17 @@ struct RecoveryCommand: Sendable {
     return hint
   }
 
-  /// Which version a backup is of, where its beginning tells.
+  /// Which version a backup is of, where its beginning tells. A pipe is not opened: what it gives,
+  /// it gives once.
   private static func version(of backup: String) -> PostgresVersion? {
     guard backup != "-", let form = try? OnlineBackup(at: backup) else { return nil }
     switch form {
     case .directory(let path, _):
       return try? version(decoding: SystemCalls.contents(of: path + "/PG_VERSION", limit: 64))
     case .tar(let path, _), .tars(let path, _, _):
-      guard let tar = try? TarReader(path: path) else { return nil }
+      guard let status = try? SystemCalls.status(at: path, followingLinks: true),
+        status.st_mode & S_IFMT == S_IFREG, let tar = try? TarReader(path: path)
+      else { return nil }
       while tar.inputBytesRead < beginningByteCount, let member = try? tar.nextMember() {
         guard member.name == "PG_VERSION" || member.name == "./PG_VERSION" else { continue }
         var bytes = [UInt8](repeating: 0, count: 64)

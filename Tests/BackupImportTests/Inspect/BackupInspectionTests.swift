@@ -52,8 +52,8 @@ import Testing
     "relation above 1 GiB", "member of 8 EiB", "member of 1 TiB",
   ]
 
-  /// Goal: a refusal is that of an import, to the letter. Method: do both, for every change that
-  /// the tests of refusals know.
+  /// Goal: a refusal is that of an import, to the letter but for the paths in a command that the
+  /// hint gives. Method: do both, for every change that the tests of refusals know.
   @Test(arguments: RefusalTests.unsupported + RefusalTests.damaged)
   func refusals(_ refused: RefusalTests.Case) async throws {
     let bytes = refused.make().encoded()
@@ -69,12 +69,17 @@ import Testing
     let error = try #require(try await SmallBackup.refusal(of: bytes))
     #expect(!description.isImportable)
     #expect(description.refusal?.message == error.message)
-    #expect(description.refusal?.hint == error.hint)
+    #expect(Self.wordsButPaths(description.refusal?.hint) == Self.wordsButPaths(error.hint))
     #expect(description.refusal?.exitCode == error.code.rawValue)
     // The rest is described all the same, all relations but the changed ones, unless nothing of the
     // tar lies where it belongs.
     if refused.testDescription == "one directory higher" { return }
     #expect(abs(description.relationCount - Self.soundRelationCount) <= 1)
+  }
+
+  /// The words of a hint but for the backup's and the output's path.
+  private static func wordsButPaths(_ hint: String?) -> [Substring]? {
+    hint?.split(separator: " ").filter { $0 != "DIR" && !$0.contains("/import-backup-test-") }
   }
 
   private static let soundRelationCount: Int = {
