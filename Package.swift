@@ -39,6 +39,9 @@ let package = Package(
       name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],
       path: "Tests/TestSupport",
       swiftSettings: settings),
+    .target(
+      name: "FuzzTargets", dependencies: ["BackupImport", "LayerFormat", "PostgresFormat"],
+      path: "Fuzz/Targets", swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
       swiftSettings: settings),
@@ -57,5 +60,9 @@ let package = Package(
         "BackupImport", "import-backup", "LayerFormat", "PostgresFormat", "TestSupport",
       ],
       exclude: ["Faults"], swiftSettings: settings),
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: ["BackupImport", "FuzzTargets", "PostgresFormat", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

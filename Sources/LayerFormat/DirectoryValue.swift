@@ -27,6 +27,17 @@ public enum DirectoryValue {
     }
   }
 
+  // What readers keep in memory has to have a bound.
+
+  /// More databases than anybody has.
+  private static let databaseLimit = 1 << 20
+  /// The members of 2^32 multixacts take 82,041 segments of 32 pages; no other SLRU has more.
+  /// (Postgres, `src/backend/access/transam/multixact.c`)
+  private static let segmentLimit = 1 << 17
+  /// `max_prepared_transactions` goes up to `MAX_BACKENDS`. (Postgres,
+  /// `src/include/postmaster/postmaster.h`)
+  private static let transactionLimit = 1 << 18
+
   /// Encodes the database directory from databases in the order of their keys.
   public static func encode(databases: [Database]) -> [UInt8] {
     var bytes = header(count: databases.count, entryByteCount: 9)
@@ -40,7 +51,8 @@ public enum DirectoryValue {
 
   /// The databases in the order in which they stand there.
   public static func decodeDatabases(_ bytes: RawSpan) throws(FormatError) -> [Database] {
-    let count = try count(in: bytes, entryByteCount: 9, subject: "database directory")
+    let count = try count(
+      in: bytes, entryByteCount: 9, limit: databaseLimit, subject: "database directory")
     var databases: [Database] = []
     for offset in stride(from: 8, to: 8 + 9 * count, by: 9) {
       let id: UInt32 = bytes.bigEndian(at: offset + 4)
@@ -71,7 +83,8 @@ public enum DirectoryValue {
   public static func decodeRelations(
     _ bytes: RawSpan, databaseID: UInt32
   ) throws(FormatError) -> [RelationForkID] {
-    let count = try count(in: bytes, entryByteCount: 5, subject: "relation directory")
+    let count = try count(
+      in: bytes, entryByteCount: 5, limit: .max, subject: "relation directory")
     var relations: [RelationForkID] = []
     relations.reserveCapacity(count)
     for offset in stride(from: 8, to: 8 + 5 * count, by: 5) {
@@ -94,7 +107,8 @@ public enum DirectoryValue {
 
   /// The segment numbers of an SLRU in the order in which they stand there.
   public static func decodeSegments(_ bytes: RawSpan) throws(FormatError) -> [UInt32] {
-    let count = try count(in: bytes, entryByteCount: 4, subject: "SLRU directory")
+    let count = try count(
+      in: bytes, entryByteCount: 4, limit: segmentLimit, subject: "SLRU directory")
     return (0..<count).map { bytes.bigEndian(at: 8 + 4 * $0) }
   }
 
@@ -118,7 +132,8 @@ public enum DirectoryValue {
     _ bytes: RawSpan, version: PostgresVersion
   ) throws(FormatError) -> [UInt64] {
     let width = width(version)
-    let count = try count(in: bytes, entryByteCount: width, subject: "two-phase directory")
+    let count = try count(
+      in: bytes, entryByteCount: width, limit: transactionLimit, subject: "two-phase directory")
     return (0..<count).map { index in
       version >= .v17
         ? bytes.bigEndian(at: 8 + width * index)
@@ -137,11 +152,15 @@ public enum DirectoryValue {
 
   /// The number of entries, which must account for every byte.
   private static func count(
-    in bytes: RawSpan, entryByteCount: Int, subject: String
+    in bytes: RawSpan, entryByteCount: Int, limit: Int, subject: String
   ) throws(FormatError) -> Int {
     guard bytes.byteCount >= 8, (bytes.byteCount - 8) % entryByteCount == 0,
       bytes.bigEndian(at: 0, as: UInt64.self) == UInt64((bytes.byteCount - 8) / entryByteCount)
     else { throw .damaged("the \(subject)'s count does not fit its \(bytes.byteCount) bytes") }
-    return (bytes.byteCount - 8) / entryByteCount
+    let count = (bytes.byteCount - 8) / entryByteCount
+    guard count <= limit else {
+      throw .damaged("the \(subject) lists \(count) entries, more than \(limit)")
+    }
+    return count
   }
 }

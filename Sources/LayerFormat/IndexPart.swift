@@ -194,11 +194,11 @@ extension IndexPart {
   /// The field that a decoder stumbled over and what it says of it.
   private static func reason(_ error: DecodingError) -> String {
     switch error {
-    case .keyNotFound(let key, _): "field '\(key.stringValue)' is missing"
+    case .keyNotFound(let key, _): "field \(key.stringValue.quoted) is missing"
     case .typeMismatch(_, let context), .valueNotFound(_, let context),
       .dataCorrupted(let context):
       if let field = context.codingPath.last {
-        "field '\(field.stringValue)' is not of the right kind"
+        "field \(field.stringValue.quoted) is not of the right kind"
       } else {
         "it does not parse, or a number in it is out of range"
       }

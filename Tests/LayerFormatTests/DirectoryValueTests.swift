@@ -162,4 +162,26 @@ struct DirectoryValueTests {
       #expect(decodedSegments == numbers)
     }
   }
+
+  /// Goal: a list that is longer than any real one is refused before it takes memory. Method: one
+  /// entry more than the most, and the most.
+  @Test func tooLong() throws {
+    func list(_ count: Int, _ width: Int) -> [UInt8] {
+      var bytes: [UInt8] = []
+      bytes.appendBigEndian(UInt64(count))
+      return bytes + [UInt8](repeating: 0, count: count * width)
+    }
+    let segments = list(1 << 17, 4)
+    #expect(try DirectoryValue.decodeSegments(segments.bytes).count == 1 << 17)
+    let more = list((1 << 17) + 1, 4)
+    #expect(throws: FormatError.self) { try DirectoryValue.decodeSegments(more.bytes) }
+    let databases = list((1 << 20) + 1, 9)
+    #expect(throws: FormatError.self) { try DirectoryValue.decodeDatabases(databases.bytes) }
+    for version in [PostgresVersion.v15, .v17] {
+      let transactions = list((1 << 18) + 1, version == .v17 ? 8 : 4)
+      #expect(throws: FormatError.self) {
+        try DirectoryValue.decodeTransactions(transactions.bytes, version: version)
+      }
+    }
+  }
 }

@@ -139,4 +139,29 @@ struct IndexPartTests {
       #expect(IndexPart.parse(fileName: name) == nil, "'\(name)'")
     }
   }
+
+  /// Goal: what a pageserver's reader refuses, or reads in another way, is refused. Method: a field
+  /// and a layer twice, an escape in a name, a byte order mark, too deep, too many values; strings
+  /// that look like any of these are none.
+  @Test func strictness() throws {
+    for (old, new) in [
+      ("\"version\":15", "\"version\":15,\"version\":15"),
+      ("\"b\":{", "\"b\":{\"file_size\":1,\"generation\":1},\"b\":{"),
+      ("\"version\":", "\"v\\u0065rsion\":"), ("{\"disk", "\u{FEFF}{\"disk"),
+      ("\"lineage\":{}", "\"lineage\":{\"a\":" + String(repeating: "[", count: 128) + "1"),
+      ("\"lineage\":{}", "\"lineage\":{\"a\":[" + String(repeating: "1,", count: 1 << 20) + "1]}"),
+      ("\"shard\":\"0004\"", "\"shard\":\"004\""), ("\"shard\":\"0004\"", "\"shard\":\"00x4\""),
+      ("\"ancestor_timeline\":null", "\"ancestor_timeline\":\"aa\""),
+    ] {
+      let changed = sample.replacing(old, with: new)
+      #expect(changed != sample)
+      #expect(throws: FormatError.self, "\(new.prefix(60))") { try decode(changed) }
+    }
+    let harmless = sample.replacing(
+      "\"lineage\":{}",
+      with: #""lineage":{"a":"\"version\":{[\\","b":["version","version",{"a":{},"b":{"a":1}}]}"#)
+    #expect(try decode(harmless) == (try decode(sample)))
+    let deleted = try decode(sample.replacing("{\"disk", with: "{\"deleted_at\":\"x\",\"disk"))
+    #expect(deleted.deletedAt == "x")
+  }
 }

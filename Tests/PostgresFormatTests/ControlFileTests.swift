@@ -108,9 +108,11 @@ struct ControlFileTests {
     for state in 0...8 as ClosedRange<UInt32> where state != 1 {
       let file = try decodeControlFile(try changed((16, state)))
       #expect(file.state.rawValue == state)
-      let error = #expect(throws: FormatError.self) { try file.requireCleanShutdown() }
+      let error = #expect(throws: FormatError.self) {
+        try file.requireCleanShutdown(recoveryHint: "Recover it.")
+      }
       #expect(error?.kind == .unsupported)
-      let words = state == 2 ? "Promote the standby" : "postgres --single -D DIR template1"
+      let words = state == 2 ? "Promote the standby" : "Recover it."
       #expect(error?.hint?.contains(words) == true, "state \(state)")
     }
   }

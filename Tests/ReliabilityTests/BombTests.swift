@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 
 /// Backups that are small, or would be, and ask for much: memory stays bounded, and time goes on.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BombTests {
+@Suite(
+  .serialized, .timeLimit(.minutes(5)),
+  .enabled(if: Sanitizer.isOff, "a sanitizer takes many times the memory that is measured"))
+struct BombTests {
   /// What the program may take: what an import of any backup takes with one job, the window of a
   /// decoder, and what libarchive makes of headers of the greatest length.
   private static let memoryLimit = 160 << 10  // KiB
@@ -12,7 +15,8 @@ import Testing
   /// all formats, pax headers and long names, each alone or one after another, of 40 MB.
   @Test(arguments: ["map in contents", "map of GNU tar", "pax", "global pax", "xattr", "long name"])
   func headers(kind: String) async throws {
-    let run = try await Self.run(Self.headers(kind), of: "headers-\(kind)")
+    let scene = try Scene(Self.headers(kind))
+    let run = try await scene.runMeasured(backup: scene.backup)
     #expect(run.result.exitCode == 65, "\(run.result.error)")
     #expect(run.peak < Self.memoryLimit, "\(run.peak) KiB")
   }
@@ -77,7 +81,7 @@ import Testing
       cd '\(path)' && (cat header; head --bytes \(count) /dev/zero; cat backup.tar) |
         \(program) -1 > bomb
       """)
-    let run = try await Self.run(scene, backup: path + "/bomb")
+    let run = try await scene.runMeasured(backup: path + "/bomb")
     // A relation's file may have 1 GiB, and zeros are pages that are not in use.
     let isFine = name == "./log/a" || name == "./base/5/99999" && count <= 1 << 30
     #expect(run.result.exitCode == (isFine ? 0 : 65), "\(run.result.error)")
@@ -96,7 +100,7 @@ import Testing
     try Self.writeMembers(pattern, count: count, to: path + "/members")
     _ = try Shell.output(
       "bash", "-c", "cd '\(path)' && cat members backup.tar | gzip -1 > bomb && rm members")
-    let run = try await Self.run(scene, backup: path + "/bomb")
+    let run = try await scene.runMeasured(backup: path + "/bomb")
     #expect(run.result.exitCode == 0, "\(run.result.error)")
     #expect(run.peak < Self.memoryLimit + count * 250 >> 10, "\(run.peak) KiB")
   }
@@ -129,26 +133,5 @@ import Testing
       try handle.write(contentsOf: data)
     }
     try handle.close()
-  }
-
-  private static func run(
-    _ bytes: [UInt8], of name: String
-  ) async throws -> (result: ProgramRun, peak: Int) {
-    let scene = try Scene(bytes)
-    return try await run(scene, backup: scene.backup)
-  }
-
-  /// Imports with one job, and tells the most memory that was resident, in KiB.
-  private static func run(
-    _ scene: Scene, backup: String
-  ) async throws -> (result: ProgramRun, peak: Int) {
-    let peak = scene.directory.path + "/peak"
-    let run = try await ProgramRun.run(
-      scene.arguments(backup: backup, ["--jobs", "1"]),
-      environment: try FaultLibrary.environment([], under: nil, peak: peak),
-      timeLimit: .seconds(Soak.isOn ? 1800 : 120))
-    #expect(!run.wasKilled, "it hangs")
-    #expect(run.signal == nil)
-    return (run, Int(try String(contentsOfFile: peak, encoding: .utf8)) ?? .max)
   }
 }

@@ -48,6 +48,20 @@ struct Scene: Sendable {
       arguments(more), environment: environment, timeLimit: timeLimit)
   }
 
+  /// Imports with one job, or with `jobs`, and tells the most memory that was resident, in KiB.
+  func runMeasured(
+    backup: String, jobs: Int = 1
+  ) async throws -> (result: ProgramRun, peak: Int) {
+    let peak = directory.path + "/peak"
+    let run = try await ProgramRun.run(
+      arguments(backup: backup, ["--jobs", String(jobs)]),
+      environment: try FaultLibrary.environment([], under: nil, peak: peak),
+      timeLimit: .seconds(Soak.isOn ? 1800 : 240))
+    #expect(!run.wasKilled, "it hangs")
+    #expect(run.signal == nil)
+    return (run, Int(try String(contentsOfFile: peak, encoding: .utf8)) ?? .max)
+  }
+
   /// Every file under the output directory; nil where there is no such directory.
   func files() throws -> [String: [UInt8]]? {
     guard FileManager.default.fileExists(atPath: output) else { return nil }

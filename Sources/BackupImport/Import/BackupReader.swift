@@ -16,7 +16,8 @@ actor BackupReader {
   private let source: any BackupSource
   private var intake: MemberIntake
   private let manifestCheck: ManifestCheck?
-  private let plan: ImportPlan
+  private let knownManifest: String?
+  private let isManifestGiven: Bool
 
   private let feed: BatchFeed<PageBatch>
 
@@ -27,16 +28,21 @@ actor BackupReader {
     plan: ImportPlan, counters: ImportCounters?, progress: (any ProgressReporting)?,
     checksManifest: Bool, free: Channel<PageBatch>, work: Channel<PageBatch>
   ) throws(ImportError) {
-    self.plan = plan
+    isManifestGiven = plan.manifest != nil
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
+    let known = checksManifest ? plan.knownManifest : nil
+    knownManifest = known
     source = try openBackup(
       plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount,
-      contents: checksManifest && plan.manifest != nil ? .everything : .stored)
-    manifestCheck = checksManifest ? ManifestCheck() : nil
+      contents: known == nil ? .stored : .listed)
+    // A directory's manifest is known; one in a tar may come last.
+    let mayHaveManifest = checksManifest && (known != nil || !isDirectory(plan.backup))
+    manifestCheck = mayHaveManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       source: source, stripComponents: plan.stripComponents,
+      recovery: RecoveryCommand(backup: plan.backup, output: plan.outputDirectory),
       smallRelationSize: plan.smallRelationSize, manifestCheck: manifestCheck)
   }
 
@@ -53,8 +59,8 @@ actor BackupReader {
 
   /// Reads to the backup's proper end, and finishes `work` then.
   func run() async throws(ImportError) -> Result {
-    if let manifest = plan.knownManifest {
-      try manifestCheck?.read(fileAt: manifest, isGiven: plan.manifest != nil)
+    if let knownManifest {
+      try manifestCheck?.read(fileAt: knownManifest, isGiven: isManifestGiven)
     }
     while let member = try source.nextMember() {
       try Interruption.check()
@@ -88,7 +94,11 @@ actor BackupReader {
       while done < pageCount && !batch.isFull { done += try readPages(into: batch) }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
-    try manifestCheck?.end()
+    if case .relation(let segment, _) = pages.file {
+      try manifestCheck?.end(segment)
+    } else {
+      try manifestCheck?.end()
+    }
   }
 
   /// Adds the next page of the current member to the batch, or as many as lie in one piece where

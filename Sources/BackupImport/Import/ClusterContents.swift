@@ -58,7 +58,7 @@ struct LeftOutTally: Sendable {
   /// The replication slots among it, sorted.
   private(set) var slots: Set<String> = []
 
-  private static let namesShown = 8
+  static let namesShown = 8
 
   mutating func add(_ name: String, byteCount: UInt64, reason: LeftOutReason) {
     var entry =

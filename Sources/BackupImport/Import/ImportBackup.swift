@@ -7,8 +7,43 @@ public func importBackup(
   _ options: ImportOptions, progress: (any ProgressReporting)?
 ) async throws(ImportError) -> ImportSummary {
   let start = ContinuousClock.now
-  let pipeline = try ImportPipeline(plan: try ImportPlan(options), progress: progress)
-  var summary = try await pipeline.run()
+  var summary =
+    if let recovery = options.recovery {
+      try await importRecovered(options, recovery, progress: progress)
+    } else {
+      try await importAsItIs(options, progress: progress)
+    }
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return summary
+}
+
+private func importAsItIs(
+  _ options: ImportOptions, progress: (any ProgressReporting)?
+) async throws(ImportError) -> ImportSummary {
+  try OnlineBackup.requireNone(
+    for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
+  return try await ImportPipeline(plan: try ImportPlan(options), progress: progress).run()
+}
+
+/// Recovers the backup on a copy of it, and imports that.
+private func importRecovered(
+  _ options: ImportOptions, _ recovery: RecoveryOptions, progress: (any ProgressReporting)?
+) async throws(ImportError) -> ImportSummary {
+  // What is wrong with the output shows now rather than after hours of recovery.
+  let plan = try ImportPlan(options)
+  try TimelineDirectory.requireUsable(
+    output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force)
+
+  let cluster = try await Recovery(options, recovery, progress: progress).run()
+  var settings = options
+  settings.backup = cluster.scratch.data
+  settings.stripComponents = 0
+  settings.manifest = nil
+  settings.tenantID = plan.tenant.description
+  settings.timelineID = plan.timeline.description
+  let pipeline = try ImportPipeline(plan: try ImportPlan(settings), progress: progress)
+  var summary = try await pipeline.run()
+  summary.take(cluster)
+  if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
   return summary
 }

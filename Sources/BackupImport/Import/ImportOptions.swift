@@ -44,6 +44,9 @@ public struct ImportOptions: Sendable {
   /// The bytes of memory that the pipeline's buffers may take together.
   public var memory: Int = 64 << 20
 
+  /// How a cluster that was running is brought to a stop first; nil for one that was shut down.
+  public var recovery: RecoveryOptions?
+
   public init(backup: String, outputDirectory: String) {
     self.backup = backup
     self.outputDirectory = outputDirectory

@@ -6,8 +6,10 @@ import PostgresFormat
 /// ```
 ///              work              compressed             finished
 ///  BackupReader ──► workers × jobs ──► TimelineWriter ──► DurabilityStage
-///        ▲                                  │  ▲                │
-///        └────────────── free ──────────────┘  └─── permits ────┘
+///        ▲                               │ │    ▲  ▲         ▲  │
+///        └───────────── free ────────────┘ │    │  └ permits │ ─┘
+///                                fullChunks│    │emptyChunks │
+///                                          └► ChunkWriter ───┘
 /// ```
 ///
 /// Every stage runs by itself; batches come from a fixed pool and go round, so the slowest stage
@@ -17,11 +19,14 @@ struct ImportPipeline: Sendable {
   private let plan: ImportPlan
   private let reader: BackupReader
   private let writer: TimelineWriter
-  private let durability = DurabilityStage()
+  private let chunkWriter = ChunkWriter()
+  private let durability: DurabilityStage
 
   private let free: Channel<PageBatch>
   private let work = Channel<PageBatch>()
   private let compressed = Channel<PageBatch>()
+  private let fullChunks = Channel<FullChunk>()
+  private let emptyChunks: Channel<ChunkSpool>
   private let finished = Channel<FinishedLayer>()
   private let permits: Channel<Void>
   /// Gets one element when the writer has stored the last batch.
@@ -39,8 +44,11 @@ struct ImportPipeline: Sendable {
     reader = try BackupReader(
       plan: plan, counters: counters, progress: progress, checksManifest: true, free: free,
       work: work)
+    emptyChunks = Channel([ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)])
+    durability = DurabilityStage(counters: counters)
     writer = try TimelineWriter(
-      plan: plan, counters: counters, finished: finished, permits: permits)
+      plan: plan, fullChunks: fullChunks, emptyChunks: emptyChunks, finished: finished,
+      permits: permits)
   }
 
   /// Runs the import to its end, or takes away what it wrote and throws.
@@ -53,8 +61,14 @@ struct ImportPipeline: Sendable {
           try await durability.run(finished: finished, permits: permits)
         }
       }
+      group.addTask {
+        await stage { () throws(ImportError) in
+          try await chunkWriter.run(full: fullChunks, empty: emptyChunks, finished: finished)
+        }
+      }
       let result = await outcome { () throws(ImportError) in try await conduct() }
       if case .failure(let error) = result { fail(error) }
+      fullChunks.finish()
       finished.finish()
       return result
     }
@@ -78,8 +92,10 @@ struct ImportPipeline: Sendable {
       controlFile: controlFile.bytes, checkpoint: assessment.checkpoint)
     try await writer.writeMetadataLayer(
       metadata, at: assessment.importLSN, end: assessment.endLSN)
+    try await writer.waitForLayers()
     try Interruption.check()
     let output = try await writer.commit(
+      durability.layers,
       IndexPart.Metadata(
         importLSN: assessment.importLSN, endLSN: assessment.endLSN,
         previousRecordLSN: assessment.previousRecordLSN,
@@ -139,5 +155,7 @@ struct ImportPipeline: Sendable {
     for channel in [free, work, compressed] { channel.fail(error) }
     for channel in [permits, stored] { channel.fail(error) }
     finished.fail(error)
+    fullChunks.fail(error)
+    emptyChunks.fail(error)
   }
 }

@@ -7,9 +7,10 @@ import PostgresFormat
 /// ```
 /// --memory            64 MiB   the sum of what follows
 ///   batches           20 MiB   16 × 64 pages, at 2 jobs, and the input's buffers that they keep
-///   open layer        17 MiB   its write buffer and its index, at most 2^19 keys
-///   chunk's runs      10 MiB   at most 2^17, doubled where the array grows
-///   chunk in memory   the rest, the spool holds what is more
+///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
+///   L0                17 MiB   the same, at most 2^19 keys
+///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
+///   chunks in memory  the rest, the spools hold what is more
 /// ```
 ///
 /// On top come 46 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
@@ -32,6 +33,7 @@ struct ImportPlan: Sendable {
   let batchCount: Int
   /// The buffers of the input: those that batches keep, and those that are read ahead.
   let inputBufferCount: Int
+  /// What each of the two chunks may hold in memory.
   let chunkMemoryByteCount: Int
 
   /// Image layers lie above the chunks and below any cluster's import LSN, which is not known
@@ -45,7 +47,7 @@ struct ImportPlan: Sendable {
   static let pendingLayerLimit = 4
 
   /// What the pipeline takes of `--memory` besides batches and the chunk.
-  private static let fixedMemoryByteCount = 27 << 20
+  private static let fixedMemoryByteCount = 32 << 20
 
   init(_ options: ImportOptions) throws(ImportError) {
     backup = options.backup
@@ -62,24 +64,30 @@ struct ImportPlan: Sendable {
     chunkSize = options.chunkSize
     smallRelationSize = options.smallRelationSize
     jobs = options.jobs ?? Processors.count
-    // Four batches a job keep the stages apart; a quarter of the memory is what they may take.
-    let affordable = options.memory / 4 / PageBatch.byteCount
+    // Four batches a job keep the stages apart; a sixth of the memory is what they may take, and as
+    // much the buffers of the input.
+    let affordable = options.memory / 6 / PageBatch.byteCount
     batchCount = max(jobs + 2, min(jobs * 4 + 8, affordable))
     // A buffer has the pages of two batches.
     inputBufferCount = batchCount / 2 + ReadAhead.leastBufferCount
-    chunkMemoryByteCount = max(
-      1 << 20,
+    let rest =
       options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount
-        - inputBufferCount * ReadAhead.bufferSize)
+      - inputBufferCount * ReadAhead.bufferSize
+    chunkMemoryByteCount = max(1 << 20, rest / 2)
   }
 
-  /// The manifest that is known before the backup: the one given, or the one beside the backup.
+  /// The manifest that is known before the backup: the one given, or the one beside a tar or in a
+  /// directory.
   var knownManifest: String? {
     if let manifest { return manifest }
     guard backup != "-" else { return nil }
+    if isDirectory(backup) { return existing(backup + "/" + BackupManifest.fileName) }
     let directory = backup.lastIndex(of: "/").map { String(backup[...$0]) } ?? ""
-    let path = directory + BackupManifest.fileName
-    return unsafe access(path, F_OK) == 0 ? path : nil
+    return existing(directory + BackupManifest.fileName)
+  }
+
+  private func existing(_ path: String) -> String? {
+    unsafe access(path, F_OK) == 0 ? path : nil
   }
 
   private static func identifier(

@@ -23,8 +23,12 @@ public struct ImportSummary: Codable, Sendable {
   /// The version of this object's shape: it grows when a field changes its meaning or goes.
   public var schema = 1
 
-  /// `clean shutdown` or `fullbackup`.
+  /// `clean shutdown`, `fullbackup`, or `recovered` for one that Postgres shut down on a copy.
   public var backupKind = ""
+  /// The Postgres that recovered the cluster, as it words its version; nil where none had to.
+  public var recoveredBy: String?
+  /// Tablespaces whose contents were moved to the default one, in the order of their oids.
+  public var movedTablespaces: [String] = []
   public var postgresVersion = 0
   public var systemIdentifier = ""
 

@@ -15,6 +15,8 @@ struct MemberIntake {
 
   let source: any BackupSource
   let stripComponents: Int
+  /// What a person has to run where the backup is of a cluster that was running.
+  let recovery: RecoveryCommand
   /// From how many bytes on a relation segment becomes image layers.
   let smallRelationSize: UInt64
   /// Gets the contents of every file, where there is someone to compare them with a manifest.
@@ -35,9 +37,10 @@ struct MemberIntake {
   private static let restBufferByteCount = 1 << 16
 
   init(
-    source: any BackupSource, stripComponents: Int, smallRelationSize: UInt64,
-    manifestCheck: ManifestCheck? = nil
+    source: any BackupSource, stripComponents: Int, recovery: RecoveryCommand,
+    smallRelationSize: UInt64, manifestCheck: ManifestCheck? = nil
   ) {
+    self.recovery = recovery
     self.source = source
     self.stripComponents = stripComponents
     self.smallRelationSize = smallRelationSize
@@ -169,7 +172,7 @@ struct MemberIntake {
     controlFileBytes = bytes
     contents.controlFile = try decode(bytes, path) { bytes throws(FormatError) in
       let controlFile = try ControlFile(decoding: bytes)
-      try controlFile.requireCleanShutdown()
+      try controlFile.requireCleanShutdown(recoveryHint: recovery.hint(for: controlFile.version))
       try controlFile.validateLayout()
       return controlFile
     }
@@ -203,6 +206,7 @@ struct MemberIntake {
     guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }
+    try manifestCheck.beginManifest()
     try readRest { manifestCheck.updateManifest($0) }
     manifestCheck.endManifest()
   }
@@ -220,32 +224,39 @@ struct MemberIntake {
 
   /// Throws what is wrong with a member that cannot be imported; returns for one that is empty
   /// where that makes it harmless.
-  private func refuse(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
+  private mutating func refuse(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
     switch DataDirectoryMember(path, kind: member.kind) {
     case .backupLabel:
       throw ImportError(
         .unsupported, "the cluster was running while it was backed up: 'backup_label' is there",
-        hint: ControlFile.recoveryHint(for: contents.versions[nil]))
+        hint: recovery.hint(for: contents.versions[nil]))
     case .tablespaceMap:
-      if member.byteCount > 0 { throw tablespaceError("'tablespace_map' names some") }
+      guard member.byteCount > 0 else { return }
+      let map = try decode(member, path, TablespaceMap.decode).locations.sorted { $0.key < $1.key }
+      throw tablespaceError(
+        OnlineBackup.listing(map.map { "\($0.key) ('\(escaped($0.value))')" }))
     case .tablespace(let name):
       throw tablespaceError("'pg_tblspc/\(name)'")
-    case .incremental:
-      throw ImportError(
-        .unsupported, "the backup is incremental: '\(path)'",
-        hint: "Combine it with the backups before it with pg_combinebackup.")
-    case .refused(let error):
-      throw ImportError(error, in: "member '\(path)'")
+    case .incremental, .refused:
+      throw Self.refusal(of: member, path)
     default: break
     }
+  }
+
+  /// The refusal of a file of an incremental backup, or of a name that belongs nowhere.
+  static func refusal(of member: TarMember, _ path: MemberPath) -> ImportError {
+    if case .refused(let error) = DataDirectoryMember(path, kind: member.kind) {
+      return ImportError(error, in: "member '\(path)'")
+    }
+    return ImportError(
+      .unsupported, "the backup is incremental: '\(path)'",
+      hint: "Combine it with the backups before it with pg_combinebackup.")
   }
 
   private func tablespaceError(_ where: String) -> ImportError {
     ImportError(
       .unsupported, "the cluster has tablespaces, which the storage does not know: \(`where`)",
-      hint: "Move everything to the default tablespace (ALTER TABLE ALL IN TABLESPACE … SET "
-        + "TABLESPACE pg_default, ALTER DATABASE … SET TABLESPACE pg_default), drop the "
-        + "tablespaces, and back the cluster up again.")
+      hint: recovery.hint(for: contents.versions[nil]))
   }
 
   // MARK: Reading

@@ -15,6 +15,15 @@ final class ReadAhead {
 
   private let queue: Queue
 
+  /// Reads all of a source that is shorter than the buffers together, in the caller's thread.
+  ///
+  /// For fuzzing, where a thread for each run would take most of its time. Blocks for ever where
+  /// the source fills all buffers but one.
+  init(wholeOf source: any ByteSource) {
+    queue = Queue(bufferCount: Self.leastBufferCount)
+    queue.produce { () throws(ImportError) in source }
+  }
+
   /// Starts to read what `open` gives.
   ///
   /// `open` runs in the reading thread: that may block, and neither an open(2) nor a read(2) that

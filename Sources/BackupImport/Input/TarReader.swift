@@ -70,13 +70,21 @@ public final class TarReader: BackupSource {
     }
   }
 
-  private init(
+  private convenience init(
     subject: String, bufferCount: Int, progress: InputProgress,
     open: @escaping @Sendable () throws(ImportError) -> any ByteSource
   ) throws(ImportError) {
+    try self.init(
+      ReadAhead(bufferCount: bufferCount, open: open), subject: subject, progress: progress)
+  }
+
+  /// Reads a plain tar from `readAhead`; `subject` names it in messages.
+  init(
+    _ readAhead: ReadAhead, subject: String, progress: InputProgress
+  ) throws(ImportError) {
     self.subject = subject
     self.progress = progress
-    input = ArchiveInput(ReadAhead(bufferCount: bufferCount, open: open))
+    input = ArchiveInput(readAhead)
     archive = try TarArchive(input, subject: subject)
   }
 

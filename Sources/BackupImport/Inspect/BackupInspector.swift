@@ -23,7 +23,9 @@ struct BackupInspector {
   ) throws(ImportError) -> BackupDescription {
     let source = try openBackup(
       path, strippingComponents: strippingComponents, contents: .smallFiles)
-    var inspector = BackupInspector(source: source, strippingComponents: strippingComponents)
+    var inspector = BackupInspector(
+      source: source, strippingComponents: strippingComponents,
+      recovery: RecoveryCommand(backup: path))
     inspector.description.path = path
     inspector.description.isDirectory = isDirectory(path)
     if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
@@ -35,10 +37,11 @@ struct BackupInspector {
     return inspector.description
   }
 
-  private init(source: any BackupSource, strippingComponents: Int) {
+  private init(source: any BackupSource, strippingComponents: Int, recovery: RecoveryCommand) {
     self.source = source
     intake = MemberIntake(
-      source: source, stripComponents: strippingComponents, smallRelationSize: 0)
+      source: source, stripComponents: strippingComponents, recovery: recovery,
+      smallRelationSize: 0)
   }
 
   /// Remembers a server that works in a data directory, which keeps an import from beginning.

@@ -39,12 +39,16 @@ enum FileChecksum {
     }
   }
 
+  /// A CRC-32C as a manifest spells it.
+  static func bytes(of checksum: UInt32) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: checksum >> (8 * $0)) }
+  }
+
   /// The checksum as a manifest spells it, in bytes: a CRC-32C is little-endian.
   var value: [UInt8] {
     switch self {
     case .none: []
-    case .crc32c(let checksum):
-      (0..<4).map { UInt8(truncatingIfNeeded: checksum.value >> (8 * $0)) }
+    case .crc32c(let checksum): Self.bytes(of: checksum.value)
     case .sha2(let checksum, _): checksum.value
     }
   }

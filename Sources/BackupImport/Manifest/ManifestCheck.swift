@@ -4,15 +4,17 @@ import PostgresFormat
 ///
 /// ```
 /// for each file    begin(path) ─► update(bytes) … ─► end()
-/// the manifest     read(fileAt:) before all files, or updateManifest(bytes) … between any two
+/// the manifest     read(fileAt:) before all files, or between any two
+///                  beginManifest() ─► updateManifest(bytes) … ─► endManifest()
 /// at the end       finish(pg_control)
 /// ```
 ///
 /// A manifest that is known before the files says how each is summed up. Until then CRC-32C is
 /// taken, `pg_basebackup`'s default, for a manifest comes last in a tar. Belongs to one thread.
-/// Memory: `ManifestTable`.
+/// Memory: `ManifestTable`; 20 bytes a relation segment as long as no manifest has come.
 final class ManifestCheck {
   private var table = ManifestTable()
+  private var earlySegments = EarlySegments()
   private var reader: ManifestReader?
   /// Where the manifest lies, as messages have it.
   private var path = BackupManifest.fileName
@@ -59,14 +61,24 @@ final class ManifestCheck {
     current?.checksum.update(bytes)
   }
 
-  /// Ends the file that has begun.
-  func end() throws(ImportError) {
+  /// Ends the file that has begun, which is this segment of a relation where the caller knows it.
+  func end(_ segment: RelationSegment? = nil) throws(ImportError) {
     guard let (path, byteCount, checksum) = current else { return }
     current = nil
+    if reader == nil, let segment, case .crc32c(let checksum) = checksum,
+      earlySegments.add(segment, byteCount: byteCount, checksum: checksum.value)
+    {
+      return
+    }
+    try add(
+      path,
+      ManifestTable.Entry(
+        byteCount: byteCount, algorithm: checksum.algorithm,
+        fingerprint: ManifestTable.fingerprint(of: checksum.value)))
+  }
+
+  private func add(_ path: [UInt8], _ found: ManifestTable.Entry) throws(ImportError) {
     guard let (index, _) = try table.entry(of: path, add: true) else { return }
-    let found = ManifestTable.Entry(
-      byteCount: byteCount, algorithm: checksum.algorithm,
-      fingerprint: ManifestTable.fingerprint(of: checksum.value))
     let entry = table.entries[index]
     if entry.isFound {
       note(.duplicate, entry)
@@ -91,6 +103,7 @@ final class ManifestCheck {
     self.path = path
     self.isGiven = isGiven
     let file = try FileSource(path: path)
+    try beginManifest()
     let buffer = ByteBuffer(capacity: 1 << 18)
     repeat {
       try buffer.fill(from: file)
@@ -104,10 +117,21 @@ final class ManifestCheck {
   /// Whether a manifest has come, from wherever.
   var hasManifest: Bool { reader != nil }
 
-  /// Takes the next bytes of the manifest.
+  /// Begins the manifest: what came before is put where it can be looked up.
+  func beginManifest() throws(ImportError) {
+    reader = ManifestReader()
+    try earlySegments.drain { segment, byteCount, checksum throws(ImportError) in
+      try add(
+        Array(segment.path.utf8),
+        ManifestTable.Entry(
+          byteCount: byteCount, algorithm: .crc32c,
+          fingerprint: ManifestTable.fingerprint(of: FileChecksum.bytes(of: checksum))))
+    }
+  }
+
+  /// Takes the next bytes of the manifest, which has begun.
   func updateManifest(_ bytes: RawSpan) {
-    guard failure == nil else { return }
-    var reader = reader ?? ManifestReader()
+    guard failure == nil, var reader else { return }
     do throws(FormatError) {
       try reader.update(bytes) { file throws(FormatError) in try list(file) }
     } catch {
@@ -119,9 +143,9 @@ final class ManifestCheck {
   /// Ends the manifest.
   func endManifest() {
     isComplete = true
-    guard failure == nil else { return }
+    guard failure == nil, let reader else { return }
     do throws(FormatError) {
-      try (reader ?? ManifestReader()).finish()
+      try reader.finish()
     } catch {
       failure = error
     }

@@ -14,7 +14,14 @@ enum FreeSpace {
   }
 
   /// Throws `.inputOutput` where the file system of `path` has clearly too little room.
-  static func require(_ byteCount: UInt64, at path: String) throws(ImportError) {
+  ///
+  /// - Parameters:
+  ///   - purpose: what needs the room.
+  ///   - option: by which option another place is chosen.
+  static func require(
+    _ byteCount: UInt64, at path: String, purpose: String = "the import",
+    option: String = "--output"
+  ) throws(ImportError) {
     var status = statvfs()
     // Invariant: the structure is lent for the call, which fills it.
     _ = try SystemCalls.retrying(.measure, path) { unsafe statvfs(path, &status) }
@@ -23,9 +30,9 @@ enum FreeSpace {
     guard overflows || free >= byteCount else {
       throw ImportError(
         .inputOutput,
-        "the file system of \(path.quoted) has \(free >> 20) MiB free, and the import needs at least "
+        "the file system of \(path.quoted) has \(free >> 20) MiB free, and \(purpose) needs at least "
           + "\(byteCount >> 20) MiB",
-        hint: "Free space there, or choose another --output directory.")
+        hint: "Free space there, or choose another \(option) directory.")
     }
   }
 }

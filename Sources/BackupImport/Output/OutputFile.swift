@@ -35,6 +35,11 @@ final class OutputFile: Sendable {
   /// Brings all that was written to the disk, and closes the file.
   func makeDurable() throws(ImportError) {
     try SystemCalls.fsync(descriptor, path: path)
+    try close()
+  }
+
+  /// Closes a file that need not be durable.
+  func close() throws(ImportError) {
     if isOpen.exchange(false, ordering: .relaxed) {
       try SystemCalls.close(descriptor, path: path)
     }

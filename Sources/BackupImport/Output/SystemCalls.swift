@@ -9,7 +9,7 @@ import PostgresFormat
 enum SystemCalls {
   /// What a failed call was about to do, in the words of its message.
   enum Operation: String {
-    case create, open, write, read, fsync, rename, mkdir, close, unlink, list, lock
+    case create, open, write, read, fsync, rename, mkdir, close, unlink, list, lock, give
     case measure = "examine"
     /// To list a directory that is only read.
     case listInput
@@ -19,6 +19,7 @@ enum SystemCalls {
       case .mkdir: "create directory"
       case .fsync: "make durable"
       case .unlink: "remove"
+      case .give: "give away"
       case .listInput: Self.list.verb
       default: rawValue
       }
@@ -30,7 +31,7 @@ enum SystemCalls {
     let message = "cannot \(operation.verb) \(path.quoted): \(describe(reason))"
     if reason == ENOSPC || reason == EDQUOT {
       return ImportError(
-        .inputOutput, message, hint: "Free space there, or choose another place for --output.")
+        .inputOutput, message, hint: "Free space there, or choose another place.")
     }
     switch operation {
     case .create, .mkdir, .lock:

@@ -57,6 +57,14 @@ final class TimelineDirectory {
     close(lock)  // and with it the lock
   }
 
+  /// Throws as `init` does where the directory cannot be claimed, and leaves nothing behind.
+  static func requireUsable(
+    output: String, tenant: Identifier, timeline: Identifier, force: Bool
+  ) throws(ImportError) {
+    try TimelineDirectory(output: output, tenant: tenant, timeline: timeline, force: force)
+      .abandon()
+  }
+
   private static func path(output: String, tenant: Identifier, timeline: Identifier) -> String {
     var base = output
     while base.count > 1 && base.hasSuffix("/") { base.removeLast() }

@@ -8,12 +8,17 @@ import PostgresFormat
 /// memory    the first blobs, up to a limit
 /// spool     the rest, in a file without a name
 /// ```
-struct ChunkSpool {
+final class ChunkSpool: @unchecked Sendable {
+  // Invariant: a spool belongs to one stage at a time, the one that fills it or the one that drains
+  // it; it changes hands through a channel, whose lock orders the accesses.
+
   private struct Run {
     var firstKey: Key
     var offset: UInt64
     var byteCount: UInt32
     var pageCount: UInt32
+
+    var endKey: Key { (0..<pageCount).reduce(firstKey) { key, _ in key.next } }
   }
 
   private let memoryLimit: Int
@@ -50,13 +55,13 @@ struct ChunkSpool {
   }
 
   /// Takes the file that is to hold what memory does not; its name goes at once.
-  mutating func open(spool file: OutputFile) throws(ImportError) {
+  func open(spool file: OutputFile) throws(ImportError) {
     try file.unlink()
     spool = file
   }
 
   /// Adds the blobs of consecutive blocks; opens no spool by itself.
-  mutating func append(
+  func append(
     _ blobs: RawSpan, firstKey: Key, pageCount: Int
   ) throws(ImportError) {
     runs.append(
@@ -73,39 +78,59 @@ struct ChunkSpool {
     buffer.append(blobs)
   }
 
-  private mutating func flush() throws(ImportError) {
-    try spool?.write(buffer.bytes, at: spooled)
+  private func flush() throws(ImportError) {
+    do {
+      let buffer = buffer  // a span cannot outlive the access to a class' property
+      try spool?.write(buffer.bytes, at: spooled)
+    }
     spooled += UInt64(buffer.count)
     buffer.removeAll(keepingCapacity: true)
   }
 
-  /// Writes every blob, in key order, and empties the chunk.
-  mutating func drain(into writer: inout LayerWriter) throws(ImportError) {
+  /// Writes every blob, in key order, and empties the chunk; what it has allocated stays.
+  ///
+  /// Runs that lie behind one another in both orders are read and written at once.
+  func drain(into writer: inout LayerWriter) throws(ImportError) {
     try flush()
     runs.sort { $0.firstKey < $1.firstKey }
-    var scratch: [UInt8] = []
-    var end = Key.minimum
-    for run in runs {
-      // Runs overlap where a file stands twice; two of them may also lie in two chunks, so the
-      // segment table has the last word on that.
-      guard run.firstKey >= end else { throw Self.duplicate(run.firstKey) }
-      let start = Int(run.offset)
-      let next = start + Int(run.byteCount)
-      if next <= memory.count {
-        end = try Self.write(run, memory.bytes.extracting(start..<next), to: &writer)
-      } else if let spool {
-        if scratch.count < Int(run.byteCount) {
-          scratch = [UInt8](repeating: 0, count: max(Int(run.byteCount), PageBatch.byteCount))
-        }
-        try spool.read(
-          into: &scratch, count: Int(run.byteCount), at: run.offset - UInt64(memory.count))
-        end = try Self.write(run, scratch.bytes.extracting(0..<Int(run.byteCount)), to: &writer)
-      }
-    }
+    try writeRuns(memory: memory, to: &writer)
     runs.removeAll(keepingCapacity: true)
     memory.removeAll(keepingCapacity: true)
+    buffer.removeAll(keepingCapacity: true)
     spooled = 0
     pageCount = 0
+  }
+
+  private func writeRuns(
+    memory: [UInt8], to writer: inout LayerWriter
+  ) throws(ImportError) {
+    var end = Key.minimum
+    var index = 0
+    while index < runs.count {
+      let first = runs[index].offset
+      var last = first
+      let start = index
+      repeat {
+        // Runs overlap where a file stands twice; two of them may also lie in two chunks, so the
+        // segment table has the last word on that.
+        guard runs[index].firstKey >= end else { throw Self.duplicate(runs[index].firstKey) }
+        end = runs[index].endKey
+        last += UInt64(runs[index].byteCount)
+        index += 1
+      } while index < runs.count && runs[index].offset == last
+        && last - first < Self.bufferByteCount && last != memory.count
+      let range = Int(first)..<Int(last)
+      if range.upperBound <= memory.count {
+        try Self.write(runs[start..<index], memory.bytes.extracting(range), to: &writer)
+      } else {
+        if buffer.count < range.count {
+          buffer = [UInt8](repeating: 0, count: Self.bufferByteCount + PageBatch.byteCount)
+        }
+        try spool?.read(into: &buffer, count: range.count, at: first - UInt64(memory.count))
+        let buffer = buffer
+        try Self.write(runs[start..<index], buffer.bytes.extracting(0..<range.count), to: &writer)
+      }
+    }
   }
 
   private static func duplicate(_ key: Key) -> ImportError {
@@ -118,24 +143,24 @@ struct ChunkSpool {
         fork: relation.fork, segmentNumber: block / RelationSegment.blockCount))
   }
 
-  /// Appends a run's blobs, and gives the key after its last.
+  /// Appends the blobs of runs that stand behind one another.
   private static func write(
-    _ run: Run, _ blobs: RawSpan, to writer: inout LayerWriter
-  ) throws(ImportError) -> Key {
+    _ runs: ArraySlice<Run>, _ blobs: RawSpan, to writer: inout LayerWriter
+  ) throws(ImportError) {
     var offset = 0
-    var key = run.firstKey
-    for _ in 0..<run.pageCount {
-      let end: Int
-      do throws(FormatError) {
-        let (header, headerByteCount) = try BlobHeader.decode(blobs, at: offset)
-        end = offset + headerByteCount + header.byteCount
-      } catch {
-        throw ImportError(error, in: "spool of small relations")
+    for run in runs {
+      var key = run.firstKey
+      for _ in 0..<run.pageCount {
+        do throws(FormatError) {
+          let (header, headerByteCount) = try BlobHeader.decode(blobs, at: offset)
+          writer.add(key, byteCount: headerByteCount + header.byteCount)
+          offset += headerByteCount + header.byteCount
+        } catch {
+          throw ImportError(error, in: "spool of small relations")
+        }
+        key = key.next
       }
-      try writer.append(blobs.extracting(offset..<end), for: key)
-      offset = end
-      key = key.next
     }
-    return key
+    try writer.write(blobs)
   }
 }

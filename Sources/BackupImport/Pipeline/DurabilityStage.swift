@@ -8,12 +8,22 @@ actor DurabilityStage {
     unsafe executor.asUnownedSerialExecutor()
   }
 
+  private let counters: ImportCounters
+
+  /// The layers that are durable.
+  private(set) var layers: [FinishedLayer] = []
+
+  /// Tells `counters` of every layer.
+  init(counters: ImportCounters) { self.counters = counters }
+
   func run(
     finished: Channel<FinishedLayer>, permits: Channel<Void>
   ) async throws(ImportError) {
     while let layer = try await finished.receive() {
       try Interruption.check()
       try layer.file.makeDurable()
+      counters.addOutput(layer.byteCount)
+      layers.append(layer)
       permits.send(())
     }
   }

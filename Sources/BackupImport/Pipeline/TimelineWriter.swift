@@ -13,16 +13,17 @@ actor TimelineWriter {
 
   private let plan: ImportPlan
   private let directory: TimelineDirectory
-  private let counters: ImportCounters
 
   /// Layers that are complete, on their way to `DurabilityStage`.
   private let finished: Channel<FinishedLayer>
   /// One for each finished layer that may wait to be made durable.
   private let permits: Channel<Void>
 
-  private var layers: [FinishedLayer] = []
   private var imageLayer: (writer: LayerWriter, firstKey: Key)?
   private var chunk: ChunkSpool
+  /// Chunks on their way to `ChunkWriter`, and the empty ones that come back.
+  private let fullChunks: Channel<FullChunk>
+  private let emptyChunks: Channel<ChunkSpool>
   private var chunkCount = 0
   private var temporaryFileCount = 0
 
@@ -34,11 +35,12 @@ actor TimelineWriter {
 
   /// Claims the timeline's directory; throws as `TimelineDirectory` does.
   init(
-    plan: ImportPlan, counters: ImportCounters, finished: Channel<FinishedLayer>,
-    permits: Channel<Void>
+    plan: ImportPlan, fullChunks: Channel<FullChunk>,
+    emptyChunks: Channel<ChunkSpool>, finished: Channel<FinishedLayer>, permits: Channel<Void>
   ) throws(ImportError) {
     self.plan = plan
-    self.counters = counters
+    self.fullChunks = fullChunks
+    self.emptyChunks = emptyChunks
     self.finished = finished
     self.permits = permits
     directory = try TimelineDirectory(
@@ -141,14 +143,16 @@ actor TimelineWriter {
 
   // MARK: L0 layers
 
-  /// Writes what the chunk holds as the next L0.
+  /// Has what the chunk holds written as the next L0, and takes an empty chunk.
   private func finishChunk() async throws(ImportError) {
     guard !chunk.isEmpty else { return }
     let range = try plan.chunkRange(chunkCount)
     chunkCount += 1
-    var writer = try makeLayer(valuesAt: range.lowerBound)
-    try chunk.drain(into: &writer)
-    try await finish(writer, as: .level0(range))
+    _ = try await permits.receive()
+    let writer = try makeLayer(valuesAt: range.lowerBound)
+    fullChunks.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
+    guard let empty = try await emptyChunks.receive() else { return }
+    chunk = empty
   }
 
   /// Writes the last L0: all metadata at `lsn`, up to and including `end`.
@@ -176,17 +180,18 @@ actor TimelineWriter {
 
   private func finish(_ writer: LayerWriter, as name: LayerName) async throws(ImportError) {
     _ = try await permits.receive()
-    let layer = try writer.finish(as: name)
-    layers.append(layer)
-    counters.addOutput(layer.byteCount)
-    finished.send(layer)
+    finished.send(try writer.finish(as: name))
   }
 
-  /// Waits until every layer is durable, then gives the layers their names and writes the index.
-  func commit(
-    _ metadata: IndexPart.Metadata
-  ) async throws(ImportError) -> (imageLayerCount: Int, level0Count: Int, byteCount: UInt64) {
+  /// Waits until every layer is durable.
+  func waitForLayers() async throws(ImportError) {
     for _ in 0..<ImportPlan.pendingLayerLimit { _ = try await permits.receive() }
+  }
+
+  /// Gives the layers, all of them durable, their names and writes the index.
+  func commit(
+    _ layers: [FinishedLayer], _ metadata: IndexPart.Metadata
+  ) throws(ImportError) -> (imageLayerCount: Int, level0Count: Int, byteCount: UInt64) {
     var index = IndexPart(layers: [:], metadata: metadata)
     for layer in layers {
       index.layers[layer.name.description] = IndexPart.LayerMetadata(

@@ -10,8 +10,10 @@ struct LayerValueReader: ~Copyable {
   private var decompressor: BlobDecompressor
 
   /// Begins before the first value; one that is longer than `Timeline.valueLimit` ends in an error.
-  init(_ layer: LayerFile) throws(ImportError) {
-    let scanner = try LayerScanner(layer)
+  init(
+    _ layer: LayerFile, bufferByteCount: Int = LayerScanner.usualBufferByteCount
+  ) throws(ImportError) {
+    let scanner = try LayerScanner(layer, bufferByteCount: bufferByteCount)
     let decompressor = try BlobDecompressor()
     self.layer = layer
     self.scanner = scanner

@@ -55,11 +55,11 @@ struct Timeline: Sendable {
   /// takes less than 200 bytes.
   private static let indexLimit = 32 << 20
 
-  /// The longest value that is read, in bytes: the relation directory of some 6 million forks.
+  /// The longest value that is read, in bytes: the relation directory of some 5 million forks.
   ///
-  /// The format allows for eight times that, which nothing real comes near and every reader would
+  /// The format allows for ten times that, which nothing real comes near and every reader would
   /// have to hold in memory.
-  static let valueLimit = 32 << 20
+  static let valueLimit = 24 << 20
 
   private static func layers(of index: IndexPart) throws(FormatError) -> [Layer] {
     var layers: [Layer] = []

@@ -11,7 +11,7 @@ import PostgresFormat
 /// ```
 ///
 /// Batches come from a fixed pool and go round. Memory: 64 MiB for the layers that are open
-/// (`TimelineCursor`), 0.6 MiB a batch, one value of up to 32 MiB in its stages, the lists of one
+/// (`TimelineCursor`), 0.6 MiB a batch, one value of up to 24 MiB in its stages, the lists of one
 /// database (`KeyspaceCheck`), and what a comparison needs to know (`PlacementTable`).
 struct VerifyPipeline: Sendable {
   private let timeline: Timeline

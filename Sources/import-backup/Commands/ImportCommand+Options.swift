@@ -121,6 +121,36 @@ extension ImportCommand {
       command.settings.memory = Int(try value.size(in: 16 << 20...1 << 40))
     },
 
+    CommandOption(
+      "recover-with", value: "BINDIR",
+      help: """
+        let the Postgres whose programs are in BINDIR bring the backup of a running cluster to a \
+        stop, and empty tablespaces, on a copy
+        """
+    ) { command, value in command.recovery.programs = value.text },
+
+    CommandOption(
+      "scratch", value: "DIR", help: "where that copy is made (default: beside the output)"
+    ) { command, value in command.recovery.scratchParent = value.text },
+
+    CommandOption("keep-scratch", help: "leave the copy and the server's log there") {
+      command, _ in command.recovery.keepsScratch = true
+    },
+
+    CommandOption(
+      "recover-as", value: "USER",
+      help: "the user that the server runs as, where root imports (default: owner of the scratch)"
+    ) { command, value in command.recovery.user = value.text },
+
+    CommandOption(
+      "wal", value: "FILE", help: "a tar with the WAL of the backup, where it is not in there"
+    ) { command, value in command.recovery.writeAheadLog = value.text },
+
+    CommandOption(
+      "restore-command", value: "COMMAND",
+      help: "what gets WAL file %f to path %p, as Postgres' setting of that name (default: nothing)"
+    ) { command, value in command.recovery.restoreCommand = value.text },
+
     CommandOption("json", help: "print one JSON object instead of a line, and no notes") {
       command, _ in command.printsJSON = true
     },

@@ -17,9 +17,15 @@ struct ImportCommand: Command {
     written last: a timeline without an index is not finished. Sizes are in bytes, or take K, M \
     or G (powers of 1024).
     """,
+    """
+    With --recover-with, BACKUP may be of a cluster that was running, or have tablespaces: the \
+    directory that pg_basebackup wrote, in tar or in plain format, or a tar that holds \
+    backup_label. Postgres of the same version recovers a copy of it, which is imported and removed.
+    """,
   ]
 
   var settings = ImportOptions(backup: "", outputDirectory: "")
+  var recovery = RecoveryOptions(programs: "")
   var printsJSON = false
   var isQuiet = false
 
@@ -28,6 +34,28 @@ struct ImportCommand: Command {
       operands, missing: "no backup is given", single: "backup to import")
     guard !settings.outputDirectory.isEmpty else {
       throw .usage("'--output' is missing: the directory that the timeline is written to")
+    }
+    try takeRecovery()
+  }
+
+  /// Puts the options of a recovery where they take effect, or refuses those that take none.
+  private mutating func takeRecovery() throws(ImportError) {
+    guard recovery.programs.isEmpty else {
+      if !printsJSON && !isQuiet {
+        recovery.announce = { text in StandardStream.error.writeIfPossible("note: \(text)\n") }
+      }
+      settings.recovery = recovery
+      return
+    }
+    let lonely: [(name: String, isGiven: Bool)] = [
+      ("scratch", recovery.scratchParent != nil), ("keep-scratch", recovery.keepsScratch),
+      ("recover-as", recovery.user != nil), ("wal", recovery.writeAheadLog != nil),
+      ("restore-command", recovery.restoreCommand != nil),
+    ]
+    if let option = lonely.first(where: \.isGiven) {
+      throw .usage(
+        "'--\(option.name)' is for a recovery, and none is asked for",
+        hint: "Give the directory of the Postgres programs with --recover-with.")
     }
   }
 

@@ -48,6 +48,14 @@ enum SummaryText {
 
   private static func changes(_ summary: ImportSummary) -> [String] {
     var lines: [String] = []
+    if let server = summary.recoveredBy { lines.append("note: recovered by Postgres \(server)") }
+    if !summary.movedTablespaces.isEmpty {
+      let count = summary.movedTablespaces.count
+      lines.append(
+        listing(
+          "note: moved to the default tablespace: \(Quantity.count(count, "tablespace"))",
+          summary.movedTablespaces, of: count))
+    }
     if !summary.controlFileChanges.isEmpty {
       lines.append(
         "note: changed in pg_control: \(summary.controlFileChanges.joined(separator: ", "))")

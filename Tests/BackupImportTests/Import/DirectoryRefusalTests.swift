@@ -152,7 +152,7 @@ import Testing
     try manager.createSymbolicLink(
       atPath: data + "/pg_tblspc/16400", withDestinationPath: outside.path)
     Self.expect(
-      try await Self.refusal(directory), .unsupported, "tablespaces", hint: "pg_default")
+      try await Self.refusal(directory), .unsupported, "tablespaces", hint: "--recover-with")
     try manager.removeItem(atPath: data + "/pg_tblspc/16400")
 
     _ = try Shell.output("mkfifo", data + "/base/5/99999", data + "/fifo")

@@ -45,17 +45,20 @@ import Testing
     control("version 13", .unsupported, "13", hint: "14, 15, 16", at: 12, 202_007_201),
     control(
       "running", .unsupported, "was running or crashed (state: in production)",
-      hint: "postgres --single", at: 16, 6),
+      hint: "--recover-with /usr/lib/postgresql/15/bin", at: 16, 6),
     control("standby", .unsupported, "standby", hint: "Promote", at: 16, 2),
     control("block size", .unsupported, "block size 4096", hint: "", at: 216, 4096),
     control("WAL segment size", .unsupported, "WAL segment size 3000000", at: 228, 3_000_000),
-    change("backup_label", .unsupported, "'backup_label'", hint: "postgres --single") {
+    change(
+      "backup_label", .unsupported, "'backup_label'",
+      hint: "--recover-with /usr/lib/postgresql/15/bin"
+    ) {
       $0.members.append(.init("./backup_label", contents: Array("START WAL".utf8)))
     },
-    change("tablespace_map", .unsupported, "tablespace_map", hint: "pg_default") {
+    change("tablespace_map", .unsupported, "16400 ('/x')", hint: "--recover-with") {
       $0.members.append(.init("./tablespace_map", contents: Array("16400 /x\n".utf8)))
     },
-    change("tablespace link", .unsupported, "'pg_tblspc/16400'", hint: "pg_default") {
+    change("tablespace link", .unsupported, "'pg_tblspc/16400'", hint: "--recover-with") {
       $0.members.append(.init("./pg_tblspc/16400", type: "2", linkTarget: "/srv/tablespace"))
     },
     change("incremental", .unsupported, "incremental", hint: "pg_combinebackup") {

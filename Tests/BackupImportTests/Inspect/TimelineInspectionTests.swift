@@ -151,7 +151,10 @@ import Testing
     let described = try Self.describe(sample.directory.path)
     #expect(described.layers.map(\.kind) == [.level0, .delta, .image])
     #expect(described.layers.map { $0.contents?.recordCount } == [1, 3, 0])
-    #expect(described.layers[2].contents?.plainByteCount == 2 * 8192)
+    // Two steps: as one, the macro compares optionals by a thunk of the compiler that reads a byte
+    // too many, which ends a run under the address sanitizer.
+    let image = try #require(described.layers[2].contents)
+    #expect(image.plainByteCount == 2 * 8192)
     #expect(described.layers[2].keys == "base/5/16384 blocks 0–2")
   }
 

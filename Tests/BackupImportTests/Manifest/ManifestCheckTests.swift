@@ -26,11 +26,16 @@ import Testing
         let end = min(start + 8192, member.contents.count)
         check.update(member.contents.bytes.extracting(start..<end))
       }
-      try check.end()
+      if case .relationSegment(let segment) = DataDirectoryMember(path, kind: .file) {
+        try check.end(segment)
+      } else {
+        try check.end()
+      }
     }
   }
 
-  private static func add(_ manifest: [UInt8], to check: ManifestCheck) {
+  private static func add(_ manifest: [UInt8], to check: ManifestCheck) throws {
+    try check.beginManifest()
     for start in stride(from: 0, to: manifest.count, by: 10_000) {
       let end = min(start + 10_000, manifest.count)
       check.updateManifest(manifest.bytes.extracting(start..<end))
@@ -43,9 +48,9 @@ import Testing
     _ tar: TestTar, _ manifest: [UInt8], manifestFirst: Bool
   ) throws -> Result<ManifestSummary, ImportError> {
     let check = ManifestCheck()
-    if manifestFirst { add(manifest, to: check) }
+    if manifestFirst { try add(manifest, to: check) }
     try feed(tar, to: check)
-    if !manifestFirst { add(manifest, to: check) }
+    if !manifestFirst { try add(manifest, to: check) }
     let control = try ControlFile(decoding: tar["global/pg_control"].contents.bytes)
     return Result { () throws(ImportError) in try check.finish(control) }
   }
@@ -112,7 +117,7 @@ import Testing
       let check = ManifestCheck()
       try check.begin(try #require(try MemberPath(Array("backup_label".utf8).bytes)))
       try check.end()
-      Self.add(manifest, to: check)
+      try Self.add(manifest, to: check)
       let error = Self.error(Result { () throws(ImportError) in try check.finish(nil) })
       #expect(error?.message.hasPrefix("manifest 'backup_manifest': ") == true, "number \(index)")
     }
@@ -134,13 +139,13 @@ import Testing
         : try TestManifest.sum(algorithm.lowercased() + "sum", tar.members[index].contents)
     }
     let check = ManifestCheck()
-    Self.add(try manifest.encoded(), to: check)
+    try Self.add(manifest.encoded(), to: check)
     try Self.feed(tar, to: check)
     #expect(try check.finish(nil).result == .verified)
 
     tar.members[1].contents[19_999] ^= 0x80
     let other = ManifestCheck()
-    Self.add(try manifest.encoded(), to: other)
+    try Self.add(manifest.encoded(), to: other)
     try Self.feed(tar, to: other)
     let result = Result { () throws(ImportError) in try other.finish(nil) }
     if algorithm == "NONE" {
@@ -151,7 +156,7 @@ import Testing
 
     let late = ManifestCheck()
     try Self.feed(tar, to: late)
-    Self.add(try manifest.encoded(), to: late)
+    try Self.add(manifest.encoded(), to: late)
     let error = Self.error(Result { () throws(ImportError) in try late.finish(nil) })
     #expect(error?.code == .unsupported)
     #expect(error?.message.contains("\(algorithm) checksums") == true)
@@ -206,7 +211,7 @@ import Testing
     let manifest = TestManifest(TestTar(Array(tar.members.dropLast())))
     let check = ManifestCheck()
     try Self.feed(tar, to: check)
-    Self.add(try manifest.encoded(), to: check)
+    try Self.add(manifest.encoded(), to: check)
     let error = Self.error(Result { () throws(ImportError) in try check.finish(nil) })
     #expect(
       error?.findings?.lines == [

@@ -111,6 +111,30 @@ import Testing
     #expect(summary.manifest.result == .outdated)
   }
 
+  /// Method: a data directory with its manifest in it, so that what is left out is read as well; then
+  /// with one file changed.
+  @Test func directory() async throws {
+    let directory = try TemporaryDirectory()
+    let data = directory.path + "/data"
+    try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: false)
+    try Data(SmallBackup.tar.encoded()).write(to: URL(filePath: directory.path + "/tar"))
+    _ = try Shell.output("tar", "-C", data, "-xf", directory.path + "/tar")
+    var manifest = TestManifest(SmallBackup.tar)
+    manifest.walRanges = [(2, "0/2000028", "0/215AD68")]
+    try Data(manifest.encoded()).write(to: URL(filePath: data + "/backup_manifest"))
+    let options = ImportOptions(backup: data, outputDirectory: directory.path + "/out")
+    let summary = try await BackupImport.importBackup(options, progress: nil)
+    #expect(summary.manifest.result == .verified)
+    #expect(summary.manifest.fileCount == UInt64(manifest.files.count))
+
+    try Data("port = 1".utf8).write(to: URL(filePath: data + "/postgresql.conf"))
+    await #expect {
+      try await BackupImport.importBackup(options, progress: nil)
+    } throws: { error in
+      (error as? ImportError)?.findings?.manifest?.differences.map(\.file) == ["postgresql.conf"]
+    }
+  }
+
   /// Method: a manifest that is not there.
   @Test func noSuchManifest() async throws {
     let error = try await SmallBackup.refusal(of: SmallBackup.tar.encoded()) {

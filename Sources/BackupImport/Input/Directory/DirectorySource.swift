@@ -57,7 +57,7 @@ final class DirectorySource: ByteSource {
     try root.requireDataDirectory()
     self.contents = contents
     self.progress = progress
-    if contents != .smallFiles { try ServerLock.requireNone(in: root) }
+    if contents.readsPages { try ServerLock.requireNone(in: root) }
     walk = try DirectoryWalk(of: root)
     progress.setInputByteCount(try Self.byteCount(of: root, contents))
   }
@@ -135,7 +135,7 @@ final class DirectorySource: ByteSource {
   ///
   /// A server writes the control file when it starts and when it stops.
   private func requireStillStopped() throws(ImportError) {
-    guard contents != .smallFiles else { return }
+    guard contents.readsPages else { return }
     try ServerLock.requireNone(in: root)
     guard let controlFile else { return }
     guard try controlFile.parent.status(of: controlFile.name) == controlFile.status else {

@@ -2,24 +2,25 @@ import PostgresFormat
 
 /// What of a data directory's files is read; of the others only names and sizes are given.
 enum DirectoryContents: Sendable {
-  /// All that a timeline stores, and the manifest that a base backup has left.
+  /// All that a timeline stores.
   case stored
-  /// Besides, whatever else a manifest speaks of.
-  case everything
+  /// The same, and what is left out but a manifest may list.
+  case listed
   /// The same without files of pages, for a look at what there is.
   case smallFiles
 
+  /// Whether files of pages are read, so that no server may work in the directory.
+  var readsPages: Bool { self != .smallFiles }
+
   /// Whether the file at this place of the data directory is read.
   func contains(_ path: MemberPath) -> Bool {
-    if self == .everything && !BackupManifest.ignores(path.bytes) { return true }
-    return switch DataDirectoryMember(path, kind: .file) {
-    case .relationSegment, .slruSegment: self != .smallFiles
+    switch DataDirectoryMember(path, kind: .file) {
+    case .relationSegment, .slruSegment: readsPages
     case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
       .neonSignal:
       true
-    case .leftOut(.backupManifest, _): self != .smallFiles
-    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .directory, .leftOut, .refused:
-      false
+    case .leftOut: self == .listed && !BackupManifest.ignores(path.bytes)
+    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .directory, .refused: false
     }
   }
 }

@@ -1,0 +1,71 @@
+import LayerFormat
+import PostgresFormat
+
+@testable import BackupImport
+
+extension FuzzTarget {
+  /// Reads a layer as verifying, looking up and exporting do.
+  func runLayer(_ bytes: RawSpan) throws {
+    let contents = ShortForm.decode(bytes, blockByteCount: ShortForm.layerBlock)
+    guard contents.count >= LayerSummary.byteCount else { throw FormatError.damaged("no page") }
+    let summary = try LayerSummary(
+      decoding: contents.bytes.extracting(0..<LayerSummary.byteCount))
+    precondition(LayerName(summary.name.description) == summary.name, "a name reads as it is")
+    precondition(summary.encoded() == Array(contents[..<LayerSummary.byteCount]))
+    let file = MemoryFile(contents.bytes)
+    let layer = try LayerFile(path: file.path, name: summary.name)
+
+    // Lookups do not ask that the rest of the layer be sound.
+    for key in [summary.name.keys.lowerBound, summary.name.keys.upperBound] {
+      if let entry = try? layer.entry(of: key) { _ = try? layer.storedValue(at: entry.offset) }
+    }
+    var reader = try LayerValueReader(layer, bufferByteCount: 1 << 14)
+    var entries: [LayerEntry] = []
+    while try reader.next({ entry, content, value throws(ImportError) in
+      entries.append(entry)
+      precondition(value.byteCount <= Timeline.valueLimit)
+      if case .image = content { Self.readValue(value, of: entry.key) }
+    }) {}
+
+    for entry in entries {
+      guard let found = try layer.entry(of: entry.key) else {
+        preconditionFailure("a key that the walk met is found")
+      }
+      precondition(found.key == entry.key)
+      _ = try layer.storedValue(at: found.offset)
+    }
+    var scanner = try LayerScanner(layer, bufferByteCount: 1 << 14)
+    while try scanner.peek() != nil { try scanner.skip() }
+  }
+
+  /// Decodes the value as that of its key.
+  private static func readValue(_ value: RawSpan, of key: Key) {
+    guard let meaning = key.meaning else { return }
+    precondition(Key(meaning) == key, "a key's meaning is the key's")
+    switch meaning {
+    case .databaseDirectory: _ = try? DirectoryValue.decodeDatabases(value)
+    case .relationDirectory(let databaseID):
+      _ = try? DirectoryValue.decodeRelations(value, databaseID: databaseID)
+    case .slruDirectory: _ = try? DirectoryValue.decodeSegments(value)
+    case .twoPhaseDirectory:
+      for version in [PostgresVersion.v16, .v17] {
+        _ = try? DirectoryValue.decodeTransactions(value, version: version)
+      }
+    case .statisticsFile: _ = try? AuxiliaryFile.decodeStatistics(value)
+    case .controlFile: _ = try? ControlFile(decoding: value)
+    default: break
+    }
+  }
+
+  func runIndex(_ bytes: RawSpan) throws(FormatError) {
+    let index = try IndexPart(decoding: bytes.array)
+    let again = try IndexPart(decoding: index.encoded())
+    precondition(again == index, "an index is written as read")
+    for (name, metadata) in index.layers {
+      guard let name = LayerName(name) else { throw .damaged("'\(escaped(name.utf8))' is no name") }
+      let fileName = name.fileName(generation: metadata.generation)
+      precondition(!fileName.utf8.contains(UInt8(ascii: "/")), "a layer's name is no path")
+      precondition(LayerName.parse(fileName: fileName)?.0 == name)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import PostgresFormat
+
+/// A short form of files that are made of blocks, for the fuzzer to change: each block without the
+/// zeros at its end.
+///
+/// ```
+/// u16 length, then so many bytes of the block; and so on    little-endian
+/// ```
+///
+/// A layer file of one key has 24 KiB, nearly all of them zeros; its short form has 300 bytes.
+public enum ShortForm {
+  /// The block of a layer file, and that of a tar.
+  public static let layerBlock = 8192
+  public static let archiveBlock = 512
+
+  /// No file is longer than this.
+  private static let fileLimit = 512 << 10
+
+  /// The short form of a file of whole blocks.
+  public static func encode(_ file: [UInt8], blockByteCount: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for start in stride(from: 0, to: file.count, by: blockByteCount) {
+      let block = file[start..<min(start + blockByteCount, file.count)]
+      let end = block.lastIndex { $0 != 0 }.map { $0 + 1 } ?? start
+      bytes.appendLittleEndian(UInt16(end - start))
+      bytes += block[..<end]
+    }
+    return bytes
+  }
+
+  /// The file; lengths beyond a block or the input are cut.
+  public static func decode(_ bytes: RawSpan, blockByteCount: Int) -> [UInt8] {
+    var file: [UInt8] = []
+    var offset = 0
+    while offset + 2 <= bytes.byteCount, file.count < fileLimit {
+      let length = Int(bytes.littleEndian(at: offset, as: UInt16.self))
+      offset += 2
+      let count = min(length, blockByteCount, bytes.byteCount - offset)
+      file += bytes.extracting(offset..<offset + count).array
+      file += [UInt8](repeating: 0, count: blockByteCount - count)
+      offset += count
+    }
+    return file
+  }
+}

@@ -1,0 +1,78 @@
+import Glibc
+import PostgresFormat
+
+/// The command that imports a backup which has to be recovered first, for a hint.
+struct RecoveryCommand: Sendable {
+  /// What was given as the backup.
+  let backup: String
+  /// What was given as the output; nil where there is none.
+  let output: String?
+
+  /// `output` is empty where nothing is imported.
+  init(backup: String, output: String = "") {
+    self.backup = backup
+    self.output = output.isEmpty ? nil : output
+  }
+
+  /// What to do, with the paths that were given; `version` is the cluster's, where it has been seen.
+  func hint(for version: PostgresVersion?) -> String {
+    let whole = whole
+    let number = (version ?? Self.version(of: whole)).map { String($0.rawValue) } ?? "VERSION"
+    var words = ["import-backup", Self.word(whole), "--output", output.map(Self.word) ?? "DIR"]
+    words += ["--recover-with", "/usr/lib/postgresql/\(number)/bin"]
+    if geteuid() == 0 { words += ["--recover-as", "postgres"] }
+    var hint = "Let Postgres bring a copy of it to a stop and import that: "
+    hint += words.joined(separator: " ")
+    if case .tar? = try? OnlineBackup(at: whole) {
+      hint += " --wal WAL.tar, or without --wal where the backup holds its WAL"
+    }
+    return hint
+  }
+
+  /// Which version a backup is of, where its beginning tells.
+  private static func version(of backup: String) -> PostgresVersion? {
+    guard backup != "-", let form = try? OnlineBackup(at: backup) else { return nil }
+    switch form {
+    case .directory(let path, _):
+      return try? version(decoding: SystemCalls.contents(of: path + "/PG_VERSION", limit: 64))
+    case .tar(let path, _), .tars(let path, _, _):
+      guard let tar = try? TarReader(path: path) else { return nil }
+      while tar.inputBytesRead < beginningByteCount, let member = try? tar.nextMember() {
+        guard member.name == "PG_VERSION" || member.name == "./PG_VERSION" else { continue }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = try? bytes.withMutableBytes { bytes throws(ImportError) in
+          try tar.read(into: &bytes)
+        }
+        return try? version(decoding: Array(bytes[..<(count ?? 0)]))
+      }
+      return nil
+    }
+  }
+
+  private static func version(decoding bytes: [UInt8]) throws -> PostgresVersion {
+    try PostgresVersion(versionFile: bytes.bytes)
+  }
+
+  /// How much of a tar is read for its version, which costs less than a second.
+  private static let beginningByteCount: UInt64 = 64 << 20
+
+  /// The directory that pg_basebackup wrote, where `base.tar` in it was given.
+  private var whole: String {
+    let directory = SystemCalls.parent(of: backup)
+    guard backup != "-", case .tars(backup, _, _)? = try? OnlineBackup(at: directory) else {
+      return backup
+    }
+    return directory
+  }
+
+  /// A word as a shell takes it, control characters escaped.
+  private static func word(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+      let character = Character(Unicode.Scalar(byte))
+      return byte > 0x7F || character.isLetter || character.isNumber
+        || "/._-+:@%=,".utf8.contains(byte)
+    }
+    let shown = escaped(text.utf8)
+    return isPlain && !text.isEmpty ? shown : "'" + shown.replacing("'", with: #"'\''"#) + "'"
+  }
+}

@@ -1,0 +1,99 @@
+import Glibc
+import PostgresFormat
+import Synchronization
+
+/// A directory of this run's own, in which a copy of the backup is recovered.
+///
+/// ```
+/// PARENT/import-backup-recovery-0123456789abcdef     mode 0700, or 0711
+///   data/                    the copy: what the import reads in the end
+///   tablespaces/OID/         where the links in data/pg_tblspc lead to
+///   input, postgres.log      what the server reads and what it says
+/// ```
+///
+/// Removed with all that is in it when it is let go of, unless it is to be kept.
+final class ScratchDirectory: Sendable {
+  /// Absolute, without links.
+  let path: String
+  private let isKept: Bool
+  private let isRemoved = Atomic(false)
+
+  var data: String { path + "/data" }
+  var log: String { path + "/postgres.log" }
+  var input: String { path + "/input" }
+  /// The map of a backup, which a server must not find: it would make links to where it says.
+  var tablespaceMap: String { path + "/tablespace_map" }
+
+  private static let namePrefix = "import-backup-recovery-"
+
+  /// Makes the directory, and those that every data directory has.
+  init(in parent: String, keep: Bool) throws(ImportError) {
+    let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+    path =
+      try SystemCalls.resolved(parent) + "/" + Self.namePrefix
+      + String(repeating: "0", count: 16 - digits.count) + digits
+    isKept = keep
+    try SystemCalls.makePrivateDirectory(path)
+    for name in ["/data", "/tablespaces"] + Self.directories.map({ "/data/" + $0 }) {
+      try SystemCalls.makePrivateDirectory(path + name)
+    }
+  }
+
+  deinit {
+    if !isKept { try? remove() }
+  }
+
+  func tablespace(_ id: UInt32) -> String { "\(path)/tablespaces/\(id)" }
+
+  /// What a server looks for in a data directory and a backup may leave out: pg_basebackup does
+  /// with the contents of most. (Postgres, `initdb.c`, `subdirs`; `xlog.c`,
+  /// `ValidateXLOGDirectoryStructure`)
+  private static let directories = [
+    "base", "global", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_logical/mappings",
+    "pg_logical/snapshots", "pg_multixact", "pg_multixact/members", "pg_multixact/offsets",
+    "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp",
+    "pg_subtrans", "pg_tblspc", "pg_twophase", "pg_wal", "pg_wal/archive_status",
+    "pg_wal/summaries", "pg_xact",
+  ]
+
+  /// Lets a user own the copy and pass through the directory that holds it, which stays ours: what
+  /// is written there by name later is out of that user's reach.
+  ///
+  /// A directory is given away after all that is in it, so that nobody else is in there while it is
+  /// changed by name.
+  func give(to user: uid_t, _ group: gid_t) throws(ImportError) {
+    for copy in [data, path + "/tablespaces"] {
+      try SystemCalls.forEach(below: copy) { path, _ throws(ImportError) in
+        try SystemCalls.give(path, to: user, group)
+      }
+    }
+    try SystemCalls.setMode(0o711, of: path)
+  }
+
+  /// Keeps every other user out from here on, but root.
+  func takeBack() throws(ImportError) {
+    try SystemCalls.setMode(0o700, of: path)
+  }
+
+  /// Removes the directory with all that is in it.
+  func remove() throws(ImportError) {
+    guard !isRemoved.exchange(true, ordering: .relaxed) else { return }
+    try takeBack()
+    try SystemCalls.forEach(below: path) { path, isDirectory throws(ImportError) in
+      if isDirectory {
+        _ = try SystemCalls.retrying(.unlink, path) { unsafe rmdir(path) }
+      } else {
+        try SystemCalls.unlink(path)
+      }
+    }
+  }
+
+  /// Removes it when all else is done; where that fails, it is said, for the result stands.
+  func removeAtEnd(announce: (@Sendable (String) -> Void)?) {
+    do throws(ImportError) {
+      try remove()
+    } catch {
+      announce?("\(error.message); remove \(path.quoted) by hand")
+    }
+  }
+}

@@ -1,0 +1,246 @@
+import BackupImport
+import Foundation
+import TestSupport
+import Testing
+
+/// Goal: the backup of a running cluster, tablespaces and all, becomes a timeline that holds what
+/// vanilla Postgres restores from the same backup; and what cannot be recovered is refused by name.
+///
+/// Each needs Debian's Postgres 15, and is shown as skipped where that is not installed.
+@Suite(
+  .serialized, .enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"),
+  .sharedCluster)
+struct RecoveryServerTests {
+  /// Imports with recovery; the scratch is made beside the output.
+  private static func run(
+    _ backup: String, in directory: TemporaryDirectory, programs: String, _ more: [String] = [],
+    script: String? = nil
+  ) async throws -> ProgramRun {
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o755], ofItemAtPath: directory.path)
+    let user = geteuid() == 0 ? ["--recover-as", "nobody"] : []
+    return try await ProgramRun.run(
+      [
+        backup, "--output", directory.path + "/out", "--tenant-id",
+        String(repeating: "a", count: 32), "--timeline-id", String(repeating: "b", count: 32),
+        "--recover-with", programs,
+      ] + user + more, script: script)
+  }
+
+  private static func timeline(in directory: TemporaryDirectory) -> String {
+    let (tenant, timeline) = (String(repeating: "a", count: 32), String(repeating: "b", count: 32))
+    return directory.path + "/out/tenants/\(tenant)/timelines/\(timeline)"
+  }
+
+  /// The sums of all databases, those that allow no connections as well; without the catalogs that
+  /// say where a relation's file lies.
+  private static func sums(of server: PostgresServer) throws -> [String] {
+    try server.start()
+    _ = try server.query("ALTER DATABASE closed ALLOW_CONNECTIONS true")
+    _ = try server.query("ALTER DATABASE \"d\"\"1\" RESET ALL")
+    let places = [
+      " pg_catalog.pg_class ", " pg_catalog.pg_database ", " pg_catalog.pg_shdepend ",
+      " pg_catalog.pg_tablespace ",
+    ]
+    let sums = try server.sums().filter { line in !places.contains { line.contains($0) } }
+    try server.stop()
+    return sums
+  }
+
+  /// Method: each form of a backup recovered, imported, verified, exported, started; the sums of
+  /// every table against those of a vanilla server that was restored from the same backup. Nothing
+  /// is left but the timeline, and the backup is as it was.
+  @Test(arguments: OnlineCluster.Form.allCases)
+  func recovers(form: OnlineCluster.Form) async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    let before = try Self.listing(cluster.directory)
+    let run = try await Self.run(
+      cluster.path(form), in: directory, programs: cluster.programs,
+      cluster.arguments(form) + ["--json"])
+    try #require(run.exitCode == 0, "\(run.error)")
+    let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
+    #expect(summary.backupKind == "recovered")
+    #expect(summary.recoveredBy?.hasPrefix("15.") == true)
+    #expect(summary.movedTablespaces == ["one", #"T w"o\\"#])
+    #expect(summary.preparedTransactionCount == 1)
+    #expect(summary.manifest.result == (form == .stopped ? .none : .verified))
+    #expect(summary.leftOut.contains { $0.names.contains("postgresql.auto.conf") })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["out"])
+    #expect(try Self.listing(cluster.directory) == before)
+
+    let timeline = Self.timeline(in: directory)
+    let verified = try await ProgramRun.run(["verify", timeline])
+    #expect(verified.exitCode == 0, "\(verified.error)")
+    let tar = directory.path + "/backup.tar"
+    let exported = try await ProgramRun.run(["export", timeline, "-o", tar])
+    #expect(exported.exitCode == 0, "\(exported.error)")
+    let sums = try Self.sums(
+      of: PostgresServer(unpacking: tar, programs: cluster.programs, user: "postgres"))
+    let expected = try Self.sums(of: cluster.restored(form))
+    #expect(Set(expected).symmetricDifference(sums).sorted().prefix(5) == [])
+    #expect(sums.count == expected.count)
+    #expect(sums.contains { $0.hasPrefix("closed public.c 9 ") })
+  }
+
+  /// Every name below a directory with its size and time.
+  private static func listing(_ directory: String) throws -> [String] {
+    try PostgresServer.shell(
+      "find data plain* one two stream tar* ! -type d -printf '%p %s %T@\\n' | sort", [], directory)
+  }
+
+  /// Expects a refusal that leaves nothing behind.
+  private static func expect(
+    _ run: ProgramRun, code: Int32, _ words: String..., in directory: TemporaryDirectory
+  ) throws {
+    #expect(run.exitCode == code, "\(run.error)")
+    #expect(run.output.isEmpty)
+    for word in words { #expect(run.error.contains(word), "\(run.error)") }
+    #expect(run.error.split(separator: "\n").count { $0.hasPrefix("error: ") } == 1)
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+    #expect(!names.contains { $0.hasPrefix("import-backup-recovery-") || $0 == "out" })
+  }
+
+  /// Goal: a missing WAL segment is refused with the server's words, and a restore command gets it.
+  /// Method: a copy of a plain backup without the segment that holds its end.
+  @Test func missingSegment() async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    try PostgresServer.shell(
+      #"""
+      cp -a "$1/plain" backup; cd backup
+      [[ $(tail -n 3 backup_manifest) =~ End-LSN\":\ \"([0-9A-F]+)/([0-9A-F]+) ]]
+      printf -v name '%08X%08X%08X' 1 "0x${BASH_REMATCH[1]}" $(((0x${BASH_REMATCH[2]} - 1) >> 20))
+      rm "pg_wal/$name"
+      """#, [cluster.directory], directory.path)
+    let backup = directory.path + "/backup"
+    let run = try await Self.run(backup, in: directory, programs: cluster.programs)
+    try Self.expect(
+      run, code: 65, "cannot recover the backup: exit code 1", "FATAL:  WAL ends before",
+      "--restore-command", in: directory)
+    let restored = try await Self.run(
+      backup, in: directory, programs: cluster.programs,
+      ["--restore-command", "cp '\(cluster.directory)/archive/%f' '%p'"])
+    #expect(restored.exitCode == 0, "\(restored.error)")
+  }
+
+  /// Goal: a file that is not what the manifest says ends it before a server sees it.
+  @Test(arguments: ["base/5/1259", "pg_tblspc/16384/PG_15_202209061/*/16???"])
+  func damagedFile(name: String) async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    try PostgresServer.shell(
+      """
+      cp -a "$1/plain" backup; cp -a "$1/plain-16384" one; ln -sfn "$PWD/one" backup/pg_tblspc/16384
+      files=(backup/\(name)); printf x | dd of="${files[0]}" bs=1 seek=300 conv=notrunc status=none
+      """, [cluster.directory], directory.path)
+    let run = try await Self.run(
+      directory.path + "/backup", in: directory, programs: cluster.programs)
+    try Self.expect(run, code: 65, "differs from its manifest", in: directory)
+  }
+
+  /// Goal: WAL that would be replayed outside of the scratch is not. Method: the segment in which
+  /// the cluster made another tablespace, behind the end of a backup.
+  @Test func newTablespace() async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    try PostgresServer.shell(
+      """
+      cp -a "$1/plain" backup; mkdir data three
+      cp -a "$1/data/." data; rm -f data/postgresql.auto.conf
+      echo 'max_prepared_transactions = 5' > data/postgresql.conf
+      [[ $(id -u) != 0 ]] || chown -R nobody data three; chmod 755 .
+      """, [cluster.directory], directory.path)
+    let commands = "CREATE TABLESPACE three LOCATION '\(directory.path)/three'\n"
+    try PostgresServer.shell(
+      #"""
+      drop=(); [[ $(id -u) != 0 ]] || drop=(setpriv --reuid nobody --clear-groups)
+      "${drop[@]}" "$1/postgres" --single -D data -c exit_on_error=on postgres <<< "$2"
+      cp "$3"/archive/0* backup/pg_wal/; cp data/pg_wal/0* backup/pg_wal/
+      """#, [cluster.programs, commands, cluster.directory], directory.path)
+    let run = try await Self.run(
+      directory.path + "/backup", in: directory, programs: cluster.programs)
+    try Self.expect(
+      run, code: 69, "a tablespace was made while the cluster was backed up", "/three",
+      in: directory)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.path + "/three").count == 1)
+  }
+
+  /// Goal: binaries of another version, and such that do not run, are refused before anything is
+  /// unpacked. Method: scripts in their place.
+  @Test(
+    arguments: [
+      ("echo 'postgres (PostgreSQL) 14.9'", "the backup is of Postgres 15", "postgresql/15/bin"),
+      ("echo 'no such library' >&2; exit 127", "exit code 127", "no such library"),
+      ("echo hello", "does not run", "whole Postgres"),
+      (nil, "does not run", "whole Postgres"),
+    ] as [(String?, String, String)])
+  func otherPrograms(script: String?, message: String, hint: String) async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    let programs = directory.path + "/bin"
+    try FileManager.default.createDirectory(
+      atPath: programs, withIntermediateDirectories: true)
+    if let script {
+      try "#!/bin/sh\n\(script)\n".write(
+        toFile: programs + "/postgres", atomically: false, encoding: .utf8)
+      try FileManager.default.setAttributes(
+        [.posixPermissions: 0o755], ofItemAtPath: programs + "/postgres")
+    }
+    let run = try await Self.run(cluster.path(.stream), in: directory, programs: programs)
+    try Self.expect(run, code: 69, message, hint, in: directory)
+  }
+
+  /// Goal: a signal during the recovery stops the server, and nothing is left. Method: a restore
+  /// command that says when the server waits for it, and then does nothing.
+  @Test(arguments: ["TERM", "INT"])
+  func cancelled(signal: String) async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    let pipe = directory.path + "/pipe"
+    let run = try await Self.run(
+      cluster.path(.plain), in: directory, programs: cluster.programs,
+      ["--restore-command", "echo > '\(pipe)'; exec sleep 1000"],
+      script: """
+        mkfifo -m 666 '\(pipe)'; set -m
+        "$@" & program=$!
+        read -r < '\(pipe)'; kill -\(signal) $program; wait $program
+        """)
+    try FileManager.default.removeItem(atPath: pipe)
+    try Self.expect(run, code: signal == "TERM" ? 143 : 130, "by a signal", in: directory)
+    let processes = try PostgresServer.shell(
+      #"grep -als "$1" /proc/[0-9]*/cmdline || true"#, [directory.path], "/")
+    #expect(!processes.contains { $0 != "/proc/self/cmdline" && Self.isServer($0) })
+  }
+
+  private static func isServer(_ commandLine: String) -> Bool {
+    (try? String(contentsOfFile: commandLine, encoding: .utf8))?.contains("--single") == true
+  }
+
+  /// Goal: a tar whose tablespaces lie elsewhere is refused, and nothing is lost silently.
+  @Test func missingTablespace() async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    let run = try await Self.run(
+      cluster.path(.stream) + "/base.tar", in: directory, programs: cluster.programs,
+      ["--wal", cluster.path(.stream) + "/pg_wal.tar"])
+    try Self.expect(
+      run, code: 65, "tablespace 16384, which lay in '\(cluster.directory)/one'", "16384.tar",
+      in: directory)
+  }
+
+  /// Goal: without the option the refusal shows the command, with the paths that were given.
+  @Test(arguments: [OnlineCluster.Form.stream, .plain, .tar, .stopped])
+  func hints(form: OnlineCluster.Form) async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    let path = cluster.path(form)
+    let run = try await ProgramRun.run([path, "--output", directory.path + "/out"])
+    try Self.expect(
+      run, code: 69,
+      "import-backup \(path) --output \(directory.path)/out --recover-with "
+        + "/usr/lib/postgresql/15/bin", in: directory)
+    if form != .tar { #expect(run.error.contains("16384 (")) }
+  }
+}

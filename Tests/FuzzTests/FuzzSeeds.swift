@@ -1,0 +1,126 @@
+import BackupImport
+import Foundation
+import FuzzTargets
+import PostgresFormat
+import TestSupport
+
+/// The inputs that fuzzing begins with: cut out of real backups, small, all of them sound.
+enum FuzzSeeds {
+  /// A target's seeds by name.
+  static func all(of target: FuzzTarget) async throws -> [String: [UInt8]] {
+    switch target {
+    case .archive: ["cluster": short(archive.encoded()), "sparse": short(try sparseArchive())]
+    case .name: names
+    case .controlFile: try postgresFiles(".pg_control")
+    case .twoPhase: try postgresFiles(".twophase-")
+    case .origins: try postgresFiles(".replorigin_checkpoint")
+    case .signal:
+      [
+        "lsn": Array("PREV LSN: 0/5057110".utf8), "none": Array("PREV LSN: none\n".utf8),
+        "invalid": Array("PREV LSN: invalid".utf8),
+      ]
+    case .layer: try await layers()
+    case .index: ["golden": try Fixture.bytes("golden/index_part.json-00000001")]
+    case .manifest: ["cluster": try TestManifest(archive).encoded()]
+    case .gzip: ["tar": try compressed("gzip", "-9", "-n")]
+    case .lz4:
+      [
+        "tar": try compressed("lz4", "-9", "-BD", "--content-size"),
+        "plain": try compressed("lz4", "--no-frame-crc"),
+      ]
+    case .xz: ["tar": try compressed("xz", "-9"), "crc32": try compressed("xz", "--check=crc32")]
+    case .zstd:
+      ["tar": try compressed("zstd", "-19"), "fast": try compressed("zstd", "--no-check")]
+    }
+  }
+
+  /// A cluster's backup of a few KiB: every small file, one relation and one SLRU segment of one
+  /// page.
+  static let archive: TestTar = {
+    var tar = SmallBackup.tiny
+    var hasRelation = false
+    tar.members.removeAll { member in
+      if member.type == "5" { return member.name.utf8.count > 12 }
+      let name = member.name
+      if ["PG_VERSION", "pg_control", "pg_filenode.map"].contains(where: name.hasSuffix) {
+        return name.hasPrefix("./base/") && !name.hasPrefix("./base/5/")
+      }
+      if name.hasPrefix("./pg_twophase/") { return false }
+      if name.hasSuffix("replorigin_checkpoint") { return false }
+      if name == "./pg_xact/0000" { return member.contents.count > 8192 }
+      if name.hasPrefix("./base/5/"), member.contents.count == 8192, !hasRelation {
+        hasRelation = true
+        return false
+      }
+      return true
+    }
+    return tar
+  }()
+
+  /// A tar as the target takes it, its checksums to be made right.
+  private static func short(_ tar: [UInt8]) -> [UInt8] {
+    [0] + ShortForm.encode(tar, blockByteCount: ShortForm.archiveBlock)
+  }
+
+  /// The same cluster with a relation that has holes, as GNU tar packs it.
+  private static func sparseArchive() throws -> [UInt8] {
+    let directory = try TemporaryDirectory(inMemory: true)
+    try Data(archive.encoded()).write(to: URL(filePath: directory.path + "/backup.tar"))
+    return try Shell.output(
+      "bash", "-c",
+      """
+      mkdir data && tar -C data -xf backup.tar && mkdir -p data/base/5 &&
+        truncate --size 32768 data/base/5/99999 &&
+        printf x | dd of=data/base/5/99999 bs=8192 seek=1 conv=notrunc status=none &&
+        tar -C data --sparse --format=pax --sort=name -cf - .
+      """, directory: directory.path)
+  }
+
+  private static let names: [String: [UInt8]] = Dictionary(
+    uniqueKeysWithValues: [
+      "./base/5/16384_vm.1", "./global/1262_fsm", "./pg_xact/0000", "./pg_multixact/offsets/0000",
+      "pg_twophase/0000000000000336", "./base/5/t3_16384", "./pg_replslot/slot/state",
+      "pg_logical/replorigin_checkpoint", "./base/5/pg_filenode.map", "./pg_wal/0000000100000000",
+      "base/pgsql_tmp/pgsql_tmp1.0", "data/global/pg_control", "./global/pg_control.old",
+      "pg_stat/pgstat.stat", "neon.signal",
+    ].enumerated().map { ("\($0)", Array($1.utf8)) })
+
+  /// The fixtures of `postgres-format` with this word in their names.
+  private static func postgresFiles(_ word: String) throws -> [String: [UInt8]] {
+    let directory = Fixture.path("postgres-format")
+    var files: [String: [UInt8]] = [:]
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory)
+    where name.contains(word) && !name.hasPrefix("clean-18") {
+      files[name] = Array(try Data(contentsOf: URL(filePath: directory + "/" + name)))
+    }
+    return files
+  }
+
+  /// The layers of an import of the smallest backup, in the short form.
+  private static func layers() async throws -> [String: [UInt8]] {
+    let directory = try TemporaryDirectory(inMemory: true)
+    let backup = directory.path + "/backup.tar"
+    try Data(archive.encoded()).write(to: URL(filePath: backup))
+    var seeds: [String: [UInt8]] = [:]
+    for (name, relationSize) in [("small", UInt64(1) << 20), ("big", 8192)] {
+      var options = ImportOptions(backup: backup, outputDirectory: directory.path + "/" + name)
+      options.smallRelationSize = relationSize
+      _ = try await importBackup(options, progress: nil)
+    }
+    for (path, contents) in try directory.files() where path.hasSuffix("-00000001") {
+      let parts = path.split(separator: "/")
+      guard let file = parts.last, file.contains("__") else { continue }
+      seeds["\(parts[0])-\(file)"] = ShortForm.encode(
+        contents, blockByteCount: ShortForm.layerBlock)
+    }
+    return seeds
+  }
+
+  /// The first KiB of the smallest backup, through a compressor.
+  private static func compressed(_ program: String...) throws -> [UInt8] {
+    let directory = try TemporaryDirectory(inMemory: true)
+    try Data(archive.encoded().prefix(6000)).write(to: URL(filePath: directory.path + "/input"))
+    return try Shell.output(
+      "bash", "-c", program.joined(separator: " ") + " -c < input", directory: directory.path)
+  }
+}

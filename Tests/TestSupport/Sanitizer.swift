@@ -1,0 +1,9 @@
+import Foundation
+
+/// The sanitizer that the tests and the program are built with, as `make check` says.
+public enum Sanitizer {
+  /// `address` or `thread`; nil where there is none.
+  public static let name = ProcessInfo.processInfo.environment["IMPORT_BACKUP_SANITIZER"]
+
+  public static var isOff: Bool { name == nil }
+}
