@@ -2,7 +2,7 @@ import PostgresFormat
 
 /// What of a data directory's files is read; of the others only names and sizes are given.
 enum DirectoryContents: Sendable {
-  /// All that a timeline stores, and the manifest that a base backup has left.
+  /// All that a timeline stores.
   case stored
   /// The same, and what is left out but a manifest may list.
   case listed
