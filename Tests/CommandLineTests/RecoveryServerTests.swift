@@ -101,6 +101,22 @@ struct RecoveryServerTests {
     #expect(!names.contains { $0.hasPrefix("import-backup-recovery-") || $0 == "out" })
   }
 
+  /// Goal: a backup that was made elsewhere is recovered by its manifest. Method: the fixture of a
+  /// cluster under load, `-X stream`, compressed with zstd.
+  @Test func fixture() async throws {
+    let programs = try #require(PostgresServer.programs)
+    let directory = try TemporaryDirectory()
+    let run = try await Self.run(
+      Fixture.path("online-15"), in: directory, programs: programs, ["--json"])
+    try #require(run.exitCode == 0, "\(run.error)")
+    let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
+    #expect(summary.manifest.result == .verified)
+    #expect(summary.preparedTransactionCount == 1)
+    #expect(summary.pageCount == 7156)
+    let verified = try await ProgramRun.run(["verify", Self.timeline(in: directory)])
+    #expect(verified.exitCode == 0, "\(verified.error)")
+  }
+
   /// Goal: a missing WAL segment is refused with the server's words, and a restore command gets it.
   /// Method: a copy of a plain backup without the segment that holds its end.
   @Test func missingSegment() async throws {
