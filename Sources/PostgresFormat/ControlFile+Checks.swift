@@ -3,7 +3,9 @@ extension ControlFile {
   ///
   /// - Parameter recoveryHint: what to do about a cluster that was running, where there is something.
   /// - Throws: `unsupported`.
-  public func requireCleanShutdown(recoveryHint: String? = nil) throws(FormatError) {
+  public func requireCleanShutdown(
+    recoveryHint: @autoclosure () -> String? = nil
+  ) throws(FormatError) {
     switch state {
     case .shutDown:
       return
@@ -14,7 +16,7 @@ extension ControlFile {
     default:
       throw .unsupported(
         "the cluster was running or crashed (state: \(state))",
-        hint: recoveryHint)
+        hint: recoveryHint())
     }
   }
 

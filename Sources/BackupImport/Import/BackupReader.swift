@@ -32,7 +32,7 @@ actor BackupReader {
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
-    let known = checksManifest ? plan.knownManifest : nil
+    let known = checksManifest ? try plan.knownManifest() : nil
     knownManifest = known
     source = try openBackup(
       plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount,

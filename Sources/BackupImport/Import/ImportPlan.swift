@@ -1,4 +1,3 @@
-import Glibc
 import LayerFormat
 import PostgresFormat
 
@@ -78,16 +77,11 @@ struct ImportPlan: Sendable {
 
   /// The manifest that is known before the backup: the one given, or the one beside a tar or in a
   /// directory.
-  var knownManifest: String? {
+  func knownManifest() throws(ImportError) -> String? {
     if let manifest { return manifest }
     guard backup != "-" else { return nil }
-    if isDirectory(backup) { return existing(backup + "/" + BackupManifest.fileName) }
-    let directory = backup.lastIndex(of: "/").map { String(backup[...$0]) } ?? ""
-    return existing(directory + BackupManifest.fileName)
-  }
-
-  private func existing(_ path: String) -> String? {
-    unsafe access(path, F_OK) == 0 ? path : nil
+    return try BackupManifest.path(
+      in: isDirectory(backup) ? backup : SystemCalls.parent(of: backup))
   }
 
   private static func identifier(

@@ -34,7 +34,7 @@ struct MemberIntake {
   static let smallFileLimit: UInt64 = 32 << 20
   /// Statistics longer than this are left out: a server gathers them anew.
   private static let statisticsLimit: UInt64 = 16 << 20
-  private static let restBufferByteCount = 1 << 16
+  private static let restBufferByteCount: UInt64 = 1 << 16
 
   init(
     source: any BackupSource, stripComponents: Int, recovery: RecoveryCommand,
@@ -49,11 +49,12 @@ struct MemberIntake {
 
   /// Takes the member that the source has just come to; gives back what pages it holds.
   ///
-  /// Who reads pages gives them to `manifestCheck`, and ends the file there.
+  /// Who reads the pages gives them to `manifestCheck`, and ends the file there.
+  ///
   /// Throws what keeps the backup from being imported. Where it is not the source itself that failed,
   /// the members after it can still be taken.
   mutating func take(_ member: TarMember) throws(ImportError) -> Pages? {
-    guard let path = try path(of: member) else {
+    guard let path = try member.path(strippingComponents: stripComponents) else {
       if member.kind != .directory {
         contents.leftOut.add(
           escaped(member.name.utf8), byteCount: member.byteCount, reason: .userFiles)
@@ -63,19 +64,9 @@ struct MemberIntake {
     guard let manifestCheck, member.kind == .file else { return try take(member, path) }
     try manifestCheck.begin(path)
     if let pages = try take(member, path) { return pages }
-    if manifestCheck.wantsContents { try readRest { manifestCheck.update($0) } }
+    if manifestCheck.wantsContents { try readRest(of: member) { manifestCheck.update($0) } }
     try manifestCheck.end()
     return nil
-  }
-
-  /// Where a member lies in the data directory; nil for the directory itself and above.
-  func path(of member: TarMember) throws(ImportError) -> MemberPath? {
-    do throws(FormatError) {
-      return try MemberPath(
-        Array(member.name.utf8).bytes, strippingComponents: stripComponents)
-    } catch {
-      throw ImportError(error, in: member.subject)
-    }
   }
 
   private mutating func take(
@@ -207,7 +198,7 @@ struct MemberIntake {
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }
     try manifestCheck.beginManifest()
-    try readRest { manifestCheck.updateManifest($0) }
+    try readRest(of: member) { manifestCheck.updateManifest($0) }
     manifestCheck.endManifest()
   }
 
@@ -220,43 +211,6 @@ struct MemberIntake {
     }
     if let slot { contents.leftOut.addSlot(slot) }
     if let depth = path.componentsBeforeControlFile, depth > 0 { contents.misplacedDepth = depth }
-  }
-
-  /// Throws what is wrong with a member that cannot be imported; returns for one that is empty
-  /// where that makes it harmless.
-  private mutating func refuse(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
-    switch DataDirectoryMember(path, kind: member.kind) {
-    case .backupLabel:
-      throw ImportError(
-        .unsupported, "the cluster was running while it was backed up: 'backup_label' is there",
-        hint: recovery.hint(for: contents.versions[nil]))
-    case .tablespaceMap:
-      guard member.byteCount > 0 else { return }
-      let map = try decode(member, path, TablespaceMap.decode).locations.sorted { $0.key < $1.key }
-      throw tablespaceError(
-        OnlineBackup.listing(map.map { "\($0.key) ('\(escaped($0.value))')" }))
-    case .tablespace(let name):
-      throw tablespaceError("'pg_tblspc/\(name)'")
-    case .incremental, .refused:
-      throw Self.refusal(of: member, path)
-    default: break
-    }
-  }
-
-  /// The refusal of a file of an incremental backup, or of a name that belongs nowhere.
-  static func refusal(of member: TarMember, _ path: MemberPath) -> ImportError {
-    if case .refused(let error) = DataDirectoryMember(path, kind: member.kind) {
-      return ImportError(error, in: "member '\(path)'")
-    }
-    return ImportError(
-      .unsupported, "the backup is incremental: '\(path)'",
-      hint: "Combine it with the backups before it with pg_combinebackup.")
-  }
-
-  private func tablespaceError(_ where: String) -> ImportError {
-    ImportError(
-      .unsupported, "the cluster has tablespaces, which the storage does not know: \(`where`)",
-      hint: recovery.hint(for: contents.versions[nil]))
   }
 
   // MARK: Reading
@@ -282,8 +236,11 @@ struct MemberIntake {
   }
 
   /// Lends `body` what has not been read of the current member.
-  private func readRest(_ body: (RawSpan) -> Void) throws(ImportError) {
-    var buffer = [UInt8](repeating: 0, count: Self.restBufferByteCount)
+  private func readRest(
+    of member: TarMember, _ body: (RawSpan) -> Void
+  ) throws(ImportError) {
+    var buffer = [UInt8](
+      repeating: 0, count: Int(min(member.byteCount, Self.restBufferByteCount)))
     while true {
       let count = try buffer.withMutableBytes { bytes throws(ImportError) in
         try source.read(into: &bytes)
@@ -293,7 +250,7 @@ struct MemberIntake {
     }
   }
 
-  private mutating func decode<Value>(
+  mutating func decode<Value>(
     _ member: TarMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
   ) throws(ImportError) -> Value {
     try self.decode(try readSmallFile(member, path), path, decode)

@@ -16,6 +16,15 @@ public struct TarMember: Equatable, Sendable {
   /// What messages call the member.
   var subject: String { "member \(name.quoted)" }
 
+  /// Where the member lies in the data directory; nil for the directory itself and above.
+  func path(strippingComponents count: Int) throws(ImportError) -> MemberPath? {
+    do throws(FormatError) {
+      return try MemberPath(Array(name.utf8).bytes, strippingComponents: count)
+    } catch {
+      throw ImportError(error, in: subject)
+    }
+  }
+
   public init(name: String, kind: MemberKind, byteCount: UInt64, linkTarget: String? = nil) {
     self.name = name
     self.kind = kind

@@ -13,7 +13,7 @@ public final class TarReader: BackupSource {
   private let input: ArchiveInput
   private var archive: TarArchive
 
-  private var failure: ImportError?
+  private var latch = ErrorLatch()
   private var isAtEnd = false
   private var current: OpenMember?
 
@@ -102,7 +102,7 @@ public final class TarReader: BackupSource {
   /// Returns nil only after an end that was checked: the archive's end mark is there, nothing but
   /// zeros follows it, and the compressed stream is complete.
   public func nextMember() throws(ImportError) -> TarMember? {
-    try latching { () throws(ImportError) in
+    try latch.run { () throws(ImportError) in
       if isAtEnd { return nil }
       try finishMember()
       let headerOffset = archive.byteOffset
@@ -121,13 +121,13 @@ public final class TarReader: BackupSource {
   /// Returns how many: fewer than the buffer takes only at the member's end, and zero behind it or
   /// without a member. Copies each byte once. Throws when the member ends before its claimed size.
   public func read(into buffer: inout MutableRawSpan) throws(ImportError) -> Int {
-    try latching { () throws(ImportError) in try readMember(into: &buffer) }
+    try latch.run { () throws(ImportError) in try readMember(into: &buffer) }
   }
 
   func lend(
     unitsOf byteCount: Int, limit: Int
   ) throws(ImportError) -> (LentBuffer, Range<Int>)? {
-    try latching { () throws(ImportError) in
+    try latch.run { () throws(ImportError) in
       guard var member = current else { return nil }
       if archive.blockByteCount == 0 && !member.isComplete { try nextBlock(of: &member) }
       current = member
@@ -214,18 +214,5 @@ public final class TarReader: BackupSource {
         hint: "A backup is one archive. Where several were put into one file, take them apart.")
     }
     if input.byteCount < offset + 1024 { throw archive.cutOff(reading: subject) }
-  }
-
-  /// Keeps the first error, and throws it for ever.
-  private func latching<Result>(
-    _ body: () throws(ImportError) -> Result
-  ) throws(ImportError) -> Result {
-    if let failure { throw failure }
-    do throws(ImportError) {
-      return try body()
-    } catch {
-      failure = error
-      throw error
-    }
   }
 }

@@ -60,7 +60,7 @@ struct BackupInspector {
       description.byteCount &+= member.byteCount
     }
     do throws(ImportError) {
-      note(member, at: try intake.path(of: member))
+      note(member, at: try member.path(strippingComponents: intake.stripComponents))
       if let pages = try intake.take(member) { count(pages, of: member) }
     } catch {
       refuse(error)

@@ -112,8 +112,12 @@ actor TimelineWriter {
     var end = run.blobs.lowerBound
     var page = firstPage
     while page < firstPage + run.pageCount {
-      if imageLayer == nil { imageLayer = (try makeLayer(valuesAt: nil), key) }
-      guard var layer = imageLayer.take() else { break }  // one owner: arrays are not copied
+      var layer: (writer: LayerWriter, firstKey: Key)
+      if let open = imageLayer.take() {  // one owner: its arrays are not copied
+        layer = open
+      } else {
+        layer = (try makeLayer(valuesAt: nil), key)
+      }
       let start = end
       while page < firstPage + run.pageCount && !isFull(layer.writer) {
         layer.writer.add(key, byteCount: batch.blobByteCounts[page])
@@ -151,7 +155,9 @@ actor TimelineWriter {
     _ = try await permits.receive()
     let writer = try makeLayer(valuesAt: range.lowerBound)
     fullChunks.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
-    guard let empty = try await emptyChunks.receive() else { return }
+    guard let empty = try await emptyChunks.receive() else {
+      throw ImportError(.bug, "the pipeline has ended before its chunks")
+    }
     chunk = empty
   }
 

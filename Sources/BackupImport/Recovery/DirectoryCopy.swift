@@ -60,7 +60,7 @@ struct DirectoryCopy {
       let member = TarMember(
         name: prefix.isEmpty ? name : prefix + "/" + name, kind: Self.kind(status),
         byteCount: UInt64(max(0, status.st_size)))
-      guard let path = try intake.path(of: member, strippingComponents: 0) else { continue }
+      guard let path = try member.path(strippingComponents: 0) else { continue }
       let target = try intake.target(of: member, at: path, in: part)
       if let check = try intake.beginCheck(of: member, at: path, in: part) {
         try SystemCalls.copy(source, to: target, buffer: &buffer) { check.update($0) }

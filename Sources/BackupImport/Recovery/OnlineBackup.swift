@@ -39,10 +39,8 @@ enum OnlineBackup {
       case .tars(let base, _, _): SystemCalls.parent(of: base)
       case .directory(let path, _): path
       }
-    guard let path = directory.map({ $0 + "/" + BackupManifest.fileName }),
-      try SystemCalls.status(at: path) != nil
-    else { return nil }
-    return path
+    guard let directory else { return nil }
+    return try BackupManifest.path(in: directory)
   }
 
   /// Refuses what an import without recovery cannot take, as far as names and sizes tell it: the

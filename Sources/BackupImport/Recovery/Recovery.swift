@@ -139,7 +139,7 @@ actor Recovery {
           inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
           outputBytesWritten: nil, member: escaped(member.name.utf8))
       }
-      guard let place = try intake.path(of: member, strippingComponents: stripComponents) else {
+      guard let place = try member.path(strippingComponents: stripComponents) else {
         continue
       }
       let target = try intake.target(of: member, at: place, in: part)

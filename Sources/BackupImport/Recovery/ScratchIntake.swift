@@ -43,17 +43,6 @@ struct ScratchIntake {
     self.programs = programs
   }
 
-  /// Where a member lies in its part of the backup; nil for the part's own directory.
-  func path(
-    of member: TarMember, strippingComponents count: Int
-  ) throws(ImportError) -> MemberPath? {
-    do throws(FormatError) {
-      return try MemberPath(Array(member.name.utf8).bytes, strippingComponents: count)
-    } catch {
-      throw ImportError(error, in: "member \(member.name.quoted)")
-    }
-  }
-
   /// Where the file is to be written; nil for what needs no writing.
   ///
   /// - Throws: for what is refused.

@@ -53,20 +53,36 @@ extension SystemCalls {
   ) throws(ImportError) {
     let input = try open(source, O_RDONLY | O_NOFOLLOW, .open)
     defer { _ = Glibc.close(input) }
-    var output: Int32 = -1
-    if let target { output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) }
-    defer { if output >= 0 { _ = Glibc.close(output) } }
-    let isShared = output >= 0 && ioctl(output, shareBlocks, input) == 0
-    if isShared && observe == nil { return }
+    guard let target else {
+      return try forEachPiece(of: input, source, buffer: &buffer) { bytes, _ in observe?(bytes) }
+    }
+    let output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    do throws(ImportError) {
+      let isShared = ioctl(output, shareBlocks, input) == 0
+      if !isShared || observe != nil {
+        try forEachPiece(of: input, source, buffer: &buffer) { bytes, offset throws(ImportError) in
+          observe?(bytes)
+          if !isShared { try write(bytes, to: output, at: offset, path: target) }
+        }
+      }
+    } catch {
+      _ = Glibc.close(output)
+      throw error
+    }
+    try close(output, path: target)
+  }
+
+  private static func forEachPiece(
+    of input: Int32, _ source: String, buffer: inout [UInt8],
+    _ body: (RawSpan, _ offset: UInt64) throws(ImportError) -> Void
+  ) throws(ImportError) {
     var done: UInt64 = 0
     while true {
       try Interruption.check()
       let count = try read(
         into: &buffer, count: buffer.count, from: input, at: done, path: source)
       if count == 0 { return }
-      let bytes = buffer.bytes.extracting(0..<count)
-      observe?(bytes)
-      if let target, !isShared { try write(bytes, to: output, at: done, path: target) }
+      try body(buffer.bytes.extracting(0..<count), done)
       done += UInt64(count)
     }
   }

@@ -36,8 +36,10 @@ enum SummaryText {
     let pages = summary.pageChecksums
     guard pages.damagedPageCount > 0 else { return [] }
     let title =
-      "warning: \(Quantity.count(pages.damagedPageCount, "page")) imported as they are, "
-      + "whose checksums do not match their contents:"
+      pages.damagedPageCount == 1
+      ? "warning: 1 page imported as it is, whose checksum does not match its contents:"
+      : "warning: \(Quantity.count(pages.damagedPageCount, "page")) imported as they are, "
+        + "whose checksums do not match their contents:"
     return [title] + pages.lines.map { "warning:   \($0)" }
   }
 

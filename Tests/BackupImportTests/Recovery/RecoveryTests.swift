@@ -91,7 +91,7 @@ struct RecoveryTests {
     let directory = try TemporaryDirectory()
     var intake = try Self.intake(in: directory)
     let member = TarMember(name: name, kind: .file, byteCount: 8192)
-    let path = try #require(try intake.path(of: member, strippingComponents: 0))
+    let path = try #require(try member.path(strippingComponents: 0))
     let target = try intake.target(of: member, at: path, in: .dataDirectory)
     #expect(target == place.map { intake.scratch.path + "/" + $0 })
   }
@@ -111,7 +111,7 @@ struct RecoveryTests {
     var intake = try Self.intake(in: directory)
     let member = TarMember(name: name, kind: kind, byteCount: 8192)
     #expect(throws: ImportError.self) {
-      guard let path = try intake.path(of: member, strippingComponents: 0) else { return }
+      guard let path = try member.path(strippingComponents: 0) else { return }
       _ = try intake.target(of: member, at: path, in: .dataDirectory)
     }
   }

@@ -12,7 +12,7 @@ final class DirectoryReader: BackupSource {
   /// How far the buffer has been used.
   private var position = 0
 
-  private var failure: ImportError?
+  private var latch = ErrorLatch()
   private var isAtEnd = false
   /// The bytes of the current member that the stream still holds.
   private var bytesLeft: UInt64 = 0
@@ -37,7 +37,7 @@ final class DirectoryReader: BackupSource {
   var isCompressed: Bool { false }
 
   func nextMember() throws(ImportError) -> TarMember? {
-    try latching { () throws(ImportError) in
+    try latch.run { () throws(ImportError) in
       while bytesLeft > 0 { bytesLeft -= UInt64(try advance(atMost: bytesLeft)) }
       try refillIfEmpty()
       if isAtEnd { return nil }
@@ -48,7 +48,7 @@ final class DirectoryReader: BackupSource {
   }
 
   func read(into buffer: inout MutableRawSpan) throws(ImportError) -> Int {
-    try latching { () throws(ImportError) in
+    try latch.run { () throws(ImportError) in
       let wanted = Int(min(UInt64(buffer.byteCount), bytesLeft))
       try copy(wanted, to: &buffer)
       bytesLeft -= UInt64(wanted)
@@ -59,7 +59,7 @@ final class DirectoryReader: BackupSource {
   func lend(
     unitsOf byteCount: Int, limit: Int
   ) throws(ImportError) -> (LentBuffer, Range<Int>)? {
-    try latching { () throws(ImportError) in
+    try latch.run { () throws(ImportError) in
       guard bytesLeft > 0 else { return nil }
       try refillIfEmpty()
       guard let buffer else { return nil }
@@ -106,18 +106,5 @@ final class DirectoryReader: BackupSource {
     buffer = try readAhead.next()
     position = 0
     isAtEnd = buffer == nil
-  }
-
-  /// Keeps the first error, and throws it for ever.
-  private func latching<Result>(
-    _ body: () throws(ImportError) -> Result
-  ) throws(ImportError) -> Result {
-    if let failure { throw failure }
-    do throws(ImportError) {
-      return try body()
-    } catch {
-      failure = error
-      throw error
-    }
   }
 }
