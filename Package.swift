@@ -19,6 +19,7 @@ let package = Package(
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CGetopt"),
+    .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .target(
       name: "PostgresFormat", dependencies: ["CIsal"],
@@ -33,7 +34,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
+      name: "import-backup",
+      dependencies: ["BackupImport", "PostgresFormat", "CGetopt", "CMalloc"],
       swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],

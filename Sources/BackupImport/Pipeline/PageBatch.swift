@@ -46,7 +46,7 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
     var offset: Int
   }
 
-  static let pageCapacity = 64
+  static let pageCapacity = 128
   static let pageByteCount = 8192
 
   /// How many of the input's buffers a batch may keep: as many as its pages lie in where they
