@@ -37,6 +37,7 @@ enum SystemCalls {
     case .create, .mkdir, .lock:
       return ImportError(reason == EIO ? .inputOutput : .cannotCreate, message)
     case .listInput: return ImportError(reason == EIO ? .inputOutput : .cannotOpen, message)
+    case .measure: return ImportError(reason == EACCES ? .cannotOpen : .inputOutput, message)
     case .open:
       switch reason {
       case EIO: return ImportError(.inputOutput, message)

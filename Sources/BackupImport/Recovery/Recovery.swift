@@ -37,11 +37,11 @@ actor Recovery {
   /// do not fit it, `.usage` where the server's user cannot work there.
   func run() throws(ImportError) -> RecoveredCluster {
     let backup = try OnlineBackup(at: backup, writeAheadLog: options.writeAheadLog)
-    let parent = try SystemCalls.resolved(
+    let parent = try ScratchDirectory.parent(
       options.scratchParent ?? SystemCalls.parent(of: outputDirectory.trimmingSlashes))
     let scratch = try ScratchDirectory(in: parent, keep: options.keepsScratch)
     let programs = try PostgresPrograms(
-      in: try SystemCalls.resolved(options.programs),
+      in: options.programs,
       user: try PostgresPrograms.user(named: options.user, owning: parent), log: scratch.log)
     try programs.requireAccess(to: parent, log: scratch.log)
     try requireSpace(for: backup, at: scratch, programs)
@@ -205,7 +205,9 @@ actor Recovery {
     }
     let bytes = try SystemCalls.contents(of: path, limit: ControlFile.byteCount)
     do throws(FormatError) {
-      return try ControlFile(decoding: bytes.bytes)
+      let controlFile = try ControlFile(decoding: bytes.bytes)
+      try controlFile.validateLayout()
+      return controlFile
     } catch {
       throw ImportError(error, in: "file 'global/pg_control'")
     }

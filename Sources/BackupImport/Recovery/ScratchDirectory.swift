@@ -26,11 +26,23 @@ final class ScratchDirectory: Sendable {
 
   private static let namePrefix = "import-backup-recovery-"
 
-  /// Makes the directory, and those that every data directory has.
+  /// The directory to make the scratch in, without links and dots in its path.
+  ///
+  /// - Throws: `.cannotCreate` where it is not there.
+  static func parent(_ path: String) throws(ImportError) -> String {
+    guard isDirectory(path) else {
+      throw ImportError(
+        .cannotCreate, "there is no directory \(path.quoted) to recover the backup in",
+        hint: "Make it, or choose another one with --scratch.")
+    }
+    return try SystemCalls.resolved(path)
+  }
+
+  /// Makes the directory in `parent`, and those that every data directory has.
   init(in parent: String, keep: Bool) throws(ImportError) {
     let digits = String(UInt64.random(in: .min ... .max), radix: 16)
     path =
-      try SystemCalls.resolved(parent) + "/" + Self.namePrefix
+      try Self.parent(parent) + "/" + Self.namePrefix
       + String(repeating: "0", count: 16 - digits.count) + digits
     isKept = keep
     try SystemCalls.makePrivateDirectory(path)
