@@ -82,8 +82,7 @@ struct ImportPipeline: Sendable {
     let backup = try await reader.run()
     var contents = backup.contents
     _ = try await stored.receive()
-    let assessment = try ClusterAssessment(of: contents)
-    contents.dropStatistics(unlessOf: assessment.version)
+    let assessment = try contents.assessed()
     let pageChecksums = try await writer.pageCheck.judged(plan.pageChecksums, in: assessment)
     let relations = try await writer.relations(upTo: assessment.endLSN)
     let controlFile = assessment.controlFile.normalised()

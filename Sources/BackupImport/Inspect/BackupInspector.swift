@@ -95,8 +95,7 @@ struct BackupInspector {
   private mutating func judge() {
     var contents = intake.contents
     do throws(ImportError) {
-      let assessment = try ClusterAssessment(of: contents)
-      contents.dropStatistics(unlessOf: assessment.version)
+      let assessment = try contents.assessed()
       description.importLSN = assessment.importLSN.description
       description.endLSN = assessment.endLSN.description
       description.previousRecordLSN = assessment.previousRecordLSN?.description

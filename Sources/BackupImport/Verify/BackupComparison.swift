@@ -90,8 +90,8 @@ struct BackupComparison: Sendable {
     let read = await outcome { () throws(ImportError) in try await reader.run() }
     if case .failure(let error) = read { fail(error) }
     var collected = try await collecting.get()
-    let contents = try read.get().contents
-    let assessment = try ClusterAssessment(of: contents)
+    var contents = try read.get().contents
+    let assessment = try contents.assessed()
     let relations = try collected.segments.relations(upTo: assessment.endLSN)
     collected.result.findings.add(timeline.index.metadata, assessment)
     collected.result.findings.addUncompared(collected.placements)
