@@ -47,6 +47,24 @@ import Testing
     try Self.expectStopped(scene, run, by: signal, "waiting for a pipe")
   }
 
+  /// Goal: the same while waiting for who takes an exported backup, on standard output or from a
+  /// pipe of a name. Method: a pipe that nobody reads, and one that nobody has opened; the signal
+  /// comes in the first call on it.
+  @Test(arguments: [true, false]) func waitingForReader(isOpen: Bool) async throws {
+    let scene = try Scene()
+    let imported = try await scene.run()
+    try #require(imported.exitCode == 0, "\(imported.error)")
+    let pipe = scene.directory.path + "/pipe"
+    let fault = Fault(
+      kind: isOpen ? "write" : "open", call: .number(1), action: .signal(SIGTERM))
+    let run = try await ProgramRun.run(
+      ["export", scene.output + "/" + Scene.timeline] + (isOpen ? [] : ["--output", pipe]),
+      script: "mkfifo '\(pipe)'; " + (isOpen ? "exec \"$@\" 1<> '\(pipe)'" : "exec \"$@\""),
+      environment: try FaultLibrary.environment([fault], under: pipe))
+    #expect(run.exitCode == 143, "\(run.error)")
+    #expect(run.error == "error: terminated by a signal\n")
+  }
+
   /// Goal: with --force a signal leaves the old timeline whole, or the new one is complete.
   @Test func replacing() async throws {
     let old = try await Scene.uncompressed.value

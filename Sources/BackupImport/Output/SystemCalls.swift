@@ -90,30 +90,6 @@ enum SystemCalls {
     }
   }
 
-  /// Writes all of `bytes` to a stream, which messages call `subject`.
-  static func append(
-    _ bytes: RawSpan, to descriptor: Int32, _ subject: String
-  ) throws(ImportError) {
-    var done = 0
-    while done < bytes.byteCount {
-      let rest = bytes.extracting(done..<bytes.byteCount)
-      // Invariant: as above.
-      let written = unsafe rest.withUnsafeBytes { buffer in
-        unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
-      }
-      if written >= 0 {
-        done += written
-      } else if errno == EAGAIN {
-        // Somebody else made it non-blocking, as an ssh session may.
-        var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        _ = unsafe poll(&event, 1, -1)
-      } else if errno != EINTR {
-        throw ImportError(.inputOutput, "cannot write \(subject): \(describe(errno))")
-      }
-      try Interruption.check()
-    }
-  }
-
   /// Fills all of `bytes` from `offset`; returns how many bytes there were, fewer only at the end.
   static func read(
     into bytes: inout [UInt8], count: Int, from descriptor: Int32, at offset: UInt64, path: String
