@@ -65,6 +65,38 @@ import Testing
     #expect(run.error == "error: terminated by a signal\n")
   }
 
+  /// Goal: the same while waiting for a server that neither ends when it is asked to nor can be told
+  /// of by its output. Method: a program in its place that ignores SIGTERM, says that it is there,
+  /// closes its output, and does nothing more.
+  @Test func waitingForServer() async throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o755], ofItemAtPath: directory.path)
+    let backup = directory.path + "/backup.tar"
+    try Data(SmallBackup.tiny.encoded()).write(to: URL(filePath: backup))
+    let user = geteuid() == 0 ? ["--recover-as", "nobody"] : []
+    let run = try await ProgramRun.run(
+      [backup, "--output", "out", "--recover-with", "bin"] + user,
+      script: #"""
+        mkdir bin; mkfifo -m 666 started never
+        cat > bin/postgres <<END
+        #!/bin/bash
+        trap '' TERM
+        echo > $PWD/started
+        exec 1>&-
+        read < $PWD/never
+        END
+        chmod 755 bin/postgres
+        set -m
+        "$@" & program=$!
+        read < started; kill -TERM $program; wait $program
+        """#, directory: directory.path)
+    #expect(run.exitCode == 143, "\(run.error)")
+    #expect(run.error.contains("terminated by a signal"))
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+    #expect(names.sorted() == ["backup.tar", "bin", "never", "started"])
+  }
+
   /// Goal: with --force a signal leaves the old timeline whole, or the new one is complete.
   @Test func replacing() async throws {
     let old = try await Scene.uncompressed.value
