@@ -29,6 +29,7 @@ struct ExportPipeline: Sendable {
     jobs = options.jobs ?? Processors.count
     timeline = try Timeline(path: options.timeline)
     try timeline.requireAlive()
+    try timeline.requireWhole()
     version = try timeline.exportableVersion()
     free = Channel((0..<jobs * 4 + 8).map { _ in ExportBatch() })
     reader = TimelineReader(
@@ -113,20 +114,10 @@ struct ExportPipeline: Sendable {
 extension Timeline {
   /// The version of Postgres, unless the index says that the timeline cannot be exported.
   fileprivate func exportableVersion() throws(ImportError) -> PostgresVersion {
-    let hint = "Attach the timeline to a pageserver and take a fullbackup of it."
-    let metadata = index.metadata
-    guard metadata.ancestorTimeline == nil else {
+    guard let version = PostgresVersion(rawValue: index.metadata.postgresVersion) else {
       throw ImportError(
-        .unsupported, "the timeline is a branch: what it shares is in its ancestor's layers",
-        hint: hint)
-    }
-    guard layers.allSatisfy({ !$0.metadata.isOfShard }) else {
-      throw ImportError(
-        .unsupported, "the timeline is one shard of several: the others hold the rest", hint: hint)
-    }
-    guard let version = PostgresVersion(rawValue: metadata.postgresVersion) else {
-      throw ImportError(
-        .unsupported, "the timeline is of Postgres \(metadata.postgresVersion), which is not known")
+        .unsupported,
+        "\(path.quoted) is of Postgres \(index.metadata.postgresVersion), which is not known")
     }
     return version
   }
@@ -153,13 +144,5 @@ extension Timeline {
     } catch {
       throw ImportError(error, in: "timeline \(path.quoted)")
     }
-  }
-}
-
-extension IndexPart.LayerMetadata {
-  /// Whether the layer holds one shard's part only: `NNCC`, shard number and count.
-  fileprivate var isOfShard: Bool {
-    guard let shard else { return false }
-    return !["00", "01"].contains(shard.suffix(2))
   }
 }
