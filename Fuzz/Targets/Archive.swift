@@ -72,8 +72,7 @@ extension FuzzTarget {
   ) throws(ImportError) {
     var contents = contents
     var segments = segments
-    let assessment = try ClusterAssessment(of: contents)
-    contents.dropStatistics(unlessOf: assessment.version)
+    let assessment = try contents.assessed()
     let values = MetadataValues(
       contents: contents, relations: try segments.relations(upTo: assessment.endLSN),
       version: assessment.version, controlFile: assessment.controlFile.normalised().bytes,

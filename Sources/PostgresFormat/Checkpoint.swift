@@ -6,6 +6,8 @@
 ///         12    4 previous timeline
 ///         20    4 wal_level (17 and later; padding before)
 ///         24    8 next transaction id, with its epoch
+///         36    4 next multixact id
+///         40    4 where the next multixact's members begin
 ///         80    4 oldest active transaction id
 ///
 /// The layout is the same in versions 14 to 17 (Postgres, `src/include/catalog/pg_control.h`). What
@@ -39,6 +41,11 @@ public struct Checkpoint: Equatable, Sendable {
 
   /// The next transaction id to be given out; the epoch is the upper half.
   public var nextTransactionID: UInt64 { bytes.littleEndian(at: 24) }
+
+  public var nextMultixactID: UInt32 { bytes.littleEndian(at: 36) }
+
+  /// The number of the next multixact's first member, counted over all multixacts.
+  public var nextMultixactMember: UInt32 { bytes.littleEndian(at: 40) }
 
   /// The oldest transaction id that may still run; 0 in a shutdown checkpoint.
   public var oldestActiveTransactionID: UInt32 {

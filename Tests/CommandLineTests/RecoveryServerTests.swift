@@ -191,7 +191,7 @@ struct RecoveryServerTests {
       ("echo 'postgres (PostgreSQL) 14.9'", "the backup is of Postgres 15", "postgresql/15/bin"),
       ("echo 'no such library' >&2; exit 127", "exit code 127", "no such library"),
       ("echo hello", "does not run", "whole Postgres"),
-      (nil, "does not run", "whole Postgres"),
+      (nil, "there is no program", "whole Postgres"),
     ] as [(String?, String, String)])
   func otherPrograms(script: String?, message: String, hint: String) async throws {
     let cluster = try #require(OnlineCluster.shared)

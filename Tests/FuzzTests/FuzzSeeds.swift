@@ -34,8 +34,8 @@ enum FuzzSeeds {
     }
   }
 
-  /// A cluster's backup of a few KiB: every small file, one relation and one SLRU segment of one
-  /// page.
+  /// A cluster's backup of a few KiB: every small file, and of one page each a relation and the SLRU
+  /// segments that no cluster is without.
   static let archive: TestTar = {
     var tar = SmallBackup.tiny
     var hasRelation = false
@@ -47,7 +47,9 @@ enum FuzzSeeds {
       }
       if name.hasPrefix("./pg_twophase/") { return false }
       if name.hasSuffix("replorigin_checkpoint") { return false }
-      if name == "./pg_xact/0000" { return member.contents.count > 8192 }
+      if ["./pg_xact/0000", "./pg_multixact/offsets/0000"].contains(name) {
+        return member.contents.count > 8192
+      }
       if name.hasPrefix("./base/5/"), member.contents.count == 8192, !hasRelation {
         hasRelation = true
         return false

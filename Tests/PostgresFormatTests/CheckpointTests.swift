@@ -39,6 +39,30 @@ struct CheckpointTests {
     #expect(crc32c(stored.bytes) == checksum)
   }
 
+  /// Goal: the pages that a server reads when it starts are those of the next ids, unless these begin
+  /// a page. Method: positions around the ends of pages and segments, those of members by their
+  /// groups of four.
+  @Test(
+    arguments: [
+      (733, 1, 0, ["pg_xact 0 0", "pg_multixact/offsets 0 0"]),
+      (11457, 2, 3, ["pg_xact 0 0", "pg_multixact/offsets 0 0"]),
+      (32768, 2048, 3, []),
+      (32769, 2049, 4, ["pg_xact 0 1", "pg_multixact/offsets 0 1", "pg_multixact/members 0 0"]),
+      (0x1_0010_0000, 65536, 1636, []),
+      (0x1_0010_0001, 65537, 1639, ["pg_xact 1 0", "pg_multixact/offsets 1 0"]),
+      (
+        0xF_FFFF_FFFF, .max, .max,
+        ["pg_xact 4095 31", "pg_multixact/offsets 65535 31", "pg_multixact/members 82040 5"]
+      ),
+    ] as [(UInt64, UInt32, UInt32, [String])])
+  func neededLogPages(transaction: UInt64, multixact: UInt32, member: UInt32, expected: [String]) {
+    var bytes = checkpoint(next: transaction).bytes
+    bytes.setLittleEndian(multixact, at: 36)
+    bytes.setLittleEndian(member, at: 40)
+    let pages = Checkpoint(bytes.bytes).neededLogPages
+    #expect(pages.map { "\($0.log.directory) \($0.segmentNumber) \($0.pageInSegment)" } == expected)
+  }
+
   /// Goal: the oldest transaction is the oldest modulo 2^32. Method: ids on both sides of the wrap,
   /// in both orders, full ids of version 17 among them.
   @Test func oldestTransaction() {

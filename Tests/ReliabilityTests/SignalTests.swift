@@ -47,6 +47,56 @@ import Testing
     try Self.expectStopped(scene, run, by: signal, "waiting for a pipe")
   }
 
+  /// Goal: the same while waiting for who takes an exported backup, on standard output or from a
+  /// pipe of a name. Method: a pipe that nobody reads, and one that nobody has opened; the signal
+  /// comes in the first call on it.
+  @Test(arguments: [true, false]) func waitingForReader(isOpen: Bool) async throws {
+    let scene = try Scene()
+    let imported = try await scene.run()
+    try #require(imported.exitCode == 0, "\(imported.error)")
+    let pipe = scene.directory.path + "/pipe"
+    let fault = Fault(
+      kind: isOpen ? "write" : "open", call: .number(1), action: .signal(SIGTERM))
+    let run = try await ProgramRun.run(
+      ["export", scene.output + "/" + Scene.timeline] + (isOpen ? [] : ["--output", pipe]),
+      script: "mkfifo '\(pipe)'; " + (isOpen ? "exec \"$@\" 1<> '\(pipe)'" : "exec \"$@\""),
+      environment: try FaultLibrary.environment([fault], under: pipe))
+    #expect(run.exitCode == 143, "\(run.error)")
+    #expect(run.error == "error: terminated by a signal\n")
+  }
+
+  /// Goal: the same while waiting for a server that neither ends when it is asked to nor can be told
+  /// of by its output. Method: a program in its place that ignores SIGTERM, says that it is there,
+  /// closes its output, and does nothing more.
+  @Test func waitingForServer() async throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o755], ofItemAtPath: directory.path)
+    let backup = directory.path + "/backup.tar"
+    try Data(SmallBackup.tiny.encoded()).write(to: URL(filePath: backup))
+    let user = geteuid() == 0 ? ["--recover-as", "nobody"] : []
+    let run = try await ProgramRun.run(
+      [backup, "--output", "out", "--recover-with", "bin"] + user,
+      script: #"""
+        mkdir bin; mkfifo -m 666 started never
+        cat > bin/postgres <<END
+        #!/bin/bash
+        trap '' TERM
+        echo > $PWD/started
+        exec 1>&-
+        read < $PWD/never
+        END
+        chmod 755 bin/postgres
+        set -m
+        "$@" & program=$!
+        read < started; kill -TERM $program; wait $program
+        """#, directory: directory.path)
+    #expect(run.exitCode == 143, "\(run.error)")
+    #expect(run.error.contains("terminated by a signal"))
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+    #expect(names.sorted() == ["backup.tar", "bin", "never", "started"])
+  }
+
   /// Goal: with --force a signal leaves the old timeline whole, or the new one is complete.
   @Test func replacing() async throws {
     let old = try await Scene.uncompressed.value

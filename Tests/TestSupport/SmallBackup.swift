@@ -53,6 +53,15 @@ public enum SmallBackup {
     return tar
   }
 
+  /// The shared relations' map, changed, with the CRC that it must bear.
+  public static func relationMap(_ change: (inout [UInt8]) -> Void) -> [UInt8] {
+    var bytes = tar["global/pg_filenode.map"].contents
+    change(&bytes)
+    let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<504))
+    bytes.replaceSubrange(504..<508, with: bytesOf(checksum))
+    return bytes
+  }
+
   /// Gives a page in use the checksum that it must bear as this block of its fork.
   public static func setChecksum(of page: inout [UInt8], block: UInt32) {
     let checksum = PageChecksum.checksum(of: page.bytes, block: block)

@@ -11,7 +11,7 @@ import PostgresFormat
 /// ```
 ///
 /// As in `ImportPipeline`: batches come from a fixed pool, and a stage that fails stops all others.
-struct ExportPipeline: Sendable {
+struct ExportPipeline: Pipeline {
   private let options: ExportOptions
   private let jobs: Int
   private let timeline: Timeline
@@ -29,6 +29,7 @@ struct ExportPipeline: Sendable {
     jobs = options.jobs ?? Processors.count
     timeline = try Timeline(path: options.timeline)
     try timeline.requireAlive()
+    try timeline.requireWhole()
     version = try timeline.exportableVersion()
     free = Channel((0..<jobs * 4 + 8).map { _ in ExportBatch() })
     reader = TimelineReader(
@@ -63,70 +64,44 @@ struct ExportPipeline: Sendable {
   private func movePages(
     of contents: ExportContents, to writer: BackupWriter
   ) async throws(ImportError) {
-    let failure = await withTaskGroup(of: ImportError?.self) { group in
+    let result = await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await stage { () throws(ImportError) in try await reader.readPages(contents) }
       }
-      group.addTask {
-        await stage { () throws(ImportError) in try await writer.writePages(made, free: free) }
+      group.addTask { await stage { () throws(ImportError) in try await decompress() } }
+      let result = await outcome { () throws(ImportError) in
+        try await writer.writePages(made, free: free)
       }
-      group.addTask { await decompress() }
-      return await group.reduce(nil) { $0 ?? $1 }
+      if case .failure(let error) = result { fail(error) }
+      return result
     }
-    if let failure { throw failure }
+    try result.get()
+  }
+
+  func fail(_ error: ImportError) {
+    for channel in [free, work, made] { channel.fail(error) }
   }
 
   /// Makes pages of stored values with as many workers as there are jobs.
-  private func decompress() async -> ImportError? {
-    let failure = await withTaskGroup(of: ImportError?.self) { group in
-      for _ in 0..<jobs {
-        group.addTask {
-          await stage { () throws(ImportError) in
-            var decompressor = try BlobDecompressor()
-            while let batch = try await work.receive() {
-              try batch.makePages(with: &decompressor)
-              made.send(batch)
-            }
-          }
-        }
+  private func decompress() async throws(ImportError) {
+    try await runWorkers(jobs) { () throws(ImportError) in
+      var decompressor = try BlobDecompressor()
+      while let batch = try await work.receive() {
+        try batch.makePages(with: &decompressor)
+        made.send(batch)
       }
-      return await group.reduce(nil) { $0 ?? $1 }
     }
     made.finish()
-    return failure
-  }
-
-  /// Runs a stage; one that fails ends all others with its error.
-  private func stage(
-    _ body: () async throws(ImportError) -> Void
-  ) async -> ImportError? {
-    do throws(ImportError) {
-      try await body()
-      return nil
-    } catch {
-      for channel in [free, work, made] { channel.fail(error) }
-      return error
-    }
   }
 }
 
 extension Timeline {
   /// The version of Postgres, unless the index says that the timeline cannot be exported.
   fileprivate func exportableVersion() throws(ImportError) -> PostgresVersion {
-    let hint = "Attach the timeline to a pageserver and take a fullbackup of it."
-    let metadata = index.metadata
-    guard metadata.ancestorTimeline == nil else {
+    guard let version = PostgresVersion(rawValue: index.metadata.postgresVersion) else {
       throw ImportError(
-        .unsupported, "the timeline is a branch: what it shares is in its ancestor's layers",
-        hint: hint)
-    }
-    guard layers.allSatisfy({ !$0.metadata.isOfShard }) else {
-      throw ImportError(
-        .unsupported, "the timeline is one shard of several: the others hold the rest", hint: hint)
-    }
-    guard let version = PostgresVersion(rawValue: metadata.postgresVersion) else {
-      throw ImportError(
-        .unsupported, "the timeline is of Postgres \(metadata.postgresVersion), which is not known")
+        .unsupported,
+        "\(path.quoted) is of Postgres \(index.metadata.postgresVersion), which is not known")
     }
     return version
   }
@@ -153,13 +128,5 @@ extension Timeline {
     } catch {
       throw ImportError(error, in: "timeline \(path.quoted)")
     }
-  }
-}
-
-extension IndexPart.LayerMetadata {
-  /// Whether the layer holds one shard's part only: `NNCC`, shard number and count.
-  fileprivate var isOfShard: Bool {
-    guard let shard else { return false }
-    return !["00", "01"].contains(shard.suffix(2))
   }
 }

@@ -5,11 +5,8 @@ import PostgresFormat
 /// batches with the pages.
 ///
 /// Runs on a thread of its own, for it waits for the input.
-actor BackupReader {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.reader")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor BackupReader: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.reader")
 
   private let counters: ImportCounters?
   private var progress: ProgressThrottle

@@ -35,6 +35,7 @@ struct ClusterAssessment: Sendable {
           + "\(controlFile.version.rawValue)")
     }
     self.controlFile = controlFile
+    try contents.requireReadableDatabases(version)
     let copy = controlFile.checkpointCopy
     try Self.check(contents.twoPhaseFiles, against: copy, version: version)
     let transactions = Array(contents.twoPhaseFiles.keys)
@@ -57,6 +58,7 @@ struct ClusterAssessment: Sendable {
     } catch {
       throw ImportError(error, in: "member 'global/pg_control'")
     }
+    if kind == .cleanShutdown { try contents.requireLogs(of: copy) }
   }
 
   private static func check(

@@ -32,15 +32,6 @@ struct ClusterContents: Sendable {
     var stored: [UInt8]
   }
 
-  /// Leaves the statistics out, by name, where the version keeps none in such a file.
-  mutating func dropStatistics(unlessOf version: PostgresVersion) {
-    guard let statistics, !version.hasStatisticsFile else { return }
-    leftOut.add(
-      AuxiliaryFile.statisticsPath, byteCount: UInt64(statistics.count),
-      reason: .extensionStatistics)
-    self.statistics = nil
-  }
-
   mutating func addDatabase(_ databaseID: UInt32) {
     if databases[databaseID] == nil { databases[databaseID] = .some(nil) }
   }

@@ -89,7 +89,7 @@ struct ImportPlan: Sendable {
   ) throws(ImportError) -> Identifier {
     guard let text else { return .random() }
     guard let identifier = Identifier(text) else {
-      throw ImportError(.usage, "\(option) takes 32 hexadecimal digits, not '\(text)'")
+      throw ImportError(.usage, "\(option) takes 32 hexadecimal digits, not \(text.quoted)")
     }
     return identifier
   }

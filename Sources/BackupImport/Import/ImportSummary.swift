@@ -68,7 +68,7 @@ public struct ImportSummary: Codable, Sendable {
   /// Two-phase files whose CRC stood twice and was taken off.
   public var mendedTwoPhaseFileCount = 0
   public var preparedTransactionCount = 0
-  /// What was changed in the control file, in words: `data checksums off`.
+  /// What was changed in the control file, in words: `data checksums turned off`.
   public var controlFileChanges: [String] = []
   /// Relations with an init fork: they come up empty in a compute, as after a crash.
   public var unloggedRelationCount = 0

@@ -15,19 +15,23 @@ struct BackupInspector {
   private var hasBackupLabel = false
   private var description = BackupDescription()
 
-  /// Describes the backup at `path`, `-` for standard input.
+  /// Describes the backup at `path`, `-` for standard input; of several tars the one of the data
+  /// directory.
   ///
   /// Throws where the input cannot be read to its proper end.
   static func inspect(
     _ path: String, strippingComponents: Int
   ) throws(ImportError) -> BackupDescription {
+    var tar: String?
+    if case .tars(let base, _, _) = try OnlineBackup(at: path) { tar = base }
     let source = try openBackup(
-      path, strippingComponents: strippingComponents, contents: .smallFiles)
+      tar ?? path, strippingComponents: strippingComponents, contents: .smallFiles)
     var inspector = BackupInspector(
       source: source, strippingComponents: strippingComponents,
       recovery: RecoveryCommand(backup: path))
     inspector.description.path = path
-    inspector.description.isDirectory = isDirectory(path)
+    inspector.description.isDirectory = tar == nil && isDirectory(path)
+    inspector.noteOnlineBackup(at: path)
     if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
     while let member = try source.nextMember() {
       try Interruption.check()
@@ -42,6 +46,15 @@ struct BackupInspector {
     intake = MemberIntake(
       source: source, stripComponents: strippingComponents, recovery: recovery,
       smallRelationSize: 0)
+  }
+
+  /// Remembers what an import looks at before it opens the backup.
+  private mutating func noteOnlineBackup(at path: String) {
+    do throws(ImportError) {
+      try OnlineBackup.requireNone(for: RecoveryCommand(backup: path))
+    } catch {
+      refuse(error)
+    }
   }
 
   /// Remembers a server that works in a data directory, which keeps an import from beginning.
@@ -95,8 +108,7 @@ struct BackupInspector {
   private mutating func judge() {
     var contents = intake.contents
     do throws(ImportError) {
-      let assessment = try ClusterAssessment(of: contents)
-      contents.dropStatistics(unlessOf: assessment.version)
+      let assessment = try contents.assessed()
       description.importLSN = assessment.importLSN.description
       description.endLSN = assessment.endLSN.description
       description.previousRecordLSN = assessment.previousRecordLSN?.description

@@ -2,7 +2,8 @@ import PostgresFormat
 
 /// What to look at, and at what in it.
 public struct InspectOptions: Sendable {
-  /// A backup, `-` for one on standard input, a data directory, or the directory of a timeline.
+  /// A backup, `-` for one on standard input, a data directory, the directory that pg_basebackup
+  /// wrote its tars to, or the directory of a timeline.
   public var path: String
 
   /// Leading directories to drop from every name in a backup.
@@ -31,7 +32,9 @@ public enum Inspection: Sendable {
 /// to neither, where a backup is no whole tar, and where a timeline has no index that can be read;
 /// what is wrong beyond that is part of the description.
 public func inspect(_ options: InspectOptions) throws(ImportError) -> Inspection {
-  guard isDirectory(options.path), !isDataDirectory(options.path) else {
+  guard isDirectory(options.path), !isDataDirectory(options.path),
+    case .directory = try OnlineBackup(at: options.path)
+  else {
     guard options.key == nil && options.layer == nil else {
       throw ImportError(
         .usage, "a backup has neither keys nor layers, and \(inputSubject(options.path)) is one",

@@ -38,7 +38,7 @@ final class FileDestination {
   init(_ output: ExportOutput, mode: mode_t = 0o600) throws(ImportError) {
     switch output {
     case .standardOutput:
-      target = .stream(STDOUT_FILENO)
+      target = .stream(SystemCalls.openStandardOutputPipe() ?? STDOUT_FILENO)
       subject = "to standard output"
     case .file(let path):
       subject = path.quoted
@@ -54,7 +54,8 @@ final class FileDestination {
       switch status.st_mode & S_IFMT {
       case S_IFREG: break
       case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)
-      default: return .stream(try SystemCalls.open(path, O_WRONLY))
+      case S_IFIFO: return .stream(try SystemCalls.openStream(path, isPipe: true))
+      default: return .stream(try SystemCalls.openStream(path, isPipe: false))
       }
     }
     let temporaryPath = "\(path).\(getpid()).export-temp"

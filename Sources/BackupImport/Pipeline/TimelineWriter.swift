@@ -5,11 +5,8 @@ import PostgresFormat
 ///
 /// Runs on a thread of its own, for it waits for the disk. Memory: the open image layer or the
 /// chunk's share (`ImportPlan`), and the segment table.
-actor TimelineWriter {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.writer")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor TimelineWriter: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.writer")
 
   private let plan: ImportPlan
   private let directory: TimelineDirectory

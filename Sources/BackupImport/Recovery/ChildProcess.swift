@@ -14,8 +14,8 @@ enum ChildProcess {
     var number: pid_t
   }
 
-  /// How long a program that was asked to end may take before it is killed, in steps of 200 ms.
-  private static let stepsToEnd = 25
+  /// How long a program that was asked to end may take before it is killed.
+  private static let timeToEnd = Duration.seconds(5)
   private static let outputLimit = 64 << 10
 
   /// Variables that a server takes settings from. (Postgres, `guc.c`,
@@ -41,18 +41,28 @@ enum ChildProcess {
     _ = fcntl(output, F_SETFL, O_NONBLOCK)
     defer { close(output) }
     let number = try spawn(words, input: input, output: ends[1], log: log)
-    var text: [UInt8] = []
+    var process = Running(number: number, output: output)
     do throws(ImportError) {
       while true {
         try Interruption.check()
-        if let code = wait(for: number, output, &text) {
-          return Result(exitCode: code, output: text, number: number)
+        if let code = wait(for: &process) {
+          return Result(exitCode: code, output: process.text, number: number)
         }
       }
     } catch {
-      end(number, output, &text)
+      end(&process)
       throw error
     }
+  }
+
+  /// A process that has not been seen to end.
+  private struct Running {
+    let number: pid_t
+    /// The end of the pipe that its standard output is read from.
+    let output: Int32
+    /// What has been read of it.
+    var text: [UInt8] = []
+    var isOutputAtEnd = false
   }
 
   /// Starts the process, which from then on alone has the pipe's writing end, `output`.
@@ -124,46 +134,51 @@ enum ChildProcess {
 
   /// Takes output for at most 200 ms; gives the exit code where the process has ended.
   ///
-  /// The end of the output means that the process is ending; a program that it leaves behind may
-  /// hold the pipe open for longer.
-  private static func wait(
-    for number: pid_t, _ output: Int32, _ text: inout [UInt8]
-  ) -> Int32? {
-    var event = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-    // Invariant: one structure is lent for the call.
-    let isAtEnd = unsafe poll(&event, 1, 200) > 0 && drain(output, &text)
+  /// A program that it leaves behind may hold the pipe open after it. One that has closed its output
+  /// ends at once as a rule, of which nothing tells without waiting for it for ever.
+  private static func wait(for process: inout Running) -> Int32? {
+    if process.isOutputAtEnd {
+      _ = poll(nil, 0, 10)
+    } else {
+      var event = pollfd(fd: process.output, events: Int16(POLLIN), revents: 0)
+      // Invariant: one structure is lent for the call.
+      if unsafe poll(&event, 1, 200) > 0 { drain(&process) }
+    }
     var status: Int32 = 0
     var result: pid_t
     repeat {
-      result = unsafe waitpid(number, &status, isAtEnd ? 0 : WNOHANG)
+      result = unsafe waitpid(process.number, &status, WNOHANG)
     } while result < 0 && errno == EINTR
-    guard result == number else { return nil }
-    _ = drain(output, &text)  // what it wrote before it ended
+    guard result == process.number else { return nil }
+    drain(&process)  // what it wrote before it ended
     return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
   }
 
-  /// Takes what output there is, and does not wait for more; true where there will be none.
-  private static func drain(_ output: Int32, _ text: inout [UInt8]) -> Bool {
+  /// Takes what output there is, and does not wait for more.
+  private static func drain(_ process: inout Running) {
     var bytes = [UInt8](repeating: 0, count: 4096)
     while true {
       // Invariant: the array is lent for the call, which writes at most its length.
-      let count = unsafe read(output, &bytes, bytes.count)
+      let count = unsafe read(process.output, &bytes, bytes.count)
       if count > 0 {
-        if text.count < outputLimit { text += bytes[..<count] }
+        if process.text.count < outputLimit { process.text += bytes[..<count] }
       } else if count == 0 || errno != EINTR {
-        return count == 0 || errno != EAGAIN
+        process.isOutputAtEnd = count == 0 || errno != EAGAIN
+        return
       }
     }
   }
 
   /// Asks the process to end, and kills it with all of its group where it does not.
-  private static func end(_ number: pid_t, _ output: Int32, _ text: inout [UInt8]) {
-    kill(-number, SIGTERM)
-    for _ in 0..<stepsToEnd where wait(for: number, output, &text) != nil {
-      kill(-number, SIGKILL)
+  private static func end(_ process: inout Running) {
+    kill(-process.number, SIGTERM)
+    let deadline = ContinuousClock.now + timeToEnd
+    while ContinuousClock.now < deadline {
+      guard wait(for: &process) != nil else { continue }
+      kill(-process.number, SIGKILL)
       return
     }
-    kill(-number, SIGKILL)
-    while wait(for: number, output, &text) == nil {}
+    kill(-process.number, SIGKILL)
+    while wait(for: &process) == nil {}
   }
 }

@@ -24,7 +24,7 @@ struct DirectoryCopy {
     }
     let tablespaces = directory + "/pg_tblspc"
     guard try SystemCalls.status(at: tablespaces) != nil else { return places }
-    for name in try SystemCalls.names(in: tablespaces) {
+    for name in try SystemCalls.names(in: tablespaces, for: .listInput) {
       let path = tablespaces + "/" + name
       guard let id = UInt32(name), try isLink(path) else { continue }
       guard try SystemCalls.status(at: path, followingLinks: true) != nil else {
@@ -37,29 +37,60 @@ struct DirectoryCopy {
     return places
   }
 
+  /// The same, all of which must be there.
+  static func existingPlaces(of directory: String) throws(ImportError) -> [Place] {
+    let places = try places(of: directory)
+    for place in places where place.part == .writeAheadLog {
+      guard try SystemCalls.status(at: place.path) == nil else { continue }
+      throw ImportError(
+        .damaged, "the WAL is not there: the link \((directory + "/pg_wal").quoted) leads nowhere",
+        hint: "Let it lead to where the backup has its WAL, or remove it, and give the WAL with "
+          + "--wal.")
+    }
+    return places
+  }
+
   private static func isLink(_ path: String) throws(ImportError) -> Bool {
     guard let status = try SystemCalls.status(at: path) else { return false }
     return status.st_mode & S_IFMT == S_IFLNK
   }
 
   /// Copies all of it.
+  ///
+  /// - Throws: `.unsupported` where a server works in the directory, and `.damaged` where a file
+  ///   vanishes meanwhile.
   mutating func run(_ directory: String) throws(ImportError) {
-    for place in try Self.places(of: directory) {
+    try Self.requireStopped(directory)
+    for place in try Self.existingPlaces(of: directory) {
       if case .tablespace(let id) = place.part { try intake.addTablespace(id) }
       try copy(place.path, as: "", place.part)
     }
+    try Self.requireStopped(directory)
+  }
+
+  /// Refuses a directory in which a server works: what is copied then is of many moments, and
+  /// replaying its WAL as after a crash would not bring that together.
+  ///
+  /// With a `backup_label` it would: such a copy may hold the server's mark as well.
+  private static func requireStopped(_ directory: String) throws(ImportError) {
+    guard try SystemCalls.status(at: directory + "/backup_label") == nil else { return }
+    try ServerLock.requireNone(in: try DirectoryHandle(path: directory))
   }
 
   private mutating func copy(
     _ directory: String, as prefix: String, _ part: ScratchIntake.Part
   ) throws(ImportError) {
-    for name in try SystemCalls.names(in: directory) {
+    for name in try SystemCalls.names(in: directory, for: .listInput) {
       try Interruption.check()
       let source = directory + "/" + name
-      guard let status = try SystemCalls.status(at: source) else { continue }
+      let status = try SystemCalls.status(at: source)
+      // A name that is not UTF-8 leads nowhere as text; Postgres has none of these.
+      guard status != nil || name.unicodeScalars.contains("\u{FFFD}") else {
+        throw DirectoryHandle.changed(source)
+      }
       let member = TarMember(
-        name: prefix.isEmpty ? name : prefix + "/" + name, kind: Self.kind(status),
-        byteCount: UInt64(max(0, status.st_size)))
+        name: prefix.isEmpty ? name : prefix + "/" + name, kind: status.map(Self.kind) ?? .other,
+        byteCount: UInt64(max(0, status?.st_size ?? 0)))
       guard let path = try member.path(strippingComponents: 0) else { continue }
       let target = try intake.target(of: member, at: path, in: part)
       if let check = try intake.beginCheck(of: member, at: path, in: part) {

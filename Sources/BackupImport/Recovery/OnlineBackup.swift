@@ -11,6 +11,8 @@ enum OnlineBackup {
   case directory(String, writeAheadLog: String?)
 
   /// Recognises what lies at `path`; `writeAheadLog` is a tar that was given besides.
+  ///
+  /// In a data directory tars are files of a user's own, whatever they are called.
   init(at path: String, writeAheadLog: String? = nil) throws(ImportError) {
     guard path != "-", let status = try SystemCalls.status(at: path, followingLinks: true),
       status.st_mode & S_IFMT == S_IFDIR
@@ -18,7 +20,7 @@ enum OnlineBackup {
       self = .tar(path, writeAheadLog: writeAheadLog)
       return
     }
-    let tars = try Self.tars(in: path)
+    let tars = isDataDirectory(path) ? [:] : try Self.tars(in: path)
     guard let base = tars["base"] else {
       self = .directory(path, writeAheadLog: writeAheadLog)
       return
@@ -84,7 +86,7 @@ enum OnlineBackup {
   /// (Postgres, `pg_basebackup.c`, `CreateBackupStreamer`)
   private static func tars(in directory: String) throws(ImportError) -> [String: String] {
     var tars: [String: String] = [:]
-    for name in try SystemCalls.names(in: directory) {
+    for name in try SystemCalls.names(in: directory, for: .listInput) {
       let parts = name.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, endings.contains(String(parts[1])) else { continue }
       guard tars.updateValue(directory + "/" + name, forKey: String(parts[0])) == nil else {
@@ -110,7 +112,7 @@ enum OnlineBackup {
     case .directory(let path, let writeAheadLog):
       var sum = try Self.size([writeAheadLog])
       var moved: UInt64 = 0
-      for place in try DirectoryCopy.places(of: path) {
+      for place in try DirectoryCopy.existingPlaces(of: path) {
         let size = try Self.byteCount(below: place.path)
         sum += size
         if case .tablespace = place.part { moved += size }

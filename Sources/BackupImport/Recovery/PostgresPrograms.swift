@@ -17,11 +17,19 @@ struct PostgresPrograms {
   private(set) var versionText = ""
   private(set) var majorVersion = 0
 
+  /// What to do where a program is missing or broken.
+  static let hint = "Give the directory of the programs of a whole Postgres with --recover-with."
+
   /// Finds the version by running `postgres`; `log` gets what it says else.
   ///
-  /// - Throws: `.unsupported` where it does not run.
+  /// - Throws: `.unsupported` where it is not there or does not run.
   init(in directory: String, user: User?, log: String) throws(ImportError) {
-    self.directory = directory
+    let program = directory + "/postgres"
+    guard try SystemCalls.status(at: program, followingLinks: true) != nil else {
+      throw ImportError(
+        .unsupported, "there is no program \(program.quoted)", hint: Self.hint)
+    }
+    self.directory = try SystemCalls.resolved(directory)
     self.user = user
     let result = try ChildProcess.run(words("postgres", ["--version"]), log: log)
     let text = String(decoding: result.output, as: UTF8.self)
@@ -32,7 +40,7 @@ struct PostgresPrograms {
       throw ImportError(
         .unsupported,
         "\(path("postgres").quoted) does not run: \(ServerLog.describe(result, log: log))",
-        hint: "Give the directory of the programs of a whole Postgres with --recover-with.")
+        hint: Self.hint)
     }
     versionText = String(words.prefix { $0 != "\n" })
     majorVersion = major
@@ -88,8 +96,11 @@ extension PostgresPrograms {
     }
     guard own == 0 else { return nil }
     guard let status = try SystemCalls.status(at: directory, followingLinks: true),
-      status.st_uid != 0, let entry = unsafe getpwuid(status.st_uid)
+      status.st_uid != 0
     else { throw rootRefused("\(directory.quoted) is root's") }
+    guard let entry = unsafe getpwuid(status.st_uid) else {
+      throw rootRefused("\(directory.quoted) is user \(status.st_uid)'s, who has no name here")
+    }
     // Invariant: as above.
     return unsafe User(
       name: String(cString: entry.pointee.pw_name), id: status.st_uid,

@@ -16,14 +16,14 @@ struct RecoveryCommand: Sendable {
 
   /// What to do, with the paths that were given; `version` is the cluster's, where it has been seen.
   func hint(for version: PostgresVersion?) -> String {
-    let whole = whole
-    let number = (version ?? Self.version(of: whole)).map { String($0.rawValue) } ?? "VERSION"
-    var words = ["import-backup", Self.word(whole), "--output", output.map(Self.word) ?? "DIR"]
+    let (path, form) = whole
+    let number = (version ?? form.flatMap(Self.version)).map { String($0.rawValue) } ?? "VERSION"
+    var words = ["import-backup", Self.word(path), "--output", output.map(Self.word) ?? "DIR"]
     words += ["--recover-with", "/usr/lib/postgresql/\(number)/bin"]
     if geteuid() == 0 { words += ["--recover-as", "postgres"] }
     var hint = "Let Postgres bring a copy of it to a stop and import that: "
     hint += words.joined(separator: " ")
-    if case .tar? = try? OnlineBackup(at: whole) {
+    if case .tar? = form {
       hint += " --wal WAL.tar, or without --wal where the backup holds its WAL"
     }
     return hint
@@ -31,11 +31,11 @@ struct RecoveryCommand: Sendable {
 
   /// Which version a backup is of, where its beginning tells. A pipe is not opened: what it gives,
   /// it gives once.
-  private static func version(of backup: String) -> PostgresVersion? {
-    guard backup != "-", let form = try? OnlineBackup(at: backup) else { return nil }
+  private static func version(of form: OnlineBackup) -> PostgresVersion? {
     switch form {
     case .directory(let path, _):
       return try? version(decoding: SystemCalls.contents(of: path + "/PG_VERSION", limit: 64))
+    case .tar("-", _): return nil
     case .tar(let path, _), .tars(let path, _, _):
       guard let status = try? SystemCalls.status(at: path, followingLinks: true),
         status.st_mode & S_IFMT == S_IFREG, let tar = try? TarReader(path: path)
@@ -59,13 +59,14 @@ struct RecoveryCommand: Sendable {
   /// How much of a tar is read for its version, which costs less than a second.
   private static let beginningByteCount: UInt64 = 64 << 20
 
-  /// The directory that pg_basebackup wrote, where `base.tar` in it was given.
-  private var whole: String {
+  /// The whole of what was given, and its form where it has one: the directory that pg_basebackup
+  /// wrote, where `base.tar` in it was given.
+  private var whole: (path: String, form: OnlineBackup?) {
     let directory = SystemCalls.parent(of: backup)
-    guard backup != "-", case .tars(backup, _, _)? = try? OnlineBackup(at: directory) else {
-      return backup
+    if backup != "-", let form = try? OnlineBackup(at: directory), case .tars(backup, _, _) = form {
+      return (directory, form)
     }
-    return directory
+    return (backup, try? OnlineBackup(at: backup))
   }
 
   /// A word as a shell takes it, control characters escaped.

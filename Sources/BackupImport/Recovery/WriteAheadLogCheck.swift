@@ -36,7 +36,7 @@ struct WriteAheadLogCheck {
       guard result.exitCode < 126 else {
         throw ImportError(
           .unsupported, "\(programs.path("pg_waldump").quoted) does not run",
-          hint: "Give the directory of the programs of a whole Postgres with --recover-with.")
+          hint: PostgresPrograms.hint)
       }
       let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
       guard let line = lines.first(where: { $0.contains(Self.creation) }),

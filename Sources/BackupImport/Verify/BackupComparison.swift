@@ -11,7 +11,7 @@ import PostgresFormat
 /// ```
 ///
 /// The backup is read once, as an import reads it. Values are compared as they are stored.
-struct BackupComparison: Sendable {
+struct BackupComparison: Pipeline {
   private let timeline: Timeline
   private let jobs: Int
   private let reader: BackupReader
@@ -65,11 +65,7 @@ struct BackupComparison: Sendable {
     return try result.get()
   }
 
-  private func stage(_ body: () async throws(ImportError) -> Void) async {
-    if case .failure(let error) = await outcome(body) { fail(error) }
-  }
-
-  private func fail(_ error: ImportError) {
+  func fail(_ error: ImportError) {
     for channel in [free, work] { channel.fail(error) }
     for channel in [located, compared] { channel.fail(error) }
   }
@@ -90,8 +86,8 @@ struct BackupComparison: Sendable {
     let read = await outcome { () throws(ImportError) in try await reader.run() }
     if case .failure(let error) = read { fail(error) }
     var collected = try await collecting.get()
-    let contents = try read.get().contents
-    let assessment = try ClusterAssessment(of: contents)
+    var contents = try read.get().contents
+    let assessment = try contents.assessed()
     let relations = try collected.segments.relations(upTo: assessment.endLSN)
     collected.result.findings.add(timeline.index.metadata, assessment)
     collected.result.findings.addUncompared(collected.placements)

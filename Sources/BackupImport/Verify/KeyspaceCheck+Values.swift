@@ -7,7 +7,7 @@ extension KeyspaceCheck {
   mutating func check(_ meaning: KeyMeaning, _ bytes: [UInt8]) {
     do throws(FormatError) {
       switch meaning {
-      case .relationMap: try checkRelationMap(bytes)
+      case .relationMap: try RelationMapFile.check(bytes.bytes, version: try version())
       case .twoPhaseFile(let id): try checkTwoPhaseFile(id, bytes)
       case .controlFile: try checkControlFile(bytes)
       case .checkpoint: try checkCheckpoint(bytes)
@@ -26,17 +26,6 @@ extension KeyspaceCheck {
       throw .damaged("the index' pg_version \(index.postgresVersion) is not known")
     }
     return version
-  }
-
-  /// A relation map is a magic number, a list of fixed length, and a CRC-32C of both (Postgres,
-  /// `src/backend/utils/cache/relmapper.c`): 504 bytes before it, 520 from version 16 on.
-  private func checkRelationMap(_ bytes: [UInt8]) throws(FormatError) {
-    let checksumOffset = try version() >= .v16 ? 520 : 504
-    guard bytes.count >= checksumOffset + 4,
-      bytes.bytes.littleEndian(at: 0, as: UInt32.self) == 0x59_2717,
-      bytes.bytes.littleEndian(at: checksumOffset, as: UInt32.self)
-        == CRC32C.checksum(of: bytes.bytes.extracting(0..<checksumOffset))
-    else { throw .damaged("its magic number or its checksum is wrong") }
   }
 
   /// A two-phase file is stored without its checksum, which a pageserver appends on the way out.

@@ -54,35 +54,3 @@ extension VerifySummary {
     isWrittenOn = !timeline.isAsImported
   }
 }
-
-extension Timeline {
-  /// Throws `.unsupported` where a pageserver would go on deleting it.
-  func requireAlive() throws(ImportError) {
-    guard let time = index.deletedAt else { return }
-    throw ImportError(
-      .unsupported, "timeline \(path.quoted) was deleted at \(time.quoted)",
-      hint: "A pageserver that finds it removes what is left of it. 'inspect' shows what that is.")
-  }
-
-  /// Throws `.unsupported` where other directories hold a part of what a read needs.
-  func requireWhole() throws(ImportError) {
-    if layers.contains(where: { $0.metadata.shard != nil }) {
-      throw ImportError(.unsupported, "\(path.quoted) is one shard of a timeline")
-    }
-    if let ancestor = index.metadata.ancestorTimeline {
-      throw ImportError(
-        .unsupported, "\(path.quoted) is a branch of timeline \(ancestor.quoted)",
-        hint: "What it has of its ancestor is not in this directory.")
-    }
-  }
-
-  /// Throws `.unsupported` where a pageserver has written.
-  func requireAsImported() throws(ImportError) {
-    guard isAsImported else {
-      throw ImportError(
-        .unsupported,
-        "a pageserver has written on timeline \(path.quoted), so that WAL would have to be replayed",
-        hint: "Take a fullbackup from the pageserver instead.")
-    }
-  }
-}

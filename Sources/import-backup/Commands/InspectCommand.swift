@@ -7,8 +7,8 @@ struct InspectCommand: Command {
   static let summary = "show what a backup or a timeline is and holds"
   static let discussion = [
     """
-    PATH is a backup as import takes it, - for one on standard input, or the directory of a \
-    timeline: DIR/tenants/TENANT/timelines/TIMELINE. A backup is read once, its pages passed over; \
+    PATH is a backup as import takes it, with --recover-with as well, - for one on standard input, \
+    or the directory of a timeline: DIR/tenants/TENANT/timelines/TIMELINE. A backup is read once, its pages passed over; \
     where an import would refuse it, the reason is shown, and the exit code is 0 all the same. Of a \
     timeline the newest index is shown, and what each layer holds.
     """

@@ -36,7 +36,7 @@ struct TextTable {
         if column > 0 { line += Self.gap }
         let room = column == cells.count - 1 ? Self.columns - line.count : widths[column]
         let text = cut(cell, to: room)
-        let padding = String(repeating: " ", count: min(widths[column], room) - text.count)
+        let padding = String(repeating: " ", count: max(0, min(widths[column], room) - text.count))
         line += headings[column].alignment == .left ? text + padding : padding + text
       }
       while line.last == " " { line.removeLast() }

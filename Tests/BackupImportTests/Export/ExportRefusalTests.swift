@@ -35,7 +35,10 @@ import Testing
         #""ancestor_timeline":null"#, #""ancestor_timeline":"00000000000000000000000000000001""#,
         .unsupported, "is a branch"
       ),
-      (#""generation":1"#, #""generation":1,"shard":"0104""#, .unsupported, "one shard of several"),
+      (
+        #""generation":1"#, #""generation":1,"shard":"0104""#, .unsupported,
+        "one shard of a timeline"
+      ),
       (#""pg_version":15"#, #""pg_version":18"#, .unsupported, "Postgres 18"),
       (#""pg_version":15"#, #""pg_version":16"#, .damaged, "the control file 15"),
       (#""0/215AD68""#, #""0/215AD69""#, .damaged, "no WAL record can end at 0/215AD69"),
@@ -51,9 +54,28 @@ import Testing
     #expect(changed != index)
     try changed.write(toFile: indexPath, atomically: false, encoding: .utf8)
     let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
+    if message.contains("is a branch") || message.contains("one shard") {
+      // The same keeps a verification from reading all of it.
+      await #expect(throws: try #require(error)) {
+        try await verifyTimeline(VerifyOptions(timeline: path), progress: nil)
+      }
+    }
     #expect(error?.code == code)
     #expect(error?.message.contains(message) == true, "\(String(describing: error))")
     #expect(try Self.exports(in: directory) == [])
+  }
+
+  /// Goal: the only shard of a tenant holds all, and is exported and verified. Method: its number and
+  /// count in the index.
+  @Test func onlyShard() async throws {
+    let directory = try TemporaryDirectory()
+    let (path, indexPath) = try await Self.timeline(directory)
+    let index = try String(contentsOfFile: indexPath, encoding: .utf8)
+    try index.replacing(#""generation":1"#, with: #""generation":1,"shard":"0001""#)
+      .write(toFile: indexPath, atomically: false, encoding: .utf8)
+    #expect(await Self.error(exporting: path, to: directory.path + "/export.tar") == nil)
+    let verified = try await verifyTimeline(VerifyOptions(timeline: path), progress: nil)
+    #expect(verified.findings.isEmpty)
   }
 
   /// Goal: a timeline that a pageserver has written on is refused. Method: an L0 above the import with

@@ -105,6 +105,29 @@ import Testing
     change("map twice", .damaged, "'global/pg_filenode.map' stands twice") {
       $0.members.append($0["global/pg_filenode.map"])
     },
+    change("no shared relation map", .damaged, "no 'global/pg_filenode.map'", hint: "not whole") {
+      $0.remove("global/pg_filenode.map")
+    },
+    change("relation map flipped", .damaged, "'base/5/pg_filenode.map': the checksum") {
+      $0["base/5/pg_filenode.map"].contents[20] ^= 1
+    },
+    change("relation map cut off", .damaged, "'base/5/pg_filenode.map': a relation map has 512") {
+      $0["base/5/pg_filenode.map"].contents = []
+    },
+    change("relation map of too many pairs", .damaged, "'global/pg_filenode.map': the relation map")
+    {
+      $0["global/pg_filenode.map"].contents = SmallBackup.relationMap { $0[4] = 63 }
+    },
+    change("other PG_VERSION of a database", .damaged, "'base/5/PG_VERSION' says 14") {
+      $0["base/5/PG_VERSION"].contents = Array("14\n".utf8)
+    },
+    change("no pg_xact", .damaged, "page 0 of 'pg_xact/0000' is missing", hint: "not whole") {
+      $0.remove("pg_xact/0000")
+    },
+    change("empty log of multixacts", .damaged, "'pg_multixact/offsets/0000' is missing", hint: "")
+    {
+      $0["pg_multixact/offsets/0000"].contents = []
+    },
     change("SLRU segment twice", .damaged, "'pg_xact/0000' stands twice") {
       $0.members.append($0["pg_xact/0000"])
     },

@@ -45,6 +45,26 @@ import Testing
     #expect(description.inputByteCount == summary.inputByteCount)
   }
 
+  /// Goal: the directory that pg_basebackup wrote is a backup, with the refusal that an import ends
+  /// with. Method: the fixture, tars beside their manifest.
+  @Test func directoryOfTars() async throws {
+    let path = Fixture.path("online-15")
+    guard case .backup(let description) = try inspect(InspectOptions(path: path)) else {
+      Issue.record("it is taken for a timeline")
+      return
+    }
+    #expect(description.path == path && !description.isDirectory && description.isCompressed)
+    #expect(description.backupKind == "running cluster" && description.postgresVersion == 15)
+    #expect(description.relationCount > 1000)
+    let output = try TemporaryDirectory()
+    let error = await #expect(throws: ImportError.self) {
+      try await importBackup(
+        ImportOptions(backup: path, outputDirectory: output.path), progress: nil)
+    }
+    #expect(description.refusal?.message == error?.message)
+    #expect(description.refusal?.exitCode == 69)
+  }
+
   /// What the pages alone tell, so that an inspection cannot know it.
   private static let beyondInspection: Set<String> = ["page from the future"]
   /// The tar itself ends early, which is no backup to describe.

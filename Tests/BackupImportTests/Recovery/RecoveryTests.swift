@@ -34,6 +34,19 @@ struct RecoveryTests {
     #expect(error?.message.contains("'base.tar' twice") == true)
   }
 
+  /// Goal: tars that a user keeps in a data directory make no base backup of it. Method: one of the
+  /// name that pg_basebackup gives, and two of one name.
+  @Test func tarsInDataDirectory() throws {
+    let directory = try TemporaryDirectory()
+    for name in ["PG_VERSION", "base.tar", "dump.tar", "dump.tar.gz"] {
+      try Data().write(to: URL(filePath: directory.path + "/" + name))
+    }
+    guard case .directory = try OnlineBackup(at: directory.path) else {
+      Issue.record("it is not taken for a data directory")
+      return
+    }
+  }
+
   /// Goal: the hint's command is one that a shell takes as it is meant, with the directory that
   /// `base.tar` lies in. Method: bash takes the command apart.
   @Test func command() throws {

@@ -79,7 +79,10 @@ import Testing
         "the size of 'global/1260' is 1 blocks in the timeline, 2 blocks in the backup",
         { $0["global/1260"].contents += [UInt8](repeating: 0, count: 8192) }
       ),
-      ("'global/pg_filenode.map' differs", { $0["global/pg_filenode.map"].contents[20] ^= 1 }),
+      (
+        "'global/pg_filenode.map' differs",
+        { $0["global/pg_filenode.map"].contents = SmallBackup.relationMap { $0[20] ^= 1 } }
+      ),
       ("'pg_stat/pgstat.stat' differs", { $0["pg_stat/pgstat.stat"].contents[20] ^= 1 }),
       ("'pg_stat/pgstat.stat' is not in the backup", { $0.remove("pg_stat/pgstat.stat") }),
     ]
@@ -89,6 +92,23 @@ import Testing
       let summary = try await sample.verify(against: tar)
       #expect(summary.findings.contains { $0.message.contains(message) }, "\(summary.findings)")
     }
+  }
+
+  /// Goal: what an import leaves out for its version is left out of a comparison too. Method: a
+  /// statistics file in a backup of Postgres 14, which has none.
+  @Test func leftOutByVersion() async throws {
+    var tar = TestTar(decoding: try Fixture.bytes("clean-14.tar"))
+    tar.members.removeAll { member in
+      member.type == "0" && member.name.hasPrefix("./base/")
+        && !["PG_VERSION", "pg_filenode.map"].contains { member.name.hasSuffix($0) }
+    }
+    tar.members.append(.init("./pg_stat/pgstat.stat", contents: [1, 2, 3]))
+    let directory = try TemporaryDirectory()
+    let summary = try await SmallBackup.importBytes(tar.encoded(), in: directory)
+    #expect(summary.leftOut.contains { $0.names == ["pg_stat/pgstat.stat"] })
+    let sample = VerifySample(directory: directory, path: summary.timelinePath)
+    let verified = try await sample.verify(against: true)
+    #expect(verified.isCompared && verified.findings.isEmpty, "\(verified.findings)")
   }
 
   /// Goal: no more than 20 findings are listed, and all are counted. Method: change every page of

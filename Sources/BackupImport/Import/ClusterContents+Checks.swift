@@ -1,0 +1,60 @@
+import LayerFormat
+import PostgresFormat
+
+extension ClusterContents {
+  /// Judges what has been read of a complete backup, and leaves out what its version does not have.
+  mutating func assessed() throws(ImportError) -> ClusterAssessment {
+    let assessment = try ClusterAssessment(of: self)
+    dropStatistics(unlessOf: assessment.version)
+    return assessment
+  }
+
+  /// Checks that each database is of the cluster's version, and has a relation map, if any, that a
+  /// server can read; the shared relations must have one.
+  func requireReadableDatabases(_ version: PostgresVersion) throws(ImportError) {
+    for (databaseID, found) in versions.sorted(by: { $0.key ?? 0 < $1.key ?? 0 }) {
+      guard let databaseID, found != version else { continue }
+      throw ImportError(
+        .damaged,
+        "'base/\(databaseID)/PG_VERSION' says \(found.rawValue), but 'PG_VERSION' "
+          + "\(version.rawValue)")
+    }
+    guard hasRelationMap(0) else {
+      throw ImportError(
+        .damaged, "the backup has no 'global/pg_filenode.map'",
+        hint: "The backup is not whole. Make it anew.")
+    }
+    for (databaseID, map) in databases.sorted(by: { $0.key < $1.key }) {
+      guard let map else { continue }
+      do throws(FormatError) {
+        try RelationMapFile.check(map.bytes, version: version)
+      } catch {
+        let directory = RelationSegment.directory(ofDatabase: databaseID)
+        throw ImportError(error, in: "member '\(directory)/pg_filenode.map'")
+      }
+    }
+  }
+
+  /// Checks that the logs of transaction state reach as far as a server reads them when it starts.
+  func requireLogs(of checkpoint: Checkpoint) throws(ImportError) {
+    for needed in checkpoint.neededLogPages {
+      let pageCount = slruSegments[needed.log]?[needed.segmentNumber] ?? 0
+      guard needed.pageInSegment < pageCount else {
+        let path = needed.log.path(ofSegment: needed.segmentNumber)
+        throw ImportError(
+          .damaged,
+          "page \(needed.pageInSegment) of '\(path)' is missing, without which no server starts",
+          hint: "The backup is not whole. Make it anew.")
+      }
+    }
+  }
+
+  /// Leaves the statistics out, by name, where the version keeps none in such a file.
+  private mutating func dropStatistics(unlessOf version: PostgresVersion) {
+    guard let statistics, !version.hasStatisticsFile else { return }
+    leftOut.add(
+      AuxiliaryFile.statisticsPath, byteCount: UInt64(statistics.count),
+      reason: .extensionStatistics)
+    self.statistics = nil
+  }
+}
