@@ -43,7 +43,7 @@ struct TarCopy {
     } else if let manifest = intake.manifest, !manifest.hasManifest, part == .dataDirectory,
       place.bytes.elementsEqual(BackupManifest.fileName.utf8)
     {
-      try manifest.beginManifest()
+      manifest.beginManifest()
       try copy(from: tar, to: nil) { manifest.updateManifest($0) }
       manifest.endManifest()
     } else if let target {
