@@ -31,9 +31,6 @@ public struct ProgramRun: Sendable {
   /// Whether the program was still running at its time limit, and was killed for that.
   public let wasKilled: Bool
 
-  /// From the start of the process to its end.
-  public let duration: Duration
-
   /// Standard output as text, what is not UTF-8 repaired.
   public var outputText: String { String(decoding: output, as: UTF8.self) }
 
@@ -84,15 +81,13 @@ public struct ProgramRun: Sendable {
     let errorFile = scratch.appendingPathComponent("error")
     process.standardOutput = try newFile(outputFile)
     process.standardError = try newFile(errorFile)
-    let start = ContinuousClock.now
     let wasKilled = try await end(of: process, timeLimit: timeLimit, started: started)
     let wasSignalled = process.terminationReason == .uncaughtSignal
     return ProgramRun(
       output: try Data(contentsOf: outputFile),
       error: String(decoding: try Data(contentsOf: errorFile), as: UTF8.self),
       exitCode: wasSignalled ? nil : process.terminationStatus,
-      signal: wasSignalled ? process.terminationStatus : nil, wasKilled: wasKilled,
-      duration: ContinuousClock.now - start)
+      signal: wasSignalled ? process.terminationStatus : nil, wasKilled: wasKilled)
   }
 
   private static let pipeScript = #"file=$0; exec "$@" < <(exec cat -- "$file")"#
