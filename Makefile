@@ -15,6 +15,9 @@ PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
 
+# So many tests at once: all of them take 6 GB of memory, and each the time of the others.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 4
+
 .PHONY: build deps demo test test-address test-thread postgres fuzz soak lint format check bench bench-quick \
   install clean
 

@@ -116,11 +116,15 @@ extension [String: [UInt8]] {
 }
 
 /// Calls `body` for every element, as many at once as there are processors.
+///
+/// Under a sanitizer, where each takes many times as long, for every fifth: what stands in turns of
+/// two, three or four (before a call and after it, one error or another) is all among them still.
 func inParallel<Element: Sendable>(
   _ elements: some Collection<Element>, _ body: @escaping @Sendable (Element) async throws -> Void
 ) async throws {
+  let chosen = elements.enumerated().filter { Sanitizer.isOff || $0.offset % 5 == 0 }.map(\.element)
   try await withThrowingTaskGroup(of: Void.self) { group in
-    for (count, element) in elements.enumerated() {
+    for (count, element) in chosen.enumerated() {
       if count >= ProcessInfo.processInfo.activeProcessorCount { try await group.next() }
       group.addTask { try await body(element) }
     }
