@@ -82,6 +82,7 @@ struct ImportPipeline: Sendable {
     let backup = try await reader.run()
     var contents = backup.contents
     _ = try await stored.receive()
+    let manifest = try await reader.judgeManifest(writer.segments)
     let assessment = try ClusterAssessment(of: contents)
     contents.dropStatistics(unlessOf: assessment.version)
     let pageChecksums = try await writer.pageCheck.judged(plan.pageChecksums, in: assessment)
@@ -104,7 +105,7 @@ struct ImportPipeline: Sendable {
     var summary = ImportSummary(contents, assessment, relations)
     summary.controlFileChanges = controlFile.changes
     summary.inputByteCount = backup.inputByteCount
-    summary.manifest = backup.manifest
+    summary.manifest = manifest
     summary.outputByteCount = output.byteCount
     summary.imageLayerCount = output.imageLayerCount
     summary.l0LayerCount = output.level0Count

@@ -27,7 +27,8 @@ actor TimelineWriter {
   private var chunkCount = 0
   private var temporaryFileCount = 0
 
-  private var segments = SegmentTable()
+  /// Every segment of the backup, once all batches are stored and until `relations` empties it.
+  private(set) var segments = SegmentTable()
   private(set) var stampedPageCount: UInt64 = 0
   private(set) var pageCount: UInt64 = 0
   /// What the checksums of all pages said.

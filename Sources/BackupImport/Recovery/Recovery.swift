@@ -152,7 +152,7 @@ actor Recovery {
       } else if let manifest = intake.manifest, !manifest.hasManifest, part == .dataDirectory,
         place.bytes.elementsEqual(BackupManifest.fileName.utf8)
       {
-        try manifest.beginManifest()
+        manifest.beginManifest()
         try Self.copy(from: tar, to: nil, &buffer) { manifest.updateManifest($0) }
         manifest.endManifest()
       } else if let target {
