@@ -5,9 +5,9 @@ import Testing
 /// SIGINT and SIGTERM at every step: the program stops at once and takes away what it wrote, or it
 /// was done already.
 @Suite(.serialized) struct SignalTests {
-  /// Goal: a signal that comes at any call ends the import within a second with its exit code and
-  /// nothing left, unless the index has its name: then the import is complete. Method: raise it at
-  /// each call on the output in turn, SIGINT and SIGTERM by turns.
+  /// Goal: a signal that comes at any call ends the import with its exit code and nothing left,
+  /// unless the index has its name: then the import is complete. Method: raise it at each call on
+  /// the output in turn, SIGINT and SIGTERM by turns.
   @Test func atEveryCall() async throws {
     let scene = try Scene()
     _ = try await scene.run([])
@@ -118,11 +118,10 @@ import Testing
   private static func expectStopped(
     _ scene: Scene, _ run: ProgramRun, by signal: Int32, _ comment: String
   ) throws {
+    #expect(!run.wasKilled, "\(comment): it hangs")
     #expect(run.exitCode == 128 + signal, "\(comment): \(run.error)")
     let message = signal == SIGINT ? "interrupted" : "terminated"
     #expect(run.error == "error: \(message) by a signal\n", "\(comment)")
-    // The run from its very start; most of the time is for a machine that is busy with other tests.
-    #expect(run.duration < .seconds(10), "\(comment): it takes \(run.duration)")
     #expect(try scene.files() == nil, "\(comment): files are left")
   }
 }
