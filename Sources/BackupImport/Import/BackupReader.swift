@@ -91,13 +91,29 @@ actor BackupReader {
     repeat {
       let batch = try await feed.open()
       batch.beginRun(of: pages.file, at: pages.firstBlock + done)
-      while done < pageCount && !batch.isFull { done += try readPages(into: batch) }
+      while done < pageCount && !batch.isFull {
+        if let contents = pages.contents {
+          try Self.appendPage(done, of: contents, to: batch)
+          done += 1
+        } else {
+          done += try readPages(into: batch)
+        }
+      }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
     if case .relation(let segment, _) = pages.file {
       try manifestCheck?.end(segment)
     } else {
       try manifestCheck?.end()
+    }
+  }
+
+  private static func appendPage(
+    _ index: UInt32, of contents: [UInt8], to batch: PageBatch
+  ) throws(ImportError) {
+    let start = Int(index) * PageBatch.pageByteCount
+    try batch.appendPage { page in
+      page.copy(contents.bytes.extracting(start..<start + PageBatch.pageByteCount), to: 0)
     }
   }
 
