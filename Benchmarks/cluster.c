@@ -64,16 +64,11 @@ void make_control_file(unsigned char *target, uint64_t seed, uint32_t next_oid) 
   put32(target + crc, crc32c(target, crc));
 }
 
-// Some catalogs, each in the file of its own number (Postgres, backend/utils/cache/relmapper.c).
+// No catalog has a file: what a map names has to be there (Postgres,
+// backend/utils/cache/relmapper.c).
 void make_relation_map(unsigned char *target) {
-  static const uint32_t catalogs[] = {1247, 1249, 1255, 1259};
-  enum { count = sizeof catalogs / sizeof catalogs[0], crc = 504 };
+  enum { crc = 504 };
   memset(target, 0, relation_map_size);
   put32(target, 0x592717);
-  put32(target + 4, count);
-  for (int index = 0; index < count; index++) {
-    put32(target + 8 + 8 * index, catalogs[index]);
-    put32(target + 12 + 8 * index, catalogs[index]);
-  }
   put32(target + crc, crc32c(target, crc));
 }

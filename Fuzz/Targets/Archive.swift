@@ -43,7 +43,7 @@ extension FuzzTarget {
     into page: inout [UInt8], _ segments: inout SegmentTable
   ) throws(ImportError) -> Int {
     let count = Int(min(member.byteCount / UInt64(page.count), 256))
-    var done = 0
+    var done = pages.contents == nil ? 0 : count
     while done < count {
       // As an import does: pages where they were read, and copied only where they are in pieces.
       if let (buffer, range) = try tar.lend(unitsOf: page.count, limit: count - done) {
@@ -73,8 +73,10 @@ extension FuzzTarget {
     var contents = contents
     var segments = segments
     let assessment = try contents.assessed()
+    let relations = try segments.relations(upTo: assessment.endLSN)
+    try contents.requireComplete(relations, version: assessment.version)
     let values = MetadataValues(
-      contents: contents, relations: try segments.relations(upTo: assessment.endLSN),
+      contents: contents, relations: relations,
       version: assessment.version, controlFile: assessment.controlFile.normalised().bytes,
       checkpoint: assessment.checkpoint)
     var last: Key?

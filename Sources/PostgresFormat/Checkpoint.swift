@@ -8,6 +8,8 @@
 ///         24    8 next transaction id, with its epoch
 ///         36    4 next multixact id
 ///         40    4 where the next multixact's members begin
+///         44    4 oldest transaction id that a row may bear
+///         52    4 oldest multixact id that a row may bear
 ///         80    4 oldest active transaction id
 ///
 /// The layout is the same in versions 14 to 17 (Postgres, `src/include/catalog/pg_control.h`). What
@@ -46,6 +48,11 @@ public struct Checkpoint: Equatable, Sendable {
 
   /// The number of the next multixact's first member, counted over all multixacts.
   public var nextMultixactMember: UInt32 { bytes.littleEndian(at: 40) }
+
+  /// The oldest transaction id that a row may bear and that is looked up.
+  public var oldestTransactionID: UInt32 { bytes.littleEndian(at: 44) }
+
+  public var oldestMultixactID: UInt32 { bytes.littleEndian(at: 52) }
 
   /// The oldest transaction id that may still run; 0 in a shutdown checkpoint.
   public var oldestActiveTransactionID: UInt32 {

@@ -30,5 +30,31 @@ public enum RelationMapFile {
     }
   }
 
+  /// The pairs of a map that was checked.
+  public static func pairs(of bytes: RawSpan) -> [(catalog: UInt32, relationNumber: UInt32)] {
+    (0..<Int(bytes.littleEndian(at: 4, as: UInt32.self))).map { index in
+      (
+        catalog: bytes.littleEndian(at: 8 + 8 * index),
+        relationNumber: bytes.littleEndian(at: 12 + 8 * index)
+      )
+    }
+  }
+
+  /// The mapped relations that a server reads before it can look anything up, and that have a page
+  /// in every cluster: tables that are never empty, and indexes, which begin with a page of their
+  /// own. (`src/include/catalog/pg_*.h`; `src/backend/utils/cache/relcache.c`,
+  /// `RelationCacheInitializePhase3`)
+  public static let neverEmpty: Set<UInt32> = [
+    // pg_type, pg_attribute, pg_proc, pg_class, and the indexes of these
+    1247, 1249, 1255, 1259, 2703, 2704, 2658, 2659, 2690, 2691, 2662, 2663, 3455,
+    // pg_tablespace, pg_authid, pg_database, and the indexes of these
+    tablespaceCatalog, 1260, databaseCatalog, 2697, 2698, 2676, 2677, 2671, 2672,
+  ]
+
+  /// `pg_database`.
+  public static let databaseCatalog: UInt32 = 1262
+  /// `pg_tablespace`.
+  public static let tablespaceCatalog: UInt32 = 1213
+
   private static let magic: UInt32 = 0x59_2717
 }

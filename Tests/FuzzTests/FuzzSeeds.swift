@@ -56,6 +56,7 @@ enum FuzzSeeds {
       }
       return true
     }
+    tar.fitRelationMaps()
     return tar
   }()
 

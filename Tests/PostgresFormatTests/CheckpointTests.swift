@@ -126,6 +126,44 @@ struct CheckpointTests {
     }
   }
 
+  /// Goal: the segments that rows may ask for are those between the oldest and the newest id.
+  /// Method: positions at the borders of segments, round the highest id, and of nothing at all.
+  @Test func liveLogs() {
+    typealias Logs = [SLRUKind: [UInt32]]
+    let cases: [(next: UInt64, oldest: UInt32, multixacts: [UInt32], Logs)] = [
+      (733, 716, [1, 0, 1], [.transactions: [0]]),
+      (0x10_0000, 716, [1, 0, 1], [.transactions: [0]]),
+      (0x10_0001, 716, [1, 0, 1], [.transactions: [1, 0]]),
+      (0x7_0010_0001, 0xFFF0_0000, [1, 0, 1], [.transactions: [1, 0, 0xFFF]]),
+      (0x7_0000_0003, 0xFFF0_0000, [1, 0, 1], [.transactions: [0xFFF]]),
+      (900, 900, [1, 0, 1], [:]),
+      (
+        733, 716, [0x10001, 60000, 0xFFFF],
+        [.transactions: [0], .multixactOffsets: [1, 0], .multixactMembers: [1]]
+      ),
+      (
+        733, 716, [2, 5, 0xFFFF_FFF0],
+        [.transactions: [0], .multixactOffsets: [0, 0xFFFF], .multixactMembers: [0, 0x14078]]
+      ),
+    ]
+    for (next, oldest, multixacts, expected) in cases {
+      var bytes = [UInt8](repeating: 0, count: Checkpoint.byteCount)
+      func put(_ value: UInt64, _ count: Int, at offset: Int) {
+        for index in 0..<count {
+          bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+        }
+      }
+      put(next, 8, at: 24)
+      put(UInt64(multixacts[0]), 4, at: 36)
+      put(UInt64(multixacts[1]), 4, at: 40)
+      put(UInt64(oldest), 4, at: 44)
+      put(UInt64(multixacts[2]), 4, at: 52)
+      let ranges = bytes.withBytes { Checkpoint($0) }.liveLogs(isPageservers: false)
+      let found = Dictionary(uniqueKeysWithValues: ranges.map { ($0.log, $0.segmentNumbers) })
+      #expect(found == expected, "next \(next), oldest \(oldest)")
+    }
+  }
+
   /// Goal: setters write their own field only. Method: set each, compare with bytes set by hand.
   @Test func fields() {
     var bytes = SeededGenerator(state: 2)

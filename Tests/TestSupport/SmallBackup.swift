@@ -14,6 +14,7 @@ public enum SmallBackup {
           || member.name.hasSuffix("PG_VERSION") || member.name.hasSuffix("pg_filenode.map")
         return !isKept || member.contents.count > 65536
       }
+      tar.fitRelationMaps()
       return tar
     } catch {
       preconditionFailure("the fixture cannot be read: \(error)")
@@ -36,6 +37,7 @@ public enum SmallBackup {
       if isRelation { relationCount += 1 }
       return !isRelation || relationCount > 14
     }
+    tar.fitRelationMaps()
     return tar
   }()
 
@@ -53,9 +55,12 @@ public enum SmallBackup {
     return tar
   }
 
-  /// The shared relations' map, changed, with the CRC that it must bear.
-  public static func relationMap(_ change: (inout [UInt8]) -> Void) -> [UInt8] {
-    var bytes = tar["global/pg_filenode.map"].contents
+  /// A relation map, that of the shared relations where none is given, changed, with the CRC that
+  /// it must bear.
+  public static func relationMap(
+    _ map: [UInt8] = tar["global/pg_filenode.map"].contents, _ change: (inout [UInt8]) -> Void
+  ) -> [UInt8] {
+    var bytes = map
     change(&bytes)
     let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<504))
     bytes.replaceSubrange(504..<508, with: bytesOf(checksum))

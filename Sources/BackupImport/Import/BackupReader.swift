@@ -98,10 +98,26 @@ actor BackupReader: BlockingActor {
     repeat {
       let batch = try await feed.open()
       batch.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
-      while done < pageCount && !batch.isFull { done += try readPages(into: batch, check) }
+      while done < pageCount && !batch.isFull {
+        if let contents = pages.contents {
+          try Self.appendPage(done, of: contents, to: batch)
+          done += 1
+        } else {
+          done += try readPages(into: batch, check)
+        }
+      }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
     try check?.end()
+  }
+
+  private static func appendPage(
+    _ index: UInt32, of contents: [UInt8], to batch: PageBatch
+  ) throws(ImportError) {
+    let start = Int(index) * PageBatch.pageByteCount
+    try batch.appendPage { page in
+      page.copy(contents.bytes.extracting(start..<start + PageBatch.pageByteCount), to: 0)
+    }
   }
 
   /// Adds the next page of the current member to the batch, or as many as lie in one piece where

@@ -59,6 +59,7 @@ struct ClusterAssessment: Sendable {
       throw ImportError(error, in: "member 'global/pg_control'")
     }
     if kind == .cleanShutdown { try contents.requireLogs(of: copy) }
+    try contents.requireGaplessLogs(of: copy)
   }
 
   private static func check(

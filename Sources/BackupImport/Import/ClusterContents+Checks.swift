@@ -20,9 +20,7 @@ extension ClusterContents {
           + "\(version.rawValue)")
     }
     guard hasRelationMap(0) else {
-      throw ImportError(
-        .damaged, "the backup has no 'global/pg_filenode.map'",
-        hint: "The backup is not whole. Make it anew.")
+      throw Self.incomplete("the backup has no 'global/pg_filenode.map'")
     }
     for (databaseID, map) in databases.sorted(by: { $0.key < $1.key }) {
       guard let map else { continue }
@@ -40,13 +38,41 @@ extension ClusterContents {
     for needed in checkpoint.neededLogPages {
       let pageCount = slruSegments[needed.log]?[needed.segmentNumber] ?? 0
       guard needed.pageInSegment < pageCount else {
-        let path = needed.log.path(ofSegment: needed.segmentNumber)
-        throw ImportError(
-          .damaged,
-          "page \(needed.pageInSegment) of '\(path)' is missing, without which no server starts",
-          hint: "The backup is not whole. Make it anew.")
+        throw Self.incomplete(
+          "page \(needed.pageInSegment) of '\(needed.log.path(ofSegment: needed.segmentNumber))' is missing, "
+            + "without which no server starts")
       }
     }
+  }
+
+  /// Checks that the logs of transaction state have no gap where rows may ask them.
+  func requireGaplessLogs(of checkpoint: Checkpoint) throws(ImportError) {
+    for range in checkpoint.liveLogs(isPageservers: signal != nil) {
+      var missing: UInt32?
+      for (index, number) in range.segmentNumbers.enumerated() {
+        guard slruSegments[range.log]?[number] ?? 0 > 0 else {
+          guard index > 0 else {
+            throw Self.incomplete(
+              "\(Self.path(range.log, number)) is missing, the newest of its log")
+          }
+          missing = missing ?? number
+          continue
+        }
+        if let missing {
+          throw ImportError(
+            .damaged,
+            "\(Self.path(range.log, missing)) is missing, as \(Self.path(range.log, number)) is "
+              + "there",
+            hint:
+              "The backup is not whole, unless pg_resetwal has skipped numbers: then run VACUUM "
+              + "(FREEZE) in every database first.")
+        }
+      }
+    }
+  }
+
+  private static func path(_ log: SLRUKind, _ segment: UInt32) -> String {
+    "'\(log.directory)/\(SLRUKind.fileName(ofSegment: segment))'"
   }
 
   /// Leaves the statistics out, by name, where the version keeps none in such a file.

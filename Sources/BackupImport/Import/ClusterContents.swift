@@ -12,6 +12,7 @@ struct ClusterContents: Sendable {
   var signal: NeonSignal?
   /// Each database that has a file: its relation map where it has one; 0 for the shared relations.
   var databases: [UInt32: [UInt8]?] = [:]
+  var sharedCatalogs = SharedCatalogs()
   /// The blocks of each SLRU segment.
   var slruSegments: [SLRUKind: [UInt32: UInt32]] = [:]
   /// Prepared transactions by id.

@@ -86,6 +86,7 @@ struct ImportPipeline: Pipeline {
     let assessment = try contents.assessed()
     let pageChecksums = try await writer.pageCheck.judged(plan.pageChecksums, in: assessment)
     let relations = try await writer.relations(upTo: assessment.endLSN)
+    try contents.requireComplete(relations, version: assessment.version)
     let controlFile = assessment.controlFile.normalised()
     let metadata = MetadataValues(
       contents: contents, relations: relations, version: assessment.version,

@@ -13,7 +13,8 @@ import PostgresFormat
 /// ```
 ///
 /// On top come 54 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
-/// transactions, statistics: each kind has a limit), and the code itself.
+/// transactions, statistics: each kind has a limit), 8 MiB of `SharedCatalogs` at most, and the code
+/// itself.
 struct ImportPlan: Sendable {
   let backup: String
   let manifest: String?

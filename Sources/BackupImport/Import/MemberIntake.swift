@@ -11,6 +11,8 @@ struct MemberIntake {
     var file: PageFile
     /// The number of the file's first page.
     var firstBlock: UInt32
+    /// The pages themselves where they were read already.
+    var contents: [UInt8]?
   }
 
   let source: any BackupSource
@@ -120,9 +122,15 @@ struct MemberIntake {
     try requirePages(member, path, limit: limit, "a relation segment's 1 GiB")
     contents.addDatabase(segment.databaseID)
     let isInImageLayer = member.byteCount > 0 && member.byteCount >= smallRelationSize
-    return Pages(
+    var pages = Pages(
       file: .relation(segment, isInImageLayer: isInImageLayer),
       firstBlock: segment.segmentNumber * RelationSegment.blockCount)
+    if SharedCatalogs.mayInclude(segment, byteCount: member.byteCount) {
+      let bytes = try readWhole(member)
+      contents.sharedCatalogs.add(segment.relationNumber, bytes)
+      pages.contents = bytes
+    }
+    return pages
   }
 
   private mutating func takeSLRUSegment(
@@ -226,6 +234,10 @@ struct MemberIntake {
           + "more than \(Self.smallFileLimit >> 20) MiB")
     }
     smallFileByteCount += member.byteCount
+    return try readWhole(member)
+  }
+
+  private func readWhole(_ member: TarMember) throws(ImportError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
     let count = try bytes.withMutableBytes { bytes throws(ImportError) in
       try source.read(into: &bytes)

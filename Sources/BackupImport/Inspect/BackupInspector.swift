@@ -112,7 +112,8 @@ struct BackupInspector {
       description.importLSN = assessment.importLSN.description
       description.endLSN = assessment.endLSN.description
       description.previousRecordLSN = assessment.previousRecordLSN?.description
-      _ = try segments.relations(upTo: assessment.endLSN)
+      let relations = try segments.relations(upTo: assessment.endLSN)
+      try contents.requireComplete(relations, version: assessment.version)
     } catch {
       refuse(error)
     }

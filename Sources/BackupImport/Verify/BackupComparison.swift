@@ -89,6 +89,7 @@ struct BackupComparison: Pipeline {
     var contents = try read.get().contents
     let assessment = try contents.assessed()
     let relations = try collected.segments.relations(upTo: assessment.endLSN)
+    try contents.requireComplete(relations, version: assessment.version)
     collected.result.findings.add(timeline.index.metadata, assessment)
     collected.result.findings.addUncompared(collected.placements)
     let metadata = MetadataValues(

@@ -79,6 +79,7 @@ import Testing
       member.type == "0" && member.name.hasPrefix("./base/") && !member.name.hasPrefix("./base/1/")
         && !["PG_VERSION", "pg_filenode.map"].contains { member.name.hasSuffix($0) }
     }
+    tar.fitRelationMaps()
     var control = tar["global/pg_control"].contents
     control.replaceSubrange(
       64..<72, with: (0..<8).map { UInt8(truncatingIfNeeded: next >> (8 * $0)) })

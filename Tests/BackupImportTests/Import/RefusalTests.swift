@@ -172,7 +172,7 @@ import Testing
 
   /// Goal: what cannot be imported is refused with the right code, names the thing, and leaves
   /// nothing behind. Method: change the sound backup, import it, look at error and directory.
-  @Test(arguments: unsupported + damaged) func refused(_ refused: Case) async throws {
+  @Test(arguments: unsupported + damaged + incomplete) func refused(_ refused: Case) async throws {
     let error = try #require(
       try await SmallBackup.refusal(of: refused.make().encoded()), "it was imported")
     #expect(error.code == refused.code, "\(error.message)")

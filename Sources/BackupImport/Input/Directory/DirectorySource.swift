@@ -172,6 +172,6 @@ extension DirectoryContents {
   fileprivate func contains(_ member: TarMember) -> Bool {
     guard member.kind == .file else { return false }
     guard let path = try? MemberPath(Array(member.name.utf8).bytes) else { return false }
-    return contains(path)
+    return contains(path, byteCount: member.byteCount)
   }
 }

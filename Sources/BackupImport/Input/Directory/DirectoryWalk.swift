@@ -6,16 +6,19 @@ enum DirectoryContents: Sendable {
   case stored
   /// The same, and what is left out but a manifest may list.
   case listed
-  /// The same without files of pages, for a look at what there is.
+  /// The same without files of pages, but for the small ones in `global`, for a look at what there
+  /// is.
   case smallFiles
 
-  /// Whether files of pages are read, so that no server may work in the directory.
+  /// Whether all files of pages are read, so that no server may work in the directory.
   var readsPages: Bool { self != .smallFiles }
 
-  /// Whether the file at this place of the data directory is read.
-  func contains(_ path: MemberPath) -> Bool {
+  /// Whether the file of this length at this place of the data directory is read.
+  func contains(_ path: MemberPath, byteCount: UInt64) -> Bool {
     switch DataDirectoryMember(path, kind: .file) {
-    case .relationSegment, .slruSegment: readsPages
+    case .relationSegment(let segment):
+      readsPages || SharedCatalogs.mayInclude(segment, byteCount: byteCount)
+    case .slruSegment: readsPages
     case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
       .neonSignal:
       true

@@ -1,0 +1,64 @@
+import PostgresFormat
+import TestSupport
+import Testing
+
+/// Rows of `pg_database` as pages hold them.
+@Suite struct CatalogRowTests {
+  /// A page with one row behind each other from the end down.
+  private static func page(
+    _ rows: [(oid: UInt32, mask: UInt16, limit: Int32)], limitOffset: Int = 80
+  ) -> [UInt8] {
+    var page = [UInt8](repeating: 0, count: 8192)
+    func put(_ value: UInt32, _ count: Int, at offset: Int) {
+      for index in 0..<count {
+        page[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+      }
+    }
+    put(UInt32(24 + 4 * rows.count), 2, at: 12)
+    for (index, row) in rows.enumerated() {
+      let start = 8192 - 256 * (index + 1)
+      put(UInt32(start) | 1 << 15 | 250 << 17, 4, at: 24 + 4 * index)
+      put(UInt32(row.mask), 2, at: start + 20)
+      page[start + 22] = 32
+      put(row.oid, 4, at: start + 32)
+      page.replaceSubrange(start + 36..<start + 40, with: "db\ns".utf8)
+      put(UInt32(bitPattern: row.limit), 4, at: start + 32 + limitOffset)
+    }
+    return page
+  }
+
+  /// Goal: a row counts only where its page says that it is visible. Method: what is known of
+  /// inserting and deleting transactions, in all ways that matter.
+  @Test(
+    arguments: [
+      (0x0900, true), (0x0B00, true), (0x2902, true), (0x0180, true), (0x0800, false),
+      (0x0A00, false), (0x0100, false), (0x0500, false),
+    ] as [(UInt16, Bool)]) func visible(mask: UInt16, isVisible: Bool)
+  {
+    let rows = CatalogRow.visible(on: Self.page([(7, mask, -1)]).bytes, version: .v15)
+    #expect(rows.map(\.oid) == (isVisible ? [7] : []))
+    #expect(rows.allSatisfy { $0.name == "db\\ns" && !$0.isInvalidDatabase })
+  }
+
+  /// Goal: a database that was dropped in part is told, in every version. Method: limits of
+  /// connections where the versions have them.
+  @Test func invalid() {
+    for (version, offset) in [(PostgresVersion.v14, 208), (.v15, 80), (.v17, 80)] {
+      let page = Self.page([(7, 0x0900, -2), (8, 0x0900, 5)], limitOffset: offset)
+      let rows = CatalogRow.visible(on: page.bytes, version: version)
+      #expect(rows.map(\.isInvalidDatabase) == [true, false])
+    }
+  }
+
+  /// Goal: no page makes it trap. Method: random bytes, and line pointers that lead anywhere.
+  @Test func hostile() {
+    var generator = SeededGenerator(state: 12)
+    for _ in 0..<2000 {
+      var page = generator.bytes(8192)
+      _ = CatalogRow.visible(on: page.bytes, version: .v14)
+      page[13] = 0x20
+      for index in stride(from: 25, to: 8192, by: 4) { page[index] = page[index] & 0x7F | 0x80 }
+      _ = CatalogRow.visible(on: page.bytes, version: .v17)
+    }
+  }
+}
