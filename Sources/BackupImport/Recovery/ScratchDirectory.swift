@@ -45,7 +45,14 @@ final class ScratchDirectory: Sendable {
       try Self.parent(parent) + "/" + Self.namePrefix
       + String(repeating: "0", count: 16 - digits.count) + digits
     isKept = keep
-    try SystemCalls.makePrivateDirectory(path)
+    do throws(ImportError) {
+      try SystemCalls.makePrivateDirectory(path)
+    } catch {
+      guard error.code == .cannotCreate else { throw error }
+      throw ImportError(
+        error.code, error.message,
+        hint: "Choose a directory that can be written to with --scratch.")
+    }
     for name in ["/data", "/tablespaces"] + Self.directories.map({ "/data/" + $0 }) {
       try SystemCalls.makePrivateDirectory(path + name)
     }

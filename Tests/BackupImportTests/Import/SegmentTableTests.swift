@@ -47,12 +47,20 @@ import Testing
       ([(0, full), (1, 5), (2, 1)], "which is not full"),
       ([(0, full), (1, 0), (2, 1)], "which is not full"),
       ([(0, full), (1, 1), (1, 1)], "'base/5/16384.1' stands twice"),
-      ((0..<32768).map { ($0, full) }, "longer than 2^32 - 1"),
     ] as [([(UInt32, UInt32)], String)])
   func refusals(segments: [(UInt32, UInt32)], message: String) {
-    var table = Self.table(segments.map { (number: $0.0, blocks: $0.1) })
+    Self.expectRefusal(segments, message)
+  }
+
+  /// Method: as many full segments as it takes; apart from the others, for they are many to show.
+  @Test func tooLong() {
+    Self.expectRefusal((0..<32768).map { ($0, Self.full) }, "longer than 2^32 - 1")
+  }
+
+  private static func expectRefusal(_ segments: [(UInt32, UInt32)], _ message: String) {
+    var table = table(segments.map { (number: $0.0, blocks: $0.1) })
     #expect {
-      try table.relations(upTo: Self.end)
+      try table.relations(upTo: end)
     } throws: { error in
       (error as? ImportError)?.code == .damaged
         && (error as? ImportError)?.message.contains(message) == true
