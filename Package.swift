@@ -19,9 +19,10 @@ let package = Package(
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CGetopt"),
-    .systemLibrary(name: "CCRC32C"),
+    .systemLibrary(name: "CMalloc"),
+    .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .target(
-      name: "PostgresFormat", dependencies: ["CCRC32C"],
+      name: "PostgresFormat", dependencies: ["CIsal"],
       // For the one property that lends an array's bytes as a span.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
@@ -33,7 +34,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .executableTarget(
-      name: "import-backup", dependencies: ["BackupImport", "PostgresFormat", "CGetopt"],
+      name: "import-backup",
+      dependencies: ["BackupImport", "PostgresFormat", "CGetopt", "CMalloc"],
       swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],

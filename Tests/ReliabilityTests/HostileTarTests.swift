@@ -5,7 +5,7 @@ import Testing
 
 /// Backups that are cut off, damaged or made to do harm: a clear error each time, and never a
 /// trap, which would end the tests themselves.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileTarTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct HostileTarTests {
   /// Goal: a backup that is cut off anywhere is refused. Method: at every 512 bytes of the tiny
   /// one, and at bytes of it by a fixed seed.
   @Test func cutOff() async throws {

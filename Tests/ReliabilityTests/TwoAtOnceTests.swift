@@ -14,7 +14,6 @@ import Testing
     for run in runs where run.exitCode != 0 {
       #expect(run.exitCode == 2)
       #expect(run.error.contains("is in use by another import"), "\(run.error)")
-      #expect(run.duration < .seconds(10), "it takes \(run.duration)")
     }
     #expect(try scene.files() == (try await Scene.expected.value))
   }

@@ -62,8 +62,13 @@ struct TarWriter: ~Copyable {
     .inputOutput, "cannot write the backup: out of memory")
 
   deinit {
-    // Otherwise freeing the archive would write what is left of it.
-    if !isFinished { unsafe _ = archive_write_fail(archive) }
+    // Closing gives back what `archive_write_open` took, also after an error; freeing alone, or
+    // `archive_write_fail` before it, does not (libarchive's issue 1568). It would write the rest of
+    // the tar as well.
+    if !isFinished {
+      destination.isAbandoned = true
+      unsafe _ = archive_write_close(archive)
+    }
     unsafe archive_entry_free(entry)
     unsafe _ = archive_write_free(archive)
   }

@@ -29,7 +29,7 @@ extension ClusterContents {
       do throws(FormatError) {
         try RelationMapFile.check(map.bytes, version: version)
       } catch {
-        let directory = databaseID == 0 ? "global" : "base/\(databaseID)"
+        let directory = RelationSegment.directory(ofDatabase: databaseID)
         throw ImportError(error, in: "member '\(directory)/pg_filenode.map'")
       }
     }
@@ -40,11 +40,10 @@ extension ClusterContents {
     for needed in checkpoint.neededLogPages {
       let pageCount = slruSegments[needed.log]?[needed.segmentNumber] ?? 0
       guard needed.pageInSegment < pageCount else {
-        let name = SLRUKind.fileName(ofSegment: needed.segmentNumber)
+        let path = needed.log.path(ofSegment: needed.segmentNumber)
         throw ImportError(
           .damaged,
-          "page \(needed.pageInSegment) of '\(needed.log.directory)/\(name)' is missing, without "
-            + "which no server starts",
+          "page \(needed.pageInSegment) of '\(path)' is missing, without which no server starts",
           hint: "The backup is not whole. Make it anew.")
       }
     }

@@ -5,14 +5,14 @@ import PostgresFormat
 ///
 /// ```
 /// --memory            64 MiB   the sum of what follows
-///   batches           20 MiB   16 × 64 pages, at 2 jobs, and the input's buffers that they keep
+///   batches           20 MiB   8 × 128 pages, at 2 jobs, and the input's buffers that they keep
 ///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
 ///   L0                17 MiB   the same, at most 2^19 keys
 ///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
 ///   chunks in memory  the rest, the spools hold what is more
 /// ```
 ///
-/// On top come 46 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
+/// On top come 54 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
 /// transactions, statistics: each kind has a limit), and the code itself.
 struct ImportPlan: Sendable {
   let backup: String
@@ -64,12 +64,12 @@ struct ImportPlan: Sendable {
     chunkSize = options.chunkSize
     smallRelationSize = options.smallRelationSize
     jobs = options.jobs ?? Processors.count
-    // Four batches a job keep the stages apart; a sixth of the memory is what they may take, and as
+    // Two batches a job keep the stages apart; a sixth of the memory is what they may take, and as
     // much the buffers of the input.
     let affordable = options.memory / 6 / PageBatch.byteCount
-    batchCount = max(jobs + 2, min(jobs * 4 + 8, affordable))
-    // A buffer has the pages of two batches.
-    inputBufferCount = batchCount / 2 + ReadAhead.leastBufferCount
+    batchCount = max(jobs + 2, min(jobs * 2 + 4, affordable))
+    // A buffer has the pages of one batch.
+    inputBufferCount = batchCount + ReadAhead.leastBufferCount
     let rest =
       options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount
       - inputBufferCount * ReadAhead.bufferSize

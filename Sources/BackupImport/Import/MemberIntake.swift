@@ -197,7 +197,7 @@ struct MemberIntake {
     guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }
-    try manifestCheck.beginManifest()
+    manifestCheck.beginManifest()
     try readRest(of: member) { manifestCheck.updateManifest($0) }
     manifestCheck.endManifest()
   }

@@ -28,6 +28,9 @@ final class FileDestination {
   private let subject: String
   private var isCommitted = false
 
+  /// Whether nothing more is to be written: `take` fails from then on.
+  var isAbandoned = false
+
   /// Why a write failed.
   private(set) var failure: ImportError?
 
@@ -78,9 +81,9 @@ final class FileDestination {
     if case .stream(let descriptor) = target, descriptor != STDOUT_FILENO { close(descriptor) }
   }
 
-  /// Writes all of `bytes`; false where that failed now or before.
+  /// Writes all of `bytes`; false where that failed now or before, or was abandoned.
   func take(_ bytes: RawSpan) -> Bool {
-    guard failure == nil else { return false }
+    guard failure == nil, !isAbandoned else { return false }
     do throws(ImportError) {
       switch target {
       case .stream(let descriptor): try SystemCalls.append(bytes, to: descriptor, subject)

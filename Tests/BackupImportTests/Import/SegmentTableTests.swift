@@ -38,8 +38,8 @@ import Testing
     #expect(relations.map(\.blockCount) == [blockCount])
   }
 
-  /// Goal: a hole in the segments, a short one before others, one that stands twice and one that
-  /// would have block 2^32 - 1 are refused by name.
+  /// Goal: a hole in the segments, a short one before others and one that stands twice are refused
+  /// by name.
   @Test(
     arguments: [
       ([(1, 1)], "'base/5/16384' is missing"),
@@ -49,16 +49,16 @@ import Testing
       ([(0, full), (1, 1), (1, 1)], "'base/5/16384.1' stands twice"),
     ] as [([(UInt32, UInt32)], String)])
   func refusals(segments: [(UInt32, UInt32)], message: String) {
-    Self.expectRefusal(segments, message)
+    Self.expectRefusal(of: segments, message)
   }
 
-  /// Method: as many full segments as it takes; apart from the others, for they are many to show.
+  /// Goal: so is a relation that would have block 2^32 - 1.
   @Test func tooLong() {
-    Self.expectRefusal((0..<32768).map { ($0, Self.full) }, "longer than 2^32 - 1")
+    Self.expectRefusal(of: (0..<32768).map { ($0, Self.full) }, "longer than 2^32 - 1")
   }
 
-  private static func expectRefusal(_ segments: [(UInt32, UInt32)], _ message: String) {
-    var table = table(segments.map { (number: $0.0, blocks: $0.1) })
+  private static func expectRefusal(of segments: [(UInt32, UInt32)], _ message: String) {
+    var table = Self.table(segments.map { (number: $0.0, blocks: $0.1) })
     #expect {
       try table.relations(upTo: end)
     } throws: { error in

@@ -66,7 +66,6 @@ struct HostileTimeline {
   func run(
     _ command: Command, layer: String = "1", key: String? = nil, script: String? = nil
   ) async throws -> Outcome {
-    let peak = scene.directory.path + "/peak-\(command)"
     let asked = ["--layer", layer] + (key.map { ["--key", $0] } ?? [])
     let arguments =
       switch command {
@@ -78,12 +77,8 @@ struct HostileTimeline {
       case .exportForPageserver:
         ["export", path, "--for-pageserver", "--force", "--output", exportPath]
       }
-    let run = try await ProgramRun.run(
-      arguments, script: script,
-      environment: try FaultLibrary.environment([], under: nil, peak: peak))
-    return Outcome(
-      command: command, run: run,
-      peak: Int((try? String(contentsOfFile: peak, encoding: .utf8)) ?? "") ?? .max)
+    let (run, peak) = try await ProgramRun.measured(arguments, script: script)
+    return Outcome(command: command, run: run, peak: peak)
   }
 
   /// A directory for what a command writes, and nothing else.
@@ -109,9 +104,7 @@ struct HostileTimeline {
         run.exitCode.map(codes.contains) == true,
         "\(run.exitCode.map(String.init) ?? "signal \(run.signal ?? 0)"): \(text)",
         sourceLocation: sourceLocation)
-      #expect(
-        outcome.peak < memoryLimit << 10, "\(outcome.peak) KiB: \(text)",
-        sourceLocation: sourceLocation)
+      expectPeak(outcome.peak, below: memoryLimit << 10, text, sourceLocation: sourceLocation)
       if run.exitCode != 0 {
         #expect(
           run.error.contains(message ?? "error: "), "\(text)", sourceLocation: sourceLocation)

@@ -15,18 +15,12 @@ import Testing
   ) async throws -> [ProgramRun] {
     var runs: [ProgramRun] = []
     for (command, code) in codes.sorted(by: { $0.key < $1.key }) {
-      let scratch = try TemporaryDirectory()
-      let peak = scratch.path + "/peak"
-      let run = try await ProgramRun.run(
-        [command, sample.directory.path], script: script,
-        environment: try FaultLibrary.environment([], under: nil, peak: peak),
-        timeLimit: .seconds(120))
+      let (run, peak) = try await ProgramRun.measured(
+        [command, sample.directory.path], script: script, timeLimit: Soak.timeLimit)
       #expect(
         run.exitCode == code, "\(command): \(run.error.prefix(1000))",
         sourceLocation: sourceLocation)
-      let memory = Int(try String(contentsOfFile: peak, encoding: .utf8)) ?? .max
-      #expect(
-        memory < memoryLimit << 10, "\(command): \(memory) KiB", sourceLocation: sourceLocation)
+      expectPeak(peak, below: memoryLimit << 10, command, sourceLocation: sourceLocation)
       runs.append(run)
     }
     return runs

@@ -71,7 +71,7 @@ import Testing
       let signal = number % 2 == 0 ? SIGINT : SIGTERM
       let fault = Fault(kind: "any", call: .number(number), action: .signal(signal))
       let run = try await timeline.run(command, faults: [fault])
-      #expect(run.duration < .seconds(10), "\(fault): it takes \(run.duration)")
+      #expect(!run.wasKilled, "\(fault): it hangs")
       // What reads a few small files may be through before it looks for a signal again.
       guard run.exitCode != 0 else { return #expect(number > count / 4, "\(command), \(fault)") }
       #expect(run.exitCode == 128 + signal, "\(command), \(fault): \(run.error)")

@@ -1,0 +1,39 @@
+import Testing
+
+@testable import BackupImport
+
+/// The queue between two stages, and what it hands on.
+struct ChannelTests {
+  /// What is handed on: two stages touch it, never at the same time.
+  private final class Counter: @unchecked Sendable {
+    // Invariant: who has received it, and has not sent it on, is alone with it.
+    var value = 0
+  }
+
+  /// Goal: who receives an element sees all that its sender has done to it, also where it is sent
+  /// in the moment in which the receiver begins to wait. Method: a few counters go round between
+  /// two tasks, each of which adds to them; the thread sanitizer looks on.
+  @Test func handingOn() async throws {
+    let rounds = 20_000
+    let there = Channel((0..<2).map { _ in Counter() })
+    let back = Channel<Counter>()
+    async let other: Void = {
+      while let counter = try await there.receive() {
+        counter.value += 1
+        back.send(counter)
+      }
+    }()
+    for _ in 0..<rounds {
+      let counter = try #require(try await back.receive())
+      counter.value += 1
+      there.send(counter)
+    }
+    there.finish()
+    try await other
+    back.finish()
+    var sum = 0
+    while let counter = try await back.receive() { sum += counter.value }
+    // The other end has added to each that was sent to it, and to the first two.
+    #expect(sum == 2 * rounds + 2)
+  }
+}

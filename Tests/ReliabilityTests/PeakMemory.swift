@@ -1,0 +1,32 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ProgramRun {
+  /// Runs the program, and tells the most of its memory that was resident, in KiB.
+  ///
+  /// What a `script` starts beside the program, and what may end after it, must not have
+  /// `LD_PRELOAD` in its environment.
+  static func measured(
+    _ arguments: [String], script: String? = nil, timeLimit: Duration = .seconds(60)
+  ) async throws -> (result: ProgramRun, peak: Int) {
+    let scratch = try TemporaryDirectory()
+    let file = scratch.path + "/peak"
+    let run = try await run(
+      arguments, script: script,
+      environment: try FaultLibrary.environment([], under: nil, peak: file), timeLimit: timeLimit)
+    let peak = try? String(contentsOfFile: file, encoding: .utf8)
+    return (run, peak.flatMap { Int($0) } ?? .max)
+  }
+}
+
+/// Expects that less than `limit` KiB of the program's memory were resident at any time.
+///
+/// A sanitizer takes memory of its own for each byte of the program: under one, nothing is expected.
+func expectPeak(
+  _ peak: Int, below limit: Int, _ comment: String = "",
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  guard Sanitizer.isOff else { return }
+  #expect(peak < limit, "\(peak) KiB: \(comment)", sourceLocation: sourceLocation)
+}
