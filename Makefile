@@ -10,7 +10,7 @@ DESTDIR ?=
 SOURCES := Package.swift Sources Tests Fuzz
 # The Swift runtime goes into the program: a machine that runs it needs none.
 RELEASE := -c release --static-swift-stdlib --product import-backup
-PROGRAM = $(shell swift build $(RELEASE) --show-bin-path)/import-backup
+PROGRAM := .build/release/import-backup
 
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
@@ -74,12 +74,16 @@ check: lint test test-address test-thread ## what must pass before a commit
 
 bench: build ## how fast it is and what memory it takes: half an hour, 24 GB of disk
 	$(MAKE) -C Benchmarks
-	Benchmarks/bench --program $(PROGRAM) $(BENCH_OPTIONS)
+	Benchmarks/bench --program $(CURDIR)/$(PROGRAM) $(BENCH_OPTIONS)
 
 bench-quick: BENCH_OPTIONS += --small 1G --large 0 --huge 0 --relations 100000 --runs 3
 bench-quick: bench ## the same on less: some minutes
 
-install: build ## into DESTDIR and PREFIX: program, man page, completions
+# Root, who installs, seldom has Swift: what is built is taken as it is.
+$(PROGRAM):
+	$(MAKE) build
+
+install: $(PROGRAM) ## what was built, into DESTDIR and PREFIX: program, man page, completions
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/import-backup
 	$(PROGRAM) help --man | install -D -m 644 /dev/stdin \
 	  $(DESTDIR)$(PREFIX)/share/man/man1/import-backup.1

@@ -22,6 +22,8 @@ public struct ImportError: Error, Equatable, Sendable {
     case cannotCreate = 73
     /// Reading or writing failed.
     case inputOutput = 74
+    /// The terminal or session is gone: SIGHUP.
+    case hungUp = 129
     /// Interrupted by SIGINT.
     case interrupted = 130
     /// Terminated by SIGTERM.

@@ -15,7 +15,8 @@ enum ArgumentVector {
       else {
         throw .usage(
           "argument \(index) is not UTF-8",
-          hint: "Give the file a name in UTF-8, by a link perhaps.")
+          hint: "Give the file a name in UTF-8, by a link perhaps."
+        ).pointing(toHelpOf: ImportCommand.self)
       }
       words.append(word)
     }

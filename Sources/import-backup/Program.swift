@@ -65,10 +65,14 @@ enum Program {
   private static func run<C: Command>(
     _ type: C.Type, arguments: [String], help: () -> String
   ) async throws(ImportError) {
-    switch try OptionParser.parse(type, arguments: arguments) {
-    case .run(let command): try await command.run()
-    case .help: try StandardStream.output.write(help())
-    case .version: try StandardStream.output.write("\(name) \(version)\n")
+    do throws(ImportError) {
+      switch try OptionParser.parse(type, arguments: arguments) {
+      case .run(let command): try await command.run()
+      case .help: try StandardStream.output.write(help())
+      case .version: try StandardStream.output.write("\(name) \(version)\n")
+      }
+    } catch {
+      throw error.pointing(toHelpOf: type)
     }
   }
 
@@ -79,5 +83,6 @@ enum Program {
       let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })
     else { return }
     throw .usage("unknown command \(word.quoted)", hint: "Did you mean '\(nearest)'?")
+      .pointing(toHelpOf: ImportCommand.self)
   }
 }

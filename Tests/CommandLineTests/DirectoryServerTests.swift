@@ -15,7 +15,7 @@ struct DirectoryServerTests {
     in directory: TemporaryDirectory, exporting timeline: String
   ) async throws -> PostgresServer {
     let tar = directory.path + "/export.tar"
-    let run = try await ProgramRun.run(["export", timeline, "-o", tar])
+    let run = try await ProgramRun.run(["export", timeline, "--force", "-o", tar])
     #expect(run.exitCode == 0, "\(run.error)")
     return try PostgresServer(
       unpacking: tar, programs: try #require(PostgresServer.programs), user: "cloud_admin")

@@ -15,13 +15,18 @@ import Testing
   }
 
   /// Goal: a file, a stream and a device get the same tar, and a note says so on standard error.
-  /// Method: export to a file over an old one, and to standard output; nothing else is left.
+  /// Method: export to a file over an old one, which takes --force, and to standard output; nothing else is left.
   @Test func outputs() async throws {
     let directory = try TemporaryDirectory()
     let timeline = try await Self.timeline(in: directory)
     let file = directory.path + "/backup.tar"
     try "old".write(toFile: file, atomically: false, encoding: .utf8)
-    let toFile = try await ProgramRun.run(["export", timeline, "--output", file])
+    let refused = try await ProgramRun.run(["export", timeline, "--output", file])
+    #expect(refused.exitCode == 73)
+    #expect(refused.error.hasPrefix("error: file '\(file)' is there already\nhint: "))
+    #expect(refused.error.contains("--force"))
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "old")
+    let toFile = try await ProgramRun.run(["export", timeline, "--force", "--output", file])
     #expect(toFile.exitCode == 0, "\(toFile.error)")
     #expect(toFile.output.isEmpty)
     #expect(toFile.error.hasPrefix("note: exported Postgres 15 at LSN 0/215AD68: 4 databases, "))
@@ -80,11 +85,12 @@ import Testing
   }
 
   /// Goal: an output that cannot be made ends in 73 and says where.
+  /// A file's name is the one that was asked for, not one that it has for a time.
   @Test(arguments: ["/nowhere/x.tar", "/"]) func impossibleOutput(path: String) async throws {
     let directory = try TemporaryDirectory()
     let timeline = try await Self.timeline(in: directory)
     let run = try await ProgramRun.run(["export", timeline, "-o", path])
     #expect(run.exitCode == 73)
-    #expect(run.error.contains("cannot create '\(path)"), "\(run.error)")
+    #expect(run.error.contains("cannot create '\(path)': "), "\(run.error)")
   }
 }

@@ -109,6 +109,43 @@ import Testing
     #expect(try directory.files().isEmpty)
   }
 
+  /// Goal: nobody else may read a timeline, which holds password hashes, and what is above it is as
+  /// mkdir(1) makes it. Method: the modes of all that is made, under the usual umask.
+  @Test func modes() async throws {
+    let directory = try TemporaryDirectory()
+    let run = try await ProgramRun.run(
+      [Self.backup, "--output", "above/out"], script: #"umask 022; exec "$@""#,
+      directory: directory.path)
+    #expect(run.exitCode == 0, "\(run.error)")
+    let above = directory.path + "/above"
+    var modes: [String: Set<Int>] = [:]
+    let names = FileManager.default.enumerator(atPath: above)?.allObjects as? [String] ?? []
+    for name in [""] + names {
+      let attributes = try FileManager.default.attributesOfItem(atPath: above + "/" + name)
+      let kind =
+        name.isEmpty
+        ? "above"
+        : attributes[.type] as? FileAttributeType == .typeDirectory
+          ? "directory" : "file"
+      modes[kind, default: []].insert(try #require(attributes[.posixPermissions] as? Int))
+    }
+    #expect(modes == ["above": [0o755], "directory": [0o700], "file": [0o600]])
+  }
+
+  /// Goal: a file that an option names and that cannot be read is told of with the option.
+  @Test func unreadableManifest() async throws {
+    let directory = try TemporaryDirectory()
+    for path in ["/nowhere/manifest", "/"] {
+      let run = try await ProgramRun.run([
+        Self.backup, "--output", directory.path + "/out", "--manifest", path,
+      ])
+      #expect(run.exitCode == 66)
+      #expect(run.error.hasPrefix("error: cannot open '\(path)': "), "\(run.error)")
+      #expect(run.error.contains("--manifest"))
+      #expect(try directory.files().isEmpty)
+    }
+  }
+
   /// Goal: a result that cannot be printed is exit code 74, and the timeline stands.
   @Test func fullOutput() async throws {
     let directory = try TemporaryDirectory()

@@ -39,7 +39,7 @@ import Testing
   }
 
   /// Goal: a value is shown with its place, its bytes and no repeated lines; a layer with its
-  /// entries; no line is wider than a page.
+  /// entries, and nothing besides; no line is wider than a page.
   @Test func keyAndLayer() async throws {
     let directory = try TemporaryDirectory()
     let path = try await Self.timeline(in: directory)
@@ -47,8 +47,8 @@ import Testing
     let run = try await ProgramRun.run(["inspect", path, "--key", key, "--layer", "4"])
     #expect(run.exitCode == 0)
     let lines = run.outputText.split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.starts(with: ["timeline '\(path)'", "", "key \(key): global/pg_control"]))
     #expect(lines.dropFirst().allSatisfy { $0.count <= 100 })
-    #expect(lines.contains("key \(key): global/pg_control"))
     let dump = try #require(lines.firstIndex { $0.hasPrefix("  000000 ") })
     #expect(
       lines[dump]
@@ -82,7 +82,8 @@ import Testing
     #expect(timeline.layers[3].keys == "base/16384/16403 blocks 0–509")
   }
 
-  /// Goal: the drawing is written where it is asked for, and the result is printed as well.
+  /// Goal: the drawing is written where it is asked for, and the result is printed as well, unless the drawing
+  /// takes its place.
   @Test func drawing() async throws {
     let directory = try TemporaryDirectory()
     let path = try await Self.timeline(in: directory)
@@ -92,6 +93,14 @@ import Testing
     let svg = try String(contentsOfFile: directory.path + "/map.svg", encoding: .utf8)
     #expect(svg.hasPrefix("<?xml") && svg.hasSuffix("</svg>\n"))
     #expect(svg.contains("base/16384/16403"))
+    let stream = try await ProgramRun.run(
+      ["inspect", path, "--svg", "-"], directory: directory.path)
+    #expect(stream.exitCode == 0 && stream.error.isEmpty, "\(stream.error)")
+    #expect(stream.outputText == svg)
+    #expect(!FileManager.default.fileExists(atPath: directory.path + "/-"))
+    let nowhere = try await ProgramRun.run(["inspect", path, "--svg", "/nowhere/map.svg"])
+    #expect(nowhere.exitCode == 73)
+    #expect(nowhere.error == "error: cannot create '/nowhere/map.svg': No such file or directory\n")
   }
 
   /// Goal: a backup that cannot be imported is shown with the error that an import ends with.

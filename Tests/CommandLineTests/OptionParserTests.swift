@@ -113,7 +113,13 @@ struct OptionParserTests {
     }
     #expect(error?.code == .usage)
     #expect(error?.message == message)
-    #expect(error?.hint?.hasPrefix(hint) == true)
-    #expect(error?.hint?.hasSuffix("See 'import-backup --help'.") == true)
+    for (command, pointer) in [
+      (ImportCommand.self, "See 'import-backup --help'."),
+      (VerifyCommand.self, "See 'import-backup verify --help'."),
+    ] as [(any Command.Type, String)] {
+      let pointing = error?.pointing(toHelpOf: command)
+      #expect(pointing?.hint?.hasPrefix(hint) == true)
+      #expect(pointing?.hint?.hasSuffix(pointer) == true)
+    }
   }
 }

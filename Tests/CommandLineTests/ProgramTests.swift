@@ -35,6 +35,27 @@ struct ProgramTests {
     #expect(run.output.isEmpty)
   }
 
+  /// Method: wrong options of another command than the default one lead to that command's help.
+  @Test(
+    arguments: [
+      (["verify", "a", "--frce"], "verify"), (["inspect", "a", "--svg", ""], "inspect"),
+      (["inspect", "a", "--svg", "-", "--json"], "inspect"), (["export", "a", "b"], "export"),
+      (["inspect", "/dev/null", "--key", "1"], "inspect"),
+    ] as [([String], String)])
+  func wrongUsage(arguments: [String], command: String) async throws {
+    let run = try await ProgramRun.run(arguments)
+    #expect(run.exitCode == 64)
+    #expect(run.error.hasSuffix("See 'import-backup \(command) --help'.\n"), "\(run.error)")
+  }
+
+  /// Method: of two forms of help, or of one form for a command alone, none is shown.
+  @Test(arguments: [["help", "--man", "--completions"], ["help", "verify", "--man"]])
+  func formsOfHelp(arguments: [String]) async throws {
+    let run = try await ProgramRun.run(arguments)
+    #expect(run.exitCode == 64)
+    #expect(run.output.isEmpty)
+  }
+
   /// Method: a word that is nearly a command is a backup all the same where a file has that name.
   @Test func aFileIsNoCommand() async throws {
     let run = try await ProgramRun.run(

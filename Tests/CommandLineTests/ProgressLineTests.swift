@@ -22,6 +22,19 @@ struct ProgressLineTests {
         == "1.0 GiB  128.0 MiB/s  0 bytes written  \(member)")
   }
 
+  /// Method: an input of which half was read in 100 seconds, and then another one.
+  @Test func nextInput() {
+    var progress = ImportProgress(
+      inputBytesRead: 0, inputByteCount: 2000, outputBytesWritten: nil, member: "")
+    let start = ContinuousClock.now
+    var clock = InputClock(start)
+    let seconds = [(0, 0), (1000, 100), (10, 101), (20, 103)].map { read, second in
+      progress.inputBytesRead = UInt64(read)
+      return clock.seconds(at: start + .seconds(second), for: progress)
+    }
+    #expect(seconds == [0, 100, 0, 2])
+  }
+
   /// Method: numbers at their ends, and more bytes than were announced, which a file that grows has.
   @Test func extremes() {
     for (read, total) in [(0, nil), (0, 0), (5, 3), (UInt64.max, UInt64.max), (1, UInt64.max)]

@@ -41,6 +41,7 @@ import Testing
     try Data(tar.encoded()).write(to: URL(filePath: other))
     let run = try await ProgramRun.run(["verify", timeline, "--against", other])
     #expect(run.exitCode == 1)
+    #expect(run.outputText.hasPrefix("checked Postgres 15 timeline, "))
     #expect(run.outputText.contains("1 finding"))
     #expect(run.error.contains("finding: block 0 of 'global/1260' differs: LSN "))
     #expect(run.error.contains("error: timeline '\(timeline)' differs from the backup: 1 finding"))

@@ -2,12 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// SIGINT and SIGTERM at every step: the program stops at once and takes away what it wrote, or it
+/// SIGHUP, SIGINT and SIGTERM at every step: the program stops at once and takes away what it wrote, or it
 /// was done already.
 @Suite(.serialized) struct SignalTests {
+  private static let signals = [SIGHUP, SIGINT, SIGTERM]
+
   /// Goal: a signal that comes at any call ends the import with its exit code and nothing left,
   /// unless the index has its name: then the import is complete. Method: raise it at each call on
-  /// the output in turn, SIGINT and SIGTERM by turns.
+  /// the output in turn, the three of them by turns.
   @Test func atEveryCall() async throws {
     let scene = try Scene()
     _ = try await scene.run([])
@@ -15,7 +17,7 @@ import Testing
     let commit = try #require(
       calls.lastIndex { $0.kind == "rename" && $0.path.contains("index_part") })
     try await inParallel(calls.indices) { index in
-      let signal = index % 2 == 0 ? SIGINT : SIGTERM
+      let signal = Self.signals[index % Self.signals.count]
       let scene = try Scene()
       let fault = Fault(kind: "any", call: .number(index + 1), action: .signal(signal))
       let run = try await scene.run([fault])
@@ -32,7 +34,7 @@ import Testing
 
   /// Goal: the same while waiting for a backup through a pipe. Method: a pipe that gives the
   /// beginning and then nothing; the signal comes in the call that waits for it.
-  @Test(arguments: [SIGINT, SIGTERM]) func waitingForPipe(signal: Int32) async throws {
+  @Test(arguments: signals) func waitingForPipe(signal: Int32) async throws {
     let scene = try Scene()
     let pipe = scene.directory.path + "/pipe"
     let fault = Fault(kind: "read", call: .number(2), action: .signal(signal))
@@ -45,6 +47,49 @@ import Testing
         """,
       environment: try FaultLibrary.environment([fault], under: pipe, log: scene.log))
     try Self.expectStopped(scene, run, by: signal, "waiting for a pipe")
+  }
+
+  /// Goal: where the signal ends the program that writes the backup first, as at a terminal, the
+  /// signal is reported and not a backup that is cut off. Method: a pipe that ends too early; the
+  /// signal comes in the call that finds the end, or behind the end, from who writes.
+  @Test(arguments: [true, false]) func endOfPipe(isEarly: Bool) async throws {
+    let scene = try Scene()
+    let pipe = scene.directory.path + "/pipe"
+    let early =
+      "head --bytes 60000 '\(scene.backup)' >&3; exec 4< '\(pipe)' 3>&-; exec \"$@\" <&4 4<&-"
+    let late = """
+      "$@" < '\(pipe)' 3>&- & head --bytes 60000 '\(scene.backup)' >&3
+      exec 3>&-; kill -TERM $!; wait $!
+      """
+    let fault = Fault(kind: "read", call: .number(2), action: .signal(SIGTERM))
+    let run = try await ProgramRun.run(
+      scene.arguments(backup: "-"),
+      script: "mkfifo '\(pipe)'; exec 3<> '\(pipe)'; " + (isEarly ? early : late),
+      environment: isEarly ? try FaultLibrary.environment([fault], under: pipe) : [:])
+    try Self.expectStopped(scene, run, by: SIGTERM, "at the end of a pipe")
+  }
+
+  /// Goal: a pipe that ends too early without any signal is a damaged backup still.
+  @Test func endOfPipeWithoutSignal() async throws {
+    let scene = try Scene()
+    let run = try await ProgramRun.run(
+      scene.arguments(backup: "-"),
+      script: "head --bytes 60000 '\(scene.backup)' | \"$@\"; exit ${PIPESTATUS[1]}")
+    #expect(run.exitCode == 65)
+    #expect(run.error.contains("unexpected end of archive"), "\(run.error)")
+  }
+
+  /// Goal: a signal that is ignored when the program starts, as by nohup and for the background
+  /// jobs of a script, stays ignored. Method: raise it in the midst of an import.
+  @Test(arguments: signals) func ignored(signal: Int32) async throws {
+    let scene = try Scene()
+    let fault = Fault(kind: "fsync", call: .number(1), action: .signal(signal))
+    let run = try await ProgramRun.run(
+      scene.arguments(), script: "trap '' \(signal); exec \"$@\"",
+      environment: try FaultLibrary.environment([fault], under: scene.output, log: scene.log))
+    #expect(run.exitCode == 0, "\(run.error)")
+    #expect(try scene.files() == (try await Scene.expected.value))
+    #expect(try scene.calls().contains { $0.kind == "fsync" })
   }
 
   /// Goal: the same while waiting for who takes an exported backup, on standard output or from a
@@ -120,8 +165,13 @@ import Testing
   ) throws {
     #expect(!run.wasKilled, "\(comment): it hangs")
     #expect(run.exitCode == 128 + signal, "\(comment): \(run.error)")
-    let message = signal == SIGINT ? "interrupted" : "terminated"
-    #expect(run.error == "error: \(message) by a signal\n", "\(comment)")
+    let message =
+      switch signal {
+      case SIGHUP: "hung up: the terminal or session is gone"
+      case SIGINT: "interrupted by a signal"
+      default: "terminated by a signal"
+      }
+    #expect(run.error == "error: \(message)\n", "\(comment)")
     #expect(try scene.files() == nil, "\(comment): files are left")
   }
 }

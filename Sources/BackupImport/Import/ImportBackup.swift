@@ -7,12 +7,16 @@ public func importBackup(
   _ options: ImportOptions, progress: (any ProgressReporting)?
 ) async throws(ImportError) -> ImportSummary {
   let start = ContinuousClock.now
-  var summary =
+  var summary: ImportSummary
+  do throws(ImportError) {
     if let recovery = options.recovery {
-      try await importRecovered(options, recovery, progress: progress)
+      summary = try await importRecovered(options, recovery, progress: progress)
     } else {
-      try await importAsItIs(options, progress: progress)
+      summary = try await importAsItIs(options, progress: progress)
     }
+  } catch {
+    throw Interruption.cause(of: error, reading: options.backup)
+  }
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   return summary
 }
@@ -34,6 +38,23 @@ private func importRecovered(
   try TimelineDirectory.requireUsable(
     output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force)
 
+  if let wal = recovery.writeAheadLog { try requireReadable(wal, option: "--wal") }
+  // Without a place of its own the copy lies beside the output, which may be nowhere yet. What was
+  // made for that goes again where the import fails, for it is empty then.
+  var parents = MadeDirectories()
+  defer { parents.remove() }
+  if recovery.scratchParent == nil {
+    try parents.make(RecoveryOptions.place(beside: plan.outputDirectory))
+    try parents.sync()
+  }
+  return try await importRecovered(options, recovery, plan, progress: progress)
+}
+
+/// When it returns or throws, the copy is gone, unless it is to be kept.
+private func importRecovered(
+  _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
+  progress: (any ProgressReporting)?
+) async throws(ImportError) -> ImportSummary {
   let cluster = try await Recovery(options, recovery, progress: progress).run()
   var settings = options
   settings.backup = cluster.scratch.data

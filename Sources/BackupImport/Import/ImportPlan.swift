@@ -50,6 +50,7 @@ struct ImportPlan: Sendable {
   private static let fixedMemoryByteCount = 32 << 20
 
   init(_ options: ImportOptions) throws(ImportError) {
+    if let manifest = options.manifest { try requireReadable(manifest, option: "--manifest") }
     backup = options.backup
     manifest = options.manifest
     outputDirectory = options.outputDirectory

@@ -78,6 +78,19 @@ final class FileSource: ByteSource {
   }
 }
 
+/// Refuses a file that an option names and that cannot be read, without opening it: what a pipe
+/// gives, it gives once.
+///
+/// - Throws: `.cannotOpen`, with a hint that names the option.
+func requireReadable(_ path: String, option: String) throws(ImportError) {
+  let reason = isDirectory(path) ? EISDIR : unsafe access(path, R_OK) == 0 ? 0 : errno
+  guard reason == 0 else {
+    throw ImportError(
+      .cannotOpen, "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
+      hint: "Give a file that can be read with \(option).")
+  }
+}
+
 /// How messages call the input at `path`.
 func inputSubject(_ path: String) -> String {
   path == "-" ? "standard input" : path.quoted

@@ -40,8 +40,12 @@ public func inspect(_ options: InspectOptions) throws(ImportError) -> Inspection
         .usage, "a backup has neither keys nor layers, and \(inputSubject(options.path)) is one",
         hint: "Give the directory of a timeline.")
     }
-    return .backup(
-      try BackupInspector.inspect(options.path, strippingComponents: options.stripComponents))
+    do throws(ImportError) {
+      return .backup(
+        try BackupInspector.inspect(options.path, strippingComponents: options.stripComponents))
+    } catch {
+      throw Interruption.cause(of: error, reading: options.path)
+    }
   }
   return .timeline(try TimelineInspector(options).describe())
 }

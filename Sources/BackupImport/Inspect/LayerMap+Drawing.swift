@@ -130,8 +130,8 @@ extension LayerMap {
 extension LayerMap {
   /// Writes the drawing: under a temporary name beside `path` first, durable before it is renamed,
   /// so that `path` holds the old or the new one at every moment.
-  public func write(to path: String) throws(ImportError) {
-    let destination = try FileDestination(.file(path), mode: 0o644)
+  public func write(to output: ExportOutput) throws(ImportError) {
+    let destination = try FileDestination(output, mode: 0o644)
     let isWritten = destination.take(Array(svg().utf8).bytes)
     if !isWritten, let failure = destination.failure { throw failure }
     try destination.commit()

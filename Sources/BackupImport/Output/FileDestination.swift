@@ -1,10 +1,13 @@
 import Glibc
 
-/// Where an exported backup goes.
+/// Where a result goes, a backup or a picture.
 public enum ExportOutput: Equatable, Sendable {
   case standardOutput
-  /// A file, which appears under its name when it is complete and durable.
+  /// A file, which appears under its name when it is complete and durable. One of that name is
+  /// replaced.
   case file(String)
+  /// The same, but a file of that name is not to be touched.
+  case newFile(String)
 }
 
 /// The bytes of a result, a tar or a picture, on their way out.
@@ -43,26 +46,34 @@ final class FileDestination {
     case .standardOutput:
       target = .stream(SystemCalls.openStandardOutputPipe() ?? STDOUT_FILENO)
       subject = "to standard output"
-    case .file(let path):
+    case .file(let path), .newFile(let path):
       subject = path.quoted
-      target = try Self.open(path, mode: mode)
+      target = try Self.open(path, mode: mode, replaces: output == .file(path))
     }
   }
 
   /// Only a regular file is written under another name first: one that takes the place of a device
   /// would be no help to anybody.
-  private static func open(_ path: String, mode: mode_t) throws(ImportError) -> Target {
+  private static func open(
+    _ path: String, mode: mode_t, replaces: Bool
+  ) throws(ImportError) -> Target {
     var status = stat()
     if unsafe stat(path, &status) == 0 {
       switch status.st_mode & S_IFMT {
-      case S_IFREG: break
+      case S_IFREG:
+        guard replaces else {
+          throw ImportError(
+            .cannotCreate, "file \(path.quoted) is there already",
+            hint: "Choose another name, or replace the file with --force.")
+        }
       case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)
       case S_IFIFO: return .stream(try SystemCalls.openStream(path, isPipe: true))
       default: return .stream(try SystemCalls.openStream(path, isPipe: false))
       }
     }
     let temporaryPath = "\(path).\(getpid()).export-temp"
-    return .file(try OutputFile(creating: temporaryPath, mode: mode), finalPath: path)
+    return .file(
+      try OutputFile(creating: temporaryPath, named: path, mode: mode), finalPath: path)
   }
 
   deinit {

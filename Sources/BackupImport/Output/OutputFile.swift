@@ -7,13 +7,22 @@ import Synchronization
 /// Closed once: by `makeDurable`, or, where an import ends before that, by `deinit`.
 final class OutputFile: Sendable {
   let path: String
+  /// What messages call it.
+  private let name: String
   private let descriptor: Int32
   private let isOpen = Atomic(true)
 
-  /// Creates the file, or empties one of that name.
-  init(creating path: String, mode: mode_t = 0o644) throws(ImportError) {
-    descriptor = try SystemCalls.open(path, O_RDWR | O_CREAT | O_TRUNC, mode: mode)
+  /// Creates the file, or empties one of that path; messages call it by `name`, where its path is
+  /// none that a user knows.
+  init(
+    creating path: String, named name: String? = nil, mode: mode_t
+  ) throws(ImportError) {
+    let name = name ?? path
+    descriptor = try SystemCalls.retrying(.create, name) {
+      unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+    }
     self.path = path
+    self.name = name
   }
 
   deinit {
@@ -21,13 +30,13 @@ final class OutputFile: Sendable {
   }
 
   func write(_ bytes: RawSpan, at offset: UInt64) throws(ImportError) {
-    try SystemCalls.write(bytes, to: descriptor, at: offset, path: path)
+    try SystemCalls.write(bytes, to: descriptor, at: offset, path: name)
   }
 
   /// Fills `bytes` up to `count`; throws when the file ends before that.
   func read(into bytes: inout [UInt8], count: Int, at offset: UInt64) throws(ImportError) {
     let done = try SystemCalls.read(
-      into: &bytes, count: count, from: descriptor, at: offset, path: path)
+      into: &bytes, count: count, from: descriptor, at: offset, path: name)
     guard done == count else {
       throw ImportError(
         .inputOutput, "cannot read \(path.quoted): it is shorter than what was written")
@@ -36,14 +45,14 @@ final class OutputFile: Sendable {
 
   /// Brings all that was written to the disk, and closes the file.
   func makeDurable() throws(ImportError) {
-    try SystemCalls.fsync(descriptor, path: path)
+    try SystemCalls.fsync(descriptor, path: name)
     try close()
   }
 
   /// Closes a file that need not be durable.
   func close() throws(ImportError) {
     if isOpen.exchange(false, ordering: .relaxed) {
-      try SystemCalls.close(descriptor, path: path)
+      try SystemCalls.close(descriptor, path: name)
     }
   }
 

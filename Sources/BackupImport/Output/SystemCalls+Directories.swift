@@ -24,8 +24,8 @@ extension SystemCalls {
   }
 
   /// Makes a directory; false when something of that name is there already.
-  static func makeDirectory(_ path: String) throws(ImportError) -> Bool {
-    while unsafe mkdir(path, 0o755) != 0 {
+  static func makeDirectory(_ path: String, mode: mode_t) throws(ImportError) -> Bool {
+    while unsafe mkdir(path, mode) != 0 {
       let reason = errno
       if reason == EEXIST { return false }
       if reason != EINTR { throw failure(.mkdir, path, reason) }

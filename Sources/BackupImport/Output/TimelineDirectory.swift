@@ -7,6 +7,7 @@ import PostgresFormat
 ///
 /// ```
 /// claim      mkdir -p, flock, refuse an index, remove an interrupted run's remains
+///            from DIR on, directories are made for their owner alone, and so are all files
 /// write      layer-N.import-temp …                     each fsynced when it is finished
 /// commit  1  with --force: unlink every old index, fsync the directory, unlink the old layers
 ///         2  rename the layers to their names, fsync the directory and its parents
@@ -25,8 +26,8 @@ final class TimelineDirectory {
   let path: String
 
   private let lock: Int32
-  /// The directories that this run made, the outermost first.
-  private var madeDirectories: [String] = []
+  /// The directories that this run made.
+  private var madeDirectories = MadeDirectories()
   /// What this run wrote and an abandoned one takes away again, but for the index.
   private var writtenPaths: Set<String> = []
   /// The index, once it may have its name.
@@ -65,6 +66,9 @@ final class TimelineDirectory {
       .abandon()
   }
 
+  /// DIR, tenants, the tenant, timelines, the timeline.
+  private static let directoriesBelowParent = 5
+
   private static func path(output: String, tenant: Identifier, timeline: Identifier) -> String {
     var base = output
     while base.count > 1 && base.hasSuffix("/") { base.removeLast() }
@@ -73,16 +77,14 @@ final class TimelineDirectory {
 
   /// Makes the directory and its parents, and locks it; takes them away again where it fails.
   private static func claim(
-    _ path: String, madeDirectories: inout [String]
+    _ path: String, madeDirectories: inout MadeDirectories
   ) throws(ImportError) -> Int32 {
     do throws(ImportError) {
-      for directory in chain(to: path) where try SystemCalls.makeDirectory(directory) {
-        madeDirectories.append(directory)
-      }
+      try madeDirectories.make(path, privateCount: directoriesBelowParent)
       return try lock(path)
     } catch {
       // What another import has locked is its own by now, even where this one made it.
-      if error.code != .inUse { removeDirectories(&madeDirectories) }
+      if error.code != .inUse { madeDirectories.remove() }
       throw error
     }
   }
@@ -103,15 +105,6 @@ final class TimelineDirectory {
     } catch {
       close(descriptor)
       throw error
-    }
-  }
-
-  /// Every directory on the way to `path`, the outermost first and `path` itself last.
-  private static func chain(to path: String) -> [String] {
-    var prefix = path.hasPrefix("/") ? "/" : ""
-    return path.split(separator: "/").map { component in
-      prefix += prefix.isEmpty || prefix.hasSuffix("/") ? component : "/" + component
-      return prefix
     }
   }
 
@@ -137,7 +130,7 @@ final class TimelineDirectory {
   func makeTemporaryFile(_ name: String) throws(ImportError) -> OutputFile {
     let temporaryPath = path + "/" + name + Self.temporarySuffix
     writtenPaths.insert(temporaryPath)
-    return try OutputFile(creating: temporaryPath)
+    return try OutputFile(creating: temporaryPath, mode: 0o600)
   }
 
   /// Gives finished, durable layers their names, and then writes the index.
@@ -170,9 +163,9 @@ final class TimelineDirectory {
   /// made, and of those from DIR on that were there, as an import that made them may have been
   /// killed before it came to this.
   private func syncParents() throws(ImportError) {
-    let chain = Self.chain(to: path)
-    let output = chain.count - 5  // followed by tenants, the tenant, timelines, the timeline
-    let isNew = Set(madeDirectories)
+    let chain = MadeDirectories.chain(to: path)
+    let output = chain.count - Self.directoriesBelowParent
+    let isNew = Set(madeDirectories.paths)
     for (index, directory) in chain.enumerated().reversed() {
       let parent = SystemCalls.parent(of: directory)
       if index > output || isNew.contains(directory) {
@@ -208,15 +201,10 @@ final class TimelineDirectory {
       indexPath = nil
       for written in writtenPaths { try? SystemCalls.unlink(written) }
       writtenPaths = []
-      Self.removeDirectories(&madeDirectories)
+      madeDirectories.remove()
     } catch {
       isSettled = true  // Nothing more can be done: the timeline is whole, if not durable.
     }
-  }
-
-  private static func removeDirectories(_ directories: inout [String]) {
-    for directory in directories.reversed() { unsafe _ = rmdir(directory) }
-    directories = []
   }
 }
 

@@ -35,7 +35,7 @@ actor Recovery: BlockingActor {
   func run() throws(ImportError) -> RecoveredCluster {
     let backup = try OnlineBackup(at: backup, writeAheadLog: options.writeAheadLog)
     let parent = try ScratchDirectory.parent(
-      options.scratchParent ?? SystemCalls.parent(of: outputDirectory.trimmingSlashes))
+      options.scratchParent ?? RecoveryOptions.place(beside: outputDirectory))
     let scratch = try ScratchDirectory(in: parent, keep: options.keepsScratch)
     let programs = try PostgresPrograms(
       in: options.programs,
@@ -222,14 +222,5 @@ actor Recovery: BlockingActor {
         .unsupported, "Postgres has moved the tablespaces and not stopped (state: \(after.state))")
     }
     return moved
-  }
-}
-
-extension String {
-  /// Without slashes at its end, but for a root's.
-  fileprivate var trimmingSlashes: String {
-    var text = self[...]
-    while text.count > 1 && text.hasSuffix("/") { text.removeLast() }
-    return String(text)
   }
 }

@@ -25,4 +25,11 @@ public struct RecoveryOptions: Sendable {
   public init(programs: String) {
     self.programs = programs
   }
+
+  /// The directory that an output is in, where the scratch lies without a place of its own.
+  static func place(beside output: String) -> String {
+    var text = output[...]
+    while text.count > 1 && text.hasSuffix("/") { text.removeLast() }
+    return SystemCalls.parent(of: String(text))
+  }
 }

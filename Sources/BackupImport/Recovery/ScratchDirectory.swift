@@ -43,7 +43,14 @@ final class ScratchDirectory: Sendable {
     let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
     path = try Self.parent(parent) + "/" + Self.namePrefix + number
     isKept = keep
-    try SystemCalls.makePrivateDirectory(path)
+    do throws(ImportError) {
+      try SystemCalls.makePrivateDirectory(path)
+    } catch {
+      guard error.code == .cannotCreate else { throw error }
+      throw ImportError(
+        error.code, error.message,
+        hint: "Choose a directory that can be written to with --scratch.")
+    }
     for name in ["/data", "/tablespaces"] + DataDirectory.directories.map({ "/data/" + $0 }) {
       try SystemCalls.makePrivateDirectory(path + name)
     }

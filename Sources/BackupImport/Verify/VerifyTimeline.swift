@@ -30,7 +30,12 @@ public func verifyTimeline(
     let comparison = try BackupComparison(
       timeline, backup: backup, stripComponents: options.stripComponents, jobs: jobs,
       progress: progress)
-    let compared = try await comparison.run(result.placements)
+    let compared: BackupComparison.Result
+    do throws(ImportError) {
+      compared = try await comparison.run(result.placements)
+    } catch {
+      throw Interruption.cause(of: error, reading: backup)
+    }
     result.findings = compared.findings
     summary.isCompared = true
     summary.comparedPageCount = compared.pageCount

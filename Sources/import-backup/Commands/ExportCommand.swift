@@ -24,7 +24,10 @@ struct ExportCommand: Command {
     CommandOption(
       "output", "o", value: "FILE", help: "write to FILE (default: -, standard output)"
     ) { command, value in
-      command.settings.output = value.text == "-" ? .standardOutput : .file(value.text)
+      command.file = value.text == "-" ? nil : value.text
+    },
+    CommandOption("force", "f", help: "replace FILE where it is there already") {
+      command, _ in command.replacesFile = true
     },
     CommandOption("for-pageserver", help: "write what a pageserver's fullbackup is") {
       command, _ in command.settings.forPageserver = true
@@ -40,12 +43,17 @@ struct ExportCommand: Command {
   ]
 
   var settings = ExportOptions(timeline: "", output: .standardOutput)
+  /// Nil for standard output.
+  var file: String?
+  var replacesFile = false
   var isQuiet = false
 
   mutating func take(operands: [String]) throws(ImportError) {
     settings.timeline = try Operands.single(
       operands, missing: "no timeline is given", single: "timeline to export")
-    guard settings.output != .file("") else { throw .usage("'--output' wants a file's name") }
+    guard let file else { return }
+    guard !file.isEmpty else { throw .usage("'--output' wants a file's name") }
+    settings.output = replacesFile ? .file(file) : .newFile(file)
   }
 
   @MainActor

@@ -9,9 +9,11 @@ struct HelpCommand: Command {
   static let discussion: [String] = []
 
   static let options: [CommandOption<HelpCommand>] = [
-    CommandOption("man", help: "write the man page") { command, _ in command.form = .manualPage },
-    CommandOption("completions", help: "write completions for bash") {
-      command, _ in command.form = .completions
+    CommandOption("man", help: "write the man page, which is of all commands") {
+      command, _ throws(ImportError) in try command.take(.manualPage)
+    },
+    CommandOption("completions", help: "write completions for bash, of all commands") {
+      command, _ throws(ImportError) in try command.take(.completions)
     },
   ]
 
@@ -24,8 +26,18 @@ struct HelpCommand: Command {
   var form = Form.text
   var subject: (any Command.Type)?
 
+  private mutating func take(_ form: Form) throws(ImportError) {
+    guard self.form == .text || self.form == form else {
+      throw .usage("'--man' and '--completions' exclude each other")
+    }
+    self.form = form
+  }
+
   mutating func take(operands: [String]) throws(ImportError) {
     guard let word = operands.first else { return }
+    guard form == .text else {
+      throw .usage("the man page and the completions are of all commands, not of one")
+    }
     guard operands.count == 1 else { throw .usage("help is given for one command at a time") }
     subject = Program.commands.first { $0.name == word }
     guard subject != nil else {

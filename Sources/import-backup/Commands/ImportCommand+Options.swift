@@ -56,7 +56,7 @@ extension ImportCommand {
     },
 
     CommandOption(
-      "page-checksums", value: "MODE",
+      "page-checksums", value: "MODE", choices: PageChecksumMode.allCases.map(\.rawValue),
       help: """
         what to do where a page does not match its checksum: 'verify' refuses the backup, 'warn' \
         imports the page, 'skip' does not look (default: \(defaults.pageChecksums.rawValue))

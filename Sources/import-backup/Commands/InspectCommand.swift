@@ -19,7 +19,9 @@ struct InspectCommand: Command {
       command, _ in command.printsJSON = true
     },
 
-    CommandOption("svg", value: "FILE", help: "draw a timeline's layers into FILE") {
+    CommandOption(
+      "svg", value: "FILE", help: "draw a timeline's layers into FILE; - is standard output"
+    ) {
       command, value in command.drawing = value.text
     },
 
@@ -49,6 +51,9 @@ struct InspectCommand: Command {
     settings.path = try Operands.single(
       operands, missing: "neither a backup nor a timeline is given", single: "thing to inspect")
     if drawing == "" { throw .usage("'--svg' wants the name of a file") }
+    if drawing == "-" && printsJSON {
+      throw .usage("'--svg -' and '--json' both want standard output")
+    }
   }
 
   @MainActor
@@ -61,9 +66,14 @@ struct InspectCommand: Command {
       try StandardStream.output.write(
         printsJSON ? try SummaryOutput.json(backup) + "\n" : BackupText.text(backup))
     case .timeline(let timeline):
-      if let drawing { try LayerMapCaption.map(of: timeline).write(to: drawing) }
-      try StandardStream.output.write(
-        printsJSON ? try SummaryOutput.json(timeline) + "\n" : TimelineText.text(timeline))
+      if let drawing {
+        try LayerMapCaption.map(of: timeline)
+          .write(to: drawing == "-" ? .standardOutput : .file(drawing))
+      }
+      if drawing != "-" {
+        try StandardStream.output.write(
+          printsJSON ? try SummaryOutput.json(timeline) + "\n" : TimelineText.text(timeline))
+      }
       try Self.requireReadable(timeline.layers)
     }
   }

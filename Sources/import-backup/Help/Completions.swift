@@ -1,29 +1,36 @@
 /// The completions for bash.
 enum Completions {
-  /// A script for bash to source: commands, each command's options, directories for a `DIR`,
-  /// nothing for any other value, and files for everything else.
+  /// A script for bash to source: commands, each command's options, what their values may be, and
+  /// files for everything else.
   static func text() -> String {
-    let cases = Program.commands.map { command in
+    let names = Program.commands.map { $0.name }
+    let options = Program.commands.map { command in
       "    \(command.name)) options='\(words(command))' ;;"
     }
-    let names = Program.commands.map { $0.name }.joined(separator: " ")
     return """
       _import_backup() {
-        local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} options
+        local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+        local command=${COMP_WORDS[1]} commands='\(names.joined(separator: " "))' options
         COMPREPLY=()
-        case ${COMP_WORDS[1]} in
-      \(cases.joined(separator: "\n"))
-          *) options='\(words(ImportCommand.self))' ;;
+        # bash makes three words of --name=value.
+        if [[ $word == '=' ]]; then
+          word=
+        elif [[ $previous == '=' ]]; then
+          previous=${COMP_WORDS[COMP_CWORD-2]}
+        fi
+        [[ " $commands " == *" $command "* ]] || command=\(ImportCommand.name)
+        case "$command $previous" in
+      \(Program.commands.flatMap(values).joined(separator: "\n"))
         esac
-        case $previous in
-          \(spellings { $0 == "DIR" })) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
-          \(spellings { $0 != "DIR" })) return ;;
+        case $command in
+      \(options.joined(separator: "\n"))
         esac
         if [[ $word == -* ]]; then
           mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+        elif [[ $command == \(HelpCommand.name) && $COMP_CWORD -gt 1 ]]; then
+          mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
         else
-          local commands=
-          [[ $COMP_CWORD -eq 1 ]] && commands='\(names)'
+          [[ $COMP_CWORD -eq 1 ]] || commands=
           mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word"; compgen -f -- "$word")
         fi
       }
@@ -36,14 +43,22 @@ enum Completions {
     command.describedOptions.map { "--\($0.name)" }.joined(separator: " ")
   }
 
-  /// A shell pattern of the options of all commands whose value `isWanted`.
-  private static func spellings(_ isWanted: (String) -> Bool) -> String {
-    var spellings: [String] = []
-    for option in Program.commands.flatMap({ $0.describedOptions }) {
-      guard let placeholder = option.placeholder, isWanted(placeholder) else { continue }
-      spellings.append("--\(option.name)")
-      if let letter = option.letter { spellings.append("-\(letter)") }
+  /// A line for each option of `command` that takes a value: what is completed behind it.
+  private static func values(of command: any Command.Type) -> [String] {
+    command.describedOptions.compactMap { option in
+      guard let placeholder = option.placeholder else { return nil }
+      let spellings = ["--\(option.name)"] + (option.letter.map { ["-\($0)"] } ?? [])
+      let pattern = spellings.map { "'\(command.name) \($0)'" }.joined(separator: " | ")
+      let action =
+        switch placeholder {
+        case "DIR", "BINDIR": "compgen -d"
+        case "FILE", "BACKUP": "compgen -f"
+        case "USER": "compgen -u"
+        default:
+          option.choices.isEmpty ? nil : "compgen -W '\(option.choices.joined(separator: " "))'"
+        } as String?
+      let reply = action.map { "mapfile -t COMPREPLY < <(\($0) -- \"$word\"); " } ?? ""
+      return "    \(pattern)) \(reply)return ;;"
     }
-    return spellings.joined(separator: "|")
   }
 }

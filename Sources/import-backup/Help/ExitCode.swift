@@ -15,6 +15,7 @@ enum ExitCode {
       (.bug, "a bug in this program"),
       (.cannotCreate, "the output cannot be created"),
       (.inputOutput, "reading or writing failed"),
+      (.hungUp, "hung up: the terminal or session is gone"),
       (.interrupted, "interrupted"),
       (.terminated, "terminated"),
     ] as [(ImportError.Code, String)]).map { ($0.rawValue, $1) }

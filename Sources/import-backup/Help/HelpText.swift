@@ -13,7 +13,7 @@ enum HelpText {
       lines += entry(
         "  \(command.name)", command.summary + (isDefault ? " (the default)" : ""), indent: 12)
     }
-    lines += body(ImportCommand.self)
+    lines += body(ImportCommand.self, optionsOf: " of \(ImportCommand.name)")
     lines += ["", "Exit codes:"]
     for (code, meaning) in ExitCode.meanings { lines += entry("  \(code)", meaning, indent: 12) }
     return lines.joined(separator: "\n") + "\n"
@@ -54,12 +54,12 @@ enum HelpText {
     phrase.prefix(1).uppercased() + phrase.dropFirst() + "."
   }
 
-  private static func body(_ command: any Command.Type) -> [String] {
+  private static func body(_ command: any Command.Type, optionsOf suffix: String = "") -> [String] {
     var lines: [String] = []
     for paragraph in command.discussion {
       lines += [""] + wrapped(paragraph, columns: columns)
     }
-    lines += ["", "Options:"]
+    lines += ["", "Options\(suffix):"]
     for option in command.describedOptions {
       lines += entry("  \(option.usage)", option.help, indent: 34)
     }

@@ -31,8 +31,41 @@ enum ManualPage {
     for (code, meaning) in ExitCode.meanings {
       lines += [".It \(code)", escaped(HelpText.sentence(meaning))]
     }
-    return (lines + [".El"]).joined(separator: "\n") + "\n"
+    lines += [".El", ".Sh EXAMPLES"]
+    for (purpose, command) in examples {
+      lines += [escaped(purpose), ".Pp", ".Dl \(escaped(command))", ".Pp"]
+    }
+    lines.removeLast()
+    lines += [
+      ".Sh SEE ALSO", ".Xr pg_basebackup 1 ,", ".Xr pg_ctl 1 ,", ".Xr pg_verifybackup 1 ,",
+      ".Xr tar 1",
+    ]
+    return lines.joined(separator: "\n") + "\n"
   }
+
+  /// What most people come for.
+  private static let examples = [
+    (
+      "Import the tar of a cluster that was shut down cleanly:",
+      "import-backup backup.tar.zst --output storage"
+    ),
+    (
+      "The same without a file between, from the stopped cluster's directory on another machine:",
+      "ssh db tar -C /var/lib/postgresql/15/main -cf - . | import-backup - --output storage"
+    ),
+    (
+      "Import what pg_basebackup -Ft made of a running cluster; Postgres recovers a copy first:",
+      "import-backup monday --output storage --recover-with /usr/lib/postgresql/15/bin"
+    ),
+    (
+      "Read a timeline back and compare it with its backup:",
+      "import-backup verify storage/tenants/TENANT/timelines/TIMELINE --against backup.tar.zst"
+    ),
+    (
+      "Make a backup of a timeline that Postgres starts from:",
+      "import-backup export storage/tenants/TENANT/timelines/TIMELINE --output backup.tar"
+    ),
+  ]
 
   private static func heading(_ option: OptionDescription) -> String {
     let value = option.placeholder.map { " Ar \($0)" } ?? ""

@@ -3,32 +3,38 @@ import PostgresFormat
 
 /// What a timeline is and holds, in words.
 enum TimelineText {
+  /// All of it, or, where a key or a layer was asked for, that alone.
   static func text(_ timeline: TimelineDescription) -> String {
-    var sections = [
-      facts(timeline), layers(timeline.layers), totals(timeline.totals), problems(timeline.layers),
-      unnamedFiles(timeline.unnamedFiles),
-    ]
-    if let key = timeline.key { sections.append(KeyText.lines(key)) }
-    if let entries = timeline.layerEntries { sections.append(self.entries(entries)) }
+    let asked = [timeline.key.map(KeyText.lines), timeline.layerEntries.map(entries)]
+      .compactMap(\.self)
+    let sections =
+      asked.isEmpty
+      ? [
+        [title(timeline)] + facts(timeline), layers(timeline.layers), totals(timeline.totals),
+        problems(timeline.layers), unnamedFiles(timeline.unnamedFiles),
+      ] : [[title(timeline)]] + asked
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
   }
 
+  private static func title(_ timeline: TimelineDescription) -> String {
+    "timeline \(timeline.path.quoted)"
+  }
+
   private static func facts(_ timeline: TimelineDescription) -> [String] {
-    ["timeline \(timeline.path.quoted)"]
-      + TextTable.facts([
-        ("tenant", timeline.tenantID),
-        ("timeline", timeline.timelineID),
-        ("generation", "\(timeline.generation)"),
-        ("Postgres version", "\(timeline.postgresVersion)"),
-        ("index version", "\(timeline.indexVersion)"),
-        ("disk_consistent_lsn", timeline.diskConsistentLSN),
-        ("prev_record_lsn", timeline.previousRecordLSN ?? "not known"),
-        ("latest_gc_cutoff_lsn", timeline.latestGCCutoffLSN),
-        ("initdb_lsn", timeline.initdbLSN),
-        ("ancestor", ancestor(timeline)),
-        ("deleted", timeline.deletedAt),
-      ])
+    TextTable.facts([
+      ("tenant", timeline.tenantID),
+      ("timeline", timeline.timelineID),
+      ("generation", "\(timeline.generation)"),
+      ("Postgres version", "\(timeline.postgresVersion)"),
+      ("index version", "\(timeline.indexVersion)"),
+      ("disk_consistent_lsn", timeline.diskConsistentLSN),
+      ("prev_record_lsn", timeline.previousRecordLSN ?? "not known"),
+      ("latest_gc_cutoff_lsn", timeline.latestGCCutoffLSN),
+      ("initdb_lsn", timeline.initdbLSN),
+      ("ancestor", ancestor(timeline)),
+      ("deleted", timeline.deletedAt),
+    ])
   }
 
   private static func ancestor(_ timeline: TimelineDescription) -> String? {

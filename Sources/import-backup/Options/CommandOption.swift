@@ -10,11 +10,12 @@ struct CommandOption<C: Sendable>: Sendable {
   let apply: Application
 
   init(
-    _ name: String, _ letter: Character? = nil, value placeholder: String? = nil, help: String,
+    _ name: String, _ letter: Character? = nil, value placeholder: String? = nil,
+    choices: [String] = [], help: String,
     apply: @escaping Application
   ) {
     description = OptionDescription(
-      name: name, letter: letter, placeholder: placeholder, help: help)
+      name: name, letter: letter, placeholder: placeholder, choices: choices, help: help)
     self.apply = apply
   }
 }

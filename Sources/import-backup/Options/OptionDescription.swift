@@ -9,6 +9,9 @@ struct OptionDescription: Sendable {
   /// What stands for the value in help (`SIZE`), or nil for an option that takes none.
   let placeholder: String?
 
+  /// The words that the value may be; empty where it may be others.
+  var choices: [String] = []
+
   /// A phrase: lower case, no final period.
   let help: String
 

@@ -14,6 +14,8 @@ enum OptionParser {
   /// Applies the options of `arguments` in their order, then hands over the operands.
   ///
   /// `--help` and `--version` end the reading: what comes behind them is not looked at.
+  ///
+  /// - Throws: `.usage`.
   static func parse<C: Command>(_ type: C.Type, arguments: [String]) throws(ImportError)
     -> Outcome<C>
   {

@@ -4,11 +4,17 @@ import Synchronization
 /// The line on a terminal that tells how far an import has come, rewritten in place.
 final class ProgressLine: ProgressReporting {
   private let stream: StandardStream
-  private let start = ContinuousClock.now
-  private let isShown = Mutex(false)
+  private let state: Mutex<State>
+
+  private struct State {
+    var isShown = false
+    var clock: InputClock
+  }
 
   private init(_ stream: StandardStream) {
     self.stream = stream
+    state = Mutex(State(clock: InputClock(.now)))
+    show("waiting for the input")
   }
 
   /// A line on standard error, or nil where that is no terminal.
@@ -19,24 +25,26 @@ final class ProgressLine: ProgressReporting {
   func report(_ progress: ImportProgress) {
     // Asked each time: a window changes its size.
     guard let columns = stream.terminalColumns else { return }
-    let elapsed = ContinuousClock.now - start
-    let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-    let line = Self.text(progress, seconds: seconds, columns: columns - 1)
-    isShown.withLock { isShown in
-      isShown = true
+    let seconds = state.withLock { $0.clock.seconds(at: .now, for: progress) }
+    show(Self.text(progress, seconds: seconds, columns: columns - 1))
+  }
+
+  private func show(_ line: String) {
+    state.withLock { state in
+      state.isShown = true
       stream.writeIfPossible("\r\u{1B}[K\(line)")
     }
   }
 
   /// Leaves the terminal as it was before the first report.
   func erase() {
-    isShown.withLock { isShown in
-      if isShown { stream.writeIfPossible("\r\u{1B}[K") }
-      isShown = false
+    state.withLock { state in
+      if state.isShown { stream.writeIfPossible("\r\u{1B}[K") }
+      state.isShown = false
     }
   }
 
-  /// The line, no wider than `columns`; rate and time left are those of the whole run so far.
+  /// The line, no wider than `columns`; rate and time left are those of the input so far.
   static func text(_ progress: ImportProgress, seconds: Double, columns: Int) -> String {
     let read = progress.inputBytesRead
     let rate = seconds > 0 ? Double(read) / seconds : 0

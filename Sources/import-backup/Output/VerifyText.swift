@@ -3,7 +3,7 @@ import PostgresFormat
 
 /// What a verification found, in words.
 enum VerifyText {
-  /// The line on standard output.
+  /// The line on standard output; only a timeline that is sound is said to be verified.
   static func line(_ summary: VerifySummary) -> String {
     let parts = [
       Quantity.count(summary.layerCount, "layer"),
@@ -15,7 +15,8 @@ enum VerifyText {
       Quantity.count(summary.findingCount, "finding"),
       Quantity.duration(summary.seconds),
     ]
-    return "verified Postgres \(summary.postgresVersion) timeline, LSN \(summary.importLSN) to "
+    let verb = summary.findingCount == 0 ? "verified" : "checked"
+    return "\(verb) Postgres \(summary.postgresVersion) timeline, LSN \(summary.importLSN) to "
       + "\(summary.endLSN): \(parts.joined(separator: ", "))"
   }
 

@@ -86,7 +86,7 @@ import Testing
     var index = try IndexPart(decoding: [UInt8](try Data(contentsOf: URL(filePath: indexPath))))
     let start = LogSequenceNumber(rawValue: SmallBackup.end.rawValue + 1)
     let name = LayerName.level0(start..<LogSequenceNumber(rawValue: start.rawValue + 8))
-    let file = try OutputFile(creating: path + "/" + name.fileName(generation: 1))
+    let file = try OutputFile(creating: path + "/" + name.fileName(generation: 1), mode: 0o600)
     var writer = LayerWriter(
       file: file, tenant: try #require(Identifier("11111111111111111111111111111111")),
       timeline: try #require(Identifier("22222222222222222222222222222222")), valuesAt: start)

@@ -60,7 +60,7 @@ import Testing
   private static func expectRefusal(of segments: [(UInt32, UInt32)], _ message: String) {
     var table = Self.table(segments.map { (number: $0.0, blocks: $0.1) })
     #expect {
-      try table.relations(upTo: Self.end)
+      try table.relations(upTo: end)
     } throws: { error in
       (error as? ImportError)?.code == .damaged
         && (error as? ImportError)?.message.contains(message) == true

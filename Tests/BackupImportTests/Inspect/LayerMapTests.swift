@@ -162,13 +162,13 @@ import Testing
     let directory = try TemporaryDirectory()
     let map = Self.map(Self.timeline(Self.names(chunks: 1, relations: 0, deltas: 0), end: "0/8"))
     try Data("old".utf8).write(to: URL(filePath: directory.path + "/map.svg"))
-    try map.write(to: directory.path + "/map.svg")
+    try map.write(to: .file(directory.path + "/map.svg"))
     #expect(try directory.files() == ["map.svg": Array(map.svg().utf8)])
     try FileManager.default.createDirectory(
       atPath: directory.path + "/taken", withIntermediateDirectories: false)
-    #expect(throws: ImportError.self) { try map.write(to: directory.path + "/taken") }
+    #expect(throws: ImportError.self) { try map.write(to: .file(directory.path + "/taken")) }
     let error = #expect(throws: ImportError.self) {
-      try map.write(to: directory.path + "/nowhere/map.svg")
+      try map.write(to: .file(directory.path + "/nowhere/map.svg"))
     }
     #expect(error?.code == .cannotCreate)
     #expect(try directory.files().keys.sorted() == ["map.svg"])

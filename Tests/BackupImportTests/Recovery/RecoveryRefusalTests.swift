@@ -13,6 +13,19 @@ import Testing
     of tar: TestTar, _ configure: (inout RecoveryOptions) -> Void = { _ in }
   ) async throws -> ImportError? {
     let directory = try TemporaryDirectory()
+    let error = try await refusal(of: tar, in: directory, output: "out", version: "15.3", configure)
+    if error != nil {
+      let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+      #expect(names.sorted() == ["bin", "data"])
+    }
+    return error
+  }
+
+  /// The same in a directory of the caller's, with a program that says it is `version`.
+  private static func refusal(
+    of tar: TestTar, in directory: TemporaryDirectory, output: String, version: String,
+    _ configure: (inout RecoveryOptions) -> Void
+  ) async throws -> ImportError? {
     try FileManager.default.setAttributes(
       [.posixPermissions: 0o755], ofItemAtPath: directory.path)
     try tar.unpack(into: directory.path + "/data")
@@ -20,10 +33,11 @@ import Testing
     try FileManager.default.createDirectory(atPath: programs, withIntermediateDirectories: true)
     // By a process of its own: one that another test starts meanwhile would keep the file open.
     let script =
-      "printf '#!/bin/sh\\necho \"postgres (PostgreSQL) 15.3\"\\n' > postgres; chmod 755 postgres"
+      "printf '#!/bin/sh\\necho \"postgres (PostgreSQL) \(version)\"\\n' > postgres; "
+      + "chmod 755 postgres"
     _ = try Shell.output("sh", "-c", script, directory: programs)
     var options = ImportOptions(
-      backup: directory.path + "/data", outputDirectory: directory.path + "/out")
+      backup: directory.path + "/data", outputDirectory: directory.path + "/" + output)
     var recovery = RecoveryOptions(programs: programs)
     if geteuid() == 0 { recovery.user = "nobody" }
     configure(&recovery)
@@ -32,8 +46,6 @@ import Testing
       _ = try await importBackup(options, progress: nil)
       return nil
     } catch {
-      let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
-      #expect(names.sorted() == ["bin", "data"])
       return error
     }
   }
@@ -103,6 +115,28 @@ import Testing
     #expect(scratch?.code == .cannotCreate)
     #expect(scratch?.message.contains("'/no/scratch'") == true)
     #expect(scratch?.hint?.contains("--scratch") == true)
+    let wal = try await Self.refusal(of: SmallBackup.tiny) { $0.writeAheadLog = "/no/wal.tar" }
+    #expect(wal?.code == .cannotOpen)
+    #expect(wal?.message.contains("'/no/wal.tar'") == true)
+    #expect(wal?.hint?.contains("--wal") == true)
+  }
+
+  /// Goal: where the output's parents are not there, they are made, for the copy lies beside the
+  /// output, and go again with it. Method: programs of another version, which are found out when the
+  /// copy has been made; and the copy kept.
+  @Test(arguments: [false, true]) func missingParents(keepsScratch: Bool) async throws {
+    let directory = try TemporaryDirectory()
+    let error = try await Self.refusal(
+      of: Self.running(), in: directory, output: "a/b/out", version: "17.5"
+    ) { $0.keepsScratch = keepsScratch }
+    #expect(error?.code == .unsupported)
+    #expect(
+      error?.message.contains("the backup is of Postgres") == true, "\(error?.message ?? "none")")
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
+    #expect(names == (keepsScratch ? ["a", "bin", "data"] : ["bin", "data"]))
+    guard keepsScratch else { return }
+    let kept = try FileManager.default.contentsOfDirectory(atPath: directory.path + "/a/b")
+    #expect(kept.count == 1 && kept.first?.hasPrefix("import-backup-recovery-") == true)
   }
 
   /// Goal: a backup that may not be looked at cannot be opened, which is no failure to read. Method:

@@ -8,13 +8,22 @@ import Testing
   /// Goal: no text of an index is more than an error that says so: not JSON, not of the shape,
   /// numbers out of their range, nested without end, names that lead elsewhere, control characters.
   /// Method: replace one thing in the index of a sound timeline.
-  @Test(arguments: changes) func text(old: String, new: String, code: Int32) async throws {
+  @Test(arguments: changes.map(Change.init)) func text(change: Change) async throws {
     let timeline = try await HostileTimeline()
     let text = String(decoding: timeline.index.encoded(), as: UTF8.self)
-    let changed = text.replacing(old, with: new, maxReplacements: 1)
+    let changed = text.replacing(change.old, with: change.new, maxReplacements: 1)
     #expect(changed != text)
     try timeline.writeIndex(Array(changed.utf8))
-    try await timeline.expect(.all(code), "\(old) → \(new.prefix(100))")
+    try await timeline.expect(.all(change.code), change.testDescription)
+  }
+
+  /// What is replaced, by what, and the exit code that it leads to; some have 2 MiB.
+  struct Change: Sendable, CustomTestStringConvertible {
+    var old: String
+    var new: String
+    var code: Int32
+
+    var testDescription: String { "\(old) → \(abbreviated(new))" }
   }
 
   static let layer =
@@ -77,8 +86,8 @@ import Testing
         Array(text.replacing(#"{"disk"#, with: #"{"deleted_at":"\#(time)","disk"#).utf8))
       let outcomes = try await timeline.expect(
         [
-          .verify: [69], .export: [69], .exportForPageserver: [69], .inspect: [0],
-          .inspectAsJSON: [0],
+          .verify: [69], .export: [69], .exportForPageserver: [69],
+          .inspectWhole: [0], .inspectAsJSON: [0],
         ], message: "was deleted at '")
       for outcome in outcomes where outcome.run.exitCode == 0 {
         #expect(outcome.run.outputText.contains(time.hasPrefix("2026") ? time : #"\u{1B}[2J"#))

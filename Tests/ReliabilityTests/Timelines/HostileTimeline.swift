@@ -5,9 +5,10 @@ import Testing
 
 /// A small imported timeline whose files a test changes to do harm, and the commands that read it.
 struct HostileTimeline {
-  /// A command that reads timelines, with all that it can be asked for.
+  /// A command that reads timelines. `inspect` shows the parts that it is asked for, and else the
+  /// whole; as JSON it shows both.
   enum Command: String, CaseIterable {
-    case verify, inspect, inspectAsJSON, export, exportForPageserver
+    case verify, inspect, inspectWhole, inspectAsJSON, export, exportForPageserver
   }
 
   let scene: Scene
@@ -70,9 +71,11 @@ struct HostileTimeline {
       switch command {
       case .verify: ["verify", path]
       case .inspect: ["inspect", path, "--svg", scene.directory.path + "/map.svg"] + asked
+      case .inspectWhole: ["inspect", path]
       case .inspectAsJSON: ["inspect", path, "--json"] + asked
-      case .export: ["export", path, "--output", exportPath]
-      case .exportForPageserver: ["export", path, "--for-pageserver", "--output", exportPath]
+      case .export: ["export", path, "--force", "--output", exportPath]
+      case .exportForPageserver:
+        ["export", path, "--for-pageserver", "--force", "--output", exportPath]
       }
     let (run, peak) = try await ProgramRun.measured(arguments, script: script)
     return Outcome(command: command, run: run, peak: peak)

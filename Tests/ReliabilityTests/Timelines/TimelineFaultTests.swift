@@ -112,7 +112,7 @@ import Testing
 
     func arguments(_ timeline: HostileTimeline) -> [String] {
       switch self {
-      case .export: ["export", timeline.path, "--quiet", "-o", timeline.exportPath]
+      case .export: ["export", timeline.path, "--quiet", "--force", "-o", timeline.exportPath]
       case .inspect: ["inspect", timeline.path, "--svg", timeline.exportPath]
       }
     }
@@ -181,7 +181,9 @@ import Testing
         #expect(try timeline.exports() == ["export.tar": expected], "\(fault)")
       } else {
         #expect(run.exitCode == 74, "\(fault): \(run.error)")
-        let path = try #require(failed?.path)
+        // The file is called what it is to be called, but where that is what fails.
+        var path = try #require(failed?.path)
+        if fault.kind != "rename", path.hasSuffix(".export-temp") { path = timeline.exportPath }
         let reason = unsafe String(cString: strerror(error ?? 0))
         #expect(run.error.contains("'\(path)': \(reason)\n"), "\(fault): \(run.error)")
         #expect(try timeline.exports() == [:], "\(fault)")
@@ -220,7 +222,7 @@ extension HostileTimeline {
   func run(_ command: Command, faults: [Fault]) async throws -> ProgramRun {
     let arguments =
       command == .export
-      ? ["export", path, "-o", exportPath]
+      ? ["export", path, "--force", "-o", exportPath]
       : command == .inspectAsJSON ? ["inspect", path, "--json"] : ["verify", path]
     return try await run(arguments, faults, under: path)
   }
