@@ -19,9 +19,9 @@ let package = Package(
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CGetopt"),
-    .systemLibrary(name: "CCRC32C"),
+    .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .target(
-      name: "PostgresFormat", dependencies: ["CCRC32C"],
+      name: "PostgresFormat", dependencies: ["CIsal"],
       // For the one property that lends an array's bytes as a span.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),

@@ -1,3 +1,5 @@
+import PostgresFormat
+
 /// The suffix of a file's name that tells which attachment of the tenant wrote it: a dash and
 /// eight lower-case hexadecimal digits.
 ///
@@ -14,8 +16,8 @@ enum Generation {
     let digits = fileName.utf8[fileName.utf8.index(after: dash)...]
     // Digits of the other case would make a second name for the same file.
     guard digits.count == 8, digits.allSatisfy({ !(0x41...0x46).contains($0) }),
-      let number = UInt64(hexadecimal: digits)
+      let number = UInt32(hexadecimal: digits)
     else { return nil }
-    return (fileName[..<dash], UInt32(number))
+    return (fileName[..<dash], number)
   }
 }

@@ -1,3 +1,5 @@
+import PostgresFormat
+
 /// The 16 bytes that name a tenant or a timeline, written as 32 lower-case hexadecimal digits.
 public struct Identifier: Hashable, Sendable {
   /// The length of an encoded identifier in bytes.

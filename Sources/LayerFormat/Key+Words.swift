@@ -14,16 +14,17 @@ extension KeyMeaning: CustomStringConvertible {
   public var description: String {
     switch self {
     case .databaseDirectory: "directory of databases"
-    case .relationMap(0): "global/pg_filenode.map"
-    case .relationMap(let databaseID): "base/\(databaseID)/pg_filenode.map"
+    case .relationMap(let databaseID):
+      RelationSegment.directory(ofDatabase: databaseID) + "/pg_filenode.map"
     case .relationDirectory(0): "directory of global relations"
-    case .relationDirectory(let databaseID): "directory of relations of base/\(databaseID)"
+    case .relationDirectory(let databaseID):
+      "directory of relations of " + RelationSegment.directory(ofDatabase: databaseID)
     case .relationBlock(let relation, let block): "\(relation) block \(block)"
     case .relationSize(let relation): "\(relation) size"
     case .slruDirectory(let kind): "directory of \(kind.directory)"
     case .slruBlock(let kind, let segment, let block):
-      "\(Self.path(kind, segment)) block \(block)"
-    case .slruSegmentSize(let kind, let segment): "\(Self.path(kind, segment)) size"
+      "\(kind.path(ofSegment: segment)) block \(block)"
+    case .slruSegmentSize(let kind, let segment): "\(kind.path(ofSegment: segment)) size"
     case .twoPhaseDirectory: "directory of prepared transactions"
     case .twoPhaseFile(let transactionID): "prepared transaction \(transactionID)"
     case .controlFile: "global/pg_control"
@@ -39,10 +40,6 @@ extension KeyMeaning: CustomStringConvertible {
     case .relationBlock, .slruBlock: true
     default: false
     }
-  }
-
-  static func path(_ kind: SLRUKind, _ segment: UInt32) -> String {
-    "\(kind.directory)/\(SLRUKind.fileName(ofSegment: segment))"
   }
 }
 
@@ -60,7 +57,7 @@ extension Range<Key> {
     case (
       .slruBlock(let kind, let segment, let first), .slruBlock(let other, let otherSegment, let end)
     ) where kind == other && segment == otherSegment:
-      return Self.blocks(KeyMeaning.path(kind, segment), first, end)
+      return Self.blocks(kind.path(ofSegment: segment), first, end)
     default:
       if lowerBound.next == upperBound { return lowerBound.words }
       return "\(lowerBound.words) … before \(upperBound.words)"

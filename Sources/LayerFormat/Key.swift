@@ -105,9 +105,9 @@ extension Key {
     guard digits.count == 2 * Self.byteCount,
       let high = UInt64(hexadecimal: digits[0..<16]),
       let middle = UInt64(hexadecimal: digits[16..<32]),
-      let low = UInt64(hexadecimal: digits[32..<36])
+      let low = UInt16(hexadecimal: digits[32..<36])
     else { return nil }
-    self.init(high: high, middle: middle, low: UInt16(low))
+    self.init(high: high, middle: middle, low: low)
   }
 }
 

@@ -1,18 +1,9 @@
-/// The bytes of an array, lent, and integers in them.
+/// Integers in the bytes of an array.
 extension [UInt8] {
-  /// Lends the bytes for the time of the call.
-  @inlinable
-  public func withBytes<Result, Failure: Error>(
-    _ body: (RawSpan) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    // Invariant: every byte of an array of bytes is initialised.
-    try body(unsafe span.bytes)
-  }
-
   func littleEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
     at offset: Int, as type: Integer.Type = Integer.self
   ) -> Integer {
-    withBytes { $0.littleEndian(at: offset, as: type) }
+    bytes.littleEndian(at: offset, as: type)
   }
 
   mutating func setLittleEndian(_ value: some FixedWidthInteger, at offset: Int) {

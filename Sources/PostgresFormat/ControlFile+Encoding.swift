@@ -42,7 +42,7 @@ extension ControlFile {
   }
 
   private static func setChecksum(of bytes: inout [UInt8]) {
-    let checksum = bytes.withBytes { CRC32C.checksum(of: $0.extracting(0..<Offset.checksum)) }
+    let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<Offset.checksum))
     bytes.setLittleEndian(checksum, at: Offset.checksum)
   }
 }

@@ -105,7 +105,7 @@ extension ControlFile {
 
   public var checkpointCopy: Checkpoint {
     let range = Offset.checkpointCopy..<Offset.checkpointCopy + Checkpoint.byteCount
-    return bytes.withBytes { Checkpoint($0.extracting(range)) }
+    return Checkpoint(bytes.bytes.extracting(range))
   }
 
   /// The length of a WAL segment in bytes; a power of two only once `validateLayout` has passed.

@@ -14,8 +14,7 @@ public func escaped(_ name: some Collection<UInt8>) -> String {
       result += escaped(scalar)
       rest = rest.dropFirst(character.count)
     } else {
-      let digits = String(first, radix: 16, uppercase: true)
-      result += first < 16 ? "\\x0" + digits : "\\x" + digits
+      result += "\\x" + first.hexadecimal(2)
       rest = rest.dropFirst()
     }
   }

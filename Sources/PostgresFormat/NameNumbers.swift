@@ -15,16 +15,7 @@ extension ArraySlice<UInt8> {
 
   /// Up to 16 upper-case hexadecimal digits; leading zeros are allowed.
   var upperHexadecimal: UInt64? {
-    guard (1...16).contains(count) else { return nil }
-    var value: UInt64 = 0
-    for digit in self {
-      switch digit {
-      case 0x30...0x39: value = value << 4 | UInt64(digit - 0x30)
-      case 0x41...0x46: value = value << 4 | UInt64(digit - 0x41 + 10)
-      default: return nil
-      }
-    }
-    return value
+    contains { $0 > UInt8(ascii: "F") } ? nil : UInt64(hexadecimal: self)
   }
 
   var isDecimalDigits: Bool { !isEmpty && allSatisfy { (0x30...0x39).contains($0) } }

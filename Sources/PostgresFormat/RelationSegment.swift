@@ -29,12 +29,14 @@ public struct RelationSegment: Hashable, Sendable {
   /// short of 2^32 at most.
   public static let maximumSegmentNumber = UInt32.max / blockCount
 
-  /// 1664, `pg_global`, for the relations that all databases share; else 1663, `pg_default`.
-  public var tablespaceID: UInt32 { databaseID == 0 ? 1664 : 1663 }
-
   /// Where the file lies in the data directory.
   public var path: String {
-    (databaseID == 0 ? "global/" : "base/\(databaseID)/") + fileName
+    Self.directory(ofDatabase: databaseID) + "/" + fileName
+  }
+
+  /// Where the files of a database lie; database 0 stands for the relations that all share.
+  public static func directory(ofDatabase databaseID: UInt32) -> String {
+    databaseID == 0 ? "global" : "base/\(databaseID)"
   }
 
   /// The file's name in its directory.

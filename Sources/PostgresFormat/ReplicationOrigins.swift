@@ -62,7 +62,7 @@ public struct ReplicationOrigins: Equatable, Sendable {
       bytes.appendLittleEndian(UInt64(origin.origin))
       bytes.appendLittleEndian(origin.remoteLSN.rawValue)
     }
-    bytes.appendLittleEndian(bytes.withBytes { CRC32C.checksum(of: $0) })
+    bytes.appendLittleEndian(CRC32C.checksum(of: bytes.bytes))
     return bytes
   }
 

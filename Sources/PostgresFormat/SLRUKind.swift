@@ -20,8 +20,12 @@ public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
 
   /// The name of a segment's file: at least four upper-case hexadecimal digits.
   public static func fileName(ofSegment number: UInt32) -> String {
-    let digits = String(number, radix: 16, uppercase: true)
-    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    number.hexadecimal(4)
+  }
+
+  /// Where a segment's file lies in the data directory.
+  public func path(ofSegment number: UInt32) -> String {
+    "\(directory)/\(Self.fileName(ofSegment: number))"
   }
 
   @inlinable

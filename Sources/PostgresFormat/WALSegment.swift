@@ -155,10 +155,6 @@ public struct WALSegmentBuilder: Sendable {
     let number = base / UInt64(segmentSize)
     let segmentsPerPart = (1 << 32) / UInt64(segmentSize)
     return [UInt64(timelineID), number / segmentsPerPart, number % segmentsPerPart]
-      .map { part in
-        let digits = String(part, radix: 16, uppercase: true)
-        return String(repeating: "0", count: 8 - digits.count) + digits
-      }
-      .joined()
+      .map { $0.hexadecimal(8) }.joined()
   }
 }

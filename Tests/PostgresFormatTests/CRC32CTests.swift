@@ -19,10 +19,9 @@ struct CRC32CTests {
     #expect(crc32c(bytes) == expected)
   }
 
-  /// Goal: the steps of eight bytes agree with the definition, however the bytes are cut. Method:
-  /// every length up to 70 against a bit-by-bit model, and every split of each.
-  ///
-  /// This goes the way that the processor allows; the tables are compared with it below.
+  /// Goal: it agrees with the definition, however the bytes are cut. Method: every length up to 70
+  /// against a bit-by-bit model, and every split of each; and long runs at every alignment, for which
+  /// the library has ways of their own.
   @Test func everySplit() {
     var generator = SeededGenerator(state: 1)
     let bytes = generator.bytes(70)
@@ -39,22 +38,26 @@ struct CRC32CTests {
         #expect(checksum.value == expected, "length \(length), split \(split)")
       }
     }
+    let long = generator.bytes(9000)
+    for start in 0..<64 {
+      let run = start..<start + 8192 + start
+      #expect(
+        CRC32C.checksum(of: long.bytes.extracting(run)) == naive(Array(long[run])), "from \(start)")
+    }
   }
 
-  /// Goal: the processor's instruction and the tables agree, so that it does not matter which of
-  /// them a machine has. Method: random lengths at every alignment, from random remainders.
-  @Test(.enabled(if: CRC32C.isInHardware, "this processor has no instruction for CRC-32C"))
-  func instructionAgreesWithTables() {
+  /// Goal: two checksums joined are that of the bytes joined. Method: runs of any length followed by
+  /// none to nine blocks.
+  @Test func joined() {
     var generator = SeededGenerator(state: 2)
-    let bytes = generator.bytes(5000)
-    for round in 0..<400 {
-      let start = round % 16
-      let end = start + Int(generator.next() % UInt64(round < 200 ? 40 : 4900))
-      let remainder = UInt32(truncatingIfNeeded: generator.next())
-      let run = bytes.bytes.extracting(start..<end)
-      #expect(
-        CRC32C.hardwareRemainder(remainder, run) == CRC32C.tableRemainder(remainder, run),
-        "bytes \(start)..<\(end) from \(remainder)")
+    for length in [0, 1, 100, 8192, 20_000] {
+      let first = generator.bytes(length)
+      for blockCount in 0...9 {
+        let second = generator.bytes(blockCount * 8192)
+        #expect(
+          CRC32C.joined(crc32c(first), crc32c(second), blocksInSecond: UInt32(blockCount))
+            == crc32c(first + second), "\(length) bytes and \(blockCount) blocks")
+      }
     }
   }
 

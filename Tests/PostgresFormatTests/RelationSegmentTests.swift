@@ -21,7 +21,6 @@ struct RelationSegmentTests {
       databaseID: 5, relationNumber: relation, fork: fork, segmentNumber: segment)
     #expect(parse(name) == expected)
     #expect(expected.path == "base/5/" + name)
-    #expect(expected.tablespaceID == 1663)
   }
 
   /// Goal: no second spelling of a relation is read as one. Method: near misses.
@@ -49,7 +48,6 @@ struct RelationSegmentTests {
     let segment = RelationSegment(
       databaseID: 0, relationNumber: 1262, fork: .visibilityMap, segmentNumber: 2)
     #expect(segment.path == "global/1262_vm.2")
-    #expect(segment.tablespaceID == 1664)
   }
 
   /// Goal: segments of the transaction logs have one name each. Method: numbers around the digits.

@@ -4,11 +4,8 @@ import PostgresFormat
 /// An export's last stage: writes the tar.
 ///
 /// Runs on a thread of its own, for it waits for the output.
-actor BackupWriter {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.backup-writer")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor BackupWriter: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.backup-writer")
 
   private let destination: FileDestination
   private var tar: TarWriter

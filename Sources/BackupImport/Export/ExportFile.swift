@@ -38,10 +38,9 @@ extension ExportContents {
 
   /// The file of an SLRU's segment.
   func file(of segment: SLRUSegment) -> ExportFile {
-    let name = SLRUKind.fileName(ofSegment: segment.number)
-    return ExportFile(
+    ExportFile(
       pages: .slru(segment.kind, segment: segment.number), firstBlock: 0,
-      blockCount: segment.blockCount, path: "\(segment.kind.directory)/\(name)")
+      blockCount: segment.blockCount, path: segment.kind.path(ofSegment: segment.number))
   }
 
   /// Whether the relation of a fork has an init fork, which follows all its others.

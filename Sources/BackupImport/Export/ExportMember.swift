@@ -39,7 +39,7 @@ struct ExportMembers: Sendable {
     members += configuration.map { .file($0, Array($1.utf8)) }
     members.append(.file("PG_VERSION", version.versionFileContents))
     for database in databases {
-      let directory = database.id == 0 ? "global" : "base/\(database.id)"
+      let directory = RelationSegment.directory(ofDatabase: database.id)
       if database.id != 0 {
         members.append(.directory(directory))
         members.append(.file("\(directory)/PG_VERSION", version.versionFileContents))
@@ -106,16 +106,13 @@ struct ExportMembers: Sendable {
   }
 
   private var directories: [String] {
-    var directories = [
-      "base", "global", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_logical/mappings",
-      "pg_logical/snapshots", "pg_multixact", "pg_multixact/members", "pg_multixact/offsets",
-      "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp",
-      "pg_subtrans", "pg_tblspc", "pg_twophase",
-    ]
-    if !forPageserver { directories.append("pg_wal") }
-    directories.append("pg_wal/archive_status")
-    if version >= .v17 { directories.append("pg_wal/summaries") }
-    return directories + ["pg_xact"]
+    DataDirectory.directories.filter { directory in
+      switch directory {
+      case "pg_wal": !forPageserver
+      case "pg_wal/summaries": version >= .v17
+      default: true
+      }
+    }
   }
 
   private var configuration: [(String, String)] {

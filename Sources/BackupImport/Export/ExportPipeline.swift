@@ -11,7 +11,7 @@ import PostgresFormat
 /// ```
 ///
 /// As in `ImportPipeline`: batches come from a fixed pool, and a stage that fails stops all others.
-struct ExportPipeline: Sendable {
+struct ExportPipeline: Pipeline {
   private let options: ExportOptions
   private let jobs: Int
   private let timeline: Timeline
@@ -64,50 +64,34 @@ struct ExportPipeline: Sendable {
   private func movePages(
     of contents: ExportContents, to writer: BackupWriter
   ) async throws(ImportError) {
-    let failure = await withTaskGroup(of: ImportError?.self) { group in
+    let result = await withTaskGroup(of: Void.self) { group in
       group.addTask {
         await stage { () throws(ImportError) in try await reader.readPages(contents) }
       }
-      group.addTask {
-        await stage { () throws(ImportError) in try await writer.writePages(made, free: free) }
+      group.addTask { await stage { () throws(ImportError) in try await decompress() } }
+      let result = await outcome { () throws(ImportError) in
+        try await writer.writePages(made, free: free)
       }
-      group.addTask { await decompress() }
-      return await group.reduce(nil) { $0 ?? $1 }
+      if case .failure(let error) = result { fail(error) }
+      return result
     }
-    if let failure { throw failure }
+    try result.get()
+  }
+
+  func fail(_ error: ImportError) {
+    for channel in [free, work, made] { channel.fail(error) }
   }
 
   /// Makes pages of stored values with as many workers as there are jobs.
-  private func decompress() async -> ImportError? {
-    let failure = await withTaskGroup(of: ImportError?.self) { group in
-      for _ in 0..<jobs {
-        group.addTask {
-          await stage { () throws(ImportError) in
-            var decompressor = try BlobDecompressor()
-            while let batch = try await work.receive() {
-              try batch.makePages(with: &decompressor)
-              made.send(batch)
-            }
-          }
-        }
+  private func decompress() async throws(ImportError) {
+    try await runWorkers(jobs) { () throws(ImportError) in
+      var decompressor = try BlobDecompressor()
+      while let batch = try await work.receive() {
+        try batch.makePages(with: &decompressor)
+        made.send(batch)
       }
-      return await group.reduce(nil) { $0 ?? $1 }
     }
     made.finish()
-    return failure
-  }
-
-  /// Runs a stage; one that fails ends all others with its error.
-  private func stage(
-    _ body: () async throws(ImportError) -> Void
-  ) async -> ImportError? {
-    do throws(ImportError) {
-      try await body()
-      return nil
-    } catch {
-      for channel in [free, work, made] { channel.fail(error) }
-      return error
-    }
   }
 }
 

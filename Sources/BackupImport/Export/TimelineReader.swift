@@ -4,11 +4,8 @@ import PostgresFormat
 /// An export's first stage: reads a timeline in key order, its small values first, then its pages.
 ///
 /// Runs on a thread of its own, for it waits for the disk.
-actor TimelineReader {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.timeline-reader")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor TimelineReader: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.timeline-reader")
 
   private let timeline: Timeline
   private let forPageserver: Bool

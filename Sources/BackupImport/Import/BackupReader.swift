@@ -5,11 +5,8 @@ import PostgresFormat
 /// batches with the pages.
 ///
 /// Runs on a thread of its own, for it waits for the input.
-actor BackupReader {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.reader")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor BackupReader: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.reader")
 
   private let counters: ImportCounters?
   private var progress: ProgressThrottle
@@ -50,11 +47,10 @@ actor BackupReader {
   var inputByteCount: UInt64? { source.inputByteCount }
   var isCompressed: Bool { source.isCompressed }
 
-  /// What the backup held besides its pages.
+  /// What the backup held besides its pages, and its length in bytes as it was read.
   struct Result: Sendable {
     var contents: ClusterContents
     var inputByteCount: UInt64
-    var manifest: ManifestSummary
   }
 
   /// Reads to the backup's proper end, and finishes `work` then.
@@ -72,66 +68,75 @@ actor BackupReader {
       if let pages = try intake.take(member) { try await readPages(pages, of: member) }
     }
     feed.finish()
-    let manifest = try manifestCheck?.finish(intake.contents.controlFile)
-    return Result(
-      contents: intake.contents, inputByteCount: source.inputBytesRead,
-      manifest: manifest ?? ManifestSummary(result: .none))
+    return Result(contents: intake.contents, inputByteCount: source.inputBytesRead)
+  }
+
+  /// Compares the backup, which was read to its end and of which these are the segments, with its
+  /// manifest; throws as `ManifestCheck` does.
+  func judgeManifest(_ segments: SegmentTable) throws(ImportError) -> ManifestSummary {
+    let judged = try manifestCheck?.finish(intake.contents.controlFile, segments: segments)
+    return judged ?? ManifestSummary(result: .none)
   }
 
   // MARK: Pages
 
   /// Puts all pages of the current member into batches.
   ///
-  /// A file without pages still makes a run, for it exists.
+  /// A file without pages still makes a run, for it exists. The CRC-32C of a relation's pages is
+  /// left to those who compress them, for whom the page is in the processor's cache.
   private func readPages(
     _ pages: MemberIntake.Pages, of member: TarMember
   ) async throws(ImportError) {
     let pageCount = UInt32(member.byteCount / UInt64(PageBatch.pageByteCount))
+    var check = manifestCheck
+    var isSummed = false
+    if let manifestCheck, case .relation = pages.file, manifestCheck.leaveSegment() {
+      check = nil
+      isSummed = true
+    }
     var done: UInt32 = 0
     repeat {
       let batch = try await feed.open()
-      batch.beginRun(of: pages.file, at: pages.firstBlock + done)
+      batch.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
       while done < pageCount && !batch.isFull {
         if let contents = pages.contents {
-          try Self.appendPage(done, of: contents, to: batch)
+          try Self.appendPage(done, of: contents, to: batch, check)
           done += 1
         } else {
-          done += try readPages(into: batch)
+          done += try readPages(into: batch, check)
         }
       }
       if done == pageCount { batch.endFile() }
     } while done < pageCount
-    if case .relation(let segment, _) = pages.file {
-      try manifestCheck?.end(segment)
-    } else {
-      try manifestCheck?.end()
-    }
+    try check?.end()
   }
 
   private static func appendPage(
-    _ index: UInt32, of contents: [UInt8], to batch: PageBatch
+    _ index: UInt32, of contents: [UInt8], to batch: PageBatch, _ check: ManifestCheck?
   ) throws(ImportError) {
     let start = Int(index) * PageBatch.pageByteCount
-    try batch.appendPage { page in
-      page.copy(contents.bytes.extracting(start..<start + PageBatch.pageByteCount), to: 0)
-    }
+    let bytes = contents.bytes.extracting(start..<start + PageBatch.pageByteCount)
+    try batch.appendPage { page in page.copy(bytes, to: 0) }
+    check?.update(bytes)
   }
 
   /// Adds the next page of the current member to the batch, or as many as lie in one piece where
   /// they were read; returns how many.
-  private func readPages(into batch: PageBatch) throws(ImportError) -> UInt32 {
+  private func readPages(
+    into batch: PageBatch, _ check: ManifestCheck?
+  ) throws(ImportError) -> UInt32 {
     let pageByteCount = PageBatch.pageByteCount
     if batch.takesLentPages,
       let (buffer, range) = try source.lend(unitsOf: pageByteCount, limit: batch.freePageCount)
     {
-      if let manifestCheck { buffer.withMutableBytes(range) { manifestCheck.update($0.bytes) } }
+      if let check { buffer.withMutableBytes(range) { check.update($0.bytes) } }
       batch.appendPages(in: range, of: buffer)
       return UInt32(range.count / pageByteCount)
     }
     try batch.appendPage { page throws(ImportError) in
       let count = try source.read(into: &page)
       precondition(count == page.byteCount, "a source ends a member at its size")
-      manifestCheck?.update(page.bytes)
+      check?.update(page.bytes)
     }
     return 1
   }

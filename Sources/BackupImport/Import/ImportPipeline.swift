@@ -15,7 +15,7 @@ import PostgresFormat
 /// Every stage runs by itself; batches come from a fixed pool and go round, so the slowest stage
 /// holds all others back and memory stays as `ImportPlan` shares it out. A stage that fails makes
 /// every channel fail, and with them the other stages.
-struct ImportPipeline: Sendable {
+struct ImportPipeline: Pipeline {
   private let plan: ImportPlan
   private let reader: BackupReader
   private let writer: TimelineWriter
@@ -82,6 +82,7 @@ struct ImportPipeline: Sendable {
     let backup = try await reader.run()
     var contents = backup.contents
     _ = try await stored.receive()
+    let manifest = try await reader.judgeManifest(writer.segments)
     let assessment = try contents.assessed()
     let pageChecksums = try await writer.pageCheck.judged(plan.pageChecksums, in: assessment)
     let relations = try await writer.relations(upTo: assessment.endLSN)
@@ -104,7 +105,7 @@ struct ImportPipeline: Sendable {
     var summary = ImportSummary(contents, assessment, relations)
     summary.controlFileChanges = controlFile.changes
     summary.inputByteCount = backup.inputByteCount
-    summary.manifest = backup.manifest
+    summary.manifest = manifest
     summary.outputByteCount = output.byteCount
     summary.imageLayerCount = output.imageLayerCount
     summary.l0LayerCount = output.level0Count
@@ -146,12 +147,7 @@ struct ImportPipeline: Sendable {
     stored.send(())
   }
 
-  private func stage(_ body: () async throws(ImportError) -> Void) async {
-    if case .failure(let error) = await outcome(body) { fail(error) }
-  }
-
-  /// Ends every stage with this error; the first one counts.
-  private func fail(_ error: ImportError) {
+  func fail(_ error: ImportError) {
     for channel in [free, work, compressed] { channel.fail(error) }
     for channel in [permits, stored] { channel.fail(error) }
     finished.fail(error)

@@ -12,7 +12,7 @@ import PostgresFormat
 ///   chunks in memory  the rest, the spools hold what is more
 /// ```
 ///
-/// On top come 46 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
+/// On top come 54 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
 /// transactions, statistics: each kind has a limit), 8 MiB of `SharedCatalogs` at most, and the code
 /// itself.
 struct ImportPlan: Sendable {

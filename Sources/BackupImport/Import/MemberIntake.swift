@@ -205,7 +205,7 @@ struct MemberIntake {
     guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }
-    try manifestCheck.beginManifest()
+    manifestCheck.beginManifest()
     try readRest(of: member) { manifestCheck.updateManifest($0) }
     manifestCheck.endManifest()
   }
@@ -234,16 +234,18 @@ struct MemberIntake {
           + "more than \(Self.smallFileLimit >> 20) MiB")
     }
     smallFileByteCount += member.byteCount
-    return try readWhole(member)
+    let bytes = try readWhole(member)
+    manifestCheck?.update(bytes.bytes)
+    return bytes
   }
 
+  /// The whole of a file, which who stores it has to give to the check of the manifest.
   private func readWhole(_ member: TarMember) throws(ImportError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
     let count = try bytes.withMutableBytes { bytes throws(ImportError) in
       try source.read(into: &bytes)
     }
     precondition(count == Int(member.byteCount), "a source ends a member at its size")
-    manifestCheck?.update(bytes.bytes)
     return bytes
   }
 

@@ -1,7 +1,7 @@
 import LayerFormat
 import PostgresFormat
 
-/// What is remembered of every relation segment of a backup: 24 bytes each.
+/// What is remembered of every relation segment of a backup: 28 bytes each.
 ///
 /// Segments come in any order, so whether a relation is whole shows at the end: `relations`
 /// sorts the table and judges it. This table is the one thing in memory that grows with the
@@ -9,19 +9,39 @@ import PostgresFormat
 /// are full.
 struct SegmentTable: Sendable {
   private struct Entry {
-    var highestLSN: LogSequenceNumber
+    // Halves, for an entry with a number of 8 bytes would take 32.
+    private var highestLSNHalves: (UInt32, UInt32) = (0, 0)
+    private var packedHalves: (UInt32, UInt32) = (0, 0)
     var databaseID: UInt32
     var relationNumber: UInt32
+    /// The CRC-32C of all pages; 0 where it was not made.
+    private(set) var checksum: UInt32 = 0
+
+    var highestLSN: LogSequenceNumber {
+      get { LogSequenceNumber(rawValue: Self.whole(highestLSNHalves)) }
+      set { highestLSNHalves = Self.halves(newValue.rawValue) }
+    }
+
     /// From the top: the fork (2 bits), the segment's number (16), its blocks (20), and, counted
     /// within the segment, the block with the highest LSN (20).
-    private var packed: UInt64
+    private var packed: UInt64 {
+      get { Self.whole(packedHalves) }
+      set { packedHalves = Self.halves(newValue) }
+    }
+
+    private static func whole(_ halves: (UInt32, UInt32)) -> UInt64 {
+      UInt64(halves.0) << 32 | UInt64(halves.1)
+    }
+
+    private static func halves(_ whole: UInt64) -> (UInt32, UInt32) {
+      (UInt32(whole >> 32), UInt32(truncatingIfNeeded: whole))
+    }
 
     private static let segmentShift: UInt64 = 40
     private static let blockCountShift: UInt64 = 20
     private static let blockMask: UInt64 = 0xF_FFFF
 
     init(_ segment: RelationSegment) {
-      highestLSN = LogSequenceNumber(rawValue: 0)
       databaseID = segment.databaseID
       relationNumber = segment.relationNumber
       packed =
@@ -48,8 +68,11 @@ struct SegmentTable: Sendable {
     }
 
     /// Adds blocks behind those that there are; a file of too many is refused before this.
-    mutating func add(blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32) {
+    mutating func add(
+      blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32, checksum: UInt32
+    ) {
       precondition(self.blockCount + blockCount <= RelationSegment.blockCount)
+      self.checksum = CRC32C.joined(self.checksum, checksum, blocksInSecond: blockCount)
       packed += UInt64(blockCount) << Self.blockCountShift
       if highestLSN > self.highestLSN {
         self.highestLSN = highestLSN
@@ -100,7 +123,7 @@ struct SegmentTable: Sendable {
     if case .relation(let segment, _) = run.file {
       add(
         segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
-        block: run.highestLSNBlock, isNew: isAtFileStart)
+        block: run.highestLSNBlock, checksum: run.checksum?.value ?? 0, isNew: isAtFileStart)
     }
     isAtFileStart = run.endsFile
   }
@@ -108,7 +131,7 @@ struct SegmentTable: Sendable {
   /// Adds a segment's run of pages; runs of one segment follow each other.
   mutating func add(
     _ segment: RelationSegment, blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32,
-    isNew: Bool
+    checksum: UInt32 = 0, isNew: Bool
   ) {
     var last = pieces.count - 1
     if isNew {
@@ -121,7 +144,17 @@ struct SegmentTable: Sendable {
       count += 1
     }
     let index = pieces[last].count - 1
-    pieces[last][index].add(blockCount: blockCount, highestLSN: highestLSN, block: block)
+    pieces[last][index].add(
+      blockCount: blockCount, highestLSN: highestLSN, block: block, checksum: checksum)
+  }
+
+  /// Gives every segment to `body`, in no order, with its CRC-32C.
+  func visit<Failure: Error>(
+    _ body: (RelationSegment, _ blockCount: UInt32, _ checksum: UInt32) throws(Failure) -> Void
+  ) throws(Failure) {
+    for piece in pieces {
+      for entry in piece { try body(entry.segment, entry.blockCount, entry.checksum) }
+    }
   }
 
   /// Empties the table and gives every fork with its size, in the order of the keys.

@@ -50,7 +50,7 @@ final class ArchiveInput {
         isAtEnd = true
         return nil
       }
-      let meaningful = buffer.byteCountBeforeTrailingZeros
+      let meaningful = buffer.withBytes { $0.byteCountBeforeTrailingZeros }
       if meaningful > 0 { endOfLastNonzeroByte = byteCount + UInt64(meaningful) }
       byteCount += UInt64(buffer.byteCount)
       current = buffer

@@ -52,23 +52,4 @@
   @unsafe var contents: UnsafeRawBufferPointer {
     unsafe UnsafeRawBufferPointer(rebasing: memory[..<byteCount])
   }
-
-  /// How many bytes are left when the zeros at the end are taken off.
-  ///
-  /// Looks at the bytes from the end backwards, a word at a time, and stops at the first that is
-  /// not zero.
-  var byteCountBeforeTrailingZeros: Int {
-    withBytes { bytes in
-      var end = bytes.byteCount
-      while end >= 8,
-        unsafe bytes.unsafeLoadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0
-      {
-        end -= 8
-      }
-      while end > 0, unsafe bytes.unsafeLoad(fromByteOffset: end - 1, as: UInt8.self) == 0 {
-        end -= 1
-      }
-      return end
-    }
-  }
 }

@@ -21,8 +21,6 @@ final class LentBuffer: @unchecked Sendable {
 
   var byteCount: Int { buffer.byteCount }
 
-  var byteCountBeforeTrailingZeros: Int { buffer.byteCountBeforeTrailingZeros }
-
   /// Where `bytes` lie in the buffer; nil where they are not, or not all, from it.
   func range(of bytes: UnsafeRawBufferPointer) -> Range<Int>? {
     let contents = unsafe contents

@@ -38,7 +38,8 @@ struct RelationTally {
     var databases: [UInt32: BackupDescription.Database] = [:]
     func empty(_ id: UInt32) -> BackupDescription.Database {
       BackupDescription.Database(
-        databaseID: id, path: id == 0 ? "global" : "base/\(id)", relationCount: 0, byteCount: 0)
+        databaseID: id, path: RelationSegment.directory(ofDatabase: id), relationCount: 0,
+        byteCount: 0)
     }
     for id in others { databases[id] = empty(id) }
     for (id, total) in totals {

@@ -6,15 +6,15 @@ import PostgresFormat
 /// for each file    begin(path) ─► update(bytes) … ─► end()
 /// the manifest     read(fileAt:) before all files, or between any two
 ///                  beginManifest() ─► updateManifest(bytes) … ─► endManifest()
-/// at the end       finish(pg_control)
+/// at the end       finish(pg_control, segments)
 /// ```
 ///
 /// A manifest that is known before the files says how each is summed up. Until then CRC-32C is
-/// taken, `pg_basebackup`'s default, for a manifest comes last in a tar. Belongs to one thread.
-/// Memory: `ManifestTable`; 20 bytes a relation segment as long as no manifest has come.
+/// taken, `pg_basebackup`'s default, for a manifest comes last in a tar. Where others have the
+/// pages of a relation at hand, they make its CRC-32C, and it comes at the end, in a table.
+/// Belongs to one thread. Memory: `ManifestTable`.
 final class ManifestCheck {
   private var table = ManifestTable()
-  private var earlySegments = EarlySegments()
   private var reader: ManifestReader?
   /// Where the manifest lies, as messages have it.
   private var path = BackupManifest.fileName
@@ -61,15 +61,19 @@ final class ManifestCheck {
     current?.checksum.update(bytes)
   }
 
-  /// Ends the file that has begun, which is this segment of a relation where the caller knows it.
-  func end(_ segment: RelationSegment? = nil) throws(ImportError) {
+  /// Leaves the file that has begun, a segment of a relation, to the table that `finish` takes.
+  ///
+  /// Returns false where it cannot be left, as its checksum is no CRC-32C.
+  func leaveSegment() -> Bool {
+    if case .sha2 = current?.checksum { return false }
+    current = nil
+    return true
+  }
+
+  /// Ends the file that has begun, unless it was left.
+  func end() throws(ImportError) {
     guard let (path, byteCount, checksum) = current else { return }
     current = nil
-    if reader == nil, let segment, case .crc32c(let checksum) = checksum,
-      earlySegments.add(segment, byteCount: byteCount, checksum: checksum.value)
-    {
-      return
-    }
     try add(
       path,
       ManifestTable.Entry(
@@ -103,7 +107,7 @@ final class ManifestCheck {
     self.path = path
     self.isGiven = isGiven
     let file = try FileSource(path: path)
-    try beginManifest()
+    beginManifest()
     let buffer = ByteBuffer(capacity: 1 << 18)
     repeat {
       try buffer.fill(from: file)
@@ -117,17 +121,8 @@ final class ManifestCheck {
   /// Whether a manifest has come, from wherever.
   var hasManifest: Bool { reader != nil }
 
-  /// Begins the manifest: what came before is put where it can be looked up.
-  func beginManifest() throws(ImportError) {
-    reader = ManifestReader()
-    try earlySegments.drain { segment, byteCount, checksum throws(ImportError) in
-      try add(
-        Array(segment.path.utf8),
-        ManifestTable.Entry(
-          byteCount: byteCount, algorithm: .crc32c,
-          fingerprint: ManifestTable.fingerprint(of: FileChecksum.bytes(of: checksum))))
-    }
-  }
+  /// Begins the manifest.
+  func beginManifest() { reader = ManifestReader() }
 
   /// Takes the next bytes of the manifest, which has begun.
   func updateManifest(_ bytes: RawSpan) {
@@ -208,20 +203,26 @@ final class ManifestCheck {
         foundByteCount: found))
   }
 
-  /// Judges the backup, which must have been seen to its end, and whose control file this is.
+  /// Judges the backup, which must have been seen to its end, and whose control file this is;
+  /// `segments` are those that were left.
   ///
   /// A manifest that lists `backup_label` where the backup has none is of the time before the
   /// cluster was started from that backup: Postgres sets the label aside and leaves the manifest.
   /// It says nothing of the files then, and counts only where the user named it. Throws `.damaged`
   /// where the backup is not what its manifest says, with the differences, and where the manifest
   /// itself is not as it was written; `.unsupported` where it came too late for its algorithm.
-  func finish(_ controlFile: ControlFile?) throws(ImportError) -> ManifestSummary {
+  func finish(
+    _ controlFile: ControlFile?, segments: SegmentTable = SegmentTable()
+  ) throws(ImportError) -> ManifestSummary {
     guard let reader else { return ManifestSummary(result: .none) }
     summary.path = path
     if !isGiven, listsBackupLabel, !holdsBackupLabel {
       return ManifestSummary(result: .outdated, path: path, fileCount: summary.fileCount)
     }
     if let failure { throw error(failure) }
+    try segments.visit { segment, blockCount, checksum throws(ImportError) in
+      try take(segment, blockCount: blockCount, checksum: checksum)
+    }
     if let lateAlgorithm {
       throw ImportError(
         .unsupported,
@@ -236,6 +237,21 @@ final class ManifestCheck {
     if let controlFile { try check(reader.parser, against: controlFile) }
     summary.result = .verified
     return summary
+  }
+
+  /// Takes a segment that was left; not one that was not.
+  private func take(
+    _ segment: RelationSegment, blockCount: UInt32, checksum: UInt32
+  ) throws(ImportError) {
+    let path = Array(segment.path.utf8)
+    if let place = try table.entry(of: path, add: false), table.entries[place.index].isFound {
+      return
+    }
+    try add(
+      path,
+      ManifestTable.Entry(
+        byteCount: UInt64(blockCount) * UInt64(PageHeader.pageByteCount), algorithm: .crc32c,
+        fingerprint: ManifestTable.fingerprint(of: FileChecksum.bytes(of: checksum))))
   }
 
   private func differ() -> ImportError {

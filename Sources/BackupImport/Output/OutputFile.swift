@@ -29,7 +29,8 @@ final class OutputFile: Sendable {
     let done = try SystemCalls.read(
       into: &bytes, count: count, from: descriptor, at: offset, path: path)
     guard done == count else {
-      throw ImportError(.inputOutput, "cannot read \(path.quoted): it is shorter than what was written")
+      throw ImportError(
+        .inputOutput, "cannot read \(path.quoted): it is shorter than what was written")
     }
   }
 

@@ -149,26 +149,6 @@ enum SystemCalls {
     return bytes
   }
 
-  /// Whether the open file is still the one that `path` leads to.
-  static func isOpenFile(_ descriptor: Int32, at path: String) throws(ImportError) -> Bool {
-    var opened = stat()
-    var named = stat()
-    // Invariant: the structures are lent for the calls, which fill them.
-    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &opened) }
-    let result = unsafe stat(path, &named)
-    return result == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
-  }
-
-  /// Takes the lock of an open file; false when another process has it.
-  static func lock(_ descriptor: Int32, path: String) throws(ImportError) -> Bool {
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      let reason = errno
-      if reason == EWOULDBLOCK { return false }
-      if reason != EINTR { throw failure(.lock, path, reason) }
-    }
-    return true
-  }
-
   /// Lets the process have as many files open as the system allows it to ask for.
   ///
   /// Where that fails, opening one too many says so.
@@ -202,57 +182,5 @@ enum SystemCalls {
       if reason == ENOENT { return }
       if reason != EINTR { throw failure(.unlink, path, reason) }
     }
-  }
-
-  /// Makes a directory; false when something of that name is there already.
-  static func makeDirectory(_ path: String) throws(ImportError) -> Bool {
-    while unsafe mkdir(path, 0o755) != 0 {
-      let reason = errno
-      if reason == EEXIST { return false }
-      if reason != EINTR { throw failure(.mkdir, path, reason) }
-    }
-    return true
-  }
-
-  /// Makes a directory's entries durable.
-  static func syncDirectory(_ path: String) throws(ImportError) {
-    let descriptor = try open(path, O_RDONLY | O_DIRECTORY, .fsync)
-    defer { _ = Glibc.close(descriptor) }
-    try fsync(descriptor, path: path)
-  }
-
-  /// The directory that a path is in.
-  static func parent(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-
-  /// The names in a directory, sorted, without `.` and `..`.
-  static func names(
-    in path: String, for operation: Operation = .list
-  ) throws(ImportError) -> [String] {
-    var opened: OpaquePointer?
-    repeat {
-      unsafe opened = opendir(path)
-    } while unsafe opened == nil && errno == EINTR
-    guard let directory = unsafe opened else { throw failure(operation, path, errno) }
-    defer { unsafe _ = closedir(directory) }
-    var names: [String] = []
-    while true {
-      errno = 0
-      // Invariant: the entry is valid until the next readdir on this stream, which only this
-      // function has; its name is a C string and is copied.
-      guard let entry = unsafe readdir(directory) else {
-        let reason = errno
-        if reason == EINTR { continue }
-        if reason != 0 { throw failure(operation, path, reason) }
-        break
-      }
-      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names.sorted()
   }
 }

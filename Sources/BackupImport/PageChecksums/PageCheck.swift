@@ -33,28 +33,20 @@ struct PageCheck: Sendable {
   ///
   /// A page that is not in use is sound where it is all zeros, in whatever cluster it is.
   /// (Postgres, `src/backend/storage/page/bufpage.c`, `PageIsVerifiedExtended`.)
-  mutating func examine(_ page: RawSpan, _ header: PageHeader, of run: PageBatch.Run, at index: Int)
-  {
+  mutating func examine(
+    _ page: RawSpan, _ header: PageHeader, isZero: Bool, of run: PageBatch.Run, at index: Int
+  ) {
     guard isEnabled, case .relation(let segment, _) = run.file else { return }
     pageCount += 1
     let block = run.firstKey.field6 + UInt32(index)
     var expected: UInt16 = 0
     if !header.isInUse {
-      if page.isZero { return }
+      if isZero { return }
     } else if header.checksum != 0 {
       expected = PageChecksum.checksum(of: page, block: block)
       if expected == header.checksum { return }
     }
     damagedPages.append(
       DamagedPage(segment: segment, block: block, found: header.checksum, expected: expected))
-  }
-}
-
-extension RawSpan {
-  /// Whether every byte is zero; the length must be a multiple of 8.
-  fileprivate var isZero: Bool {
-    for offset in stride(from: 0, to: byteCount, by: 8)
-    where littleEndian(at: offset, as: UInt64.self) != 0 { return false }
-    return true
   }
 }

@@ -59,14 +59,12 @@ extension DamagedPage: CustomStringConvertible {
   /// `block 5 of 'base/5/16384': checksum 12AB, contents have 9F01`
   public var description: String {
     let place = "block \(block) of \(file.quoted)"
-    if let expected { return "\(place): checksum \(hex(found)), contents have \(hex(expected))" }
+    if let expected {
+      return "\(place): checksum \(found.hexadecimal(4)), contents have "
+        + expected.hexadecimal(4)
+    }
     return found == 0
       ? "\(place): no checksum, and not all zeros"
-      : "\(place): checksum \(hex(found)), but a header of zeros"
-  }
-
-  private func hex(_ checksum: UInt16) -> String {
-    let digits = String(checksum, radix: 16, uppercase: true)
-    return String(repeating: "0", count: 4 - digits.count) + digits
+      : "\(place): checksum \(found.hexadecimal(4)), but a header of zeros"
   }
 }

@@ -18,3 +18,15 @@ final class BlockingExecutor: SerialExecutor {
     queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
   }
 }
+
+/// An actor whose work may block: it has a thread of its own.
+protocol BlockingActor: Actor {
+  nonisolated var executor: BlockingExecutor { get }
+}
+
+extension BlockingActor {
+  nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // Invariant: the actor holds its executor, which lives as long.
+    unsafe executor.asUnownedSerialExecutor()
+  }
+}

@@ -11,11 +11,8 @@ struct FullChunk: Sendable {
 ///
 /// Runs on a thread of its own, for it waits for the disk. A spool goes back when it is empty, so
 /// that there are two of them at most: one that is filled, one that is drained.
-actor ChunkWriter {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.chunk-writer")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor ChunkWriter: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.chunk-writer")
 
   func run(
     full: Channel<FullChunk>, empty: Channel<ChunkSpool>, finished: Channel<FinishedLayer>

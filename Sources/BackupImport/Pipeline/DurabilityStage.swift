@@ -2,11 +2,8 @@
 ///
 /// Runs on a thread of its own, as fsync(2) waits for the disk. A permit goes back for each layer,
 /// so that only so many wait at once.
-actor DurabilityStage {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.durability")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor DurabilityStage: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.durability")
 
   private let counters: ImportCounters
 

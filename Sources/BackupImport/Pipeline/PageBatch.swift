@@ -33,6 +33,8 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
     /// The highest LSN that a page bears, and the block that bears it.
     var highestLSN = LogSequenceNumber(rawValue: 0)
     var highestLSNBlock: UInt32 = 0
+    /// The CRC-32C of the pages as they came, if anyone wants to know.
+    var checksum: CRC32C?
 
     /// Where the run's blobs stand in the buffer, back to back.
     var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }
@@ -93,13 +95,14 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
 
   // MARK: Reader
 
-  /// Begins a run of pages of a file; the batch must not be full.
-  func beginRun(of file: PageFile, at block: UInt32) {
+  /// Begins a run of pages of a file, whose CRC-32C is made where `isSummed` is true; the batch must
+  /// not be full.
+  func beginRun(of file: PageFile, at block: UInt32, isSummed: Bool = false) {
     precondition(!isFull)
     runs.append(
       Run(
         file: file, firstKey: file.key(block: block), pageCount: 0, endsFile: false,
-        bufferStart: usedByteCount))
+        bufferStart: usedByteCount, checksum: isSummed ? CRC32C() : nil))
   }
 
   /// How many pages more fit.
@@ -179,13 +182,20 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
         if let lent = lentPages[page] {
           let range = lent.offset..<lent.offset + Self.pageByteCount
           byteCount = try lenders[lent.lender].withMutableBytes(range) { page throws(ImportError) in
-            examinePage(&page, run: &runs[index], block: block)
-            return try compressor.makeBlob(of: page.bytes, in: &bytes, at: target)
+            let (isZero, isStamped) = examinePage(&page, run: &runs[index], block: block)
+            let byteCount =
+              isZero
+              ? try compressor.makeBlobOfZeros(in: &bytes, at: target)
+              : try compressor.makeBlob(of: page.bytes, in: &bytes, at: target)
+            // Now that the page is in the processor's cache.
+            if !isStamped { runs[index].checksum?.update(page.bytes) }
+            return byteCount
           }
         } else {
           var page = bytes._mutatingExtracting(
             slot.upperBound - Self.pageByteCount..<slot.upperBound)
-          examinePage(&page, run: &runs[index], block: block)
+          let (_, isStamped) = examinePage(&page, run: &runs[index], block: block)
+          if !isStamped { runs[index].checksum?.update(page.bytes) }
           byteCount = try compressor.makeBlob(in: &bytes, slot: slot, target: target)
         }
         blobByteCounts[page] = byteCount
@@ -230,20 +240,29 @@ final class PageBatch: PipelineBatch, @unchecked Sendable {
     }
   }
 
-  private func examinePage(_ page: inout MutableRawSpan, run: inout Run, block: Int) {
-    guard case .relation(let segment, _) = run.file else { return }
+  /// Looks at a page, and gives it an LSN where it needs one; it is summed up before that then, else
+  /// that is left to the caller.
+  @discardableResult
+  private func examinePage(
+    _ page: inout MutableRawSpan, run: inout Run, block: Int
+  ) -> (isZero: Bool, isStamped: Bool) {
+    guard case .relation(let segment, _) = run.file else { return (false, false) }
     let header = PageHeader(page.bytes)
-    pageCheck.examine(page.bytes, header, of: run, at: block)
+    let isZero = !header.isInUse && page.bytes.isZero
+    pageCheck.examine(page.bytes, header, isZero: isZero, of: run, at: block)
     if header.lsn > run.highestLSN {
       run.highestLSN = header.lsn
       run.highestLSNBlock = run.firstKey.field6 + UInt32(block)
     } else if header.lsn.rawValue == 0, segment.fork == .main, header.isInUse {
+      run.checksum?.update(page.bytes)
       // `pd_lsn` is two little-endian halves, the upper one first.
       let lsn = PageHeader.bootstrapLSN.rawValue
       page.storeBigEndian(UInt32(truncatingIfNeeded: lsn >> 32).byteSwapped, at: 0)
       page.storeBigEndian(UInt32(truncatingIfNeeded: lsn).byteSwapped, at: 4)
       stampedPageCount += 1
+      return (false, true)
     }
+    return (isZero, false)
   }
 }
 

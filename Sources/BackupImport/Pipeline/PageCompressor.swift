@@ -20,6 +20,8 @@ struct PageCompressor: ~Copyable {
   private let context: OpaquePointer
   private let level: Int32
   private var scratch: [UInt8]
+  /// Empty until it is needed first.
+  private var blobOfZeros: [UInt8] = []
 
   /// The longest value that `compress(_:)` takes at once without growing its scratch memory.
   private static let pageValueByteCount = 8192 + DeltaValue.imageHeaderByteCount
@@ -69,6 +71,18 @@ struct PageCompressor: ~Copyable {
     if compressedByteCount == nil { room.copy(value, to: 0) }
     return Self.storeHeader(
       in: &bytes, at: target, plain: value.byteCount, compressed: compressedByteCount)
+  }
+
+  /// Makes a blob of a page of zeros, as the other would: a copy of the first one.
+  mutating func makeBlobOfZeros(
+    in bytes: inout MutableRawSpan, at target: Int
+  ) throws(ImportError) -> Int {
+    if blobOfZeros.isEmpty {
+      let page = [UInt8](repeating: 0, count: PageBatch.pageByteCount)
+      blobOfZeros = try blob(of: page.bytes)
+    }
+    bytes.copy(blobOfZeros.bytes, to: target)
+    return blobOfZeros.count
   }
 
   /// Stores the header of a blob, and returns the blob's length.

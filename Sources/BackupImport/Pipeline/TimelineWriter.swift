@@ -5,11 +5,8 @@ import PostgresFormat
 ///
 /// Runs on a thread of its own, for it waits for the disk. Memory: the open image layer or the
 /// chunk's share (`ImportPlan`), and the segment table.
-actor TimelineWriter {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.writer")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor TimelineWriter: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.writer")
 
   private let plan: ImportPlan
   private let directory: TimelineDirectory
@@ -27,7 +24,8 @@ actor TimelineWriter {
   private var chunkCount = 0
   private var temporaryFileCount = 0
 
-  private var segments = SegmentTable()
+  /// Every segment of the backup, once all batches are stored and until `relations` empties it.
+  private(set) var segments = SegmentTable()
   private(set) var stampedPageCount: UInt64 = 0
   private(set) var pageCount: UInt64 = 0
   /// What the checksums of all pages said.

@@ -9,11 +9,8 @@ import PostgresFormat
 /// ```
 ///
 /// Runs on a thread of its own, for it waits for disks and for another program.
-actor Recovery {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.recovery")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor Recovery: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.recovery")
 
   private let backup: String
   private let outputDirectory: String
@@ -130,58 +127,10 @@ actor Recovery {
     _ path: String, _ part: ScratchIntake.Part, _ stripComponents: Int,
     into intake: inout ScratchIntake
   ) throws(ImportError) {
-    let tar = try TarReader(path: path)
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    while let member = try tar.nextMember() {
-      try Interruption.check()
-      progress.report {
-        ImportProgress(
-          inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
-          outputBytesWritten: nil, member: escaped(member.name.utf8))
-      }
-      guard let place = try member.path(strippingComponents: stripComponents) else {
-        continue
-      }
-      let target = try intake.target(of: member, at: place, in: part)
-      if let target, try SystemCalls.status(at: target) != nil {
-        throw ImportError(.damaged, "file '\(place)' stands twice in the backup")
-      }
-      if let check = try intake.beginCheck(of: member, at: place, in: part) {
-        try Self.copy(from: tar, to: target, &buffer) { check.update($0) }
-        try check.end()
-      } else if let manifest = intake.manifest, !manifest.hasManifest, part == .dataDirectory,
-        place.bytes.elementsEqual(BackupManifest.fileName.utf8)
-      {
-        try manifest.beginManifest()
-        try Self.copy(from: tar, to: nil, &buffer) { manifest.updateManifest($0) }
-        manifest.endManifest()
-      } else if let target {
-        try Self.copy(from: tar, to: target, &buffer)
-      }
-      if let target { try intake.finish(target) }
-    }
-  }
-
-  /// Copies the current member of a tar to a file, where there is one, past `observe`.
-  private static func copy(
-    from tar: TarReader, to target: String?, _ buffer: inout [UInt8],
-    observe: ((RawSpan) -> Void)? = nil
-  ) throws(ImportError) {
-    let file: OutputFile? =
-      if let target { try OutputFile(creating: target, mode: 0o600) } else { nil }
-    var offset: UInt64 = 0
-    while true {
-      try Interruption.check()
-      let count = try buffer.withMutableBytes { bytes throws(ImportError) in
-        try tar.read(into: &bytes)
-      }
-      if count == 0 { break }
-      let bytes = buffer.bytes.extracting(0..<count)
-      observe?(bytes)
-      try file?.write(bytes, at: offset)
-      offset += UInt64(count)
-    }
-    try file?.close()
+    var copy = TarCopy(intake, progress)
+    try copy.run(path, as: part, strippingComponents: stripComponents)
+    intake = copy.intake
+    progress = copy.progress
   }
 
   /// Refuses a copy that lacks a tablespace.

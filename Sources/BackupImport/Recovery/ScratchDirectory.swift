@@ -40,13 +40,11 @@ final class ScratchDirectory: Sendable {
 
   /// Makes the directory in `parent`, and those that every data directory has.
   init(in parent: String, keep: Bool) throws(ImportError) {
-    let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-    path =
-      try Self.parent(parent) + "/" + Self.namePrefix
-      + String(repeating: "0", count: 16 - digits.count) + digits
+    let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
+    path = try Self.parent(parent) + "/" + Self.namePrefix + number
     isKept = keep
     try SystemCalls.makePrivateDirectory(path)
-    for name in ["/data", "/tablespaces"] + Self.directories.map({ "/data/" + $0 }) {
+    for name in ["/data", "/tablespaces"] + DataDirectory.directories.map({ "/data/" + $0 }) {
       try SystemCalls.makePrivateDirectory(path + name)
     }
   }
@@ -56,17 +54,6 @@ final class ScratchDirectory: Sendable {
   }
 
   func tablespace(_ id: UInt32) -> String { "\(path)/tablespaces/\(id)" }
-
-  /// What a server looks for in a data directory and a backup may leave out: pg_basebackup does
-  /// with the contents of most. (Postgres, `initdb.c`, `subdirs`; `xlog.c`,
-  /// `ValidateXLOGDirectoryStructure`)
-  private static let directories = [
-    "base", "global", "pg_commit_ts", "pg_dynshmem", "pg_logical", "pg_logical/mappings",
-    "pg_logical/snapshots", "pg_multixact", "pg_multixact/members", "pg_multixact/offsets",
-    "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp",
-    "pg_subtrans", "pg_tblspc", "pg_twophase", "pg_wal", "pg_wal/archive_status",
-    "pg_wal/summaries", "pg_xact",
-  ]
 
   /// Lets a user own the copy and pass through the directory that holds it, which stays ours: what
   /// is written there by name later is out of that user's reach.

@@ -191,7 +191,7 @@ struct ScratchIntake {
   }
 
   /// A path of checked names below another one.
-  private static func join(
+  static func join(
     _ first: ArraySlice<UInt8>, _ names: ArraySlice<ArraySlice<UInt8>>
   ) throws(ImportError) -> MemberPath {
     let bytes = Array(([first] + names).joined(separator: [UInt8(ascii: "/")]))
@@ -239,31 +239,5 @@ struct ScratchIntake {
   /// The names that come here are Postgres' own, of ASCII.
   private static func join(_ directory: String, _ names: ArraySlice<ArraySlice<UInt8>>) -> String {
     names.reduce(directory) { $0 + "/" + String(decoding: $1, as: UTF8.self) }
-  }
-}
-
-extension ScratchIntake {
-  /// Whether there may be something to copy, or to compare, in a directory.
-  static func entersDirectory(at path: MemberPath, in part: Part) -> Bool {
-    switch part {
-    case .dataDirectory: true
-    case .writeAheadLog: false
-    case .tablespace: path.components.first?.starts(with: "PG_".utf8) == true
-    }
-  }
-
-  /// Begins to compare a file with the manifest; nil where nobody wants to see its contents.
-  func beginCheck(
-    of member: TarMember, at path: MemberPath, in part: Part
-  ) throws(ImportError) -> ManifestCheck? {
-    guard let manifest, member.kind == .file else { return nil }
-    switch part {
-    case .dataDirectory:
-      try manifest.begin(path)
-    case .tablespace(let id):
-      try manifest.begin(Self.join(Array("pg_tblspc/\(id)".utf8)[...], path.components[...]))
-    case .writeAheadLog: return nil
-    }
-    return manifest.wantsContents ? manifest : nil
   }
 }

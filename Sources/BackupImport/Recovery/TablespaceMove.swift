@@ -1,3 +1,4 @@
+import LayerFormat
 import PostgresFormat
 
 /// Has Postgres move all that lies in tablespaces to the default one, and drop them.
@@ -23,8 +24,6 @@ struct TablespaceMove {
     var tablespace: UInt32
   }
 
-  private static let defaultTablespace: UInt32 = 1663
-  private static let sharedTablespace: UInt32 = 1664
   private static let kinds = ["TABLE", "INDEX", "MATERIALIZED VIEW"]
 
   /// Moves everything, and gives the tablespaces' names, escaped; `fileCount` are the cluster's
@@ -32,9 +31,9 @@ struct TablespaceMove {
   func run(fileCount: Int) throws(ImportError) -> [String] {
     let (databases, entry) = try databases()
     let tablespaces = try rows(
-      "SELECT oid, spcname FROM pg_tablespace ORDER BY oid", columns: "oid", name: "spcname",
+      "SELECT oid, spcname FROM pg_tablespace ORDER BY oid", number: "oid", name: "spcname",
       in: entry
-    ).filter { ![Self.defaultTablespace, Self.sharedTablespace].contains($0.numbers[0]) }
+    ).filter { ![Tablespace.defaultID, Tablespace.globalID].contains($0.number) }
 
     // A statement locks all that it moves, and there are this many locks for each connection. Moved
     // relations are not logged, so that they need no second copy in the WAL.
@@ -43,8 +42,8 @@ struct TablespaceMove {
       "max_locks_per_transaction": String(64 + fileCount / Int(max(connections, 1))),
       "wal_level": "minimal",
     ]
-    for database in databases where database.tablespace != Self.defaultTablespace {
-      guard let home = tablespaces.first(where: { $0.numbers[0] == database.tablespace }) else {
+    for database in databases where database.tablespace != Tablespace.defaultID {
+      guard let home = tablespaces.first(where: { $0.number == database.tablespace }) else {
         throw ImportError(
           .damaged, "database '\(escaped(database.name))' lies in no known tablespace")
       }
@@ -105,8 +104,8 @@ struct TablespaceMove {
       do throws(ImportError) {
         let rows = try rows(
           "SELECT * FROM pg_database WHERE datconnlimit <> -2 ORDER BY oid",
-          columns: "dattablespace", name: "datname", in: entry)
-        return (rows.map { Database(name: $0.name, tablespace: $0.numbers[0]) }, entry)
+          number: "dattablespace", name: "datname", in: entry)
+        return (rows.map { Database(name: $0.name, tablespace: $0.number) }, entry)
       } catch  where error.code == .unsupported {
         failure = failure ?? error
       }
@@ -119,29 +118,30 @@ struct TablespaceMove {
   /// The rows come through a file, names in hexadecimal digits: single-user mode prints rows for
   /// people only.
   private func rows(
-    _ query: String, columns: String, name: String, in database: [UInt8]
-  ) throws(ImportError) -> [(numbers: [UInt32], name: [UInt8])] {
+    _ query: String, number: String, name: String, in database: [UInt8]
+  ) throws(ImportError) -> [(number: UInt32, name: [UInt8])] {
     let path = server.scratch.data + "/import-backup.rows"
-    let columns = "\(columns), pg_catalog.encode(pg_catalog.namesend(\(name)), 'hex')"
+    let columns = "\(number), pg_catalog.encode(pg_catalog.namesend(\(name)), 'hex')"
     let command = "COPY (SELECT \(columns) FROM (\(query)) AS r) TO '\(Self.literal(path))'"
     try execute([Array(command.utf8)], in: database, [:])
     let bytes = try SystemCalls.contents(of: path, limit: 1 << 30)
     try SystemCalls.unlink(path)
-    return bytes.split(separator: UInt8(ascii: "\n")).map { line in
-      let fields = line.split(separator: UInt8(ascii: "\t"))
-      let numbers = fields.dropLast().compactMap { UInt32(String(decoding: $0, as: UTF8.self)) }
-      return (numbers, Self.decodeHexadecimal(fields.last ?? []))
+    var rows: [(number: UInt32, name: [UInt8])] = []
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      let fields = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
+      guard fields.count == 2, let number = UInt32(String(decoding: fields[0], as: UTF8.self)),
+        let name = [UInt8](hexadecimalPairs: fields[1])
+      else {
+        throw ImportError(.unsupported, "Postgres gives a row that is none: '\(escaped(line))'")
+      }
+      rows.append((number, name))
     }
+    return rows
   }
 
   /// A path within single quotes; one with a line's end in it cannot be given.
   private static func literal(_ path: String) -> String {
     path.replacing("'", with: "''")
-  }
-
-  private static func decodeHexadecimal(_ digits: ArraySlice<UInt8>) -> [UInt8] {
-    let values = digits.map { UInt8($0 <= 0x39 ? $0 - 0x30 : $0 - 0x57) }
-    return stride(from: 0, to: values.count - 1, by: 2).map { values[$0] << 4 | values[$0 + 1] }
   }
 
   private func execute(

@@ -98,3 +98,11 @@ struct Timeline: Sendable {
     return file
   }
 }
+
+extension LayerName {
+  /// Whether a pageserver whose data is complete up to `end` throws the layer away.
+  func isInFuture(of end: LogSequenceNumber) -> Bool {
+    // An image at `end` and a delta layer up to and including it are the newest that may be.
+    lsns.upperBound.rawValue - 1 > end.rawValue
+  }
+}

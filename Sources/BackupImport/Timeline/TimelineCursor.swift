@@ -40,20 +40,20 @@ struct TimelineCursor: ~Copyable {
   /// Layers that the walk has not reached, the next one last.
   private var pending: [(index: Int, layer: Timeline.Layer)]
   /// Open layers as a binary heap: the lowest next key first.
-  private var sources: [Source] = []
+  private var sources: [LayerSource] = []
   /// Image layers whose first key is behind the walk and whose last one is not.
   private var covering: [LayerName] = []
   /// The newest of them, and the first key at which that may be another one; nil when a layer has
   /// joined them.
   private var coverage: (lsn: LogSequenceNumber?, end: Key)?
   /// Layers whose last value was given, but whose last bytes have not been looked at.
-  private var ended: [Source] = []
+  private var ended: [LayerSource] = []
   /// What went wrong beside a value that was given all the same.
   private var failures: [ImportError] = []
   /// Whose layers these are: the path says it, or else the first layer.
   private var identity: TimelineIdentity?
   /// Whose buffer holds the value that was given last.
-  private var current: Source?
+  private var current: LayerSource?
 
   private static let bufferMemory = 64 << 20
 
@@ -99,7 +99,7 @@ struct TimelineCursor: ~Copyable {
     var newest: Value?
     var newestLSN = LogSequenceNumber(rawValue: 0)
     var count = 0
-    var holder: Source?
+    var holder: LayerSource?
     while let source = sources.first, source.key == key {
       removeFirst()
       do throws(ImportError) {
@@ -181,11 +181,11 @@ struct TimelineCursor: ~Copyable {
       let file = try timeline.open(layer)
       try TimelineIdentity.check(file, against: &identity)
       let scanner = try LayerScanner(file, bufferByteCount: bufferByteCount)
-      try advance(Source(layer, at: index, scanner))
+      try advance(LayerSource(layer, at: index, scanner))
     }
   }
 
-  private mutating func advance(_ source: Source) throws(ImportError) {
+  private mutating func advance(_ source: LayerSource) throws(ImportError) {
     if try source.advance() { insert(source) } else { ended.append(source) }
   }
 }
@@ -193,7 +193,7 @@ struct TimelineCursor: ~Copyable {
 // MARK: The heap
 
 extension TimelineCursor {
-  private mutating func insert(_ source: Source) {
+  private mutating func insert(_ source: LayerSource) {
     var index = sources.count
     sources.append(source)
     while index > 0, sources[index].key < sources[(index - 1) / 2].key {
@@ -214,60 +214,5 @@ extension TimelineCursor {
       sources.swapAt(index, child)
       index = child
     }
-  }
-}
-
-/// A layer that is open, and the key that it is at.
-private final class Source {
-  let layer: Timeline.Layer
-  let index: Int
-  private(set) var key = Key.minimum
-  private var scanner: LayerScanner
-
-  init(_ layer: Timeline.Layer, at index: Int, _ scanner: LayerScanner) {
-    self.layer = layer
-    self.index = index
-    self.scanner = scanner
-  }
-
-  /// Looks at the next key; false after the last. The buffer stays as it is.
-  func advance() throws(ImportError) -> Bool {
-    guard let entry = try scanner.peek() else { return false }
-    key = entry.key
-    return true
-  }
-
-  /// Looks at what stands behind the last value.
-  func finish() throws(ImportError) {
-    _ = try scanner.next()
-  }
-
-  /// Gives back what a long value took, whose bytes are not wanted any more.
-  func releaseLongValue() { scanner.releaseLongValue() }
-
-  /// Goes over the next value.
-  func skip() throws(ImportError) {
-    try scanner.skip()
-  }
-
-  /// The next value where it belongs to `key`.
-  func take(_ key: Key) throws(ImportError) -> LayerScanner.Value? {
-    guard try scanner.peek()?.key == key else { return nil }
-    return try scanner.next()
-  }
-
-  func withBuffer<Result, Failure: Error>(
-    _ body: (RawSpan) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    let buffer = scanner.buffer
-    return try body(buffer.bytes)
-  }
-}
-
-extension LayerName {
-  /// Whether a pageserver whose data is complete up to `end` throws the layer away.
-  func isInFuture(of end: LogSequenceNumber) -> Bool {
-    // An image at `end` and a delta layer up to and including it are the newest that may be.
-    lsns.upperBound.rawValue - 1 > end.rawValue
   }
 }

@@ -11,7 +11,7 @@ import PostgresFormat
 /// ```
 ///
 /// The backup is read once, as an import reads it. Values are compared as they are stored.
-struct BackupComparison: Sendable {
+struct BackupComparison: Pipeline {
   private let timeline: Timeline
   private let jobs: Int
   private let reader: BackupReader
@@ -65,11 +65,7 @@ struct BackupComparison: Sendable {
     return try result.get()
   }
 
-  private func stage(_ body: () async throws(ImportError) -> Void) async {
-    if case .failure(let error) = await outcome(body) { fail(error) }
-  }
-
-  private func fail(_ error: ImportError) {
+  func fail(_ error: ImportError) {
     for channel in [free, work] { channel.fail(error) }
     for channel in [located, compared] { channel.fail(error) }
   }

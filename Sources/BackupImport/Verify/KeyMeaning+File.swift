@@ -8,15 +8,16 @@ extension KeyMeaning {
     switch self {
     case .databaseDirectory: ("base", nil)
     case .relationMap(let databaseID):
-      (Self.directory(of: databaseID) + "/pg_filenode.map", nil)
-    case .relationDirectory(let databaseID): (Self.directory(of: databaseID), nil)
+      (RelationSegment.directory(ofDatabase: databaseID) + "/pg_filenode.map", nil)
+    case .relationDirectory(let databaseID):
+      (RelationSegment.directory(ofDatabase: databaseID), nil)
     case .relationBlock(let relation, let block):
       (relation.segment(ofBlock: block).path, block)
     case .relationSize(let relation): (relation.description, nil)
     case .slruDirectory(let kind): (kind.directory, nil)
     case .slruBlock(let kind, let segment, let block):
-      (Self.path(of: kind, segment), block)
-    case .slruSegmentSize(let kind, let segment): (Self.path(of: kind, segment), nil)
+      (kind.path(ofSegment: segment), block)
+    case .slruSegmentSize(let kind, let segment): (kind.path(ofSegment: segment), nil)
     case .twoPhaseDirectory: ("pg_twophase", nil)
     case .twoPhaseFile(let transactionID):
       ("pg_twophase/" + transactionID.hexadecimal(8), nil)
@@ -39,14 +40,6 @@ extension KeyMeaning {
     case .replicationOrigin(let id): "replication origin \(id)"
     default: "'\(path)'"
     }
-  }
-
-  private static func directory(of databaseID: UInt32) -> String {
-    databaseID == 0 ? "global" : "base/\(databaseID)"
-  }
-
-  private static func path(of kind: SLRUKind, _ segment: UInt32) -> String {
-    kind.directory + "/" + SLRUKind.fileName(ofSegment: segment)
   }
 }
 

@@ -5,11 +5,8 @@ import PostgresFormat
 ///
 /// The pages of a file follow each other in their layer as well, so most of what is read is read
 /// once and in large pieces. Runs on a thread of its own, for it waits for the disk. Memory: 1 MiB.
-actor StoredPageReader {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.stored-pages")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor StoredPageReader: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.stored-pages")
 
   private let timeline: Timeline
   private let placements: PlacementTable

@@ -5,11 +5,8 @@ import PostgresFormat
 /// is stored.
 ///
 /// Runs on a thread of its own, for it waits for the disk.
-actor TimelineWalker {
-  private nonisolated let executor = BlockingExecutor(label: "import-backup.walker")
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
+actor TimelineWalker: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.walker")
 
   private let timeline: Timeline
   private var progress: ProgressThrottle

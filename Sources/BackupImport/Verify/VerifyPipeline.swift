@@ -13,7 +13,7 @@ import PostgresFormat
 /// Batches come from a fixed pool and go round. Memory: 64 MiB for the layers that are open
 /// (`TimelineCursor`), 0.6 MiB a batch, one value of up to 24 MiB in its stages, the lists of one
 /// database (`KeyspaceCheck`), and what a comparison needs to know (`PlacementTable`).
-struct VerifyPipeline: Sendable {
+struct VerifyPipeline: Pipeline {
   private let timeline: Timeline
   private let jobs: Int
   private let isForComparison: Bool
@@ -65,11 +65,7 @@ struct VerifyPipeline: Sendable {
     return try result.get()
   }
 
-  private func stage(_ body: () async throws(ImportError) -> Void) async {
-    if case .failure(let error) = await outcome(body) { fail(error) }
-  }
-
-  private func fail(_ error: ImportError) {
+  func fail(_ error: ImportError) {
     for channel in [free, work, read] { channel.fail(error) }
     permits.fail(error)
   }

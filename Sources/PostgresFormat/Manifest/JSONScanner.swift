@@ -159,7 +159,7 @@ struct JSONScanner {
   private mutating func scanCodeUnit(_ byte: UInt8) throws(FormatError) {
     codeUnitDigits.append(byte)
     guard codeUnitDigits.count == 4 else { return }
-    guard let unit = UInt32(hexadecimalDigits: codeUnitDigits) else { throw Self.unexpected(byte) }
+    guard let unit = UInt32(hexadecimal: codeUnitDigits) else { throw Self.unexpected(byte) }
     token = .string
     var value = unit
     switch (highSurrogate, unit) {
@@ -186,38 +186,5 @@ struct JSONScanner {
 
   private static func unexpected(_ byte: UInt8) -> FormatError {
     .damaged("unexpected \(String(decoding: [byte], as: UTF8.self).quoted) in the JSON text")
-  }
-}
-
-extension FixedWidthInteger {
-  /// The number that hexadecimal digits of either case spell; nil where there is none, another
-  /// character, or more than fit.
-  init?(hexadecimalDigits digits: some Collection<UInt8>) {
-    guard !digits.isEmpty, digits.count <= Self.bitWidth / 4 else { return nil }
-    var number: Self = 0
-    for digit in digits {
-      let value: UInt8
-      switch digit {
-      case 0x30...0x39: value = digit - 0x30
-      case 0x41...0x46: value = digit - 0x41 + 10
-      case 0x61...0x66: value = digit - 0x61 + 10
-      default: return nil
-      }
-      number = number << 4 | Self(value)
-    }
-    self = number
-  }
-}
-
-extension [UInt8] {
-  /// The bytes that pairs of hexadecimal digits of either case spell; nil for anything else.
-  init?(hexadecimalPairs digits: [UInt8]) {
-    guard digits.count.isMultiple(of: 2) else { return nil }
-    self = []
-    reserveCapacity(digits.count / 2)
-    for index in stride(from: 0, to: digits.count, by: 2) {
-      guard let byte = UInt8(hexadecimalDigits: digits[index..<index + 2]) else { return nil }
-      append(byte)
-    }
   }
 }

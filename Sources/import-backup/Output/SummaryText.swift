@@ -131,8 +131,7 @@ enum SummaryText {
         lines.append("note:   \(name) = \(value)")
       }
     }
-    let suffix = String(summary.generation, radix: 16)
-    let index = "index_part.json-" + String(repeating: "0", count: 8 - suffix.count) + suffix
+    let index = "index_part.json-" + summary.generation.hexadecimal(8, uppercase: false)
     lines.append("next: attach tenant \(summary.tenantID) at generation \(summary.generation),")
     lines.append("next:   timeline \(summary.timelineID);")
     lines.append("next:   or copy the directory to a bucket first, \(index) last")

@@ -151,7 +151,7 @@ import Testing
         unchecked[8] = 0
         unchecked[9] = 0
         let header = PageHeader(unchecked.bytes)
-        check.examine(unchecked.bytes, header, of: run, at: block)
+        check.examine(unchecked.bytes, header, isZero: false, of: run, at: block)
       }
       result.add(check)
     }

@@ -78,7 +78,7 @@ import Testing
           [UInt8](repeating: 1, count: meaningful) + [UInt8](repeating: 0, count: zeros)
         try buffer.fill(from: MemorySource(bytes))
         #expect(buffer.byteCount == meaningful + zeros)
-        #expect(buffer.byteCountBeforeTrailingZeros == meaningful)
+        #expect(buffer.withBytes { $0.byteCountBeforeTrailingZeros } == meaningful)
       }
     }
   }
