@@ -157,7 +157,7 @@ struct MemberIntake {
     guard member.byteCount.isMultiple(of: pageByteCount) else {
       throw ImportError(
         .damaged,
-        "file '\(path)' has \(member.byteCount) bytes, which is no multiple of \(pageByteCount)",
+        "file '\(path)' has \(byteWords(member.byteCount)), which is no multiple of \(pageByteCount)",
         hint: "The file was cut off or is torn. Make the backup anew.")
     }
   }

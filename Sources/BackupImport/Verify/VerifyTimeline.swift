@@ -30,7 +30,8 @@ public func verifyTimeline(
     let comparison = try BackupComparison(
       timeline, backup: backup, stripComponents: options.stripComponents, jobs: jobs,
       progress: progress)
-    let compared = try await comparison.run(result.placements)
+    let compared = try await comparison.run(
+      result.placements, systemIdentifier: result.systemIdentifier)
     result.findings = compared.findings
     summary.isCompared = true
     summary.comparedPageCount = compared.pageCount
