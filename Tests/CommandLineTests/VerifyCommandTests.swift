@@ -43,7 +43,7 @@ import Testing
     #expect(run.exitCode == 1)
     #expect(run.outputText.hasPrefix("checked Postgres 15 timeline, "))
     #expect(run.outputText.contains("1 finding"))
-    #expect(run.error.contains("finding: block 0 of 'global/1260' differs: LSN "))
+    #expect(run.error.contains("finding: block 0 of 'global/1260' differs: the LSN "))
     #expect(run.error.contains("error: timeline '\(timeline)' differs from the backup: 1 finding"))
     let json = try await ProgramRun.run(["verify", timeline, "--against", other, "--json"])
     #expect(json.exitCode == 1)

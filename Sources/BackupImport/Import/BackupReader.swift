@@ -100,7 +100,7 @@ actor BackupReader: BlockingActor {
       batch.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
       while done < pageCount && !batch.isFull {
         if let contents = pages.contents {
-          try Self.appendPage(done, of: contents, to: batch)
+          try Self.appendPage(done, of: contents, to: batch, check)
           done += 1
         } else {
           done += try readPages(into: batch, check)
@@ -112,12 +112,12 @@ actor BackupReader: BlockingActor {
   }
 
   private static func appendPage(
-    _ index: UInt32, of contents: [UInt8], to batch: PageBatch
+    _ index: UInt32, of contents: [UInt8], to batch: PageBatch, _ check: ManifestCheck?
   ) throws(ImportError) {
     let start = Int(index) * PageBatch.pageByteCount
-    try batch.appendPage { page in
-      page.copy(contents.bytes.extracting(start..<start + PageBatch.pageByteCount), to: 0)
-    }
+    let bytes = contents.bytes.extracting(start..<start + PageBatch.pageByteCount)
+    try batch.appendPage { page in page.copy(bytes, to: 0) }
+    check?.update(bytes)
   }
 
   /// Adds the next page of the current member to the batch, or as many as lie in one piece where

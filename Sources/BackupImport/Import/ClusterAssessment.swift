@@ -81,9 +81,14 @@ struct ClusterAssessment: Sendable {
     if let depth = contents.misplacedDepth {
       return ImportError(
         .damaged,
-        "the backup has no 'global/pg_control' at its top, but one \(depth) "
-          + (depth == 1 ? "directory" : "directories") + " further down",
+        "the backup has no 'global/pg_control' at its top, but has it "
+          + (depth == 1 ? "one directory" : "\(depth) directories") + " further down",
         hint: "Import it with --strip-components \(depth).")
+    }
+    if contents.leftOut.has("toc.dat", for: .userFiles) {
+      return ImportError(
+        .damaged, "the backup has no 'global/pg_control', but 'toc.dat': pg_dump has made it",
+        hint: CompressionFormat.dumpHint)
     }
     return ImportError(
       .damaged, "the backup has no 'global/pg_control'",

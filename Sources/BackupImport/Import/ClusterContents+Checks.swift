@@ -38,9 +38,9 @@ extension ClusterContents {
     for needed in checkpoint.neededLogPages {
       let pageCount = slruSegments[needed.log]?[needed.segmentNumber] ?? 0
       guard needed.pageInSegment < pageCount else {
+        let path = needed.log.path(ofSegment: needed.segmentNumber)
         throw Self.incomplete(
-          "page \(needed.pageInSegment) of '\(needed.log.path(ofSegment: needed.segmentNumber))' is missing, "
-            + "without which no server starts")
+          "page \(needed.pageInSegment) of '\(path)' is missing, without which no server starts")
       }
     }
   }
@@ -53,7 +53,7 @@ extension ClusterContents {
         guard slruSegments[range.log]?[number] ?? 0 > 0 else {
           guard index > 0 else {
             throw Self.incomplete(
-              "\(Self.path(range.log, number)) is missing, the newest of its log")
+              "'\(range.log.path(ofSegment: number))' is missing, the newest of its log")
           }
           missing = missing ?? number
           continue
@@ -61,18 +61,14 @@ extension ClusterContents {
         if let missing {
           throw ImportError(
             .damaged,
-            "\(Self.path(range.log, missing)) is missing, as \(Self.path(range.log, number)) is "
-              + "there",
+            "'\(range.log.path(ofSegment: missing))' is missing, as "
+              + "'\(range.log.path(ofSegment: number))' is there",
             hint:
               "The backup is not whole, unless pg_resetwal has skipped numbers: then run VACUUM "
               + "(FREEZE) in every database first.")
         }
       }
     }
-  }
-
-  private static func path(_ log: SLRUKind, _ segment: UInt32) -> String {
-    "'\(log.directory)/\(SLRUKind.fileName(ofSegment: segment))'"
   }
 
   /// Leaves the statistics out, by name, where the version keeps none in such a file.

@@ -44,7 +44,7 @@ extension ClusterContents {
   private func requireDatabase(
     _ database: CatalogRow, _ relations: [SegmentTable.Relation]
   ) throws(ImportError) {
-    let directory = "base/\(database.oid)"
+    let directory = RelationSegment.directory(ofDatabase: database.oid)
     guard databases[database.oid] != nil else {
       throw Self.incomplete(
         "'\(directory)' is missing, the directory of database '\(database.name)'")

@@ -66,6 +66,11 @@ struct LeftOutTally: Sendable {
     slots.insert(name)
   }
 
+  /// Whether the name is among the first of those left out for that reason.
+  func has(_ name: String, for reason: LeftOutReason) -> Bool {
+    entries[reason]?.names.contains(name) == true
+  }
+
   /// One entry a reason, sorted by the reason's words.
   var summary: [ImportSummary.LeftOut] {
     entries.values.sorted { $0.reason < $1.reason }

@@ -157,7 +157,7 @@ struct MemberIntake {
     guard member.byteCount.isMultiple(of: pageByteCount) else {
       throw ImportError(
         .damaged,
-        "file '\(path)' has \(member.byteCount) bytes, which is no multiple of \(pageByteCount)",
+        "file '\(path)' has \(byteWords(member.byteCount)), which is no multiple of \(pageByteCount)",
         hint: "The file was cut off or is torn. Make the backup anew.")
     }
   }
@@ -234,16 +234,18 @@ struct MemberIntake {
           + "more than \(Self.smallFileLimit >> 20) MiB")
     }
     smallFileByteCount += member.byteCount
-    return try readWhole(member)
+    let bytes = try readWhole(member)
+    manifestCheck?.update(bytes.bytes)
+    return bytes
   }
 
+  /// The whole of a file, which who stores it has to give to the check of the manifest.
   private func readWhole(_ member: TarMember) throws(ImportError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
     let count = try bytes.withMutableBytes { bytes throws(ImportError) in
       try source.read(into: &bytes)
     }
     precondition(count == Int(member.byteCount), "a source ends a member at its size")
-    manifestCheck?.update(bytes.bytes)
     return bytes
   }
 

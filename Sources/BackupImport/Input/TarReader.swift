@@ -51,7 +51,10 @@ public final class TarReader: BackupSource {
     ) { () throws(ImportError) in
       let file = try FileSource(path: path)
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
-      return try decompressed(file, subject: subject, progress: progress)
+      return try decompressed(
+        file, subject: subject,
+        hintIfEmpty: path == "-" ? "See what the program before the pipe says." : nil,
+        progress: progress)
     }
   }
 

@@ -56,7 +56,8 @@ extension ManifestDifference: CustomStringConvertible {
     switch kind {
     case .missing: "'\(file)' is missing"
     case .unlisted: "'\(file)' is not in the manifest"
-    case .size: "'\(file)' has \(foundByteCount ?? 0) bytes instead of \(expectedByteCount ?? 0)"
+    case .size:
+      "'\(file)' has \(byteWords(foundByteCount ?? 0)) instead of \(expectedByteCount ?? 0)"
     case .checksum: "'\(file)' does not have its checksum"
     case .duplicate: "'\(file)' stands twice in the backup"
     }

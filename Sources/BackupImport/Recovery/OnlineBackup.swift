@@ -86,14 +86,20 @@ enum OnlineBackup {
   /// (Postgres, `pg_basebackup.c`, `CreateBackupStreamer`)
   private static func tars(in directory: String) throws(ImportError) -> [String: String] {
     var tars: [String: String] = [:]
+    var twice: String?
     for name in try SystemCalls.names(in: directory, for: .listInput) {
       let parts = name.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, endings.contains(String(parts[1])) else { continue }
-      guard tars.updateValue(directory + "/" + name, forKey: String(parts[0])) == nil else {
-        throw ImportError(
-          .damaged, "\(directory.quoted) holds '\(parts[0]).tar' twice, compressed in two ways",
-          hint: "Put one of them elsewhere.")
+      if tars.updateValue(directory + "/" + name, forKey: String(parts[0])) != nil {
+        twice = twice ?? String(parts[0])
       }
+    }
+    // Without a base.tar, they are no base backup's, and may have any names.
+    if let twice, tars["base"] != nil {
+      throw ImportError(
+        .damaged,
+        "\(directory.quoted) holds '\(escaped(twice.utf8)).tar' twice, compressed in two ways",
+        hint: "Put one of them elsewhere.")
     }
     return tars
   }

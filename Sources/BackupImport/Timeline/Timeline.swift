@@ -28,11 +28,17 @@ struct Timeline: Sendable {
   /// Throws `.cannotOpen` where there is no directory or no index, `.damaged` and `.unsupported`
   /// as the index is. A layer's name that is none is damage: it never becomes a path.
   init(path: String) throws(ImportError) {
-    let names = try SystemCalls.names(in: path, for: .listInput)
+    let names: [String]
+    do throws(ImportError) {
+      names = try SystemCalls.names(in: path, for: .listInput)
+    } catch {
+      guard !isDirectory(path) else { throw error }
+      throw ImportError(error.code, error.message, hint: Self.directoryHint)
+    }
     guard let generation = names.compactMap(IndexPart.parse(fileName:)).max() else {
       throw ImportError(
         .cannotOpen, "\(path.quoted) has no '\(IndexPart.filePrefix)-…'",
-        hint: "Give the directory of a timeline: DIR/tenants/…/timelines/….")
+        hint: Self.directoryHint)
     }
     let indexName = IndexPart.fileName(generation: generation)
     self.path = path
@@ -50,6 +56,9 @@ struct Timeline: Sendable {
     expected.insert(indexName)
     unnamedFiles = names.filter { !expected.contains($0) }
   }
+
+  private static let directoryHint =
+    "Give the directory of a timeline: DIR/tenants/…/timelines/…."
 
   /// The longest index that is read: `IndexPart` bounds the layers, to about 150,000, and a layer
   /// takes less than 200 bytes.

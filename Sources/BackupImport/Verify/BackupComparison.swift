@@ -49,7 +49,11 @@ struct BackupComparison: Pipeline {
   }
 
   /// Throws what is wrong with the backup, as an import would.
-  func run(_ placements: PlacementTable) async throws(ImportError) -> Result {
+  ///
+  /// A backup of a cluster with another identifier is one finding, and differs in nothing else.
+  func run(
+    _ placements: PlacementTable, systemIdentifier: UInt64?
+  ) async throws(ImportError) -> Result {
     let stored = StoredPageReader(timeline, placements)
     let result = await withTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -58,7 +62,9 @@ struct BackupComparison: Pipeline {
         }
       }
       group.addTask { await stage { () throws(ImportError) in try await compare() } }
-      let result = await outcome { () throws(ImportError) in try await conduct(placements) }
+      let result = await outcome { () throws(ImportError) in
+        try await conduct(placements, systemIdentifier)
+      }
       if case .failure(let error) = result { fail(error) }
       return result
     }
@@ -81,13 +87,23 @@ struct BackupComparison: Pipeline {
     compared.finish()
   }
 
-  private func conduct(_ placements: PlacementTable) async throws(ImportError) -> Result {
+  private func conduct(
+    _ placements: PlacementTable, _ systemIdentifier: UInt64?
+  ) async throws(ImportError) -> Result {
     async let collecting = outcome { () throws(ImportError) in try await collect(placements) }
     let read = await outcome { () throws(ImportError) in try await reader.run() }
     if case .failure(let error) = read { fail(error) }
     var collected = try await collecting.get()
     var contents = try read.get().contents
     let assessment = try contents.assessed()
+    let found = assessment.controlFile.systemIdentifier
+    if let systemIdentifier, found != systemIdentifier {
+      var result = Result()
+      result.findings.add(
+        "the backup is of another cluster: its system identifier is \(found), that of the timeline "
+          + "\(systemIdentifier)")
+      return result
+    }
     let relations = try collected.segments.relations(upTo: assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
     collected.result.findings.add(timeline.index.metadata, assessment)

@@ -79,12 +79,16 @@ final class ComparisonBatch: @unchecked Sendable {
     guard case .relationBlock = meaning else { return finding }
     let backupLSN = PageHeader(page).lsn.description
     finding.backupLSN = backupLSN
-    finding.message += ": LSN \(backupLSN) in the backup"
-    if let stored, stored.byteCount == PageHeader.pageByteCount {
-      let timelineLSN = PageHeader(stored).lsn.description
-      finding.timelineLSN = timelineLSN
-      finding.message += ", \(timelineLSN) in the timeline"
+    guard let stored, stored.byteCount == PageHeader.pageByteCount else {
+      finding.message += ": LSN \(backupLSN) in the backup"
+      return finding
     }
+    let timelineLSN = PageHeader(stored).lsn.description
+    finding.timelineLSN = timelineLSN
+    finding.message +=
+      timelineLSN == backupLSN
+      ? ": the LSN \(backupLSN) is the same, other bytes are not"
+      : ": LSN \(backupLSN) in the backup, \(timelineLSN) in the timeline"
     return finding
   }
 }

@@ -81,7 +81,9 @@ struct ValueDigest: Equatable, Sendable {
   }
 
   /// The value in words, for one that is a number of blocks.
-  var blockCount: String { byteCount == 4 ? "\(bits) blocks" : "\(byteCount) bytes" }
+  var blockCount: String {
+    byteCount == 4 ? "\(bits) \(bits == 1 ? "block" : "blocks")" : "\(byteCount) bytes"
+  }
 }
 
 extension Key {

@@ -29,6 +29,8 @@ struct VerifyPipeline: Pipeline {
     var keyCount: UInt64 = 0
     var pageCount: UInt64 = 0
     var recordCount: UInt64 = 0
+    /// The cluster's, where the control file could be read.
+    var systemIdentifier: UInt64?
     /// Empty unless asked for.
     var placements = PlacementTable()
   }
@@ -111,6 +113,7 @@ struct VerifyPipeline: Pipeline {
     }
     if isAsImported { check.finish() }
     result.findings = check.findings
+    result.systemIdentifier = check.controlFile?.systemIdentifier
     return result
   }
 

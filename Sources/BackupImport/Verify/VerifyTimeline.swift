@@ -32,7 +32,8 @@ public func verifyTimeline(
       progress: progress)
     let compared: BackupComparison.Result
     do throws(ImportError) {
-      compared = try await comparison.run(result.placements)
+      compared = try await comparison.run(
+        result.placements, systemIdentifier: result.systemIdentifier)
     } catch {
       throw Interruption.cause(of: error, reading: backup)
     }

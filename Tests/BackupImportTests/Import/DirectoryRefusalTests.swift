@@ -169,7 +169,7 @@ import Testing
     let directory = try Self.cluster()
     for path in [directory.path, directory.path + "/data/base"] {
       let error = try await Self.refusal(directory) { $0.backup = path }
-      Self.expect(error, .cannotOpen, "no data directory: it has no 'PG_VERSION'")
+      Self.expect(error, .cannotOpen, "it has no 'PG_VERSION' and no 'base.tar'")
     }
     let missing = try await Self.refusal(directory) { $0.backup = directory.path + "/none" }
     Self.expect(missing, .cannotOpen, "No such file or directory")

@@ -90,6 +90,13 @@ import Testing
     change("member of 1 TiB", .damaged, "'base/5/99999' has 1099511627776 bytes") {
       $0.members.append(.init("./base/5/99999", claimedByteCount: 1 << 40))
     },
+    change("relation of one byte", .damaged, "'base/5/99999' has 1 byte, which", hint: "cut off") {
+      $0.members.append(.init("./base/5/99999", contents: [0]))
+    },
+    change("dump of pg_dump", .damaged, "'toc.dat': pg_dump has made it", hint: "pg_basebackup") {
+      $0.remove("global/pg_control")
+      $0.members.insert(.init("toc.dat", contents: Array("PGDMP".utf8)), at: 0)
+    },
     change("missing segment", .damaged, "'base/5/99999' is missing") {
       $0.members.append(.init("./base/5/99999.1", contents: .init(repeating: 0, count: 8192)))
     },
@@ -196,6 +203,7 @@ import Testing
     let cases: [([UInt8], String)] = [
       ([], "empty"),
       (Array("This is no tar archive.".utf8), "not a tar"),
+      (Array("PGDMP\u{1}\u{E}".utf8), "not a tar but a file of pg_dump"),
       (SmallBackup.tar.encoded(isComplete: false), "unexpected end of archive"),
       (Array(sound.dropLast(512)), "unexpected end of archive"),
       (Array(sound.prefix(sound.count / 2)), "unexpected end of archive"),

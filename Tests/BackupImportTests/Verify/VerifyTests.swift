@@ -59,7 +59,8 @@ import Testing
     let finding = try #require(summary.findings.first)
     #expect(finding.file == path && finding.block == UInt32(block))
     #expect(finding.backupLSN == lsn && finding.timelineLSN == lsn)
-    #expect(finding.message.contains("block \(block) of '\(path)' differs"))
+    #expect(
+      finding.message.contains("block \(block) of '\(path)' differs: the LSN \(lsn) is the same"))
   }
 
   /// Goal: what only one side has is found, as is every value that is no page. Method: take files
@@ -76,7 +77,7 @@ import Testing
         }
       ),
       (
-        "the size of 'global/1260' is 1 blocks in the timeline, 2 blocks in the backup",
+        "the size of 'global/1260' is 1 block in the timeline, 2 blocks in the backup",
         { $0["global/1260"].contents += [UInt8](repeating: 0, count: 8192) }
       ),
       (
@@ -92,6 +93,28 @@ import Testing
       let summary = try await sample.verify(against: tar)
       #expect(summary.findings.contains { $0.message.contains(message) }, "\(summary.findings)")
     }
+  }
+
+  /// Goal: a backup of another cluster is one finding, whatever else differs. Method: another system
+  /// identifier, and a page that differs.
+  @Test func otherCluster() async throws {
+    let sample = try await VerifySample.make()
+    var tar = SmallBackup.withControlFile { $0[0] ^= 1 }
+    tar["global/1260"].contents[5000] ^= 1
+    let summary = try await sample.verify(against: tar)
+    #expect(summary.findingCount == 1 && summary.comparedPageCount == 0)
+    #expect(summary.findings.first?.message.hasPrefix("the backup is of another cluster") == true)
+  }
+
+  /// Goal: a file in the place of a timeline is told as that. Method: a tar.
+  @Test func file() async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/stop.tar"
+    try Data(SmallBackup.tar.encoded()).write(to: URL(filePath: path))
+    let error = await #expect(throws: ImportError.self) {
+      try await verifyTimeline(VerifyOptions(timeline: path), progress: nil)
+    }
+    #expect(error?.code == .cannotOpen && error?.hint?.contains("timelines/") == true)
   }
 
   /// Goal: what an import leaves out for its version is left out of a comparison too. Method: a

@@ -7,6 +7,9 @@ enum CompressionFormat: Equatable {
   case zstd
   case lz4
 
+  /// What pg_dump writes in its custom format, which is refused.
+  case dump
+
   /// A compressed file or an archive of another kind, which is refused; `program` gives its
   /// contents on standard output.
   case foreign(name: String, program: String?)
@@ -16,7 +19,7 @@ enum CompressionFormat: Equatable {
   /// zstd and lz4 share the magic numbers of skippable frames: those are stepped over as far as
   /// `bytes` goes, and taken for zstd, whose parallel writer puts one first, where it ends.
   ///
-  /// Sources: RFC 1952 2.3.1, the xz file format 2.1.1.1, RFC 8878 3.1.1 and 3.1.2, the LZ4 frame
+  /// Sources: Postgres, `src/bin/pg_dump/pg_backup_custom.c`; RFC 1952 2.3.1, the xz file format 2.1.1.1, RFC 8878 3.1.1 and 3.1.2, the LZ4 frame
   /// format's "General structure of LZ4 frame format".
   init?(bytes: RawSpan) {
     var offset = 0
@@ -36,6 +39,11 @@ enum CompressionFormat: Equatable {
 
   private static let skippableMagicNumbers: ClosedRange<UInt32> = 0x184D_2A50...0x184D_2A5F
 
+  /// What to do with a file of pg_dump.
+  static let dumpHint =
+    "A dump has the contents of one database, not its files. Make a backup of the whole cluster with "
+    + "pg_basebackup, or a tar of the data directory of the stopped cluster."
+
   private static let magics: [(CompressionFormat, [UInt8])] = [
     (.gzip, [0x1F, 0x8B]),
     (.xz, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]),
@@ -44,6 +52,7 @@ enum CompressionFormat: Equatable {
     (
       .foreign(name: "an lz4 file of the legacy format", program: "lz4 -dc"), [2, 0x21, 0x4C, 0x18]
     ),
+    (.dump, Array("PGDMP".utf8)),
     (.foreign(name: "a bzip2 file", program: "bzip2 -dc"), [0x42, 0x5A, 0x68]),
     (.foreign(name: "a file of 'compress'", program: "gzip -dc"), [0x1F, 0x9D]),
     (.foreign(name: "an lzip file", program: "lzip -dc"), [0x4C, 0x5A, 0x49, 0x50]),

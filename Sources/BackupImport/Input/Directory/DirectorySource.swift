@@ -163,7 +163,9 @@ extension DirectoryHandle {
   fileprivate func requireDataDirectory() throws(ImportError) {
     guard try status(of: Array("PG_VERSION".utf8CString)) == nil else { return }
     throw ImportError(
-      .cannotOpen, "\(path.quoted) is a directory, but no data directory: it has no 'PG_VERSION'",
+      .cannotOpen,
+      "\(path.quoted) is neither a data directory nor that of a base backup: it has no 'PG_VERSION' and "
+        + "no 'base.tar'",
       hint: "Give a tar, or the directory of a cluster that is stopped.")
   }
 }
