@@ -50,7 +50,8 @@ soak: deps ## the tests of reliability with more of everything: 1,000 kills, a m
 
 test-address: deps ## every test that a sanitizer leaves sound, under the address sanitizer
 	swift build --build-tests --sanitize=address --scratch-path .build/address
-	IMPORT_BACKUP_SANITIZER=address swift test --skip-build --disable-xctest --sanitize=address \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp:print_suppressions=0 \
+	  IMPORT_BACKUP_SANITIZER=address swift test --skip-build --disable-xctest --sanitize=address \
 	  --scratch-path .build/address
 
 # Where Swift's runtime waits the sanitizer does not see it: Tests/Sanitizers/runtime.c tells it.
