@@ -57,12 +57,10 @@ public struct CRC32C: Sendable {
 
   /// The remainder after `bytes`, neither complemented before nor after.
   private static func remainder(_ remainder: UInt32, _ bytes: RawSpan) -> UInt32 {
-    // Invariant: the buffer is lent for the call, with its length, and only read, whatever the
-    // type of the parameter says; of no bytes ISA-L reads none.
+    // Invariant: the buffer is lent for the call, with its length; of no bytes ISA-L reads none.
     unsafe bytes.withUnsafeBytes { buffer in
       let start = unsafe buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)
-      return unsafe crc32_iscsi(
-        UnsafeMutablePointer(mutating: start), Int32(buffer.count), remainder)
+      return unsafe crc32_castagnoli(start, Int32(buffer.count), remainder)
     }
   }
 }

@@ -36,8 +36,13 @@ public enum DataDirectoryMember: Equatable, Sendable {
   case leftOut(LeftOutReason, slot: String?)
   case refused(FormatError)
 
-  /// Decides by bytes, without allocating more than the components: it runs for every member.
+  /// Decides by bytes, and for a relation's file, as most are, without allocating: it runs for every
+  /// member.
   public init(_ path: MemberPath, kind: MemberKind) {
+    if kind == .file, let segment = RelationSegment(path: path.bytes[...]) {
+      self = .relationSegment(segment)
+      return
+    }
     let components = path.components[...]
     guard let directory = KnownDirectory(components[0]) else {
       self = components.count == 1 ? Self.top(components[0], kind) : Self.user(below: true, kind)

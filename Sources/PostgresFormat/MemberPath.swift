@@ -19,8 +19,13 @@ public struct MemberPath: Hashable, Sendable {
     var left = strippingComponents
     var bytes: [UInt8] = []
     bytes.reserveCapacity(name.count)
-    for component in name.split(separator: slash) where !component.elementsEqual(".".utf8) {
-      guard !component.elementsEqual("..".utf8) else { throw .damaged("a name that climbs") }
+    var start = 0
+    while start < name.count {
+      let end = name[start...].firstIndex(of: slash) ?? name.count
+      let component = name[start..<end]
+      start = end + 1
+      if component.isEmpty || component.isNamed(".") { continue }
+      guard !component.isNamed("..") else { throw .damaged("a name that climbs") }
       if left > 0 {
         left -= 1
       } else {

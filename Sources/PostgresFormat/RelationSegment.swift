@@ -80,6 +80,15 @@ extension RelationSegment {
       segmentNumber: segmentNumber)
   }
 
+  /// The segment that the file at `base/<database>/<name>` holds; nil for all other paths.
+  init?(path: ArraySlice<UInt8>) {
+    guard path.hasPrefix("base/"),
+      let slash = path.dropFirst(5).firstIndex(of: UInt8(ascii: "/")),
+      let databaseID = path[(path.startIndex + 5)..<slash].positiveDecimal
+    else { return nil }
+    self.init(fileName: path[(slash + 1)...], databaseID: databaseID)
+  }
+
   /// Whether a file of this name belongs to a temporary relation: `t<n>_` and a relation's name
   /// (Postgres, `src/backend/storage/file/fd.c`, `looks_like_temp_rel_name`).
   static func isTemporary(fileName: ArraySlice<UInt8>) -> Bool {

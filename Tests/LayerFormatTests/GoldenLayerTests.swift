@@ -31,9 +31,9 @@ struct GoldenLayerTests {
     let layer = try GoldenLayer(name)
     #expect(layer.index.nodeCount * 8192 == layer.indexBlocks.count)
     #expect(Int(layer.summary.indexRoot) == layer.index.nodeCount - 1)
-    var builder = IndexTreeBuilder(keyByteCount: layer.keyByteCount)
+    var builder = IndexTreeBuilder(ofImageLayer: layer.summary.name.isImage)
     for (key, value) in zip(layer.index.keys, layer.index.values) {
-      builder.append(key, value: value)
+      builder.append(IndexKey(bytes: key), value: value)
     }
     #expect(builder.count == layer.index.keys.count)
     #expect(builder.finish() == layer.summary.indexRoot)

@@ -78,9 +78,9 @@ struct IndexTreeBuilderTests {
     let plainCapacity = 8186 / (byteCount + 5)
     let ends = [2, plainCapacity] + model.leafStarts.prefix(3)
     let counts = Set(ends.flatMap { $0 - 1...$0 + 2 })
-    var builder = IndexTreeBuilder(keyByteCount: byteCount)
+    var builder = IndexTreeBuilder(ofImageLayer: byteCount == 18)
     for (index, key) in keys.enumerated() {
-      builder.append(key, value: value(index))
+      builder.append(IndexKey(bytes: key), value: value(index))
       guard counts.contains(index + 1) else { continue }
       let contents = try check(builder, Array(keys[...index]))
       #expect(contents.levelCount == (index < model.leafStarts[0] ? 1 : 2))
@@ -96,9 +96,9 @@ struct IndexTreeBuilderTests {
     let keys = Keys.random.make(count, byteCount: byteCount)
     let model = NaiveIndex(keys: keys, values: keys.indices.map(value))
     let first = try #require(model.firstCountOfThreeLevels)
-    var builder = IndexTreeBuilder(keyByteCount: byteCount)
+    var builder = IndexTreeBuilder(ofImageLayer: byteCount == 18)
     for (index, key) in keys[...first].enumerated() {
-      builder.append(key, value: value(index))
+      builder.append(IndexKey(bytes: key), value: value(index))
       guard index + 1 >= first - 1 else { continue }
       let contents = try check(builder, Array(keys[...index]))
       #expect(contents.levelCount == (index + 1 < first ? 2 : 3))
@@ -108,10 +108,10 @@ struct IndexTreeBuilderTests {
   /// Goal: the size that is told while keys come bounds what comes out. Method: after every key of
   /// two levels' worth, against a finished copy at each change.
   @Test func byteCountWhileBuilding() {
-    var builder = IndexTreeBuilder(keyByteCount: 18)
+    var builder = IndexTreeBuilder(ofImageLayer: true)
     var last = 0
     for (index, key) in Keys.blocks.make(4000, byteCount: 18).enumerated() {
-      builder.append(key, value: value(index))
+      builder.append(IndexKey(bytes: key), value: value(index))
       guard builder.byteCount != last else { continue }
       last = builder.byteCount
       var finished = builder
@@ -121,24 +121,20 @@ struct IndexTreeBuilderTests {
     #expect(last > 3 * IndexTree.nodeByteCount)
   }
 
-  /// Goal: keys out of order, of another length or beyond the values' width, and empty indexes are
-  /// bugs that stop the program. Method: each in a process of its own.
+  /// Goal: keys out of order, values beyond their width and empty indexes are bugs that stop the
+  /// program. Method: each in a process of its own.
   @Test func misuse() async {
     await #expect(processExitsWith: .failure) {
-      var builder = IndexTreeBuilder(keyByteCount: 18)
-      builder.append([UInt8](repeating: 1, count: 18), value: 0)
-      builder.append([UInt8](repeating: 1, count: 18), value: 1)
+      var builder = IndexTreeBuilder(ofImageLayer: true)
+      builder.append(IndexKey(.minimum), value: 0)
+      builder.append(IndexKey(.minimum), value: 1)
     }
     await #expect(processExitsWith: .failure) {
-      var builder = IndexTreeBuilder(keyByteCount: 18)
-      builder.append([UInt8](repeating: 1, count: 26), value: 0)
+      var builder = IndexTreeBuilder(ofImageLayer: true)
+      builder.append(IndexKey(.minimum), value: 1 << 39)
     }
     await #expect(processExitsWith: .failure) {
-      var builder = IndexTreeBuilder(keyByteCount: 18)
-      builder.append([UInt8](repeating: 1, count: 18), value: 1 << 39)
-    }
-    await #expect(processExitsWith: .failure) {
-      var builder = IndexTreeBuilder(keyByteCount: 18)
+      var builder = IndexTreeBuilder(ofImageLayer: true)
       _ = builder.finish()
     }
   }

@@ -21,8 +21,7 @@ public final class TimelineSample {
     _ name: LayerName, _ values: [(key: Key, lsn: UInt64, value: Value)]
   ) throws {
     var blobs: [UInt8] = []
-    var tree = IndexTreeBuilder(
-      keyByteCount: name.isImage ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount)
+    var tree = IndexTreeBuilder(ofImageLayer: name.isImage)
     for (key, lsn, value) in values {
       let offset = UInt64(LayerSummary.byteCount + blobs.count)
       var bytes: [UInt8] = []
@@ -37,9 +36,8 @@ public final class TimelineSample {
       }
       BlobHeader(byteCount: bytes.count, isCompressed: false).encode(into: &blobs)
       blobs += bytes
-      var treeKey: [UInt8] = []
-      key.encode(into: &treeKey)
-      if !name.isImage { treeKey.appendBigEndian(lsn) }
+      let treeKey =
+        name.isImage ? IndexKey(key) : IndexKey(key, at: LogSequenceNumber(rawValue: lsn))
       tree.append(treeKey, value: name.isImage ? offset : offset << 1 | (standsAlone ? 1 : 0))
     }
     blobs += [UInt8](repeating: 0, count: (8192 - blobs.count % 8192) % 8192)

@@ -87,7 +87,7 @@ actor BackupReader: BlockingActor {
   private func readPages(
     _ pages: MemberIntake.Pages, of member: TarMember
   ) async throws(ImportError) {
-    let pageCount = UInt32(member.byteCount / UInt64(PageBatch.pageByteCount))
+    let pageCount = UInt32(member.byteCount / UInt64(PageRuns.pageByteCount))
     var check = manifestCheck
     var isSummed = false
     if let manifestCheck, case .relation = pages.file, manifestCheck.leaveSegment() {
@@ -97,7 +97,7 @@ actor BackupReader: BlockingActor {
     var done: UInt32 = 0
     repeat {
       let batch = try await feed.open()
-      batch.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
+      batch.pages.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
       while done < pageCount && !batch.isFull {
         if let contents = pages.contents {
           try Self.appendPage(done, of: contents, to: batch, check)
@@ -106,7 +106,7 @@ actor BackupReader: BlockingActor {
           done += try readPages(into: batch, check)
         }
       }
-      if done == pageCount { batch.endFile() }
+      if done == pageCount { batch.pages.endFile() }
     } while done < pageCount
     try check?.end()
   }
@@ -114,9 +114,9 @@ actor BackupReader: BlockingActor {
   private static func appendPage(
     _ index: UInt32, of contents: [UInt8], to batch: PageBatch, _ check: ManifestCheck?
   ) throws(ImportError) {
-    let start = Int(index) * PageBatch.pageByteCount
-    let bytes = contents.bytes.extracting(start..<start + PageBatch.pageByteCount)
-    try batch.appendPage { page in page.copy(bytes, to: 0) }
+    let start = Int(index) * PageRuns.pageByteCount
+    let bytes = contents.bytes.extracting(start..<start + PageRuns.pageByteCount)
+    try batch.pages.append { page in page.copy(bytes, to: 0) }
     check?.update(bytes)
   }
 
@@ -125,15 +125,16 @@ actor BackupReader: BlockingActor {
   private func readPages(
     into batch: PageBatch, _ check: ManifestCheck?
   ) throws(ImportError) -> UInt32 {
-    let pageByteCount = PageBatch.pageByteCount
-    if batch.takesLentPages,
-      let (buffer, range) = try source.lend(unitsOf: pageByteCount, limit: batch.freePageCount)
+    let pageByteCount = PageRuns.pageByteCount
+    if batch.pages.takesLentPages,
+      let (buffer, range) = try source.lend(
+        unitsOf: pageByteCount, limit: batch.pages.freePageCount)
     {
       if let check { buffer.withMutableBytes(range) { check.update($0.bytes) } }
-      batch.appendPages(in: range, of: buffer)
+      batch.pages.append(range, of: buffer)
       return UInt32(range.count / pageByteCount)
     }
-    try batch.appendPage { page throws(ImportError) in
+    try batch.pages.append { page throws(ImportError) in
       let count = try source.read(into: &page)
       precondition(count == page.byteCount, "a source ends a member at its size")
       check?.update(page.bytes)

@@ -135,7 +135,7 @@ struct ImportPipeline: Pipeline {
     try await runWorkers(plan.jobs) { () throws(ImportError) in
       var compressor = try PageCompressor(level: plan.compressionLevel)
       while let batch = try await work.receive() {
-        try batch.makeBlobs(with: &compressor)
+        try batch.pages.makeBlobs(with: &compressor)
         compressed.send(batch)
       }
     }

@@ -5,7 +5,7 @@ import PostgresFormat
 ///
 /// ```
 /// --memory            64 MiB   the sum of what follows
-///   batches           20 MiB   8 × 128 pages, at 2 jobs, and the input's buffers that they keep
+///   batches           12 MiB   5 × 128 pages, at 2 jobs, and the buffers of the input
 ///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
 ///   L0                17 MiB   the same, at most 2^19 keys
 ///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
@@ -26,7 +26,8 @@ struct ImportPlan: Sendable {
   let stripComponents: Int
   let pageChecksums: PageChecksumMode
   let compressionLevel: Int32
-  let imageLayerSize: UInt64
+  /// Where image layers are cut: at so many bytes, or at a full segment.
+  let imageLayerLimit: LayerWriter.Limit
   let chunkSize: UInt64
   let smallRelationSize: UInt64
   let jobs: Int
@@ -61,18 +62,18 @@ struct ImportPlan: Sendable {
     stripComponents = options.stripComponents
     pageChecksums = options.pageChecksums
     compressionLevel = options.compressionLevel
-    imageLayerSize = options.imageLayerSize
+    imageLayerLimit = LayerWriter.Limit(
+      byteCount: options.imageLayerSize, valueCount: Int(RelationSegment.blockCount))
     chunkSize = options.chunkSize
     smallRelationSize = options.smallRelationSize
     jobs = options.jobs ?? Processors.count
-    // Two batches a job keep the stages apart; a sixth of the memory is what they may take, and as
-    // much the buffers of the input.
-    let affordable = options.memory / 6 / PageBatch.byteCount
-    batchCount = max(jobs + 2, min(jobs * 2 + 4, affordable))
-    // A buffer has the pages of one batch.
-    inputBufferCount = batchCount + ReadAhead.leastBufferCount
+    // One for each worker, one that is filled, one that is written, and one between. More would only
+    // take room in the processor's caches, where the pages still are when their turn comes.
+    batchCount = jobs + 3
+    // A buffer has the pages of one batch: those that batches keep, and two that are read ahead.
+    inputBufferCount = batchCount + 2
     let rest =
-      options.memory - Self.fixedMemoryByteCount - batchCount * PageBatch.byteCount
+      options.memory - Self.fixedMemoryByteCount - batchCount * PageRuns.byteCount
       - inputBufferCount * ReadAhead.bufferSize
     chunkMemoryByteCount = max(1 << 20, rest / 2)
   }

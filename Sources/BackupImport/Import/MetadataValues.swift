@@ -15,9 +15,18 @@ struct MetadataValues: Sendable {
 
   /// Writes each value as an image into a delta layer.
   func write(to writer: inout LayerWriter, level: Int32) throws(ImportError) {
-    var sink = MetadataSink(writer: writer, compressor: try PageCompressor(level: level))
-    try visit { key, value throws(ImportError) in try sink.append(key, value) }
-    writer = sink.writer
+    var compressor = try PageCompressor(level: level)
+    // Used again for each value: there is one for each relation.
+    var image: [UInt8] = []
+    var blob: [UInt8] = []
+    try visit { key, value throws(ImportError) in
+      image.removeAll(keepingCapacity: true)
+      DeltaValue.encodeImageHeader(byteCount: value.count, into: &image)
+      image += value
+      blob.removeAll(keepingCapacity: true)
+      try compressor.appendBlob(of: image.bytes, to: &blob)
+      try writer.append(blob.bytes, for: key)
+    }
   }
 
   /// Gives every key and its value to `body`, in the order of the keys.
@@ -68,8 +77,11 @@ struct MetadataValues: Sendable {
       try body(
         Key(.relationDirectory(databaseID: databaseID)),
         DirectoryValue.encode(relationCount: own.count, own.lazy.map(\.id)))
+      var size: [UInt8] = []  // one for all
       for relation in own {
-        try body(Key(.relationSize(relation.id)), Self.encode(size: relation.blockCount))
+        size.removeAll(keepingCapacity: true)
+        size.appendLittleEndian(relation.blockCount)
+        try body(Key(.relationSize(relation.id)), size)
       }
       start = end
     }
@@ -84,36 +96,10 @@ struct MetadataValues: Sendable {
       let segments = sizes.keys.sorted()
       try body(Key(.slruDirectory(kind)), DirectoryValue.encode(segments: segments))
       for segment in segments {
-        try body(
-          Key(.slruSegmentSize(kind, segment: segment)),
-          Self.encode(size: sizes[segment, default: 0]))
+        var size: [UInt8] = []
+        size.appendLittleEndian(sizes[segment, default: 0])
+        try body(Key(.slruSegmentSize(kind, segment: segment)), size)
       }
     }
-  }
-
-  private static func encode(size blockCount: UInt32) -> [UInt8] {
-    var value: [UInt8] = []
-    value.appendLittleEndian(blockCount)
-    return value
-  }
-}
-
-/// Appends values to the last L0, each wrapped as an image and compressed.
-private struct MetadataSink: ~Copyable {
-  var writer: LayerWriter
-  var compressor: PageCompressor
-
-  init(writer: LayerWriter, compressor: consuming PageCompressor) {
-    self.writer = writer
-    self.compressor = compressor
-  }
-
-  mutating func append(_ key: Key, _ value: [UInt8]) throws(ImportError) {
-    var wrapped: [UInt8] = []
-    wrapped.reserveCapacity(DeltaValue.imageHeaderByteCount + value.count)
-    DeltaValue.encodeImageHeader(byteCount: value.count, into: &wrapped)
-    wrapped += value
-    let blob = try compressor.blob(of: wrapped.bytes)
-    try writer.append(blob.bytes, for: key)
   }
 }

@@ -119,7 +119,7 @@ struct SegmentTable: Sendable {
   }
 
   /// Adds the next run of pages of the backup, whose pages have been examined.
-  mutating func add(_ run: PageBatch.Run) {
+  mutating func add(_ run: PageRuns.Run) {
     if case .relation(let segment, _) = run.file {
       add(
         segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,

@@ -16,9 +16,9 @@ struct LayerWriter {
   private let tenant: Identifier
   private let timeline: Identifier
   private var index: IndexTreeBuilder
-  private var key: [UInt8] = []
   /// The LSN of a delta layer's values, which follows each key in the index; nil in an image layer.
   private let lsn: LogSequenceNumber?
+  private let limit: Limit?
   private var buffer: [UInt8] = []
   private var bufferOffset = UInt64(LayerSummary.byteCount)
 
@@ -26,18 +26,24 @@ struct LayerWriter {
   /// From how many bytes on blobs are written from where they are.
   private static let directByteCount = 64 << 10
 
+  /// How many bytes and values a layer may have before it is full.
+  struct Limit {
+    var byteCount: UInt64
+    var valueCount: Int
+  }
+
   /// Begins a layer; `lsn` is that of a delta layer's values, nil for an image layer.
   init(
-    file: OutputFile, tenant: Identifier, timeline: Identifier, valuesAt lsn: LogSequenceNumber?
+    file: OutputFile, tenant: Identifier, timeline: Identifier, valuesAt lsn: LogSequenceNumber?,
+    limit: Limit? = nil
   ) {
+    self.limit = limit
     self.file = file
     self.tenant = tenant
     self.timeline = timeline
     self.lsn = lsn
-    index = IndexTreeBuilder(
-      keyByteCount: lsn == nil ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount)
+    index = IndexTreeBuilder(ofImageLayer: lsn == nil)
     buffer.reserveCapacity(Self.bufferByteCount)
-    key.reserveCapacity(IndexTree.deltaKeyByteCount)
   }
 
   /// The offset at which the next blob begins.
@@ -49,7 +55,11 @@ struct LayerWriter {
   /// The memory in bytes that the layer holds until it is finished.
   var memoryByteCount: Int { Self.bufferByteCount + index.byteCount }
 
-  var valueCount: Int { index.count }
+  /// Whether the layer has reached its limit; never where it has none.
+  var isFull: Bool {
+    guard let limit else { return false }
+    return byteCount >= limit.byteCount || index.count >= limit.valueCount
+  }
 
   /// Adds one blob, its header included, as the value of `key`.
   mutating func append(_ blob: RawSpan, for key: Key) throws(ImportError) {
@@ -60,15 +70,30 @@ struct LayerWriter {
   /// Adds a blob of `byteCount` bytes, its header included, as the value of `key`; `write` must
   /// follow with its bytes, those of several blobs at once if they stand together.
   mutating func add(_ key: Key, byteCount: Int) {
-    self.key.removeAll(keepingCapacity: true)
-    key.encode(into: &self.key)
     if let lsn {
-      self.key.appendBigEndian(lsn.rawValue)
-      index.append(self.key, value: offset << 1 | 1)
+      index.append(IndexKey(key, at: lsn), value: offset << 1 | 1)
     } else {
-      index.append(self.key, value: offset)
+      index.append(IndexKey(key), value: offset)
     }
     offset += UInt64(byteCount)
+  }
+
+  /// Adds the blobs of consecutive blocks, as `add` does each, until there are no more or the layer
+  /// is full; `key` is that of the first, and then of the next.
+  ///
+  /// Returns how many, and how many bytes those have.
+  mutating func addBlocks(
+    from key: inout Key, _ byteCounts: ArraySlice<Int>
+  ) -> (count: Int, byteCount: Int) {
+    let start = offset
+    var count = 0
+    for byteCount in byteCounts {
+      if isFull { break }
+      add(key, byteCount: byteCount)
+      key = key.next
+      count += 1
+    }
+    return (count, Int(offset - start))
   }
 
   /// Writes the bytes of blobs that were added.

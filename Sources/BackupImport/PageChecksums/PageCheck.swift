@@ -29,16 +29,16 @@ struct PageCheck: Sendable {
     damagedPages.removeAll(keepingCapacity: true)
   }
 
-  /// Looks at a page of a relation; SLRU pages have no checksums.
+  /// Looks at a page of a relation; the pages of SLRUs have no checksums.
   ///
   /// A page that is not in use is sound where it is all zeros, in whatever cluster it is.
   /// (Postgres, `src/backend/storage/page/bufpage.c`, `PageIsVerifiedExtended`.)
   mutating func examine(
-    _ page: RawSpan, _ header: PageHeader, isZero: Bool, of run: PageBatch.Run, at index: Int
+    _ page: RawSpan, _ header: PageHeader, isZero: Bool, of segment: RelationSegment,
+    block: UInt32
   ) {
-    guard isEnabled, case .relation(let segment, _) = run.file else { return }
+    guard isEnabled else { return }
     pageCount += 1
-    let block = run.firstKey.field6 + UInt32(index)
     var expected: UInt16 = 0
     if !header.isInUse {
       if isZero { return }

@@ -124,7 +124,7 @@ final class ChunkSpool: @unchecked Sendable {
         try Self.write(runs[start..<index], memory.bytes.extracting(range), to: &writer)
       } else {
         if buffer.count < range.count {
-          buffer = [UInt8](repeating: 0, count: Self.bufferByteCount + PageBatch.byteCount)
+          buffer = [UInt8](repeating: 0, count: Self.bufferByteCount + PageRuns.byteCount)
         }
         try spool?.read(into: &buffer, count: range.count, at: first - UInt64(memory.count))
         let buffer = buffer

@@ -78,8 +78,10 @@ struct PageCompressor: ~Copyable {
     in bytes: inout MutableRawSpan, at target: Int
   ) throws(ImportError) -> Int {
     if blobOfZeros.isEmpty {
-      let page = [UInt8](repeating: 0, count: PageBatch.pageByteCount)
-      blobOfZeros = try blob(of: page.bytes)
+      let page = [UInt8](repeating: 0, count: PageRuns.pageByteCount)
+      var blob: [UInt8] = []
+      try appendBlob(of: page.bytes, to: &blob)
+      blobOfZeros = blob
     }
     bytes.copy(blobOfZeros.bytes, to: target)
     return blobOfZeros.count
@@ -94,17 +96,15 @@ struct PageCompressor: ~Copyable {
     return BlobHeader.longByteCount + header.byteCount
   }
 
-  /// The blob of a value of any length, its header included.
-  mutating func blob(of value: RawSpan) throws(ImportError) -> [UInt8] {
-    var blob: [UInt8] = []
+  /// Appends the blob of a value of any length, its header included.
+  mutating func appendBlob(of value: RawSpan, to blob: inout [UInt8]) throws(ImportError) {
     if value.byteCount >= BlobHeader.shortLimit, let byteCount = try compress(value) {
       BlobHeader(byteCount: byteCount, isCompressed: true).encode(into: &blob)
       blob += scratch[..<byteCount]
     } else {
       BlobHeader(byteCount: value.byteCount, isCompressed: false).encode(into: &blob)
-      blob += value.array
+      blob.append(value)
     }
-    return blob
   }
 
   /// Compresses into the scratch memory; nil where that does not make the value smaller.

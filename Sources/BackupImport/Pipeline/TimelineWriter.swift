@@ -59,7 +59,7 @@ actor TimelineWriter: BlockingActor {
     while let batch = try await compressed.receive() {
       early[batch.sequence] = batch
       while let batch = early.removeValue(forKey: next) {
-        try await store(batch)
+        try await store(batch.pages)
         next += 1
         free.send(batch)
       }
@@ -67,22 +67,22 @@ actor TimelineWriter: BlockingActor {
     try await finishChunk()
   }
 
-  private func store(_ batch: PageBatch) async throws(ImportError) {
-    stampedPageCount += UInt64(batch.stampedPageCount)
-    pageCount += UInt64(batch.pageCount)
-    pageCheck.add(batch.pageCheck)
-    let buffer = batch.buffer  // a span cannot outlive the access to a class' property
+  private func store(_ pages: PageRuns) async throws(ImportError) {
+    stampedPageCount += UInt64(pages.stampedPageCount)
+    pageCount += UInt64(pages.pageCount)
+    pageCheck.add(pages.pageCheck)
     var page = 0
-    for run in batch.runs {
+    for run in pages.runs {
       segments.add(run)
       if run.file.isInImageLayer {
-        try await appendToImageLayers(run, firstPage: page, of: batch)
+        try await appendToImageLayers(run, firstPage: page, of: pages)
       } else if run.pageCount > 0 {
         if chunk.needsSpool(for: run.storedByteCount) {
           try chunk.open(spool: makeTemporaryFile("spool"))
         }
         try chunk.append(
-          buffer.bytes.extracting(run.blobs), firstKey: run.firstKey, pageCount: run.pageCount)
+          pages.buffer.bytes.extracting(run.blobs), firstKey: run.firstKey,
+          pageCount: run.pageCount)
         if chunk.byteCount >= plan.chunkSize || chunk.isCrowded { try await finishChunk() }
       }
       page += run.pageCount
@@ -103,36 +103,26 @@ actor TimelineWriter: BlockingActor {
 
   /// Adds a run to the open image layer, cutting it at page boundaries where it reaches its size.
   private func appendToImageLayers(
-    _ run: PageBatch.Run, firstPage: Int, of batch: PageBatch
+    _ run: PageRuns.Run, firstPage: Int, of pages: PageRuns
   ) async throws(ImportError) {
     var key = run.firstKey
-    let buffer = batch.buffer
-    var end = run.blobs.lowerBound
-    var page = firstPage
-    while page < firstPage + run.pageCount {
+    var byteCounts = pages.blobByteCounts[firstPage..<firstPage + run.pageCount]
+    var start = run.blobs.lowerBound
+    while !byteCounts.isEmpty {
       var layer: (writer: LayerWriter, firstKey: Key)
       if let open = imageLayer.take() {  // one owner: its arrays are not copied
         layer = open
       } else {
-        layer = (try makeLayer(valuesAt: nil), key)
+        layer = (try makeLayer(valuesAt: nil, limit: plan.imageLayerLimit), key)
       }
-      let start = end
-      while page < firstPage + run.pageCount && !isFull(layer.writer) {
-        layer.writer.add(key, byteCount: batch.blobByteCounts[page])
-        end += batch.blobByteCounts[page]
-        key = key.next
-        page += 1
-      }
-      try layer.writer.write(buffer.bytes.extracting(start..<end))
+      let (count, byteCount) = layer.writer.addBlocks(from: &key, byteCounts)
+      try layer.writer.write(pages.buffer.bytes.extracting(start..<start + byteCount))
       imageLayer = layer
-      if isFull(layer.writer) { try await finishImageLayer(before: key) }
+      byteCounts = byteCounts.dropFirst(count)
+      start += byteCount
+      if layer.writer.isFull { try await finishImageLayer(before: key) }
     }
     if run.endsFile { try await finishImageLayer(before: key) }
-  }
-
-  private func isFull(_ writer: LayerWriter) -> Bool {
-    writer.byteCount >= plan.imageLayerSize
-      || writer.valueCount >= Int(RelationSegment.blockCount)
   }
 
   private func finishImageLayer(before end: Key) async throws(ImportError) {
@@ -171,10 +161,12 @@ actor TimelineWriter: BlockingActor {
 
   // MARK: Files
 
-  private func makeLayer(valuesAt lsn: LogSequenceNumber?) throws(ImportError) -> LayerWriter {
+  private func makeLayer(
+    valuesAt lsn: LogSequenceNumber?, limit: LayerWriter.Limit? = nil
+  ) throws(ImportError) -> LayerWriter {
     LayerWriter(
       file: try makeTemporaryFile("layer"), tenant: plan.tenant, timeline: plan.timeline,
-      valuesAt: lsn)
+      valuesAt: lsn, limit: limit)
   }
 
   private func makeTemporaryFile(_ kind: String) throws(ImportError) -> OutputFile {

@@ -121,16 +121,16 @@ struct BackupComparison: Pipeline {
     var early: [Int: ComparisonBatch] = [:]
     var next = 0
     while let batch = try await compared.receive() {
-      early[batch.pages.sequence] = batch
+      early[batch.backup.sequence] = batch
       while let batch = early.removeValue(forKey: next) {
         next += 1
-        for run in batch.pages.runs { collected.segments.add(run) }
+        for run in batch.backup.pages.runs { collected.segments.add(run) }
         for case .some(let stored) in batch.stored {
           collected.placements.markCompared(stored.run)
         }
         for difference in batch.differences { collected.result.findings.add(difference) }
-        collected.result.pageCount += UInt64(batch.pages.pageCount)
-        free.send(batch.pages)
+        collected.result.pageCount += UInt64(batch.backup.pages.pageCount)
+        free.send(batch.backup)
       }
     }
     return collected

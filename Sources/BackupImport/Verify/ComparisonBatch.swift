@@ -16,16 +16,16 @@ final class ComparisonBatch: @unchecked Sendable {
   }
 
   /// The pages; they go back to the reader of the backup when all is compared.
-  let pages: PageBatch
+  let backup: PageBatch
   /// One for each page; nil where the timeline has none.
   private(set) var stored: [Stored?] = []
   private(set) var differences: [VerifySummary.Finding] = []
   private var buffer: [UInt8] = []
 
-  init(_ pages: PageBatch) {
-    self.pages = pages
-    buffer.reserveCapacity(PageBatch.byteCount)
-    stored.reserveCapacity(PageBatch.pageCapacity)
+  init(_ backup: PageBatch) {
+    self.backup = backup
+    buffer.reserveCapacity(PageRuns.byteCount)
+    stored.reserveCapacity(PageRuns.pageCapacity)
   }
 
   func appendMissing() { stored.append(nil) }
@@ -45,7 +45,7 @@ final class ComparisonBatch: @unchecked Sendable {
     let stored = stored
     var page = 0
     var differences: [VerifySummary.Finding] = []
-    try pages.examinePages { file, block, bytes throws(ImportError) in
+    try backup.pages.examinePages { file, block, bytes throws(ImportError) in
       defer { page += 1 }
       guard let key = file.key(block: block).meaning else { return }
       guard let stored = stored[page] else {

@@ -27,9 +27,9 @@ actor StoredPageReader: BlockingActor {
   func run(
     work: Channel<PageBatch>, located: Channel<ComparisonBatch>
   ) async throws(ImportError) {
-    while let pages = try await work.receive() {
-      let batch = ComparisonBatch(pages)
-      for run in pages.runs {
+    while let backup = try await work.receive() {
+      let batch = ComparisonBatch(backup)
+      for run in backup.pages.runs {
         for page in 0..<run.pageCount {
           try append(run.file.key(block: run.firstKey.field6 + UInt32(page)), to: batch)
         }

@@ -71,8 +71,8 @@ public enum BackupManifest {
   }
 
   private static let walDirectory = Array("pg_wal/".utf8)
-  private static let ignoredPaths: Set<[UInt8]> = Set(
-    [fileName, "pg_wal", "postgresql.auto.conf", "recovery.signal", "standby.signal"].map {
-      Array($0.utf8)
-    })
+  /// Few enough to be compared with one after the other.
+  private static let ignoredPaths = [
+    fileName, "pg_wal", "postgresql.auto.conf", "recovery.signal", "standby.signal",
+  ].map { Array($0.utf8) }
 }

@@ -143,15 +143,12 @@ import Testing
     var result = PageCheckResult()
     for _ in 0..<PageCheckResult.limit / 64 + 10 {
       var check = PageCheck(isEnabled: true)
-      let run = PageBatch.Run(
-        file: .relation(segment, isInImageLayer: false), firstKey: Key(segment.relation, block: 0),
-        pageCount: 64, endsFile: true, bufferStart: 0)
-      for block in 0..<64 {
+      for block in 0..<UInt32(64) {
         var unchecked = page
         unchecked[8] = 0
         unchecked[9] = 0
         let header = PageHeader(unchecked.bytes)
-        check.examine(unchecked.bytes, header, isZero: false, of: run, at: block)
+        check.examine(unchecked.bytes, header, isZero: false, of: segment, block: block)
       }
       result.add(check)
     }

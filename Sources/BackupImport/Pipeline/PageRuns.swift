@@ -1,0 +1,267 @@
+import LayerFormat
+import PostgresFormat
+
+/// The pages of a batch, in runs, as they came and as blobs.
+///
+/// ```
+/// runs      base/5/16384 blocks 0–61 ─┐        base/5/1259 blocks 0–1 ─┐
+/// buffer    │hdr│page│hdr│page│ …     │        │hdr│value header│page│ …
+///           └ slot ┘                           └ slot ───────────────┘
+/// ```
+///
+/// Each page has a slot: room for the header of its blob, and for itself behind that. The reader
+/// puts it there, or, where it lies in one piece in the input's buffer, leaves it there and keeps
+/// the buffer. The compressor fills the slots from the front, so that a run's blobs stand back to
+/// back, just as in the file. One buffer serves for both.
+struct PageRuns {
+  /// Pages of one file that stand in one batch.
+  struct Run {
+    /// What the pages belong to.
+    var file: PageFile
+    /// The key of the first page.
+    var firstKey: Key
+    var pageCount: Int
+    /// Whether the file's last page is in this run, or it has none at all.
+    var endsFile: Bool
+    /// Where the run's slots begin, and, once compressed, its blobs.
+    var bufferStart: Int
+    /// The bytes of all blobs; 0 until they are made.
+    var storedByteCount = 0
+    /// The highest LSN that a page bears, and the block that bears it.
+    var highestLSN = LogSequenceNumber(rawValue: 0)
+    var highestLSNBlock: UInt32 = 0
+    /// The CRC-32C of the pages as they came, if anyone wants to know.
+    var checksum: CRC32C?
+
+    /// Where the run's blobs stand in the buffer, back to back.
+    var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }
+
+    fileprivate var slotByteCount: Int {
+      file.isInImageLayer
+        ? largestSlotByteCount - DeltaValue.imageHeaderByteCount : largestSlotByteCount
+    }
+  }
+
+  /// Where a page is that was left in the input's buffer.
+  private struct LentPage {
+    var lender: Int
+    var offset: Int
+  }
+
+  static let pageCapacity = 128
+  static let pageByteCount = PageHeader.pageByteCount
+
+  /// How many of the input's buffers a batch may keep: as many as its pages lie in where they
+  /// follow each other.
+  private static let lenderLimit = 2
+
+  private static let largestSlotByteCount =
+    BlobHeader.longByteCount + DeltaValue.imageHeaderByteCount + pageByteCount
+
+  /// The memory that a batch takes, but for a few runs.
+  static let byteCount = pageCapacity * largestSlotByteCount
+
+  /// How many runs fit: a batch of many small files ends here, one of empty files too.
+  static let runCapacity = 256
+
+  private(set) var runs: [Run] = []
+  private(set) var pageCount = 0
+  /// The length of each page's blob, its header included, once they are made.
+  private(set) var blobByteCounts = [Int](repeating: 0, count: pageCapacity)
+  private(set) var stampedPageCount = 0
+  /// What the pages' checksums said.
+  private(set) var pageCheck: PageCheck
+  /// The slots, and, once they are made, the blobs.
+  private(set) var buffer = [UInt8](repeating: 0, count: byteCount)
+  private var usedByteCount = 0
+  /// For each page where it is, if not in its slot.
+  private var lentPages = [LentPage?](repeating: nil, count: pageCapacity)
+  private var lenders: [LentBuffer] = []
+
+  init(checksPages: Bool) { pageCheck = PageCheck(isEnabled: checksPages) }
+
+  var isFull: Bool { pageCount == Self.pageCapacity || runs.count == Self.runCapacity }
+
+  mutating func reset() {
+    pageCheck.reset()
+    runs.removeAll(keepingCapacity: true)
+    pageCount = 0
+    stampedPageCount = 0
+    usedByteCount = 0
+    lenders.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Reader
+
+  /// Begins a run of pages of a file, whose CRC-32C is made where `isSummed` is true; there must be
+  /// room.
+  mutating func beginRun(of file: PageFile, at block: UInt32, isSummed: Bool = false) {
+    precondition(!isFull)
+    runs.append(
+      Run(
+        file: file, firstKey: file.key(block: block), pageCount: 0, endsFile: false,
+        bufferStart: usedByteCount, checksum: isSummed ? CRC32C() : nil))
+  }
+
+  /// How many pages more fit.
+  var freePageCount: Int { Self.pageCapacity - pageCount }
+
+  /// Whether pages of the last run may stay in the input's buffers: those of small relations may
+  /// not, for what is compressed of them begins with a header.
+  var takesLentPages: Bool {
+    runs[runs.count - 1].file.isInImageLayer && lenders.count < Self.lenderLimit
+  }
+
+  /// Adds the pages in `range` of a buffer to the last run, and keeps the buffer.
+  mutating func append(_ range: Range<Int>, of lender: LentBuffer) {
+    precondition(takesLentPages && range.count <= freePageCount * Self.pageByteCount)
+    if lenders.last !== lender { lenders.append(lender) }
+    var page = pageCount
+    for offset in stride(from: range.lowerBound, to: range.upperBound, by: Self.pageByteCount) {
+      lentPages[page] = LentPage(lender: lenders.count - 1, offset: offset)
+      page += 1
+    }
+    addPages(page - pageCount)
+  }
+
+  /// Lends the next page's place in the last run to `fill`.
+  mutating func append(
+    _ fill: (inout MutableRawSpan) throws(ImportError) -> Void
+  ) throws(ImportError) {
+    precondition(pageCount < Self.pageCapacity)
+    let slot = usedByteCount..<usedByteCount + runs[runs.count - 1].slotByteCount
+    try buffer.withMutableBytes { bytes throws(ImportError) in
+      if slot.count == Self.largestSlotByteCount {
+        DeltaValue.storeImageHeader(
+          byteCount: Self.pageByteCount, in: &bytes,
+          at: slot.lowerBound + BlobHeader.longByteCount)
+      }
+      var page = bytes._mutatingExtracting(
+        slot.upperBound - Self.pageByteCount..<slot.upperBound)
+      try fill(&page)
+    }
+    lentPages[pageCount] = nil
+    addPages(1)
+  }
+
+  private mutating func addPages(_ count: Int) {
+    let run = runs.count - 1
+    usedByteCount += count * runs[run].slotByteCount
+    runs[run].pageCount += count
+    pageCount += count
+  }
+
+  mutating func endFile() {
+    runs[runs.count - 1].endsFile = true
+  }
+
+  // MARK: Worker
+
+  /// Examines every page, gives an LSN to those that lack one, and makes the blobs.
+  ///
+  /// The input's buffers are let go then.
+  mutating func makeBlobs(with compressor: inout PageCompressor) throws(ImportError) {
+    var buffer = exchange(&self.buffer, with: [])  // lent beside all else that is here
+    defer { self.buffer = buffer }
+    try buffer.withMutableBytes { bytes throws(ImportError) in
+      var page = 0
+      for index in runs.indices {
+        var run = runs[index]
+        try makeBlobs(of: &run, firstPage: page, in: &bytes, with: &compressor)
+        page += run.pageCount
+        runs[index] = run
+      }
+    }
+    lenders.removeAll(keepingCapacity: true)
+  }
+
+  private mutating func makeBlobs(
+    of run: inout Run, firstPage: Int, in bytes: inout MutableRawSpan,
+    with compressor: inout PageCompressor
+  ) throws(ImportError) {
+    var slot = run.bufferStart..<run.bufferStart + run.slotByteCount
+    var target = run.bufferStart
+    for index in 0..<run.pageCount {
+      let byteCount: Int
+      if let lent = lentPages[firstPage + index] {
+        let range = lent.offset..<lent.offset + Self.pageByteCount
+        byteCount = try lenders[lent.lender].withMutableBytes(range) { page throws(ImportError) in
+          let (isZero, isStamped) = examine(&page, of: &run, at: index)
+          let byteCount =
+            isZero
+            ? try compressor.makeBlobOfZeros(in: &bytes, at: target)
+            : try compressor.makeBlob(of: page.bytes, in: &bytes, at: target)
+          // Now that the page is in the processor's cache.
+          if !isStamped { run.checksum?.update(page.bytes) }
+          return byteCount
+        }
+      } else {
+        var page = bytes._mutatingExtracting(
+          slot.upperBound - Self.pageByteCount..<slot.upperBound)
+        let (_, isStamped) = examine(&page, of: &run, at: index)
+        if !isStamped { run.checksum?.update(page.bytes) }
+        byteCount = try compressor.makeBlob(in: &bytes, slot: slot, target: target)
+      }
+      blobByteCounts[firstPage + index] = byteCount
+      target += byteCount
+      slot = slot.upperBound..<slot.upperBound + slot.count
+    }
+    run.storedByteCount = target - run.bufferStart
+  }
+
+  /// Examines every page as `makeBlobs` does, and lends each to `body` with its file and block.
+  mutating func examinePages(
+    _ body: (PageFile, _ block: UInt32, RawSpan) throws(ImportError) -> Void
+  ) throws(ImportError) {
+    var buffer = exchange(&self.buffer, with: [])
+    defer { self.buffer = buffer }
+    var firstPage = 0
+    for runIndex in runs.indices {
+      var run = runs[runIndex]
+      for index in 0..<run.pageCount {
+        let block = run.firstKey.field6 + UInt32(index)
+        if let lent = lentPages[firstPage + index] {
+          let range = lent.offset..<lent.offset + Self.pageByteCount
+          try lenders[lent.lender].withMutableBytes(range) { page throws(ImportError) in
+            _ = examine(&page, of: &run, at: index)
+            try body(run.file, block, page.bytes)
+          }
+        } else {
+          let end = run.bufferStart + (index + 1) * run.slotByteCount
+          try buffer.withMutableBytes { bytes throws(ImportError) in
+            var page = bytes._mutatingExtracting(end - Self.pageByteCount..<end)
+            _ = examine(&page, of: &run, at: index)
+            try body(run.file, block, page.bytes)
+          }
+        }
+      }
+      firstPage += run.pageCount
+      runs[runIndex] = run
+    }
+  }
+
+  /// Looks at the page at `index` of a run, and gives it an LSN where it needs one; it is summed up
+  /// before that then, else that is left to the caller.
+  private mutating func examine(
+    _ page: inout MutableRawSpan, of run: inout Run, at index: Int
+  ) -> (isZero: Bool, isStamped: Bool) {
+    guard case .relation(let segment, _) = run.file else { return (false, false) }
+    let header = PageHeader(page.bytes)
+    let isZero = !header.isInUse && page.bytes.isZero
+    let block = run.firstKey.field6 + UInt32(index)
+    pageCheck.examine(page.bytes, header, isZero: isZero, of: segment, block: block)
+    if header.lsn > run.highestLSN {
+      run.highestLSN = header.lsn
+      run.highestLSNBlock = block
+    } else if header.lsn.rawValue == 0, segment.fork == .main, header.isInUse {
+      run.checksum?.update(page.bytes)
+      // `pd_lsn` is two little-endian halves, the upper one first.
+      let lsn = PageHeader.bootstrapLSN.rawValue
+      page.storeBigEndian(UInt32(truncatingIfNeeded: lsn >> 32).byteSwapped, at: 0)
+      page.storeBigEndian(UInt32(truncatingIfNeeded: lsn).byteSwapped, at: 4)
+      stampedPageCount += 1
+      return (false, true)
+    }
+    return (isZero, false)
+  }
+}
