@@ -16,6 +16,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case origins
   /// `neon.signal` and `PG_VERSION`.
   case signal
+  case backupLabel = "backup-label"
+  case tablespaceMap = "tablespace-map"
+  /// A page of `pg_database` or `pg_tablespace`, without the zeros at its end.
+  case catalog
+  /// `pg_filenode.map`, without the zeros at its end.
+  case relationMap = "relation-map"
   /// A layer file, in the short form of `ShortForm`.
   case layer
   case index
@@ -39,6 +45,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
       case .twoPhase: try runTwoPhase(bytes)
       case .origins: try runOrigins(bytes)
       case .signal: try runSignal(bytes)
+      case .backupLabel: try runBackupLabel(bytes)
+      case .tablespaceMap: try runTablespaceMap(bytes)
+      case .catalog: try runCatalog(bytes)
+      case .relationMap: try runRelationMap(bytes)
       case .layer: try runLayer(bytes)
       case .index: try runIndex(bytes)
       case .manifest: try runManifest(bytes)

@@ -103,4 +103,45 @@ extension FuzzTarget {
     let again = try NeonSignal.decode(encoded.bytes)
     precondition(again == signal, "a signal is written as read")
   }
+
+  func runBackupLabel(_ bytes: RawSpan) throws(FormatError) {
+    let label = try BackupLabel.decode(bytes)
+    precondition(label.timelineID > 0)
+  }
+
+  func runTablespaceMap(_ bytes: RawSpan) throws(FormatError) {
+    for (id, path) in try TablespaceMap.decode(bytes).locations {
+      precondition(id > 0 && !path.isEmpty, "a tablespace has a number and a place")
+    }
+  }
+
+  func runCatalog(_ bytes: RawSpan) throws(FormatError) {
+    guard bytes.byteCount <= PageHeader.pageByteCount else { throw .damaged("more than a page") }
+    var page = bytes.array
+    page += [UInt8](repeating: 0, count: PageHeader.pageByteCount - page.count)
+    var count = 0
+    for version in [PostgresVersion.v14, .v15] {
+      let rows = CatalogRow.visible(on: page.bytes, version: version)
+      precondition(
+        rows.allSatisfy {
+          $0.name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+        },
+        "a name steers no terminal")
+      count += rows.count
+    }
+    if count == 0 { throw .damaged("no row") }
+  }
+
+  func runRelationMap(_ bytes: RawSpan) throws(FormatError) {
+    for (version, byteCount) in [(PostgresVersion.v15, 512), (.v16, 524)]
+    where bytes.byteCount <= byteCount {
+      var map = bytes.array
+      map += [UInt8](repeating: 0, count: byteCount - map.count)
+      _ = try? RelationMapFile.check(map.bytes, version: version)
+      let end = version == .v15 ? 504 : 520
+      map.setLittleEndian(CRC32C.checksum(of: map.bytes.extracting(0..<end)), at: end)
+      try RelationMapFile.check(map.bytes, version: version)
+      precondition(RelationMapFile.pairs(of: map.bytes).count <= 64)
+    }
+  }
 }

@@ -19,6 +19,10 @@ enum FuzzSeeds {
         "lsn": Array("PREV LSN: 0/5057110".utf8), "none": Array("PREV LSN: none\n".utf8),
         "invalid": Array("PREV LSN: invalid".utf8),
       ]
+    case .backupLabel: ["online": try online["backup_label"].contents]
+    case .tablespaceMap: ["two": Array("16384 /srv/one\n16385 /srv/t w\\\no\n".utf8)]
+    case .catalog: ["pg_database": Array(try online["global/1262"].contents.prefix(8192))]
+    case .relationMap: ["shared": try online["global/pg_filenode.map"].contents]
     case .layer: try await layers()
     case .index: ["golden": try Fixture.bytes("golden/index_part.json-00000001")]
     case .manifest: ["cluster": try TestManifest(archive).encoded()]
@@ -87,6 +91,11 @@ enum FuzzSeeds {
       "base/pgsql_tmp/pgsql_tmp1.0", "data/global/pg_control", "./global/pg_control.old",
       "pg_stat/pgstat.stat", "neon.signal",
     ].enumerated().map { ("\($0)", Array($1.utf8)) })
+
+  /// The backup of a cluster that was running.
+  private static var online: TestTar {
+    get throws { TestTar(decoding: try Fixture.bytes("online-15/base.tar")) }
+  }
 
   /// The fixtures of `postgres-format` with this word in their names.
   private static func postgresFiles(_ word: String) throws -> [String: [UInt8]] {

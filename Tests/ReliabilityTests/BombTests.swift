@@ -61,6 +61,20 @@ import Testing
     return result
   }
 
+  /// Goal: the files that are kept whole have a limit together, also where each is within it. Method:
+  /// relation maps beyond it, in one file and in five.
+  @Test(arguments: [(1, 33), (5, 8)]) func keptFiles(count: Int, mebibytes: Int) async throws {
+    let contents = [UInt8](repeating: 0, count: mebibytes << 20)
+    let members = (1...count).map {
+      HostileTar.member("./base/\(900 + $0)/pg_filenode.map", contents: contents)
+    }
+    let scene = try Scene(HostileTar.backup(after: Array(members.joined())))
+    let run = try await scene.runMeasured(backup: scene.backup)
+    #expect(run.result.exitCode == 69, "\(run.result.error)")
+    #expect(run.result.error.contains("take more than 32 MiB"), "\(run.result.error)")
+    expectPeak(run.peak, below: Self.memoryLimit)
+  }
+
   /// Goal: a stream that inflates to much more than it is takes time in proportion, and no memory.
   /// Method: 128 MiB of zeros (`IMPORT_BACKUP_SOAK`: 8 GiB) as a file that is left out, as a
   /// relation, and in the place of a header, by each compressor.
