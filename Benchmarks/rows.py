@@ -192,7 +192,7 @@ def copying(bench):
     copy = 'cp --reflink=never "$1" "$2"'
     yield copy_row(bench, "on disk", "cp", copy, 1.3)
     yield copy_row(bench, "on disk", "cp and sync", copy + ' && sync "$2"')
-    if os.path.ismount("/dev/shm") and available_memory() > bench.options.small * 4:
+    if os.path.ismount("/dev/shm") and shutil.disk_usage("/dev/shm").free > bench.options.small * 3:
         with tempfile.TemporaryDirectory(prefix="bench-", dir="/dev/shm") as directory:
             in_memory = Bench(bench.program, bench.tools, directory, bench.options)
             yield copy_row(in_memory, "in memory", "cp", copy, 1.3)

@@ -28,6 +28,9 @@ public struct IndexKey: Sendable {
     tail = UInt16(truncatingIfNeeded: lsn.rawValue)
   }
 
+  /// Whether there is anything behind the bytes of an image layer's key.
+  var hasLSN: Bool { words.2 << 16 != 0 || tail != 0 }
+
   /// How many bytes two keys have in common at their front: 26 where they are equal.
   func commonByteCount(with other: IndexKey) -> Int {
     let differences = (

@@ -12,7 +12,8 @@
 ///
 /// One node a level is open; the others are in `pieces` already, children before their parents,
 /// the root last. The bytes are those that a pageserver's writer makes of the same keys and
-/// values. Memory: the finished blocks, about 8 bytes a key in an image layer of a relation.
+/// values. Memory: the finished blocks, about 8 bytes a key in an image layer of a relation, and up
+/// to 80 KiB for an open node.
 public struct IndexTreeBuilder: Sendable {
   private let keyByteCount: Int
   /// The open nodes, leaf first.
@@ -36,14 +37,17 @@ public struct IndexTreeBuilder: Sendable {
     openNodes = [OpenNode(level: 0, keyByteCount: keyByteCount)]
   }
 
-  /// The bytes that the index takes in memory and, but for one node a level, in the file.
+  /// The bytes that the index takes in the file, but for nodes that are still to be opened.
   public var byteCount: Int { (blockCount + openNodes.count) * IndexTree.nodeByteCount }
 
   /// Adds a key behind all others; `value` must be below `IndexTree.valueLimit`.
   ///
-  /// Traps on a key that is not above the last. Takes some 10 ns.
+  /// Traps on a key that is not above the last, or, in an image layer's index, has an LSN. Takes some
+  /// 10 ns.
   public mutating func append(_ key: IndexKey, value: UInt64) {
     precondition(value < IndexTree.valueLimit, "a layer file has grown beyond its index' values")
+    precondition(
+      keyByteCount == IndexTree.deltaKeyByteCount || !key.hasLSN, "an image layer has one LSN")
     if let lastKey { precondition(lastKey < key, "keys come in ascending order") }
     count += 1
     lastKey = key
@@ -98,7 +102,7 @@ public struct IndexTreeBuilder: Sendable {
   }
 }
 
-/// A node that still takes keys, as many as are in the longest node without their common prefix.
+/// A node that still takes keys; what they have in common is left out when they are encoded.
 private struct OpenNode: Sendable {
   private let level: UInt8
   private let keyByteCount: Int

@@ -39,6 +39,7 @@ public enum DataDirectoryMember: Equatable, Sendable {
   /// Decides by bytes, and for a relation's file, as most are, without allocating: it runs for every
   /// member.
   public init(_ path: MemberPath, kind: MemberKind) {
+    // What `base` would come to, without taking the path apart.
     if kind == .file, let segment = RelationSegment(path: path.bytes[...]) {
       self = .relationSegment(segment)
       return

@@ -1,3 +1,4 @@
+import PostgresFormat
 import TestSupport
 import Testing
 
@@ -121,13 +122,17 @@ struct IndexTreeBuilderTests {
     #expect(last > 3 * IndexTree.nodeByteCount)
   }
 
-  /// Goal: keys out of order, values beyond their width and empty indexes are bugs that stop the
-  /// program. Method: each in a process of its own.
+  /// Goal: keys out of order or with an LSN too many, values beyond their width and empty indexes are
+  /// bugs that stop the program. Method: each in a process of its own.
   @Test func misuse() async {
     await #expect(processExitsWith: .failure) {
       var builder = IndexTreeBuilder(ofImageLayer: true)
       builder.append(IndexKey(.minimum), value: 0)
       builder.append(IndexKey(.minimum), value: 1)
+    }
+    await #expect(processExitsWith: .failure) {
+      var builder = IndexTreeBuilder(ofImageLayer: true)
+      builder.append(IndexKey(.minimum, at: LogSequenceNumber(rawValue: 1)), value: 0)
     }
     await #expect(processExitsWith: .failure) {
       var builder = IndexTreeBuilder(ofImageLayer: true)

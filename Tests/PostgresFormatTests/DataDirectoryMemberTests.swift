@@ -51,6 +51,23 @@ struct DataDirectoryMemberTests {
     }
   }
 
+  /// Goal: a relation's file is told at once as it would be by its directories. Method: names of every
+  /// shape below `base`, and the decision of the way that takes them apart.
+  @Test(arguments: ["5", "16385", "0", "05", "4294967296", "x", ""])
+  func relations(database: String) throws {
+    let names = [
+      "1", "16384", "16384_fsm", "16384_vm.1", "16384_init", "16384.32767", "16384.32768", "016384",
+      "16384.0", "16384_foo", "16384_", "t3_16384", "PG_VERSION", "pg_filenode.map", "16384/1", "x",
+    ]
+    for name in names {
+      let whole = try path("base/\(database)/\(name)")
+      let below = whole.components[...].dropFirst()
+      #expect(
+        DataDirectoryMember(whole, kind: .file) == DataDirectoryMember.base(below, .file),
+        "\(whole)")
+    }
+  }
+
   /// Goal: what cannot be imported is told. Method: tablespaces in every shape, incremental files.
   @Test func tablespacesAndIncrementalBackups() throws {
     for kind in [MemberKind.file, .directory, .symbolicLink] {

@@ -32,7 +32,11 @@ struct ImportPlan: Sendable {
   let smallRelationSize: UInt64
   let jobs: Int
   let batchCount: Int
-  /// The buffers of the input: those that batches keep, and those that are read ahead.
+  /// The buffers of the input: a batch keeps one, as long as its pages follow each other, and two
+  /// are read ahead.
+  ///
+  /// Batches may keep more between them. But the only one that keeps any while the reader waits is
+  /// the one that it fills, two at most; those on their way let go without the reader's help.
   let inputBufferCount: Int
   /// What each of the two chunks may hold in memory.
   let chunkMemoryByteCount: Int
@@ -47,7 +51,7 @@ struct ImportPlan: Sendable {
   /// How many finished layers may wait to be made durable.
   static let pendingLayerLimit = 4
 
-  /// What the pipeline takes of `--memory` besides batches and the chunk.
+  /// What the pipeline takes of `--memory` besides batches, their input, and the blobs of chunks.
   private static let fixedMemoryByteCount = 32 << 20
 
   init(_ options: ImportOptions) throws(ImportError) {
@@ -70,7 +74,6 @@ struct ImportPlan: Sendable {
     // One for each worker, one that is filled, one that is written, and one between. More would only
     // take room in the processor's caches, where the pages still are when their turn comes.
     batchCount = jobs + 3
-    // A buffer has the pages of one batch: those that batches keep, and two that are read ahead.
     inputBufferCount = batchCount + 2
     let rest =
       options.memory - Self.fixedMemoryByteCount - batchCount * PageRuns.byteCount

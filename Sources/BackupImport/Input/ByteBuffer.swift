@@ -5,19 +5,23 @@
 @safe final class ByteBuffer: @unchecked Sendable {
   // Invariant: who fills a buffer or reads it sees to it that no one else does meanwhile.
   //
-  // Invariant: `memory` is allocated in `init` and freed in `deinit` only; its first `byteCount`
-  // bytes are initialised.
+  // Invariant: `memory` lies in the slab, which lives as long, and in no other buffer; its first
+  // `byteCount` bytes are initialised.
   private let memory: UnsafeMutableRawBufferPointer
+  private let slab: MemorySlab
 
   /// How many bytes the last fill put there.
   private(set) var byteCount = 0
 
-  init(capacity: Int) {
-    unsafe memory = .allocate(byteCount: capacity, alignment: 4096)
+  /// A buffer of its own memory.
+  convenience init(capacity: Int) {
+    self.init(in: MemorySlab(byteCount: capacity), 0..<capacity)
   }
 
-  deinit {
-    unsafe memory.deallocate()
+  /// A buffer of a part of a slab that no other buffer has; traps where it is none.
+  init(in slab: MemorySlab, _ range: Range<Int>) {
+    self.slab = slab
+    unsafe memory = UnsafeMutableRawBufferPointer(rebasing: slab.memory[range])
   }
 
   /// Replaces the contents with the next bytes of `source`; fewer than the capacity at its end.

@@ -50,16 +50,20 @@ final class LentBuffer: @unchecked Sendable {
   }
 }
 
-/// A fixed number of buffers, allocated when they are needed first.
+/// A fixed number of buffers in one piece of memory, which they take when they are needed first.
 final class BufferPool: Sendable {
-  private let free = Mutex<[ByteBuffer]>([])
+  private let free: Mutex<[ByteBuffer]>
   private let isClosed = Atomic<Bool>(false)
-  private let bufferSize: Int
   // Starts at zero: a semaphore may not be freed below the value it was made with.
   private let permits = DispatchSemaphore(value: 0)
 
   init(bufferCount: Int, bufferSize: Int) {
-    self.bufferSize = bufferSize
+    let slab = MemorySlab(byteCount: bufferCount * bufferSize)
+    // The one that was given back last is taken first, and at the beginning the first.
+    let buffers = (0..<bufferCount).reversed().map { index in
+      ByteBuffer(in: slab, index * bufferSize..<(index + 1) * bufferSize)
+    }
+    free = Mutex(buffers)
     for _ in 0..<bufferCount { permits.signal() }
   }
 
@@ -69,7 +73,9 @@ final class BufferPool: Sendable {
   func fill(from source: any ByteSource) throws(ImportError) -> LentBuffer? {
     permits.wait()
     if isClosed.load(ordering: .relaxed) { return nil }
-    let buffer = free.withLock { $0.popLast() } ?? ByteBuffer(capacity: bufferSize)
+    guard let buffer = free.withLock({ $0.popLast() }) else {
+      preconditionFailure("there is a buffer for each permit")
+    }
     let lent = LentBuffer(buffer, of: self)
     try buffer.fill(from: source)
     return buffer.byteCount == 0 ? nil : lent

@@ -10,7 +10,7 @@ import Synchronization
 final class ReadAhead {
   static let bufferSize = 1 << 20
 
-  /// The least number of buffers: one that is lent, and three that are read ahead.
+  /// The least number of buffers: one that is lent, and three that are read ahead or kept.
   static let leastBufferCount = 4
 
   private let queue: Queue

@@ -12,6 +12,12 @@ import PostgresFormat
 /// Values must come in ascending order of key: a reader takes a blob's end from the next key's.
 /// After an error the writer must not be used again.
 struct LayerWriter {
+  /// How many bytes and values a layer may have before it is full.
+  struct Limit {
+    var byteCount: UInt64
+    var valueCount: Int
+  }
+
   private let file: OutputFile
   private let tenant: Identifier
   private let timeline: Identifier
@@ -25,12 +31,6 @@ struct LayerWriter {
   private static let bufferByteCount = 1 << 20
   /// From how many bytes on blobs are written from where they are.
   private static let directByteCount = 64 << 10
-
-  /// How many bytes and values a layer may have before it is full.
-  struct Limit {
-    var byteCount: UInt64
-    var valueCount: Int
-  }
 
   /// Begins a layer; `lsn` is that of a delta layer's values, nil for an image layer.
   init(
@@ -51,9 +51,6 @@ struct LayerWriter {
 
   /// How long the file would be if it were finished now, but for the nodes that are open still.
   var byteCount: UInt64 { offset + UInt64(index.byteCount) }
-
-  /// The memory in bytes that the layer holds until it is finished.
-  var memoryByteCount: Int { Self.bufferByteCount + index.byteCount }
 
   /// Whether the layer has reached its limit; never where it has none.
   var isFull: Bool {

@@ -52,7 +52,7 @@ struct PageRuns {
   static let pageByteCount = PageHeader.pageByteCount
 
   /// How many of the input's buffers a batch may keep: as many as its pages lie in where they
-  /// follow each other.
+  /// follow each other. (`ImportPlan.inputBufferCount`)
   private static let lenderLimit = 2
 
   private static let largestSlotByteCount =
@@ -159,9 +159,10 @@ struct PageRuns {
 
   /// Examines every page, gives an LSN to those that lack one, and makes the blobs.
   ///
-  /// The input's buffers are let go then.
+  /// The input's buffers are let go then: the reader may wait for them.
   mutating func makeBlobs(with compressor: inout PageCompressor) throws(ImportError) {
-    var buffer = exchange(&self.buffer, with: [])  // lent beside all else that is here
+    // Taken out, so that its bytes can be lent while the rest changes.
+    var buffer = exchange(&self.buffer, with: [])
     defer { self.buffer = buffer }
     try buffer.withMutableBytes { bytes throws(ImportError) in
       var page = 0
@@ -210,10 +211,12 @@ struct PageRuns {
   }
 
   /// Examines every page as `makeBlobs` does, and lends each to `body` with its file and block.
+  ///
+  /// The input's buffers are let go then, as there; this can be done once.
   mutating func examinePages(
     _ body: (PageFile, _ block: UInt32, RawSpan) throws(ImportError) -> Void
   ) throws(ImportError) {
-    var buffer = exchange(&self.buffer, with: [])
+    var buffer = exchange(&self.buffer, with: [])  // as in `makeBlobs`
     defer { self.buffer = buffer }
     var firstPage = 0
     for runIndex in runs.indices {
@@ -238,6 +241,7 @@ struct PageRuns {
       firstPage += run.pageCount
       runs[runIndex] = run
     }
+    lenders.removeAll(keepingCapacity: true)
   }
 
   /// Looks at the page at `index` of a run, and gives it an LSN where it needs one; it is summed up

@@ -45,6 +45,32 @@ import Testing
     }
   }
 
+  /// Goal: a comparison ends wherever its batches keep the input's buffers. Method: relations that are
+  /// just big enough to be left in them, files between them that are left out, and where the first
+  /// begins within a buffer in steps.
+  @Test(.timeLimit(.minutes(5)), arguments: [0, 256, 512, 768]) func gaps(kibibytes: Int)
+    async throws
+  {
+    var members = [
+      TestTar.Member("./log/0", contents: [UInt8](repeating: 1, count: kibibytes << 10))
+    ]
+    for number in 1...3 {
+      members.append(
+        .init("./base/5/9000\(number)", contents: [UInt8](repeating: 0, count: 8 << 20)))
+      members.append(.init("./log/\(number)", contents: [UInt8](repeating: 1, count: 3 << 19)))
+    }
+    var tar = SmallBackup.tiny
+    tar.members.insert(contentsOf: members, at: 0)
+    let directory = try TemporaryDirectory()
+    let summary = try await SmallBackup.importBytes(tar.encoded(), in: directory)
+    #expect(summary.imageLayerCount == 3)
+    let sample = VerifySample(directory: directory, path: summary.timelinePath)
+    for jobs in [1, 6] {
+      let verified = try await sample.verify(against: true, jobs: jobs)
+      #expect(verified.isCompared && verified.findings == [])
+    }
+  }
+
   /// Goal: a page that differs is named by file and block, with both LSNs. Method: change one byte
   /// of one page in the backup.
   @Test func changedPage() async throws {
