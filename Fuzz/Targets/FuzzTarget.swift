@@ -67,10 +67,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     }
   }
 
-  /// A message never carries what would steer a terminal.
-  private func requireShowable(_ message: String) {
+  /// A text that is shown, a message or an escaped name, never carries what would steer a terminal.
+  func requireShowable(_ text: String) {
     precondition(
-      message.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F },
-      "a message with control characters")
+      text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F },
+      "a text with control characters")
   }
 }

@@ -5,10 +5,7 @@
 
 extension FuzzTarget {
   func runName(_ bytes: RawSpan) throws(FormatError) {
-    let escapedName = escaped(bytes.array)
-    precondition(
-      escapedName.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F },
-      "an escaped name steers no terminal")
+    requireShowable(escaped(bytes.array))
     guard let path = try MemberPath(bytes, strippingComponents: 0) else { return }
     precondition(
       path.components.allSatisfy {
@@ -122,11 +119,7 @@ extension FuzzTarget {
     var count = 0
     for version in [PostgresVersion.v14, .v15] {
       let rows = CatalogRow.visible(on: page.bytes, version: version)
-      precondition(
-        rows.allSatisfy {
-          $0.name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
-        },
-        "a name steers no terminal")
+      for row in rows { requireShowable(row.name) }
       count += rows.count
     }
     if count == 0 { throw .damaged("no row") }

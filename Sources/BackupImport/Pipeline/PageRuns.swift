@@ -222,19 +222,20 @@ struct PageRuns {
     for runIndex in runs.indices {
       var run = runs[runIndex]
       for index in 0..<run.pageCount {
-        let block = run.firstKey.field6 + UInt32(index)
+        func lend(_ page: inout MutableRawSpan) throws(ImportError) {
+          _ = examine(&page, of: &run, at: index)
+          try body(run.file, run.firstKey.field6 + UInt32(index), page.bytes)
+        }
         if let lent = lentPages[firstPage + index] {
           let range = lent.offset..<lent.offset + Self.pageByteCount
           try lenders[lent.lender].withMutableBytes(range) { page throws(ImportError) in
-            _ = examine(&page, of: &run, at: index)
-            try body(run.file, block, page.bytes)
+            try lend(&page)
           }
         } else {
           let end = run.bufferStart + (index + 1) * run.slotByteCount
           try buffer.withMutableBytes { bytes throws(ImportError) in
             var page = bytes._mutatingExtracting(end - Self.pageByteCount..<end)
-            _ = examine(&page, of: &run, at: index)
-            try body(run.file, block, page.bytes)
+            try lend(&page)
           }
         }
       }
