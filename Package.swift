@@ -20,6 +20,7 @@ let package = Package(
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CGetopt"),
     .systemLibrary(name: "CMalloc"),
+    .systemLibrary(name: "CSched"),
     .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .target(
       name: "PostgresFormat", dependencies: ["CIsal"],
@@ -29,7 +30,7 @@ let package = Package(
     .target(
       name: "BackupImport",
       dependencies: [
-        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "PostgresFormat",
+        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "CSched", "PostgresFormat",
         "LayerFormat",
       ],
       swiftSettings: settings),

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// How far an import has come.
@@ -36,9 +35,4 @@ final class ImportCounters: Sendable {
   func addOutput(_ byteCount: UInt64) {
     output.wrappingAdd(byteCount, ordering: .relaxed)
   }
-}
-
-/// The processors that this process may run on.
-enum Processors {
-  static var count: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }
