@@ -4,16 +4,21 @@ import PostgresFormat
 /// The blobs of small files that are gathered for one L0, in the order of the backup.
 ///
 /// ```
-/// runs      key, pages, offset, bytes      40 bytes each, sorted by key when the L0 is written
+/// runs      key, checksum, offset, bytes, pages   40 bytes each, sorted by key for the L0
 /// memory    the first blobs, up to a limit
 /// spool     the rest, in a file without a name
 /// ```
+///
+/// The spool is never synced, and a disk that fails to take it tells nobody: what is read back must
+/// have the checksum of what was written.
 final class ChunkSpool: @unchecked Sendable {
   // Invariant: a spool belongs to one stage at a time, the one that fills it or the one that drains
   // it; it changes hands through a channel, whose lock orders the accesses.
 
   private struct Run {
     var firstKey: Key
+    /// The CRC-32C of the blobs where they are in the spool.
+    var checksum: UInt32 = 0
     var offset: UInt64
     var byteCount: UInt32
     var pageCount: UInt32
@@ -64,15 +69,17 @@ final class ChunkSpool: @unchecked Sendable {
   func append(
     _ blobs: RawSpan, firstKey: Key, pageCount: Int
   ) throws(ImportError) {
-    runs.append(
-      Run(
-        firstKey: firstKey, offset: byteCount, byteCount: UInt32(blobs.byteCount),
-        pageCount: UInt32(pageCount)))
+    var run = Run(
+      firstKey: firstKey, offset: byteCount, byteCount: UInt32(blobs.byteCount),
+      pageCount: UInt32(pageCount))
     self.pageCount += pageCount
     if spooled == 0 && buffer.isEmpty && memory.count + blobs.byteCount <= memoryLimit {
+      runs.append(run)
       memory.append(blobs)
       return
     }
+    run.checksum = CRC32C.checksum(of: blobs)
+    runs.append(run)
     precondition(spool != nil, "the chunk's memory is full and it has no spool")
     if buffer.count + blobs.byteCount > Self.bufferByteCount { try flush() }
     buffer.append(blobs)
@@ -128,7 +135,9 @@ final class ChunkSpool: @unchecked Sendable {
         }
         try spool?.read(into: &buffer, count: range.count, at: first - UInt64(memory.count))
         let buffer = buffer
-        try Self.write(runs[start..<index], buffer.bytes.extracting(0..<range.count), to: &writer)
+        let blobs = buffer.bytes.extracting(0..<range.count)
+        try Self.check(runs[start..<index], blobs)
+        try Self.write(runs[start..<index], blobs, to: &writer)
       }
     }
   }
@@ -141,6 +150,21 @@ final class ChunkSpool: @unchecked Sendable {
       RelationSegment(
         databaseID: relation.databaseID, relationNumber: relation.relationNumber,
         fork: relation.fork, segmentNumber: block / RelationSegment.blockCount))
+  }
+
+  /// Checks what was read of the spool.
+  private static func check(_ runs: ArraySlice<Run>, _ blobs: RawSpan) throws(ImportError) {
+    var offset = 0
+    for run in runs {
+      let end = offset + Int(run.byteCount)
+      guard CRC32C.checksum(of: blobs.extracting(offset..<end)) == run.checksum else {
+        throw ImportError(
+          .inputOutput,
+          "what was written to the spool of small relations reads back as something else",
+          hint: "The disk or the memory is at fault: see the system's log.")
+      }
+      offset = end
+    }
   }
 
   /// Appends the blobs of runs that stand behind one another.
