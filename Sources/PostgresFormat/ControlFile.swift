@@ -8,6 +8,7 @@
 ///         24    8 when the file was written
 ///         32    8 where the last checkpoint's record starts
 ///         40   88 the last checkpoint itself, a copy
+///        172    4 wal_level
 ///        180 4x5  max_connections and its like
 ///        204    4 alignment                   the build:
 ///        208    8 the floating-point number 1234567.0

@@ -9,9 +9,8 @@ struct PipelineTests {
     let work = Channel<Int>([0])
     let done = Channel<Int>()
 
-    func fail(_ error: ImportError) {
-      for channel in [work, done] { channel.fail(error) }
-    }
+    let failure = FirstFailure()
+    var channels: [any FailableChannel] { [work, done] }
   }
 
   /// Goal: a worker that fails ends those that wait for work, and who waits for what it should have
@@ -31,5 +30,28 @@ struct PipelineTests {
       return
     }
     #expect(error == failure && other == failure)
+  }
+
+  /// Goal: what went wrong first is told, whatever it leads to elsewhere. Method: a stage fails, and
+  /// the work beside it ends with an error of its own, for that reason.
+  @Test(.timeLimit(.minutes(1))) func firstFailure() async {
+    let pipeline = Workers()
+    let failure = ImportError(.inputOutput, "the disk is full")
+    let fail: Pipeline.Stage = { () throws(ImportError) in throw failure }
+    let result = await outcome { () throws(ImportError) in
+      try await pipeline.run([fail]) { () throws(ImportError) in
+        while (await outcome { () throws(ImportError) in try await pipeline.done.receive() }).isFine
+        {}
+        throw ImportError(.damaged, "the input is cut off")
+      }
+    }
+    #expect(throws: failure) { try result.get() }
+  }
+}
+
+extension Result {
+  fileprivate var isFine: Bool {
+    guard case .success = self else { return false }
+    return true
   }
 }

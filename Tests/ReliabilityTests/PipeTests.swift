@@ -41,6 +41,23 @@ import Testing
     #expect(try scene.files() == (try await Scene.expected.value))
   }
 
+  /// Goal: an import that fails does not wait for its input to say so. Method: the first write finds
+  /// the disk full, while a producer that has given nearly all gives no more, and does not end.
+  @Test func failureWhileWaiting() async throws {
+    let scene = try Scene(SmallBackup.tar.encoded())
+    let script =
+      #"mkfifo "$fifo"; exec 3<> "$fifo"; head --bytes -4096 "$backup" >&3 & "$@" <&3"#
+    let fault = Fault(kind: "pwrite", call: .number(1), action: .error(ENOSPC))
+    var environment = try FaultLibrary.environment([fault], under: scene.output, log: scene.log)
+    environment["fifo"] = scene.directory.path + "/fifo"
+    environment["backup"] = scene.backup
+    let run = try await ProgramRun.run(
+      scene.arguments(backup: "-"), script: script, environment: environment)
+    #expect(!run.wasKilled && run.exitCode == 74, "\(run.error)")
+    #expect(run.error.contains("No space left on device"), "\(run.error)")
+    #expect(try scene.files() == nil)
+  }
+
   /// Goal: a program that is started without standard streams writes to none of its files what was
   /// meant for them.
   @Test func noStreams() async throws {

@@ -11,9 +11,6 @@ actor BackupWriter: BlockingActor {
   private var tar: TarWriter
   private let counters: ImportCounters
 
-  /// Batches that came before their turn, by their places.
-  private var early: [Int: ExportBatch] = [:]
-  private var nextSequence = 0
   /// The pages so far of the file that stands in the tar twice.
   private var copied: [UInt8] = []
 
@@ -46,13 +43,9 @@ actor BackupWriter: BlockingActor {
   func writePages(
     _ made: Channel<ExportBatch>, free: Channel<ExportBatch>
   ) async throws(ImportError) {
-    while let batch = try await made.receive() {
-      early[batch.sequence] = batch
-      while let next = early.removeValue(forKey: nextSequence) {
-        nextSequence += 1
-        try write(next)
-        free.send(next)
-      }
+    try await made.receiveInOrder { batch throws(ImportError) in
+      try write(batch)
+      free.send(batch)
     }
   }
 

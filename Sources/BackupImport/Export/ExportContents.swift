@@ -39,7 +39,7 @@ struct ExportContents: Sendable {
   private(set) var origins = ReplicationOrigins([])
 
   /// The bytes that small files may have together, as many as an import lets them have.
-  private static let smallFileLimit = Int(MemberIntake.smallFileLimit)
+  private static let smallFileLimit = Int(MemberReader.smallFileLimit)
   private var smallFileByteCount = 0
   /// Where each database stands in `databases`.
   private var databaseIndexes: [UInt32: Int] = [:]

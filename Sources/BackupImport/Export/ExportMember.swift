@@ -15,7 +15,7 @@ enum ExportMember: Sendable {
 /// ```
 ///
 /// `pg_control` comes near the end, so that nobody starts a server from a backup that was cut off.
-/// (Docs/format.md, Giving a backup out again)
+/// (Docs/format.md, Fullbackups)
 struct ExportMembers: Sendable {
   let contents: ExportContents
   let controlFile: ControlFile

@@ -12,6 +12,7 @@ import PostgresFormat
 ///
 /// As in `ImportPipeline`: batches come from a fixed pool, and a stage that fails stops all others.
 struct ExportPipeline: Pipeline {
+  let failure = FirstFailure()
   private let options: ExportOptions
   private let jobs: Int
   private let timeline: Timeline
@@ -64,23 +65,13 @@ struct ExportPipeline: Pipeline {
   private func movePages(
     of contents: ExportContents, to writer: BackupWriter
   ) async throws(ImportError) {
-    let result = await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        await stage { () throws(ImportError) in try await reader.readPages(contents) }
-      }
-      group.addTask { await stage { () throws(ImportError) in try await decompress() } }
-      let result = await outcome { () throws(ImportError) in
-        try await writer.writePages(made, free: free)
-      }
-      if case .failure(let error) = result { fail(error) }
-      return result
+    let read: Stage = { () throws(ImportError) in try await reader.readPages(contents) }
+    try await run([read, decompress]) { () throws(ImportError) in
+      try await writer.writePages(made, free: free)
     }
-    try result.get()
   }
 
-  func fail(_ error: ImportError) {
-    for channel in [free, work, made] { channel.fail(error) }
-  }
+  var channels: [any FailableChannel] { [free, work, made] }
 
   /// Makes pages of stored values with as many workers as there are jobs.
   private func decompress() async throws(ImportError) {

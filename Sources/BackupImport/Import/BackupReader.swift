@@ -20,10 +20,11 @@ actor BackupReader: BlockingActor {
 
   /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
   /// progress where something is written. The backup is compared with its manifest where
-  /// `checksManifest` is true.
+  /// `checksManifest` is true. It does not wait for its input behind a `failure` of the pipeline.
   init(
     plan: ImportPlan, counters: ImportCounters?, progress: (any ProgressReporting)?,
-    checksManifest: Bool, free: Channel<PageBatch>, work: Channel<PageBatch>
+    checksManifest: Bool, free: Channel<PageBatch>, work: Channel<PageBatch>,
+    failure: FirstFailure
   ) throws(ImportError) {
     isManifestGiven = plan.manifest != nil
     self.counters = counters
@@ -33,7 +34,7 @@ actor BackupReader: BlockingActor {
     knownManifest = known
     source = try openBackup(
       plan.backup, strippingComponents: plan.stripComponents, bufferCount: plan.inputBufferCount,
-      contents: known == nil ? .stored : .listed)
+      contents: known == nil ? .stored : .listed, failure: failure)
     // A directory's manifest is known; one in a tar may come last.
     let mayHaveManifest = checksManifest && (known != nil || !isDirectory(plan.backup))
     manifestCheck = mayHaveManifest ? ManifestCheck() : nil

@@ -16,6 +16,7 @@ import PostgresFormat
 /// holds all others back and memory stays as `ImportPlan` shares it out. A stage that fails makes
 /// every channel fail, and with them the other stages.
 struct ImportPipeline: Pipeline {
+  let failure = FirstFailure()
   private let plan: ImportPlan
   private let reader: BackupReader
   private let writer: TimelineWriter
@@ -43,7 +44,7 @@ struct ImportPipeline: Pipeline {
     let counters = ImportCounters()
     reader = try BackupReader(
       plan: plan, counters: counters, progress: progress, checksManifest: true, free: free,
-      work: work)
+      work: work, failure: failure)
     emptyChunks = Channel([ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)])
     durability = DurabilityStage(counters: counters)
     writer = try TimelineWriter(
@@ -53,27 +54,23 @@ struct ImportPipeline: Pipeline {
 
   /// Runs the import to its end, or takes away what it wrote and throws.
   func run() async throws(ImportError) -> ImportSummary {
-    let result = await withTaskGroup(of: Void.self) { group in
-      group.addTask { await stage { () throws(ImportError) in try await compress() } }
-      group.addTask { await stage { () throws(ImportError) in try await store() } }
-      group.addTask {
-        await stage { () throws(ImportError) in
-          try await durability.run(finished: finished, permits: permits)
-        }
-      }
-      group.addTask {
-        await stage { () throws(ImportError) in
-          try await chunkWriter.run(full: fullChunks, empty: emptyChunks, finished: finished)
-        }
-      }
-      let result = await outcome { () throws(ImportError) in try await conduct() }
-      if case .failure(let error) = result { fail(error) }
-      fullChunks.finish()
-      finished.finish()
-      return result
+    let makeDurable: Stage = { () throws(ImportError) in
+      try await durability.run(finished: finished, permits: permits)
     }
-    if case .failure = result { await writer.abandon() }
-    return try result.get()
+    let writeChunks: Stage = { () throws(ImportError) in
+      try await chunkWriter.run(full: fullChunks, empty: emptyChunks, finished: finished)
+    }
+    do throws(ImportError) {
+      return try await run([compress, store, makeDurable, writeChunks]) { () throws(ImportError) in
+        let summary = try await conduct()
+        fullChunks.finish()
+        finished.finish()
+        return summary
+      }
+    } catch {
+      await writer.abandon()
+      throw error
+    }
   }
 
   /// Sees the backup through: reads it, judges it, writes the metadata, commits.
@@ -147,11 +144,7 @@ struct ImportPipeline: Pipeline {
     stored.send(())
   }
 
-  func fail(_ error: ImportError) {
-    for channel in [free, work, compressed] { channel.fail(error) }
-    for channel in [permits, stored] { channel.fail(error) }
-    finished.fail(error)
-    fullChunks.fail(error)
-    emptyChunks.fail(error)
+  var channels: [any FailableChannel] {
+    [free, work, compressed, permits, stored, finished, fullChunks, emptyChunks]
   }
 }

@@ -4,7 +4,7 @@ import PostgresFormat
 /// An import's options, made definite: ids chosen, memory shared out.
 ///
 /// ```
-/// --memory            64 MiB   the sum of what follows
+/// --memory            64 MiB   the sum of what follows, which is 46 MiB at least
 ///   batches           12 MiB   5 × 128 pages, at 2 jobs, and the buffers of the input
 ///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
 ///   L0                17 MiB   the same, at most 2^19 keys
@@ -12,7 +12,7 @@ import PostgresFormat
 ///   chunks in memory  the rest, the spools hold what is more
 /// ```
 ///
-/// On top come 54 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
+/// On top come 50 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
 /// transactions, statistics: each kind has a limit), 8 MiB of `SharedCatalogs` at most, and the code
 /// itself.
 struct ImportPlan: Sendable {
@@ -32,8 +32,8 @@ struct ImportPlan: Sendable {
   let smallRelationSize: UInt64
   let jobs: Int
   let batchCount: Int
-  /// The buffers of the input: a batch keeps one, as long as its pages follow each other, and two
-  /// are read ahead.
+  /// The buffers of the input: a batch keeps two, each of which it shares with a neighbour as long as
+  /// their pages follow each other, and two are read ahead.
   ///
   /// Batches may keep more between them. But the only one that keeps any while the reader waits is
   /// the one that it fills, two at most; those on their way let go without the reader's help.

@@ -15,7 +15,6 @@ struct MemberIntake {
     var contents: [UInt8]?
   }
 
-  let source: any BackupSource
   let stripComponents: Int
   /// What a person has to run where the backup is of a cluster that was running.
   let recovery: RecoveryCommand
@@ -29,21 +28,18 @@ struct MemberIntake {
   private(set) var controlFileBytes: [UInt8]?
   /// The same of the `PG_VERSION` at the top.
   private(set) var versionFileBytes: [UInt8]?
-  /// The bytes of small files that are kept in memory.
-  private var smallFileByteCount: UInt64 = 0
+  /// Reads members that are kept in memory.
+  var reader: MemberReader
 
-  /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
-  static let smallFileLimit: UInt64 = 32 << 20
   /// Statistics longer than this are left out: a server gathers them anew.
   private static let statisticsLimit: UInt64 = 16 << 20
-  private static let restBufferByteCount: UInt64 = 1 << 16
 
   init(
     source: any BackupSource, stripComponents: Int, recovery: RecoveryCommand,
     smallRelationSize: UInt64, manifestCheck: ManifestCheck? = nil
   ) {
     self.recovery = recovery
-    self.source = source
+    reader = MemberReader(source: source, manifestCheck: manifestCheck)
     self.stripComponents = stripComponents
     self.smallRelationSize = smallRelationSize
     self.manifestCheck = manifestCheck
@@ -66,7 +62,7 @@ struct MemberIntake {
     guard let manifestCheck, member.kind == .file else { return try take(member, path) }
     try manifestCheck.begin(path)
     if let pages = try take(member, path) { return pages }
-    if manifestCheck.wantsContents { try readRest(of: member) { manifestCheck.update($0) } }
+    if manifestCheck.wantsContents { try reader.readRest(of: member) { manifestCheck.update($0) } }
     try manifestCheck.end()
     return nil
   }
@@ -74,31 +70,33 @@ struct MemberIntake {
   private mutating func take(
     _ member: TarMember, _ path: MemberPath
   ) throws(ImportError) -> Pages? {
-    switch DataDirectoryMember(path, kind: member.kind) {
+    let decision = DataDirectoryMember(path, kind: member.kind)
+    switch decision {
     case .relationSegment(let segment):
       return try takeRelationSegment(segment, member, path)
     case .slruSegment(let kind, let segmentNumber):
       return try takeSLRUSegment(kind, segmentNumber, member, path)
     case .relationMap(let databaseID):
       try requireOnce(!contents.hasRelationMap(databaseID), path)
-      contents.databases[databaseID] = try readSmallFile(member, path)
+      contents.databases[databaseID] = try reader.readSmallFile(member, path)
     case .versionFile(let databaseID):
       try requireOnce(contents.versions[databaseID] == nil, path)
       if let databaseID { contents.addDatabase(databaseID) }
-      let bytes = try readSmallFile(member, path)
+      let bytes = try reader.readSmallFile(member, path)
       if databaseID == nil { versionFileBytes = bytes }
-      contents.versions[databaseID] = try decode(bytes, path, PostgresVersion.init(versionFile:))
+      contents.versions[databaseID] = try reader.decode(
+        bytes, path, PostgresVersion.init(versionFile:))
     case .twoPhase(let xid, let digitCount):
       try takeTwoPhaseFile(xid, digitCount, member, path)
     case .statistics:
       try takeStatistics(member, path)
     case .replicationOrigins:
       try requireOnce(contents.replicationOrigins == nil, path)
-      contents.replicationOrigins = try decode(member, path, ReplicationOrigins.decode)
+      contents.replicationOrigins = try reader.decode(member, path, ReplicationOrigins.decode)
     case .controlFile:
       try takeControlFile(member, path)
     case .neonSignal:
-      let signal = try decode(member, path, NeonSignal.decode)
+      let signal = try reader.decode(member, path, NeonSignal.decode)
       guard contents.signal == nil || contents.signal == signal else {
         throw ImportError(.damaged, "'neon.signal' and 'zenith.signal' contradict each other")
       }
@@ -108,7 +106,7 @@ struct MemberIntake {
       leaveOut(member, path, reason, slot: slot)
       if reason == .backupManifest { try takeManifest(member, path) }
     case .backupLabel, .tablespaceMap, .tablespace, .incremental, .refused:
-      try refuse(member, path)
+      try refuse(decision, member, path)
     }
     return nil
   }
@@ -126,7 +124,7 @@ struct MemberIntake {
       file: .relation(segment, isInImageLayer: isInImageLayer),
       firstBlock: segment.segmentNumber * RelationSegment.blockCount)
     if SharedCatalogs.mayInclude(segment, byteCount: member.byteCount) {
-      let bytes = try readWhole(member)
+      let bytes = try reader.readWhole(member)
       contents.sharedCatalogs.add(segment.relationNumber, bytes)
       pages.contents = bytes
     }
@@ -167,9 +165,9 @@ struct MemberIntake {
   private mutating func takeControlFile(_ member: TarMember, _ path: MemberPath) throws(ImportError)
   {
     try requireOnce(contents.controlFile == nil, path)
-    let bytes = try readSmallFile(member, path)
+    let bytes = try reader.readSmallFile(member, path)
     controlFileBytes = bytes
-    contents.controlFile = try decode(bytes, path) { bytes throws(FormatError) in
+    contents.controlFile = try reader.decode(bytes, path) { bytes throws(FormatError) in
       let controlFile = try ControlFile(decoding: bytes)
       try controlFile.requireCleanShutdown(recoveryHint: recovery.hint(for: controlFile.version))
       try controlFile.validateLayout()
@@ -181,8 +179,8 @@ struct MemberIntake {
     _ xid: UInt64, _ digitCount: Int, _ member: TarMember, _ path: MemberPath
   ) throws(ImportError) {
     try requireOnce(contents.twoPhaseFiles[xid] == nil, path)
-    var bytes = try readSmallFile(member, path)
-    let file = try decode(bytes, path, TwoPhaseFile.decode)
+    var bytes = try reader.readSmallFile(member, path)
+    let file = try reader.decode(bytes, path, TwoPhaseFile.decode)
     bytes.removeSubrange(file.storedByteCount...)
     if file.wasDoubled { contents.mendedTwoPhaseFileCount += 1 }
     contents.twoPhaseFiles[xid] = ClusterContents.PreparedTransaction(
@@ -197,7 +195,7 @@ struct MemberIntake {
         path.description, byteCount: member.byteCount, reason: .largeStatistics)
       return
     }
-    contents.statistics = try readSmallFile(member, path)
+    contents.statistics = try reader.readSmallFile(member, path)
   }
 
   /// Reads the backup's own manifest, but where one is known already.
@@ -206,7 +204,7 @@ struct MemberIntake {
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }
     manifestCheck.beginManifest()
-    try readRest(of: member) { manifestCheck.updateManifest($0) }
+    try reader.readRest(of: member) { manifestCheck.updateManifest($0) }
     manifestCheck.endManifest()
   }
 
@@ -219,65 +217,6 @@ struct MemberIntake {
     }
     if let slot { contents.leftOut.addSlot(slot) }
     if let depth = path.componentsBeforeControlFile, depth > 0 { contents.misplacedDepth = depth }
-  }
-
-  // MARK: Reading
-
-  /// The whole of a file that is kept in memory; together they have a limit.
-  private mutating func readSmallFile(
-    _ member: TarMember, _ path: MemberPath
-  ) throws(ImportError) -> [UInt8] {
-    guard member.byteCount <= Self.smallFileLimit - smallFileByteCount else {
-      throw ImportError(
-        .unsupported,
-        "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory take "
-          + "more than \(Self.smallFileLimit >> 20) MiB")
-    }
-    smallFileByteCount += member.byteCount
-    let bytes = try readWhole(member)
-    manifestCheck?.update(bytes.bytes)
-    return bytes
-  }
-
-  /// The whole of a file, which who stores it has to give to the check of the manifest.
-  private func readWhole(_ member: TarMember) throws(ImportError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
-    let count = try bytes.withMutableBytes { bytes throws(ImportError) in
-      try source.read(into: &bytes)
-    }
-    precondition(count == Int(member.byteCount), "a source ends a member at its size")
-    return bytes
-  }
-
-  /// Lends `body` what has not been read of the current member.
-  private func readRest(
-    of member: TarMember, _ body: (RawSpan) -> Void
-  ) throws(ImportError) {
-    var buffer = [UInt8](
-      repeating: 0, count: Int(min(member.byteCount, Self.restBufferByteCount)))
-    while true {
-      let count = try buffer.withMutableBytes { bytes throws(ImportError) in
-        try source.read(into: &bytes)
-      }
-      if count == 0 { return }
-      body(buffer.bytes.extracting(0..<count))
-    }
-  }
-
-  mutating func decode<Value>(
-    _ member: TarMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
-  ) throws(ImportError) -> Value {
-    try self.decode(try readSmallFile(member, path), path, decode)
-  }
-
-  private func decode<Value>(
-    _ bytes: [UInt8], _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
-  ) throws(ImportError) -> Value {
-    do throws(FormatError) {
-      return try decode(bytes.bytes)
-    } catch {
-      throw ImportError(error, in: "member '\(path)'")
-    }
   }
 
   private func requireOnce(_ isFirst: Bool, _ path: MemberPath) throws(ImportError) {

@@ -4,8 +4,8 @@ import PostgresFormat
 /// What is remembered of every relation segment of a backup: 28 bytes each.
 ///
 /// Segments come in any order, so whether a relation is whole shows at the end: `relations`
-/// sorts the table and judges it. This table is the one thing in memory that grows with the
-/// number of files, so it grows without moving what it has, in pieces that are sorted when they
+/// sorts the table and judges it. This table is one of the few things in memory that grow with
+/// the number of files, so it grows without moving what it has, in pieces that are sorted when they
 /// are full.
 struct SegmentTable: Sendable {
   private struct Entry {

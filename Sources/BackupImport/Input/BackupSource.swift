@@ -19,7 +19,7 @@ protocol BackupSource: AnyObject {
   /// Goes to the next member, over what is left of the last one; nil behind the last member, when
   /// the whole input has been found to be sound.
   ///
-  /// Waits for the input, and throws `.interrupted` or `.terminated` soon after a signal.
+  /// Waits for the input, and throws the error of a signal soon after it.
   func nextMember() throws(ImportError) -> TarMember?
 
   /// Fills `buffer` with the next bytes of the current member.
@@ -45,18 +45,23 @@ protocol BackupSource: AnyObject {
 ///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `lend` gives out
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
+///   - failure: what ends the wait for the input, where it is noted.
 /// - Throws: as the sources do, and `.usage` where names of a directory are to be stripped.
 func openBackup(
   _ path: String, strippingComponents count: Int,
-  bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored
+  bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
+  failure: FirstFailure = FirstFailure()
 ) throws(ImportError) -> any BackupSource {
-  guard isDirectory(path) else { return try TarReader(path: path, bufferCount: bufferCount) }
+  guard isDirectory(path) else {
+    return try TarReader(path: path, bufferCount: bufferCount, failure: failure)
+  }
   guard count == 0 else {
     throw ImportError(
       .usage, "nothing can be stripped from the names in a directory, and \(path.quoted) is one",
       hint: "Give the data directory itself, without --strip-components.")
   }
-  return try DirectoryReader(path: path, bufferCount: bufferCount, contents: contents)
+  return try DirectoryReader(
+    path: path, bufferCount: bufferCount, contents: contents, failure: failure)
 }
 
 /// Whether a directory is at `path`, be it by a link.

@@ -6,7 +6,7 @@ final class InputProgress: Sendable {
   private let readByteCount = Atomic<UInt64>(0)
   private let compressed = Atomic<Bool>(false)
 
-  /// The size of the input where it is a regular file, else nil.
+  /// The size of a regular file, or of all files that are read of a directory; nil of a pipe.
   var inputByteCount: UInt64? {
     let value = knownByteCount.load(ordering: .relaxed)
     return value == .max ? nil : value

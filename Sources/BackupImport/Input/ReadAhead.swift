@@ -14,12 +14,15 @@ final class ReadAhead {
   static let leastBufferCount = 4
 
   private let queue: Queue
+  /// What ends the wait for the next buffer, besides signals.
+  private let failure: FirstFailure
 
-  /// Reads all of a source that is shorter than the buffers together, in the caller's thread.
+  /// Reads all of a source that fits into all buffers but one, in the caller's thread.
   ///
   /// For fuzzing, where a thread for each run would take most of its time. Blocks for ever where
-  /// the source fills all buffers but one.
+  /// the source is longer.
   init(wholeOf source: any ByteSource) {
+    failure = FirstFailure()
     queue = Queue(bufferCount: Self.leastBufferCount)
     queue.produce { () throws(ImportError) in source }
   }
@@ -29,9 +32,10 @@ final class ReadAhead {
   /// `open` runs in the reading thread: that may block, and neither an open(2) nor a read(2) that
   /// does keeps the caller from noticing a signal.
   init(
-    bufferCount: Int = leastBufferCount,
+    bufferCount: Int = leastBufferCount, failure: FirstFailure = FirstFailure(),
     open: @escaping @Sendable () throws(ImportError) -> any ByteSource
   ) {
+    self.failure = failure
     queue = Queue(bufferCount: max(bufferCount, Self.leastBufferCount))
     // A serial queue has a thread of its own as long as its block runs; signals are blocked there.
     DispatchQueue(label: "import-backup.read-ahead").async { [queue] in
@@ -47,11 +51,12 @@ final class ReadAhead {
   ///
   /// All buffers but the last are full. Who keeps buffers must let go of all but one before there
   /// are three others. Throws what the source threw, after all that it gave before, and
-  /// `.interrupted` or `.terminated` within a fifth of a second of a signal. Not to be called again
+  /// the `failure` or that of a signal within a fifth of a second of it. Not to be called again
   /// after the end or an error.
   func next() throws(ImportError) -> LentBuffer? {
     repeat {
       try Interruption.check()
+      try failure.check()
     } while !queue.wait()
     return try queue.take()
   }

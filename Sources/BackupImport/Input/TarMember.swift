@@ -1,6 +1,6 @@
 import PostgresFormat
 
-/// One member of a tar, as its header claims it.
+/// One member of a backup: of a tar, as its header claims it, or a name in a data directory.
 public struct TarMember: Equatable, Sendable {
   /// The name as it is in the archive, never empty; what is not UTF-8 in it becomes U+FFFD.
   public var name: String

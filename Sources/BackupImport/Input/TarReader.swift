@@ -8,6 +8,9 @@ import Synchronization
 /// the read-ahead's buffers and the decoder's window, whatever the archive claims. All calls come
 /// from one thread at a time.
 public final class TarReader: BackupSource {
+  /// The bytes of holes that a member may have: no file of a cluster has as many.
+  private static let holeLimit: UInt64 = 64 << 30
+
   private let subject: String
   private let progress: InputProgress
   private let input: ArchiveInput
@@ -42,12 +45,15 @@ public final class TarReader: BackupSource {
     try self.init(path: path, bufferCount: ReadAhead.leastBufferCount)
   }
 
-  /// The same with `bufferCount` buffers of 1 MiB, those that `lend` gives out included.
-  convenience init(path: String, bufferCount: Int) throws(ImportError) {
+  /// The same with `bufferCount` buffers of 1 MiB, those that `lend` gives out included, until a
+  /// `failure`.
+  convenience init(
+    path: String, bufferCount: Int, failure: FirstFailure = FirstFailure()
+  ) throws(ImportError) {
     let progress = InputProgress()
     let subject = inputSubject(path)
     try self.init(
-      subject: subject, bufferCount: bufferCount, progress: progress
+      subject: subject, bufferCount: bufferCount, progress: progress, failure: failure
     ) { () throws(ImportError) in
       let file = try FileSource(path: path)
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
@@ -75,10 +81,12 @@ public final class TarReader: BackupSource {
 
   private convenience init(
     subject: String, bufferCount: Int, progress: InputProgress,
+    failure: FirstFailure = FirstFailure(),
     open: @escaping @Sendable () throws(ImportError) -> any ByteSource
   ) throws(ImportError) {
     try self.init(
-      ReadAhead(bufferCount: bufferCount, open: open), subject: subject, progress: progress)
+      ReadAhead(bufferCount: bufferCount, failure: failure, open: open), subject: subject,
+      progress: progress)
   }
 
   /// Reads a plain tar from `readAhead`; `subject` names it in messages.
@@ -114,8 +122,21 @@ public final class TarReader: BackupSource {
         isAtEnd = true
         return nil
       }
+      try requireBoundedHoles(header)
       current = OpenMember(header: header)
       return header.member
+    }
+  }
+
+  /// Refuses a member whose zeros, which nobody has stored, would take hours to go through.
+  private func requireBoundedHoles(_ header: TarArchive.Header) throws(ImportError) {
+    let (holes, isNegative) = header.member.byteCount.subtractingReportingOverflow(
+      header.storedByteCount)
+    guard isNegative || holes <= Self.holeLimit else {
+      throw ImportError(
+        .unsupported,
+        "cannot read \(header.member.subject): it has \(holes) bytes of holes, more than "
+          + "\(Self.holeLimit >> 30) GiB")
     }
   }
 

@@ -1,8 +1,8 @@
 import Glibc
 import PostgresFormat
 
-/// The calls by which output is made durable, each tried again after EINTR and each failure turned
-/// into an `ImportError` with the path and the system's reason.
+/// The calls by which output is made durable, each but fsync and close tried again after EINTR, and
+/// each failure turned into an `ImportError` with the path and the system's reason.
 ///
 /// All output goes through here. The tests make each of the calls fail from outside: a library
 /// that is loaded before the program stands between it and glibc. (Docs/reliability.md)

@@ -1,6 +1,28 @@
-/// What goes round a pipeline: filled by one stage, worked on by others, emptied and used again.
-protocol PipelineBatch: AnyObject, Sendable {
+/// What workers take in order and hand on in any.
+protocol SequencedBatch: Sendable {
   /// The batch's place in the order in which batches were filled.
+  var sequence: Int { get }
+}
+
+extension Channel where Element: SequencedBatch {
+  /// Hands on every batch in the order in which they were filled, until the channel ends.
+  nonisolated(nonsending) func receiveInOrder(
+    _ body: nonisolated(nonsending) (Element) async throws(ImportError) -> Void
+  ) async throws(ImportError) {
+    var early: [Int: Element] = [:]
+    var next = 0
+    while let batch = try await receive() {
+      early[batch.sequence] = batch
+      while let batch = early.removeValue(forKey: next) {
+        next += 1
+        try await body(batch)
+      }
+    }
+  }
+}
+
+/// What goes round a pipeline: filled by one stage, worked on by others, emptied and used again.
+protocol PipelineBatch: AnyObject, SequencedBatch {
   var sequence: Int { get set }
   var isFull: Bool { get }
   /// Empties the batch; what it has allocated stays.

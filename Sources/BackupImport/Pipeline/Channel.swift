@@ -5,7 +5,7 @@ import Synchronization
 /// Sending never waits: what goes through is counted (batches from a fixed pool, permits), and
 /// that is the bound. Receiving waits for an element; after `finish` it gives nil once the queue
 /// is empty, after `fail` it throws at once, so a stage that has failed stops all others.
-final class Channel<Element: Sendable>: Sendable {
+final class Channel<Element: Sendable>: FailableChannel {
   private typealias Receiver = CheckedContinuation<Result<Element?, ImportError>, Never>
 
   private enum Ending {
@@ -14,18 +14,23 @@ final class Channel<Element: Sendable>: Sendable {
   }
 
   private struct State {
-    var elements: [Element] = []
+    /// What was sent; nil in the places of what has been taken, which the channel lets go at once.
+    var elements: [Element?] = []
     /// The index of the first element that has not been taken.
     var first = 0
     var waiting: [Receiver] = []
     var ending: Ending?
 
+    /// How many places in front may be empty before the others move up.
+    private static var slackLimit: Int { 64 }
+
     mutating func take() -> Element? {
       guard first < elements.count else { return nil }
-      let element = elements[first]
+      let element = elements[first].take()
       first += 1
-      if first == elements.count {
-        elements.removeAll(keepingCapacity: true)
+      // A queue that is never empty must not grow either.
+      if first == elements.count || first >= Self.slackLimit {
+        elements.removeSubrange(..<first)
         first = 0
       }
       return element
@@ -35,7 +40,7 @@ final class Channel<Element: Sendable>: Sendable {
   private let state = Mutex(State())
 
   init(_ elements: [Element] = []) {
-    state.withLock { $0.elements = elements }
+    state.withLock { $0.elements = elements.map { $0 } }
   }
 
   func send(_ element: Element) {
@@ -65,14 +70,20 @@ final class Channel<Element: Sendable>: Sendable {
   func finish() { end(.finished, .success(nil)) }
 
   /// Nothing is received any more: everyone who waits, now or later, gets this error.
+  ///
+  /// What nobody has received is let go: others may wait for what it holds.
   func fail(_ error: ImportError) { end(.failed(error), .failure(error)) }
 
   private func end(_ ending: Ending, _ result: Result<Element?, ImportError>) {
-    let receivers: [Receiver] = state.withLock { state in
-      if case .failed = state.ending { return [] }
+    let (receivers, _) = state.withLock { state -> ([Receiver], lost: [Element?]) in
+      if case .failed = state.ending { return ([], []) }
       state.ending = ending
-      defer { state.waiting = [] }
-      return state.waiting
+      var lost: [Element?] = []
+      if case .failed = ending {
+        lost = exchange(&state.elements, with: [])
+        state.first = 0
+      }
+      return (exchange(&state.waiting, with: []), lost)
     }
     for receiver in receivers { receiver.resume(returning: result) }
   }

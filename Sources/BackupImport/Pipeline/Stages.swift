@@ -9,16 +9,42 @@ func outcome<Value>(
   }
 }
 
-/// Stages that run side by side, and the channels between them.
-protocol Pipeline: Sendable {
-  /// Ends every stage with this error; the first one counts.
+/// What a pipeline does with each of its channels when a stage has failed.
+protocol FailableChannel: Sendable {
   func fail(_ error: ImportError)
 }
 
+/// Stages that run side by side, and the channels between them.
+protocol Pipeline: Sendable {
+  typealias Stage = @Sendable () async throws(ImportError) -> Void
+
+  var failure: FirstFailure { get }
+  var channels: [any FailableChannel] { get }
+}
+
 extension Pipeline {
-  /// Runs a stage; one that fails ends all others with its error.
-  func stage(_ body: () async throws(ImportError) -> Void) async {
-    if case .failure(let error) = await outcome(body) { fail(error) }
+  /// Ends every stage with this error, or with the one that came before it.
+  func fail(_ error: ImportError) {
+    let first = failure.note(error)
+    for channel in channels { channel.fail(first) }
+  }
+
+  /// Runs `stages` beside `last`, to the end of all; throws the failure that was first.
+  func run<Value: Sendable>(
+    _ stages: [Stage], beside last: () async throws(ImportError) -> Value
+  ) async throws(ImportError) -> Value {
+    let result = await withTaskGroup(of: Void.self) { group in
+      for stage in stages {
+        group.addTask {
+          if case .failure(let error) = await outcome(stage) { fail(error) }
+        }
+      }
+      let result = await outcome(last)
+      if case .failure(let error) = result { fail(error) }
+      return result
+    }
+    if case .failure = result { try failure.check() }
+    return try result.get()
   }
 
   /// Runs a worker `count` times at once, to the end of all; throws the error of one that failed.

@@ -1,7 +1,7 @@
 import LayerFormat
 import PostgresFormat
 
-/// The pipeline's last stage: takes batches in the order of the backup, and makes layers of them.
+/// The stage behind the workers: takes batches in the order of the backup, and makes layers of them.
 ///
 /// Runs on a thread of its own, for it waits for the disk. Memory: the open image layer or the
 /// chunk's share (`ImportPlan`), and the segment table.
@@ -54,15 +54,9 @@ actor TimelineWriter: BlockingActor {
   func run(
     compressed: Channel<PageBatch>, free: Channel<PageBatch>
   ) async throws(ImportError) {
-    var early: [Int: PageBatch] = [:]
-    var next = 0
-    while let batch = try await compressed.receive() {
-      early[batch.sequence] = batch
-      while let batch = early.removeValue(forKey: next) {
-        try await store(batch.pages)
-        next += 1
-        free.send(batch)
-      }
+    try await compressed.receiveInOrder { batch throws(ImportError) in
+      try await store(batch.pages)
+      free.send(batch)
     }
     try await finishChunk()
   }

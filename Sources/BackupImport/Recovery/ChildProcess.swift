@@ -26,8 +26,8 @@ enum ChildProcess {
   ///
   /// It reads the file `input` and adds to the file `log` what it writes to standard error.
   ///
-  /// - Throws: `.unsupported` where it cannot be started; `.interrupted` or `.terminated` after a
-  ///   signal, when it has ended.
+  /// - Throws: `.unsupported` where it cannot be started; the error of a signal, when it has
+  ///   ended.
   static func run(
     _ words: [[UInt8]], input: String = "/dev/null", log: String
   ) throws(ImportError) -> Result {

@@ -52,7 +52,7 @@ struct RecoveryCommand: Sendable {
     }
   }
 
-  private static func version(decoding bytes: [UInt8]) throws -> PostgresVersion {
+  private static func version(decoding bytes: [UInt8]) throws(FormatError) -> PostgresVersion {
     try PostgresVersion(versionFile: bytes.bytes)
   }
 

@@ -91,7 +91,8 @@ struct ScratchIntake {
     _ member: TarMember, _ path: MemberPath
   ) throws(ImportError) -> String? {
     let components = path.components
-    switch DataDirectoryMember(path, kind: member.kind) {
+    let decision = DataDirectoryMember(path, kind: member.kind)
+    switch decision {
     case .relationSegment, .relationMap, .versionFile, .slruSegment, .twoPhase, .statistics,
       .replicationOrigins, .controlFile, .backupLabel,
       .leftOut(.commitTimestamps, _) where member.kind == .file:
@@ -112,7 +113,7 @@ struct ScratchIntake {
         .unsupported, "the backup is a pageserver's own, which needs no recovery: '\(path)'",
         hint: "Import it without --recover-with.")
     case .incremental, .refused:
-      throw MemberIntake.refusal(of: member, path)
+      throw MemberIntake.refusal(decision, path)
     }
     return nil
   }
@@ -174,9 +175,9 @@ struct ScratchIntake {
       if member.kind == .directory { try makeDirectories(names, below: scratch.tablespace(id)) }
       return nil
     }
-    switch DataDirectoryMember(
+    let decision = DataDirectoryMember(
       try Self.join(Array("base".utf8)[...], names.dropFirst()), kind: member.kind)
-    {
+    switch decision {
     case .relationSegment, .relationMap, .versionFile:
       tablespaces[id]?.byteCount &+= member.byteCount
       return try file(names, below: scratch.tablespace(id))
@@ -185,7 +186,7 @@ struct ScratchIntake {
     case .leftOut(let reason, _):
       if member.kind != .directory { leaveOut(member, path, reason) }
     default:
-      throw MemberIntake.refusal(of: member, path)
+      throw MemberIntake.refusal(decision, path)
     }
     return nil
   }

@@ -12,6 +12,7 @@ import PostgresFormat
 ///
 /// The backup is read once, as an import reads it. Values are compared as they are stored.
 struct BackupComparison: Pipeline {
+  let failure = FirstFailure()
   private let timeline: Timeline
   private let jobs: Int
   private let reader: BackupReader
@@ -45,7 +46,7 @@ struct BackupComparison: Pipeline {
     free = Channel((0..<plan.batchCount).map { _ in PageBatch() })
     reader = try BackupReader(
       plan: plan, counters: nil, progress: progress, checksManifest: false, free: free,
-      work: work)
+      work: work, failure: failure)
   }
 
   /// Throws what is wrong with the backup, as an import would.
@@ -55,26 +56,15 @@ struct BackupComparison: Pipeline {
     _ placements: PlacementTable, systemIdentifier: UInt64?
   ) async throws(ImportError) -> Result {
     let stored = StoredPageReader(timeline, placements)
-    let result = await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        await stage { () throws(ImportError) in
-          try await stored.run(work: work, located: located)
-        }
-      }
-      group.addTask { await stage { () throws(ImportError) in try await compare() } }
-      let result = await outcome { () throws(ImportError) in
-        try await conduct(placements, systemIdentifier)
-      }
-      if case .failure(let error) = result { fail(error) }
-      return result
+    let locate: Stage = { () throws(ImportError) in
+      try await stored.run(work: work, located: located)
     }
-    return try result.get()
+    return try await run([locate, compare]) { () throws(ImportError) in
+      try await conduct(placements, systemIdentifier)
+    }
   }
 
-  func fail(_ error: ImportError) {
-    for channel in [free, work] { channel.fail(error) }
-    for channel in [located, compared] { channel.fail(error) }
-  }
+  var channels: [any FailableChannel] { [free, work, located, compared] }
 
   private func compare() async throws(ImportError) {
     try await runWorkers(jobs) { () throws(ImportError) in
@@ -118,20 +108,14 @@ struct BackupComparison: Pipeline {
   /// Takes batches in the order of the backup.
   private func collect(_ placements: PlacementTable) async throws(ImportError) -> Collected {
     var collected = Collected(placements: placements)
-    var early: [Int: ComparisonBatch] = [:]
-    var next = 0
-    while let batch = try await compared.receive() {
-      early[batch.backup.sequence] = batch
-      while let batch = early.removeValue(forKey: next) {
-        next += 1
-        for run in batch.backup.pages.runs { collected.segments.add(run) }
-        for case .some(let stored) in batch.stored {
-          collected.placements.markCompared(stored.run)
-        }
-        for difference in batch.differences { collected.result.findings.add(difference) }
-        collected.result.pageCount += UInt64(batch.backup.pages.pageCount)
-        free.send(batch.backup)
+    try await compared.receiveInOrder { batch throws(ImportError) in
+      for run in batch.backup.pages.runs { collected.segments.add(run) }
+      for case .some(let stored) in batch.stored {
+        collected.placements.markCompared(stored.run)
       }
+      for difference in batch.differences { collected.result.findings.add(difference) }
+      collected.result.pageCount += UInt64(batch.backup.pages.pageCount)
+      free.send(batch.backup)
     }
     return collected
   }

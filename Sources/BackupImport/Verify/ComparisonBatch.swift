@@ -2,7 +2,7 @@ import LayerFormat
 import PostgresFormat
 
 /// Pages of the backup beside what the timeline has stored for them.
-final class ComparisonBatch: @unchecked Sendable {
+final class ComparisonBatch: SequencedBatch, @unchecked Sendable {
   // Invariant: a batch belongs to one stage at a time (locator, worker, collector); it changes
   // hands through a channel, whose lock orders the accesses.
 
@@ -17,6 +17,7 @@ final class ComparisonBatch: @unchecked Sendable {
 
   /// The pages; they go back to the reader of the backup when all is compared.
   let backup: PageBatch
+  var sequence: Int { backup.sequence }
   /// One for each page; nil where the timeline has none.
   private(set) var stored: [Stored?] = []
   private(set) var differences: [VerifySummary.Finding] = []

@@ -12,10 +12,10 @@ struct PlacementTable: Sendable {
     var firstKey: Key
     var blockCount: UInt32
     var layerIndex: UInt32
-    /// Where the first blob begins in the layer's file.
-    var offset: UInt64
     /// How many of the pages have been compared.
     var comparedCount: UInt32 = 0
+    /// Where the first blob begins in the layer's file.
+    var offset: UInt64
   }
 
   private(set) var runs: [Run] = []

@@ -14,6 +14,7 @@ import PostgresFormat
 /// (`TimelineCursor`), 0.6 MiB a batch, one value of up to 24 MiB in its stages, the lists of one
 /// database (`KeyspaceCheck`), and what a comparison needs to know (`PlacementTable`).
 struct VerifyPipeline: Pipeline {
+  let failure = FirstFailure()
   private let timeline: Timeline
   private let jobs: Int
   private let isForComparison: Bool
@@ -53,24 +54,12 @@ struct VerifyPipeline: Pipeline {
 
   /// Reads everything; what is wrong with the timeline is added to `findings`.
   func run(_ findings: Findings) async throws(ImportError) -> Result {
-    let result = await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        await stage { () throws(ImportError) in try await walker.run() }
-      }
-      group.addTask {
-        await stage { () throws(ImportError) in try await decompress() }
-      }
-      let result = await outcome { () throws(ImportError) in try await judge(findings) }
-      if case .failure(let error) = result { fail(error) }
-      return result
+    try await run([walker.run, decompress]) { () throws(ImportError) in
+      try await judge(findings)
     }
-    return try result.get()
   }
 
-  func fail(_ error: ImportError) {
-    for channel in [free, work, read] { channel.fail(error) }
-    permits.fail(error)
-  }
+  var channels: [any FailableChannel] { [free, work, read, permits] }
 
   private func decompress() async throws(ImportError) {
     try await runWorkers(jobs) { () throws(ImportError) in
@@ -90,26 +79,20 @@ struct VerifyPipeline: Pipeline {
     var result = Result(findings: findings)
     var check = KeyspaceCheck(timeline.index.metadata, findings: findings)
     let isAsImported = timeline.isAsImported
-    var early: [Int: ValueBatch] = [:]
-    var next = 0
-    while let batch = try await read.receive() {
-      early[batch.sequence] = batch
-      while let batch = early.removeValue(forKey: next) {
-        next += 1
-        for failure in batch.failures { check.findings.add(failure) }
-        for entry in batch.entries {
-          if isAsImported {
-            check.take(entry)
-          } else {
-            check.findings.addDamage(of: entry)
-          }
-          count(entry, in: &result)
+    try await read.receiveInOrder { batch throws(ImportError) in
+      for failure in batch.failures { check.findings.add(failure) }
+      for entry in batch.entries {
+        if isAsImported {
+          check.take(entry)
+        } else {
+          check.findings.addDamage(of: entry)
         }
-        let wasLarge = batch.isLarge
-        batch.reset()
-        if wasLarge { permits.send(()) }
-        free.send(batch)
+        count(entry, in: &result)
       }
+      let wasLarge = batch.isLarge
+      batch.reset()
+      if wasLarge { permits.send(()) }
+      free.send(batch)
     }
     if isAsImported { check.finish() }
     result.findings = check.findings

@@ -111,6 +111,19 @@ import Testing
 
   // MARK: What lies there
 
+  /// Goal: a map of tablespaces is refused by what it says, by an inspection too. Method: one that a
+  /// base backup left in the directory, with its `backup_label` gone.
+  @Test func tablespaceMap() async throws {
+    let directory = try Self.cluster {
+      $0.members.append(.init("./tablespace_map", contents: Array("16400 /x\n".utf8)))
+    }
+    Self.expect(
+      try await Self.refusal(directory), .unsupported, "16400 ('/x')", hint: "--recover-with")
+    guard case .backup(let backup) = try inspect(InspectOptions(path: directory.path + "/data"))
+    else { throw ImportError(.bug, "no backup") }
+    #expect(backup.refusal?.message.contains("16400 ('/x')") == true)
+  }
+
   /// Goal: a cluster that was not shut down is refused before its relations are read. Method: its
   /// control file says so, and a relation is torn, which a tar of it would be refused for.
   @Test func state() async throws {

@@ -55,6 +55,19 @@ import Testing
     #expect(error?.code == .cannotOpen)
   }
 
+  /// Goal: a failure elsewhere ends the wait for the input. Method: a source that gives nothing.
+  @Test(.timeLimit(.minutes(1))) func failureElsewhere() {
+    let gate = DispatchSemaphore(value: 0)
+    let failure = FirstFailure()
+    let readAhead = ReadAhead(failure: failure) { () throws(ImportError) in
+      ScriptedSource(fillCount: 0, gate: gate)
+    }
+    DispatchQueue.global().async { failure.note(ImportError(.bug, "elsewhere")) }
+    let error = #expect(throws: ImportError.self) { _ = try readAhead.next() }
+    #expect(error?.message == "elsewhere")
+    gate.signal()
+  }
+
   /// Goal: giving up early waits for nobody. Method: drop the read-ahead while its thread is
   /// blocked in a read, and while it waits for a free buffer.
   @Test(.timeLimit(.minutes(1)), arguments: [1, 100])

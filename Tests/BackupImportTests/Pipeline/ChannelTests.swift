@@ -36,4 +36,45 @@ struct ChannelTests {
     // The other end has added to each that was sent to it, and to the first two.
     #expect(sum == 2 * rounds + 2)
   }
+
+  /// Goal: elements come in order. Method: a queue that is now longer, now shorter, and rarely empty.
+  @Test func order() async throws {
+    let channel = Channel<Int>([0])
+    var sent = 1
+    var received = 0
+    for round in 0..<1000 {
+      for _ in 0..<(round % 7) {
+        channel.send(sent)
+        sent += 1
+      }
+      for _ in 0..<min(round % 5, sent - received) {
+        #expect(try await channel.receive() == received)
+        received += 1
+      }
+    }
+    channel.finish()
+    while let element = try await channel.receive() {
+      #expect(element == received)
+      received += 1
+    }
+    #expect(received == sent)
+  }
+
+  /// Goal: a channel keeps nothing that has been received, also where it is never empty, and nothing
+  /// at all once it has failed: others may wait for what it holds.
+  @Test func lettingGo() async throws {
+    weak var first: Counter?
+    weak var second: Counter?
+    let channel = Channel<Counter>()
+    do {
+      let counters = [Counter(), Counter()]
+      (first, second) = (counters[0], counters[1])
+      for counter in counters { channel.send(counter) }
+    }
+    _ = try await channel.receive()
+    #expect(first == nil)
+    #expect(second != nil)
+    channel.fail(ImportError(.inputOutput, "no more"))
+    #expect(second == nil)
+  }
 }

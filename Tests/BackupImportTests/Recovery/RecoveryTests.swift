@@ -129,6 +129,19 @@ struct RecoveryTests {
     }
   }
 
+  /// Goal: a name that belongs nowhere is refused for that, in a tablespace too.
+  @Test func refusalInTablespace() throws {
+    let directory = try TemporaryDirectory()
+    var intake = try Self.intake(in: directory)
+    let member = TarMember(
+      name: "pg_tblspc/16400/PG_15_202209061/5/x", kind: .file, byteCount: 8192)
+    let path = try #require(try member.path(strippingComponents: 0))
+    let error = #expect(throws: ImportError.self) {
+      _ = try intake.target(of: member, at: path, in: .dataDirectory)
+    }
+    #expect(error?.message.hasPrefix("member 'pg_tblspc/16400/PG_15_202209061/5/x': ") == true)
+  }
+
   /// Goal: a scratch goes with all that is in it, and a link in it leads to nothing that goes.
   @Test func scratchIsRemoved() throws {
     let directory = try TemporaryDirectory()

@@ -21,11 +21,12 @@ final class DirectoryReader: BackupSource {
   ///
   /// Throws `.cannotOpen`, and `.unsupported` where a server works in the directory.
   init(
-    path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents
+    path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
+    failure: FirstFailure = FirstFailure()
   ) throws(ImportError) {
     let progress = InputProgress()
     self.progress = progress
-    readAhead = ReadAhead(bufferCount: bufferCount) { () throws(ImportError) in
+    readAhead = ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(ImportError) in
       try DirectorySource(path: path, contents: contents, progress: progress)
     }
     try refillIfEmpty()

@@ -20,10 +20,10 @@ enum DirectoryContents: Sendable {
       readsPages || SharedCatalogs.mayInclude(segment, byteCount: byteCount)
     case .slruSegment: readsPages
     case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
-      .neonSignal:
+      .neonSignal, .tablespaceMap:
       true
     case .leftOut: self == .listed && !BackupManifest.ignores(path.bytes)
-    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .directory, .refused: false
+    case .backupLabel, .tablespace, .incremental, .directory, .refused: false
     }
   }
 }

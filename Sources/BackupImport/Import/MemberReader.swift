@@ -1,0 +1,79 @@
+import PostgresFormat
+
+/// Reads members whole, those that are kept in memory, small files up to a limit together; and what is
+/// left of others, for their checksum.
+struct MemberReader {
+  private let source: any BackupSource
+  /// Gets the contents of every small file.
+  private let manifestCheck: ManifestCheck?
+  private var smallFileByteCount: UInt64 = 0
+
+  /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
+  static let smallFileLimit: UInt64 = 32 << 20
+  private static let restBufferByteCount: UInt64 = 1 << 16
+
+  init(source: any BackupSource, manifestCheck: ManifestCheck?) {
+    self.source = source
+    self.manifestCheck = manifestCheck
+  }
+
+  /// The whole of a file that is kept in memory.
+  ///
+  /// Throws `.unsupported` where those before it have left too little of the limit.
+  mutating func readSmallFile(
+    _ member: TarMember, _ path: MemberPath
+  ) throws(ImportError) -> [UInt8] {
+    guard member.byteCount <= Self.smallFileLimit - smallFileByteCount else {
+      throw ImportError(
+        .unsupported,
+        "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory take "
+          + "more than \(Self.smallFileLimit >> 20) MiB")
+    }
+    smallFileByteCount += member.byteCount
+    let bytes = try readWhole(member)
+    manifestCheck?.update(bytes.bytes)
+    return bytes
+  }
+
+  /// The whole of a file, which who stores it has to give to the check of the manifest.
+  func readWhole(_ member: TarMember) throws(ImportError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
+    let count = try bytes.withMutableBytes { bytes throws(ImportError) in
+      try source.read(into: &bytes)
+    }
+    precondition(count == Int(member.byteCount), "a source ends a member at its size")
+    return bytes
+  }
+
+  /// Lends `body` what has not been read of the current member.
+  func readRest(of member: TarMember, _ body: (RawSpan) -> Void) throws(ImportError) {
+    var buffer = [UInt8](
+      repeating: 0, count: Int(min(member.byteCount, Self.restBufferByteCount)))
+    while true {
+      let count = try buffer.withMutableBytes { bytes throws(ImportError) in
+        try source.read(into: &bytes)
+      }
+      if count == 0 { return }
+      try Interruption.check()  // which nobody else does in a hole
+      body(buffer.bytes.extracting(0..<count))
+    }
+  }
+
+  /// Reads a small file and decodes it; an error names the member.
+  mutating func decode<Value>(
+    _ member: TarMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
+  ) throws(ImportError) -> Value {
+    try self.decode(try readSmallFile(member, path), path, decode)
+  }
+
+  /// Decodes what was read of a file; an error names the member.
+  func decode<Value>(
+    _ bytes: [UInt8], _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
+  ) throws(ImportError) -> Value {
+    do throws(FormatError) {
+      return try decode(bytes.bytes)
+    } catch {
+      throw ImportError(error, in: "member '\(path)'")
+    }
+  }
+}
