@@ -42,11 +42,11 @@ import Testing
   }
 
   /// Goal: an import that fails does not wait for its input to say so. Method: the first write finds
-  /// the disk full, while a producer that has given nearly all gives no more, and does not end.
+  /// the disk full, while a producer that has given some gives no more, and does not end.
   @Test func failureWhileWaiting() async throws {
     let scene = try Scene(SmallBackup.tar.encoded())
     let script =
-      #"mkfifo "$fifo"; exec 3<> "$fifo"; head --bytes -4096 "$backup" >&3 & "$@" <&3"#
+      #"mkfifo "$fifo"; exec 3<> "$fifo"; head --bytes -4096 "$backup" > "$fifo" 3<&- & "$@" <&3"#
     let fault = Fault(kind: "pwrite", call: .number(1), action: .error(ENOSPC))
     var environment = try FaultLibrary.environment([fault], under: scene.output, log: scene.log)
     environment["fifo"] = scene.directory.path + "/fifo"
@@ -56,6 +56,21 @@ import Testing
     #expect(!run.wasKilled && run.exitCode == 74, "\(run.error)")
     #expect(run.error.contains("No space left on device"), "\(run.error)")
     #expect(try scene.files() == nil)
+  }
+
+  /// Goal: a manifest may come through a pipe. Method: one that fits, and one that does not.
+  @Test(arguments: [false, true]) func manifest(isChanged: Bool) async throws {
+    var manifest = TestManifest(SmallBackup.tiny)
+    manifest.walRanges = [(2, "0/2000028", "0/215AD68")]
+    if isChanged { manifest["PG_VERSION"].byteCount += 1 }
+    let scene = try Scene()
+    let path = scene.directory.path + "/manifest"
+    try Data(manifest.encoded()).write(to: URL(filePath: path))
+    let run = try await ProgramRun.run(
+      scene.arguments(), script: #""$@" --manifest <(sleep 0.1; cat "$manifest")"#,
+      environment: ["manifest": path])
+    #expect(run.exitCode == (isChanged ? 65 : 0), "\(run.error)")
+    if isChanged { #expect(run.error.contains("differs from its manifest '/dev/fd/")) }
   }
 
   /// Goal: a program that is started without standard streams writes to none of its files what was

@@ -15,6 +15,7 @@ actor BackupReader: BlockingActor {
   private let manifestCheck: ManifestCheck?
   private let knownManifest: String?
   private let isManifestGiven: Bool
+  private let failure: FirstFailure
 
   private let feed: BatchFeed<PageBatch>
 
@@ -27,6 +28,7 @@ actor BackupReader: BlockingActor {
     failure: FirstFailure
   ) throws(ImportError) {
     isManifestGiven = plan.manifest != nil
+    self.failure = failure
     self.counters = counters
     self.progress = ProgressThrottle(progress)
     feed = BatchFeed(free: free, work: work)
@@ -57,7 +59,8 @@ actor BackupReader: BlockingActor {
   /// Reads to the backup's proper end, and finishes `work` then.
   func run() async throws(ImportError) -> Result {
     if let knownManifest {
-      try manifestCheck?.read(fileAt: knownManifest, isGiven: isManifestGiven)
+      try manifestCheck?.read(
+        fileAt: knownManifest, isGiven: isManifestGiven, failure: failure)
     }
     while let member = try source.nextMember() {
       try Interruption.check()

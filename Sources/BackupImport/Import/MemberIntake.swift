@@ -199,7 +199,7 @@ struct MemberIntake {
   }
 
   /// Reads the backup's own manifest, but where one is known already.
-  private func takeManifest(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
+  private mutating func takeManifest(_ member: TarMember, _ path: MemberPath) throws(ImportError) {
     guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }

@@ -7,9 +7,14 @@ struct MemberReader {
   /// Gets the contents of every small file.
   private let manifestCheck: ManifestCheck?
   private var smallFileByteCount: UInt64 = 0
+  /// The bytes of holes in what was read for its checksum alone.
+  private var holeByteCount: UInt64 = 0
 
   /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
   static let smallFileLimit: UInt64 = 32 << 20
+  /// The bytes of such holes that a backup may have: to go through zeros that nobody has stored must
+  /// come to an end.
+  private static let holeLimit: UInt64 = 64 << 30
   private static let restBufferByteCount: UInt64 = 1 << 16
 
   init(source: any BackupSource, manifestCheck: ManifestCheck?) {
@@ -46,7 +51,17 @@ struct MemberReader {
   }
 
   /// Lends `body` what has not been read of the current member.
-  func readRest(of member: TarMember, _ body: (RawSpan) -> Void) throws(ImportError) {
+  ///
+  /// Throws `.unsupported` where that has more holes than a backup may have.
+  mutating func readRest(of member: TarMember, _ body: (RawSpan) -> Void) throws(ImportError) {
+    guard member.holeByteCount <= Self.holeLimit - holeByteCount else {
+      throw ImportError(
+        .unsupported,
+        "with \(member.subject), the files that are not stored have holes of more than "
+          + "\(Self.holeLimit >> 30) GiB",
+        hint: "Leave the file out of the backup.")
+    }
+    holeByteCount += member.holeByteCount
     var buffer = [UInt8](
       repeating: 0, count: Int(min(member.byteCount, Self.restBufferByteCount)))
     while true {

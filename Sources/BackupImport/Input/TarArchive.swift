@@ -118,7 +118,9 @@ import PostgresFormat
       }
       member.linkTarget = unsafe archive_entry_symlink(entry).map { unsafe String(cString: $0) }
     }
-    return unsafe Header(member: member, storedByteCount: storedByteCount(entry, of: byteCount))
+    let storedByteCount = unsafe storedByteCount(entry, of: byteCount)
+    member.holeByteCount = byteCount - min(storedByteCount, byteCount)
+    return Header(member: member, storedByteCount: storedByteCount)
   }
 
   /// Gets the next block of the member's contents; false at their end.

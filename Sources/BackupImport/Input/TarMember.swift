@@ -10,6 +10,9 @@ public struct TarMember: Equatable, Sendable {
   /// The size of the contents, holes included. A claim: it may be anything up to 8 EiB.
   public var byteCount: UInt64
 
+  /// How much of the contents are zeros that nobody has stored, as the header says.
+  var holeByteCount: UInt64 = 0
+
   /// What a link points to, as it is in the archive.
   public var linkTarget: String?
 

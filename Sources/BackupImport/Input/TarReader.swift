@@ -8,9 +8,6 @@ import Synchronization
 /// the read-ahead's buffers and the decoder's window, whatever the archive claims. All calls come
 /// from one thread at a time.
 public final class TarReader: BackupSource {
-  /// The bytes of holes that a member may have: no file of a cluster has as many.
-  private static let holeLimit: UInt64 = 64 << 30
-
   private let subject: String
   private let progress: InputProgress
   private let input: ArchiveInput
@@ -122,21 +119,8 @@ public final class TarReader: BackupSource {
         isAtEnd = true
         return nil
       }
-      try requireBoundedHoles(header)
       current = OpenMember(header: header)
       return header.member
-    }
-  }
-
-  /// Refuses a member whose zeros, which nobody has stored, would take hours to go through.
-  private func requireBoundedHoles(_ header: TarArchive.Header) throws(ImportError) {
-    let (holes, isNegative) = header.member.byteCount.subtractingReportingOverflow(
-      header.storedByteCount)
-    guard isNegative || holes <= Self.holeLimit else {
-      throw ImportError(
-        .unsupported,
-        "cannot read \(header.member.subject): it has \(holes) bytes of holes, more than "
-          + "\(Self.holeLimit >> 30) GiB")
     }
   }
 

@@ -102,12 +102,17 @@ final class ManifestCheck {
   /// Reads a manifest that is known before the backup: the one that the user named, or the one
   /// beside the backup.
   ///
-  /// Throws where it cannot be opened or read; where it is damaged, only if the user named it.
-  func read(fileAt path: String, isGiven: Bool) throws(ImportError) {
+  /// Throws where it cannot be opened or read, or something has failed `elsewhere` meanwhile; where it
+  /// is damaged, only if the user named it.
+  func read(
+    fileAt path: String, isGiven: Bool, failure elsewhere: FirstFailure = FirstFailure()
+  ) throws(ImportError) {
     self.path = path
     self.isGiven = isGiven
     // It may be a FIFO, for which only the thread that reads ahead should wait.
-    let file = ReadAhead { () throws(ImportError) in try FileSource(path: path) }
+    let file = ReadAhead(failure: elsewhere) { () throws(ImportError) in
+      try FileSource(path: path)
+    }
     beginManifest()
     while let buffer = try file.next() { buffer.withBytes { updateManifest($0) } }
     endManifest()

@@ -40,11 +40,12 @@ final class Channel<Element: Sendable>: FailableChannel {
   private let state = Mutex(State())
 
   init(_ elements: [Element] = []) {
-    state.withLock { $0.elements = elements.map { $0 } }
+    state.withLock { $0.elements = elements }
   }
 
   func send(_ element: Element) {
     let receiver: Receiver? = state.withLock { state in
+      if case .failed = state.ending { return nil }
       if let receiver = state.waiting.popLast() { return receiver }
       state.elements.append(element)
       return nil
@@ -71,7 +72,8 @@ final class Channel<Element: Sendable>: FailableChannel {
 
   /// Nothing is received any more: everyone who waits, now or later, gets this error.
   ///
-  /// What nobody has received is let go: others may wait for what it holds.
+  /// What nobody has received, and what is sent from now on, is let go: others may wait for what it
+  /// holds.
   func fail(_ error: ImportError) { end(.failed(error), .failure(error)) }
 
   private func end(_ ending: Ending, _ result: Result<Element?, ImportError>) {

@@ -6,13 +6,21 @@ enum Processors {
   /// How many: those that it may run on, or less where its control group is allowed less of their
   /// time, as a container mostly is. At least one.
   static var count: Int {
-    let quota = (try? SystemCalls.contents(of: quotaPath, limit: 256)).flatMap(count(ofQuota:))
-    return max(1, min(usable, quota ?? .max))
+    max(1, min(usable, count(ofQuota: beginning(of: quotaPath)) ?? .max))
   }
 
   /// The limit of the control group that a container takes for the top one; on a host, which has
   /// none there, no such file exists. (Linux, `Documentation/admin-guide/cgroup-v2.rst`, `cpu.max`)
   private static let quotaPath = "/sys/fs/cgroup/cpu.max"
+
+  /// The first bytes of a file of the kernel's, which says that it has none; none where it is not there.
+  static func beginning(of path: String) -> [UInt8] {
+    let buffer = ByteBuffer(capacity: 256)
+    if let file = try? FileSource(path: path) { try? buffer.fill(from: file) }
+    var bytes: [UInt8] = []
+    buffer.withBytes { bytes.append($0) }
+    return bytes
+  }
 
   /// The processors that `cpu.max` comes to, rounded up: microseconds in each period of so many, or
   /// `max`, which is nil.

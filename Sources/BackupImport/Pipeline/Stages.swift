@@ -43,7 +43,7 @@ extension Pipeline {
       if case .failure(let error) = result { fail(error) }
       return result
     }
-    if case .failure = result { try failure.check() }
+    if case .failure(let error) = result { throw failure.note(error) }
     return try result.get()
   }
 
@@ -54,7 +54,7 @@ extension Pipeline {
   func runWorkers(
     _ count: Int, _ worker: @escaping @Sendable () async throws(ImportError) -> Void
   ) async throws(ImportError) {
-    let failure = await withTaskGroup(of: ImportError?.self) { group in
+    let failed = await withTaskGroup(of: ImportError?.self) { group in
       for _ in 0..<count {
         group.addTask {
           guard case .failure(let error) = await outcome(worker) else { return nil }
@@ -64,6 +64,6 @@ extension Pipeline {
       }
       return await group.reduce(nil) { $0 ?? $1 }
     }
-    if let failure { throw failure }
+    if let failed { throw failed }
   }
 }

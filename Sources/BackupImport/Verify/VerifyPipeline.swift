@@ -80,7 +80,7 @@ struct VerifyPipeline: Pipeline {
     var check = KeyspaceCheck(timeline.index.metadata, findings: findings)
     let isAsImported = timeline.isAsImported
     try await read.receiveInOrder { batch throws(ImportError) in
-      for failure in batch.failures { check.findings.add(failure) }
+      for finding in batch.failures { check.findings.add(finding) }
       for entry in batch.entries {
         if isAsImported {
           check.take(entry)

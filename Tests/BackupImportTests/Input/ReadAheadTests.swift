@@ -62,7 +62,9 @@ import Testing
     let readAhead = ReadAhead(failure: failure) { () throws(ImportError) in
       ScriptedSource(fillCount: 0, gate: gate)
     }
-    DispatchQueue.global().async { failure.note(ImportError(.bug, "elsewhere")) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) {
+      failure.note(ImportError(.bug, "elsewhere"))
+    }
     let error = #expect(throws: ImportError.self) { _ = try readAhead.next() }
     #expect(error?.message == "elsewhere")
     gate.signal()

@@ -76,5 +76,25 @@ struct ChannelTests {
     #expect(second != nil)
     channel.fail(ImportError(.inputOutput, "no more"))
     #expect(second == nil)
+    weak var third: Counter?
+    do {
+      let counter = Counter()
+      third = counter
+      channel.send(counter)
+    }
+    #expect(third == nil)
+  }
+
+  private struct Batch: SequencedBatch {
+    let sequence: Int
+  }
+
+  /// Goal: batches are handed on in order, whatever the order in which they come.
+  @Test func sequence() async throws {
+    let channel = Channel([3, 0, 2, 1, 6, 4, 5].map { Batch(sequence: $0) })
+    channel.finish()
+    var order: [Int] = []
+    try await channel.receiveInOrder { batch in order.append(batch.sequence) }
+    #expect(order == Array(0...6))
   }
 }
