@@ -116,8 +116,8 @@ import Testing
     expectPeak(run.peak, below: Self.memoryLimit)
   }
 
-  /// Goal: a backup of very many members takes tens of bytes for each, for which
-  /// the limit has room. Method: 100,000 empty relations, databases, slots or files that are left out
+  /// Goal: a backup of very many members takes tens of bytes for each, for which the limit has room.
+  /// Method: 100,000 empty relations, databases, slots or files that are left out
   /// (`IMPORT_BACKUP_SOAK`: a million) before the tiny backup, as gzip packs them, since they are 50 MB.
   @Test(
     arguments: ["./base/5/#", "./base/#/16384", "./log/#", "./pg_replslot/slot#/state"])

@@ -77,6 +77,7 @@ final class Channel<Element: Sendable>: FailableChannel {
   func fail(_ error: ImportError) { end(.failed(error), .failure(error)) }
 
   private func end(_ ending: Ending, _ result: Result<Element?, ImportError>) {
+    // What is lost goes behind the lock: with it goes what it owns, whatever that does.
     let (receivers, _) = state.withLock { state -> ([Receiver], lost: [Element?]) in
       if case .failed = state.ending { return ([], []) }
       state.ending = ending

@@ -17,8 +17,8 @@ final class ChunkSpool: @unchecked Sendable {
 
   private struct Run {
     var firstKey: Key
-    /// The CRC-32C of the blobs where they are in the spool.
-    var checksum: UInt32 = 0
+    /// The CRC-32C of the blobs where they are in the spool, else 0.
+    var checksum: UInt32
     var offset: UInt64
     var byteCount: UInt32
     var pageCount: UInt32
@@ -69,17 +69,14 @@ final class ChunkSpool: @unchecked Sendable {
   func append(
     _ blobs: RawSpan, firstKey: Key, pageCount: Int
   ) throws(ImportError) {
-    var run = Run(
-      firstKey: firstKey, offset: byteCount, byteCount: UInt32(blobs.byteCount),
-      pageCount: UInt32(pageCount))
+    let isKept =
+      spooled == 0 && buffer.isEmpty && memory.count + blobs.byteCount <= memoryLimit
+    runs.append(
+      Run(
+        firstKey: firstKey, checksum: isKept ? 0 : CRC32C.checksum(of: blobs), offset: byteCount,
+        byteCount: UInt32(blobs.byteCount), pageCount: UInt32(pageCount)))
     self.pageCount += pageCount
-    if spooled == 0 && buffer.isEmpty && memory.count + blobs.byteCount <= memoryLimit {
-      runs.append(run)
-      memory.append(blobs)
-      return
-    }
-    run.checksum = CRC32C.checksum(of: blobs)
-    runs.append(run)
+    if isKept { return memory.append(blobs) }
     precondition(spool != nil, "the chunk's memory is full and it has no spool")
     if buffer.count + blobs.byteCount > Self.bufferByteCount { try flush() }
     buffer.append(blobs)
@@ -136,7 +133,7 @@ final class ChunkSpool: @unchecked Sendable {
         try spool?.read(into: &buffer, count: range.count, at: first - UInt64(memory.count))
         let buffer = buffer
         let blobs = buffer.bytes.extracting(0..<range.count)
-        try Self.check(runs[start..<index], blobs)
+        try check(runs[start..<index], blobs)
         try Self.write(runs[start..<index], blobs, to: &writer)
       }
     }
@@ -153,14 +150,14 @@ final class ChunkSpool: @unchecked Sendable {
   }
 
   /// Checks what was read of the spool.
-  private static func check(_ runs: ArraySlice<Run>, _ blobs: RawSpan) throws(ImportError) {
+  private func check(_ runs: ArraySlice<Run>, _ blobs: RawSpan) throws(ImportError) {
     var offset = 0
     for run in runs {
       let end = offset + Int(run.byteCount)
       guard CRC32C.checksum(of: blobs.extracting(offset..<end)) == run.checksum else {
         throw ImportError(
           .inputOutput,
-          "what was written to the spool of small relations reads back as something else",
+          "cannot read \((spool?.path ?? "").quoted): it holds something else than what was written",
           hint: "The disk or the memory is at fault: see the system's log.")
       }
       offset = end

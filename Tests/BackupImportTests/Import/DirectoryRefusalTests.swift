@@ -124,6 +124,31 @@ import Testing
     #expect(backup.refusal?.message.contains("16400 ('/x')") == true)
   }
 
+  /// Goal: what of a directory is read and what an import asks for fit together. Method: a file of each
+  /// kind with nonsense in it; a tar of the same is refused for the same, or neither is.
+  @Test(
+    arguments: [
+      "backup_label", "tablespace_map", "neon.signal", "zenith.signal", "pg_twophase/00000400",
+      "pg_logical/replorigin_checkpoint", "base/99999/PG_VERSION", "base/99999/pg_filenode.map",
+      "base/5/99999", "global/99999", "pg_xact/00FF", "pg_multixact/offsets/00FF",
+      "base/5/INCREMENTAL.99999", "pg_tblspc/16400", "base/5/x", "notes.txt", "log/a",
+    ])
+  func sameAsTar(name: String) async throws {
+    let member = TestTar.Member("./" + name, contents: Array("16400 /x\n".utf8))
+    var tar = SmallBackup.tar
+    tar.members.removeAll { $0.name == member.name }
+    tar.members.append(member)
+    let directory = try Self.cluster { $0 = tar }
+    try Data(tar.encoded()).write(to: URL(filePath: directory.path + "/backup.tar"))
+    let ofDirectory = try await Self.refusal(directory)
+    let ofTar = try await Self.refusal(directory) {
+      $0.backup = directory.path + "/backup.tar"
+      $0.outputDirectory = directory.path + "/out-of-tar"
+    }
+    #expect(ofDirectory?.message == ofTar?.message && ofDirectory?.code == ofTar?.code)
+    _ = try inspect(InspectOptions(path: directory.path + "/data"))
+  }
+
   /// Goal: a cluster that was not shut down is refused before its relations are read. Method: its
   /// control file says so, and a relation is torn, which a tar of it would be refused for.
   @Test func state() async throws {
