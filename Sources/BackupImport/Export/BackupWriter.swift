@@ -42,8 +42,8 @@ actor BackupWriter: BlockingActor {
   /// Writes the batches that come, in their order, and gives each back.
   func writePages(
     _ made: Channel<ExportBatch>, free: Channel<ExportBatch>
-  ) async throws(ImportError) {
-    try await made.receiveInOrder { batch throws(ImportError) in
+  ) throws(ImportError) {
+    try made.waitInOrder { batch throws(ImportError) in
       try write(batch)
       free.send(batch)
     }

@@ -67,19 +67,19 @@ actor TimelineReader: BlockingActor {
   }
 
   /// Reads all pages into batches, and finishes `work` then.
-  func readPages(_ contents: ExportContents) async throws(ImportError) {
+  func readPages(_ contents: ExportContents) throws(ImportError) {
     for index in contents.relations.indices {
       for file in contents.files(ofRelationAt: index, forPageserver: forPageserver) {
-        try await readPages(of: file)
+        try readPages(of: file)
       }
     }
     for segment in contents.slruSegments {
-      try await readPages(of: contents.file(of: segment))
+      try readPages(of: contents.file(of: segment))
     }
     feed.finish()
   }
 
-  private func readPages(of file: ExportFile) async throws(ImportError) {
+  private func readPages(of file: ExportFile) throws(ImportError) {
     progress.report {
       ImportProgress(
         inputBytesRead: bytesRead, inputByteCount: byteCount,
@@ -87,7 +87,7 @@ actor TimelineReader: BlockingActor {
     }
     var page: UInt32 = 0
     repeat {
-      let batch = try await feed.open()
+      let batch = try feed.open()
       batch.beginRun(of: file, at: page)
       while page < file.blockCount && !batch.isFull {
         try readPage(page, of: file, into: batch)

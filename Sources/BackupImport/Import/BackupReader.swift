@@ -57,7 +57,7 @@ actor BackupReader: BlockingActor {
   }
 
   /// Reads to the backup's proper end, and finishes `work` then.
-  func run() async throws(ImportError) -> Result {
+  func run() throws(ImportError) -> Result {
     if let knownManifest {
       try manifestCheck?.read(
         fileAt: knownManifest, isGiven: isManifestGiven, failure: failure)
@@ -69,7 +69,7 @@ actor BackupReader: BlockingActor {
           inputBytesRead: source.inputBytesRead, inputByteCount: source.inputByteCount,
           outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8))
       }
-      if let pages = try intake.take(member) { try await readPages(pages, of: member) }
+      if let pages = try intake.take(member) { try readPages(pages, of: member) }
     }
     feed.finish()
     return Result(contents: intake.contents, inputByteCount: source.inputBytesRead)
@@ -90,7 +90,7 @@ actor BackupReader: BlockingActor {
   /// left to those who compress them, for whom the page is in the processor's cache.
   private func readPages(
     _ pages: MemberIntake.Pages, of member: TarMember
-  ) async throws(ImportError) {
+  ) throws(ImportError) {
     let pageCount = UInt32(member.byteCount / UInt64(PageRuns.pageByteCount))
     var check = manifestCheck
     var isSummed = false
@@ -100,7 +100,7 @@ actor BackupReader: BlockingActor {
     }
     var done: UInt32 = 0
     repeat {
-      let batch = try await feed.open()
+      let batch = try feed.open()
       batch.pages.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
       while done < pageCount && !batch.isFull {
         if let contents = pages.contents {

@@ -61,12 +61,7 @@ struct ImportPipeline: Pipeline {
       try await chunkWriter.run(full: fullChunks, empty: emptyChunks, finished: finished)
     }
     do throws(ImportError) {
-      return try await run([compress, store, makeDurable, writeChunks]) { () throws(ImportError) in
-        let summary = try await conduct()
-        fullChunks.finish()
-        finished.finish()
-        return summary
-      }
+      return try await run([compress, store, makeDurable, writeChunks], beside: conduct)
     } catch {
       await writer.abandon()
       throw error
@@ -91,6 +86,8 @@ struct ImportPipeline: Pipeline {
     try await writer.writeMetadataLayer(
       metadata, at: assessment.importLSN, end: assessment.endLSN)
     try await writer.waitForLayers()
+    fullChunks.finish()
+    finished.finish()  // the stage answers when its run has ended
     try Interruption.check()
     let output = try await writer.commit(
       durability.layers,
@@ -113,7 +110,7 @@ struct ImportPipeline: Pipeline {
     summary.tenantID = plan.tenant.description
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation
-    summary.timelinePath = await writer.timelinePath
+    summary.timelinePath = writer.timelinePath
     return summary
   }
 
@@ -124,7 +121,7 @@ struct ImportPipeline: Pipeline {
       FreeSpace.leastNeeded(
         inputByteCount: inputByteCount, isCompressed: await reader.isCompressed,
         level: plan.compressionLevel),
-      at: await writer.timelinePath)
+      at: writer.timelinePath)
   }
 
   /// Compresses batches with as many workers as there are jobs.

@@ -6,17 +6,36 @@ protocol SequencedBatch: Sendable {
 
 extension Channel where Element: SequencedBatch {
   /// Hands on every batch in the order in which they were filled, until the channel ends.
-  nonisolated(nonsending) func receiveInOrder(
-    _ body: nonisolated(nonsending) (Element) async throws(ImportError) -> Void
+  func receiveInOrder(
+    _ body: (Element) throws(ImportError) -> Void
   ) async throws(ImportError) {
-    var early: [Int: Element] = [:]
-    var next = 0
-    while let batch = try await receive() {
-      early[batch.sequence] = batch
-      while let batch = early.removeValue(forKey: next) {
-        next += 1
-        try await body(batch)
-      }
+    var order = SequenceOrder<Element>()
+    while let batch = try await receive() { try order.add(batch, body) }
+  }
+
+  /// Does as `receiveInOrder` does, and blocks the calling thread where it waits.
+  @available(*, noasync, message: "a task waits with receiveInOrder()")
+  func waitInOrder(
+    _ body: (Element) throws(ImportError) -> Void
+  ) throws(ImportError) {
+    var order = SequenceOrder<Element>()
+    while let batch = try wait() { try order.add(batch, body) }
+  }
+}
+
+/// Puts batches that come in any order back in the order in which they were filled.
+private struct SequenceOrder<Batch: SequencedBatch> {
+  private var early: [Int: Batch] = [:]
+  private var next = 0
+
+  /// Hands on the batch and those that waited for it, or keeps it where one before it is to come.
+  mutating func add(
+    _ batch: Batch, _ body: (Batch) throws(ImportError) -> Void
+  ) throws(ImportError) {
+    early[batch.sequence] = batch
+    while let batch = early.removeValue(forKey: next) {
+      next += 1
+      try body(batch)
     }
   }
 }
@@ -46,13 +65,13 @@ final class BatchFeed<Batch: PipelineBatch> {
   }
 
   /// The batch that is being filled, or the next one when that is full.
-  nonisolated(nonsending) func open() async throws(ImportError) -> Batch {
+  func open() throws(ImportError) -> Batch {
     if let current {
       if !current.isFull { return current }
       submit()
     }
     try Interruption.check()
-    guard let next = try await free.receive() else {
+    guard let next = try free.wait() else {
       throw ImportError(.bug, "the pipeline has ended before its input")
     }
     next.reset()

@@ -20,6 +20,8 @@ final class BlockingExecutor: SerialExecutor {
 }
 
 /// An actor whose work may block: it has a thread of its own.
+///
+/// While it waits it takes no other call, so that what others ask meanwhile is `nonisolated`.
 protocol BlockingActor: Actor {
   nonisolated var executor: BlockingExecutor { get }
 }

@@ -5,8 +5,23 @@ import Synchronization
 /// Sending never waits: what goes through is counted (batches from a fixed pool, permits), and
 /// that is the bound. Receiving waits for an element; after `finish` it gives nil once the queue
 /// is empty, after `fail` it throws at once, so a stage that has failed stops all others.
+///
+/// A task receives with `receive`, a stage that has a thread of its own with `wait`.
 final class Channel<Element: Sendable>: FailableChannel {
-  private typealias Receiver = CheckedContinuation<Result<Element?, ImportError>, Never>
+  private typealias Received = Result<Element?, ImportError>
+
+  /// Who waits: a task, or the thread of a `BlockingActor`.
+  private enum Receiver: Sendable {
+    case task(CheckedContinuation<Received, Never>)
+    case thread(ThreadWait<Received>)
+
+    func resume(returning result: Received) {
+      switch self {
+      case .task(let continuation): continuation.resume(returning: result)
+      case .thread(let wait): wait.resume(returning: result)
+      }
+    }
+  }
 
   private enum Ending {
     case finished
@@ -55,16 +70,27 @@ final class Channel<Element: Sendable>: FailableChannel {
 
   func receive() async throws(ImportError) -> Element? {
     let result = await withCheckedContinuation { continuation in
-      let now: Result<Element?, ImportError>? = state.withLock { state in
-        if case .failed(let error) = state.ending { return .failure(error) }
-        if let element = state.take() { return .success(element) }
-        if state.ending != nil { return .success(nil) }
-        state.waiting.append(continuation)
-        return nil
-      }
-      if let now { continuation.resume(returning: now) }
+      if let now = takeNow(orKeep: .task(continuation)) { continuation.resume(returning: now) }
     }
     return try result.get()
+  }
+
+  /// Receives as `receive` does, and blocks the calling thread until then.
+  @available(*, noasync, message: "a task waits with receive()")
+  func wait() throws(ImportError) -> Element? {
+    let wait = ThreadWait<Received>()
+    return try (takeNow(orKeep: .thread(wait)) ?? wait.result()).get()
+  }
+
+  /// What can be received without waiting; where there is nothing, `receiver` is resumed later.
+  private func takeNow(orKeep receiver: Receiver) -> Received? {
+    state.withLock { state in
+      if case .failed(let error) = state.ending { return .failure(error) }
+      if let element = state.take() { return .success(element) }
+      if state.ending != nil { return .success(nil) }
+      state.waiting.append(receiver)
+      return nil
+    }
   }
 
   /// No element follows.

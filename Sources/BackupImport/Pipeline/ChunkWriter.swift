@@ -16,8 +16,8 @@ actor ChunkWriter: BlockingActor {
 
   func run(
     full: Channel<FullChunk>, empty: Channel<ChunkSpool>, finished: Channel<FinishedLayer>
-  ) async throws(ImportError) {
-    while var chunk = try await full.receive() {
+  ) throws(ImportError) {
+    while var chunk = try full.wait() {
       try chunk.spool.drain(into: &chunk.writer)
       finished.send(try chunk.writer.finish(as: chunk.name))
       empty.send(chunk.spool)

@@ -15,8 +15,8 @@ actor DurabilityStage: BlockingActor {
 
   func run(
     finished: Channel<FinishedLayer>, permits: Channel<Void>
-  ) async throws(ImportError) {
-    while let layer = try await finished.receive() {
+  ) throws(ImportError) {
+    while let layer = try finished.wait() {
       try Interruption.check()
       try layer.file.makeDurable()
       counters.addOutput(layer.byteCount)

@@ -10,6 +10,8 @@ actor TimelineWriter: BlockingActor {
 
   private let plan: ImportPlan
   private let directory: TimelineDirectory
+  /// Where the timeline lies.
+  nonisolated let timelinePath: String
 
   /// Layers that are complete, on their way to `DurabilityStage`.
   private let finished: Channel<FinishedLayer>
@@ -44,24 +46,22 @@ actor TimelineWriter: BlockingActor {
     directory = try TimelineDirectory(
       output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
       force: plan.force)
+    timelinePath = directory.path
     chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
   }
-
-  /// Where the timeline lies.
-  var timelinePath: String { directory.path }
 
   /// Takes batches until `compressed` ends, and gives each back to `free` when it is stored.
   func run(
     compressed: Channel<PageBatch>, free: Channel<PageBatch>
-  ) async throws(ImportError) {
-    try await compressed.receiveInOrder { batch throws(ImportError) in
-      try await store(batch.pages)
+  ) throws(ImportError) {
+    try compressed.waitInOrder { batch throws(ImportError) in
+      try store(batch.pages)
       free.send(batch)
     }
-    try await finishChunk()
+    try finishChunk()
   }
 
-  private func store(_ pages: PageRuns) async throws(ImportError) {
+  private func store(_ pages: PageRuns) throws(ImportError) {
     stampedPageCount += UInt64(pages.stampedPageCount)
     pageCount += UInt64(pages.pageCount)
     pageCheck.add(pages.pageCheck)
@@ -69,7 +69,7 @@ actor TimelineWriter: BlockingActor {
     for run in pages.runs {
       segments.add(run)
       if run.file.isInImageLayer {
-        try await appendToImageLayers(run, firstPage: page, of: pages)
+        try appendToImageLayers(run, firstPage: page, of: pages)
       } else if run.pageCount > 0 {
         if chunk.needsSpool(for: run.storedByteCount) {
           try chunk.open(spool: makeTemporaryFile("spool"))
@@ -77,7 +77,7 @@ actor TimelineWriter: BlockingActor {
         try chunk.append(
           pages.buffer.bytes.extracting(run.blobs), firstKey: run.firstKey,
           pageCount: run.pageCount)
-        if chunk.byteCount >= plan.chunkSize || chunk.isCrowded { try await finishChunk() }
+        if chunk.byteCount >= plan.chunkSize || chunk.isCrowded { try finishChunk() }
       }
       page += run.pageCount
     }
@@ -98,7 +98,7 @@ actor TimelineWriter: BlockingActor {
   /// Adds a run to the open image layer, cutting it at page boundaries where it reaches its size.
   private func appendToImageLayers(
     _ run: PageRuns.Run, firstPage: Int, of pages: PageRuns
-  ) async throws(ImportError) {
+  ) throws(ImportError) {
     var key = run.firstKey
     var byteCounts = pages.blobByteCounts[firstPage..<firstPage + run.pageCount]
     var start = run.blobs.lowerBound
@@ -114,15 +114,15 @@ actor TimelineWriter: BlockingActor {
       imageLayer = layer
       byteCounts = byteCounts.dropFirst(count)
       start += byteCount
-      if layer.writer.isFull { try await finishImageLayer(before: key) }
+      if layer.writer.isFull { try finishImageLayer(before: key) }
     }
-    if run.endsFile { try await finishImageLayer(before: key) }
+    if run.endsFile { try finishImageLayer(before: key) }
   }
 
-  private func finishImageLayer(before end: Key) async throws(ImportError) {
+  private func finishImageLayer(before end: Key) throws(ImportError) {
     guard let layer = imageLayer else { return }
     imageLayer = nil
-    try await finish(
+    try finish(
       layer.writer,
       as: LayerName(keys: layer.firstKey..<end, extent: .image(at: ImportPlan.imageLSN)))
   }
@@ -130,14 +130,14 @@ actor TimelineWriter: BlockingActor {
   // MARK: L0 layers
 
   /// Has what the chunk holds written as the next L0, and takes an empty chunk.
-  private func finishChunk() async throws(ImportError) {
+  private func finishChunk() throws(ImportError) {
     guard !chunk.isEmpty else { return }
     let range = try plan.chunkRange(chunkCount)
     chunkCount += 1
-    _ = try await permits.receive()
+    _ = try permits.wait()
     let writer = try makeLayer(valuesAt: range.lowerBound)
     fullChunks.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
-    guard let empty = try await emptyChunks.receive() else {
+    guard let empty = try emptyChunks.wait() else {
       throw ImportError(.bug, "the pipeline has ended before its chunks")
     }
     chunk = empty
@@ -146,11 +146,11 @@ actor TimelineWriter: BlockingActor {
   /// Writes the last L0: all metadata at `lsn`, up to and including `end`.
   func writeMetadataLayer(
     _ metadata: MetadataValues, at lsn: LogSequenceNumber, end: LogSequenceNumber
-  ) async throws(ImportError) {
+  ) throws(ImportError) {
     let start = try plan.chunkRange(chunkCount).lowerBound
     var writer = try makeLayer(valuesAt: lsn)
     try metadata.write(to: &writer, level: plan.compressionLevel)
-    try await finish(writer, as: .level0(start..<end + 1))
+    try finish(writer, as: .level0(start..<end + 1))
   }
 
   // MARK: Files
@@ -168,14 +168,14 @@ actor TimelineWriter: BlockingActor {
     return try directory.makeTemporaryFile("\(kind)-\(temporaryFileCount)")
   }
 
-  private func finish(_ writer: LayerWriter, as name: LayerName) async throws(ImportError) {
-    _ = try await permits.receive()
+  private func finish(_ writer: LayerWriter, as name: LayerName) throws(ImportError) {
+    _ = try permits.wait()
     finished.send(try writer.finish(as: name))
   }
 
   /// Waits until every layer is durable.
-  func waitForLayers() async throws(ImportError) {
-    for _ in 0..<ImportPlan.pendingLayerLimit { _ = try await permits.receive() }
+  func waitForLayers() throws(ImportError) {
+    for _ in 0..<ImportPlan.pendingLayerLimit { _ = try permits.wait() }
   }
 
   /// Gives the layers, all of them durable, their names and writes the index.

@@ -26,8 +26,8 @@ actor StoredPageReader: BlockingActor {
   /// Takes pages until `work` ends, and gives each batch with what is stored to `located`.
   func run(
     work: Channel<PageBatch>, located: Channel<ComparisonBatch>
-  ) async throws(ImportError) {
-    while let backup = try await work.receive() {
+  ) throws(ImportError) {
+    while let backup = try work.wait() {
       let batch = ComparisonBatch(backup)
       for run in backup.pages.runs {
         for page in 0..<run.pageCount {

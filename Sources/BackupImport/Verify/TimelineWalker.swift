@@ -31,19 +31,19 @@ actor TimelineWalker: BlockingActor {
   /// Reads to the last key, and finishes `work` then.
   ///
   /// What is wrong with a layer goes with the batches; throws where reading fails.
-  func run() async throws(ImportError) {
+  func run() throws(ImportError) {
     var cursor = TimelineCursor(timeline)
     var isDone = false
     while !isDone {
       do throws(ImportError) {
         if let value = try cursor.next() {
-          try await append(value, of: cursor)
+          try append(value, of: cursor)
         } else {
           isDone = true
         }
       } catch {
         guard error.code == .damaged || error.code == .unsupported else { throw error }
-        try await feed.open().failures.append(error.message)
+        try feed.open().failures.append(error.message)
       }
     }
     feed.finish()
@@ -51,14 +51,14 @@ actor TimelineWalker: BlockingActor {
 
   private func append(
     _ value: TimelineCursor.Value, of cursor: borrowing TimelineCursor
-  ) async throws(ImportError) {
+  ) throws(ImportError) {
     let byteCount = cursor.withBytes(of: value) { stored in
       value.stored.header.isCompressed
         ? max(stored.byteCount, BlobDecompressor.claimedByteCount(of: stored)) : stored.byteCount
     }
     let isLarge = byteCount > ValueBatch.largeValueByteCount
-    if isLarge { _ = try await permits.receive() }
-    let batch = try await feed.open()
+    if isLarge { _ = try permits.wait() }
+    let batch = try feed.open()
     cursor.withBytes(of: value) { stored in batch.append(value, stored) }
     bytesRead &+= UInt64(value.stored.range.count)
     if batch.isFull {

@@ -54,7 +54,8 @@ struct VerifyPipeline: Pipeline {
 
   /// Reads everything; what is wrong with the timeline is added to `findings`.
   func run(_ findings: Findings) async throws(ImportError) -> Result {
-    try await run([walker.run, decompress]) { () throws(ImportError) in
+    let walk: Stage = { () throws(ImportError) in try await walker.run() }
+    return try await run([walk, decompress]) { () throws(ImportError) in
       try await judge(findings)
     }
   }

@@ -37,6 +37,66 @@ struct ChannelTests {
     #expect(sum == 2 * rounds + 2)
   }
 
+  /// A stage with a thread of its own.
+  private actor Stage: BlockingActor {
+    nonisolated let executor = BlockingExecutor(label: "import-backup.tests.stage")
+
+    /// Adds to all counters that come, and sends them on.
+    func count(_ there: Channel<Counter>, _ back: Channel<Counter>) throws(ImportError) {
+      while let counter = try there.wait() {
+        counter.value += 1
+        back.send(counter)
+      }
+    }
+
+    func sequences(_ channel: Channel<Batch>) throws(ImportError) -> [Int] {
+      var order: [Int] = []
+      try channel.waitInOrder { batch in order.append(batch.sequence) }
+      return order
+    }
+  }
+
+  /// Goal: a thread that waits is handed elements as a task is, by a task and by another thread, and
+  /// stops waiting when the channel ends. Method: counters go round between two threads and a task.
+  @Test(.timeLimit(.minutes(1))) func handingOnToThreads() async throws {
+    let rounds = 20_000
+    let there = Channel((0..<2).map { _ in Counter() })
+    let between = Channel<Counter>()
+    let back = Channel<Counter>()
+    let stages = [Stage(), Stage()]
+    async let first: Void = stages[0].count(there, between)
+    async let second: Void = stages[1].count(between, back)
+    for _ in 0..<rounds {
+      there.send(try #require(try await back.receive()))
+    }
+    there.finish()
+    try await first
+    between.finish()
+    try await second
+    back.finish()
+    var sum = 0
+    while let counter = try await back.receive() { sum += counter.value }
+    #expect(sum == 2 * (rounds + 2))
+  }
+
+  /// Goal: a channel that fails ends a thread's wait with the error. Method: it fails while a thread
+  /// waits for what never comes, or before that: whichever is first.
+  @Test(.timeLimit(.minutes(1))) func failingWhileAThreadWaits() async throws {
+    let failure = ImportError(.inputOutput, "no more")
+    for _ in 0..<200 {
+      let channel = Channel<Counter>()
+      let stage = Stage()
+      async let result = outcome { () throws(ImportError) in
+        try await stage.count(channel, Channel())
+      }
+      channel.fail(failure)
+      guard case .failure(failure) = await result else {
+        Issue.record("the stage has not failed")
+        return
+      }
+    }
+  }
+
   /// Goal: elements come in order. Method: a queue that is now longer, now shorter, and rarely empty.
   @Test func order() async throws {
     let channel = Channel<Int>([0])
@@ -89,12 +149,17 @@ struct ChannelTests {
     let sequence: Int
   }
 
-  /// Goal: batches are handed on in order, whatever the order in which they come.
+  /// Goal: batches are handed on in order, whatever the order in which they come, to a task and to a
+  /// stage with a thread of its own.
   @Test func sequence() async throws {
-    let channel = Channel([3, 0, 2, 1, 6, 4, 5].map { Batch(sequence: $0) })
-    channel.finish()
+    func shuffled() -> Channel<Batch> {
+      let channel = Channel([3, 0, 2, 1, 6, 4, 5].map { Batch(sequence: $0) })
+      channel.finish()
+      return channel
+    }
     var order: [Int] = []
-    try await channel.receiveInOrder { batch in order.append(batch.sequence) }
+    try await shuffled().receiveInOrder { batch in order.append(batch.sequence) }
     #expect(order == Array(0...6))
+    #expect(try await Stage().sequences(shuffled()) == Array(0...6))
   }
 }
