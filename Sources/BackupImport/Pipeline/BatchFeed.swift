@@ -64,7 +64,8 @@ final class BatchFeed<Batch: PipelineBatch> {
     self.work = work
   }
 
-  /// The batch that is being filled, or the next one when that is full.
+  /// The batch that is being filled, or the next one when that is full, for which it blocks the thread.
+  @available(*, noasync, message: "a stage that fills batches has a thread of its own")
   func open() throws(ImportError) -> Batch {
     if let current {
       if !current.isFull { return current }

@@ -4,7 +4,7 @@ import Dispatch
 ///
 /// Swift's own threads are as many as there are processors: one of them that waits for a disk or
 /// a pipe would be one less that compresses. An actor that reads or writes has an executor of
-/// its own instead.
+/// its own instead. An import holds five of the 255 threads that Dispatch has for such queues.
 final class BlockingExecutor: SerialExecutor {
   private let queue: DispatchQueue
 
