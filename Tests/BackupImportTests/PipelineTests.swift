@@ -15,7 +15,7 @@ struct PipelineTests {
 
   /// Goal: a worker that fails ends those that wait for work, and who waits for what it should have
   /// handed on. Method: one batch for three workers, and nothing behind it.
-  @Test(.timeLimit(.minutes(1))) func failingWorker() async {
+  @Test(.timeLimit(.minutes(10))) func failingWorker() async {
     let pipeline = Workers()
     let failure = ImportError(.bug, "a batch that cannot be worked on")
     async let taken = outcome { () throws(ImportError) in try await pipeline.done.receive() }
@@ -34,7 +34,7 @@ struct PipelineTests {
 
   /// Goal: what went wrong first is told, whatever it leads to elsewhere. Method: a stage fails, and
   /// the work beside it ends with an error of its own, for that reason.
-  @Test(.timeLimit(.minutes(1))) func firstFailure() async {
+  @Test(.timeLimit(.minutes(10))) func firstFailure() async {
     let pipeline = Workers()
     let failure = ImportError(.inputOutput, "the disk is full")
     let fail: Pipeline.Stage = { () throws(ImportError) in throw failure }

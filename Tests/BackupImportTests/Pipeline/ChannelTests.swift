@@ -58,7 +58,7 @@ struct ChannelTests {
 
   /// Goal: a thread that waits is handed elements as a task is, by a task and by another thread, and
   /// stops waiting when the channel ends. Method: counters go round between two threads and a task.
-  @Test(.timeLimit(.minutes(1))) func handingOnToThreads() async throws {
+  @Test(.timeLimit(.minutes(10))) func handingOnToThreads() async throws {
     let rounds = 20_000
     let there = Channel((0..<2).map { _ in Counter() })
     let between = Channel<Counter>()
@@ -81,7 +81,7 @@ struct ChannelTests {
 
   /// Goal: a channel that fails ends a thread's wait with the error. Method: it fails while a thread
   /// waits for what never comes, or before that: whichever is first.
-  @Test(.timeLimit(.minutes(1))) func failingWhileAThreadWaits() async throws {
+  @Test(.timeLimit(.minutes(10))) func failingWhileAThreadWaits() async throws {
     let failure = ImportError(.inputOutput, "no more")
     for _ in 0..<200 {
       let channel = Channel<Counter>()
