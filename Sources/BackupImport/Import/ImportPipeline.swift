@@ -87,7 +87,7 @@ struct ImportPipeline: Pipeline {
       metadata, at: assessment.importLSN, end: assessment.endLSN)
     try await writer.waitForLayers()
     fullChunks.finish()
-    finished.finish()  // the stage answers when its run has ended
+    finished.finish()  // `durability` answers when its run has ended
     try Interruption.check()
     let output = try await writer.commit(
       durability.layers,

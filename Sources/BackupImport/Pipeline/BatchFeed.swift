@@ -64,7 +64,7 @@ final class BatchFeed<Batch: PipelineBatch> {
     self.work = work
   }
 
-  /// The batch that is being filled, or the next one when that is full, for which it blocks the thread.
+  /// The batch that is being filled, or the next one when that is full: the thread waits for it.
   @available(*, noasync, message: "a stage that fills batches has a thread of its own")
   func open() throws(ImportError) -> Batch {
     if let current {
