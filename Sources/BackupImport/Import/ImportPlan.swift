@@ -4,8 +4,8 @@ import PostgresFormat
 /// An import's options, made definite: ids chosen, memory shared out.
 ///
 /// ```
-/// --memory            64 MiB   the sum of what follows, which is 46 MiB at least
-///   batches           12 MiB   5 × 128 pages, at 2 jobs, and the buffers of the input
+/// --memory            64 MiB   the sum of what follows, which is 52 MiB at least
+///   batches           18 MiB   5 × 128 pages, at 2 jobs, and the buffers of the input
 ///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
 ///   L0                17 MiB   the same, at most 2^19 keys
 ///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
@@ -33,7 +33,8 @@ struct ImportPlan: Sendable {
   let jobs: Int
   let batchCount: Int
   /// The buffers of the input: a batch keeps two, each of which it shares with a neighbour as long as
-  /// their pages follow each other, and two are read ahead.
+  /// their pages follow each other, and eight are read ahead: as many as keep the program on a pipe's
+  /// other end going while batches come back in bursts.
   ///
   /// Batches may keep more between them. But the only one that keeps any while the reader waits is
   /// the one that it fills, two at most; those on their way let go without the reader's help.
@@ -74,7 +75,7 @@ struct ImportPlan: Sendable {
     // One for each worker, one that is filled, one that is written, and one between. More would only
     // take room in the processor's caches, where the pages still are when their turn comes.
     batchCount = jobs + 3
-    inputBufferCount = batchCount + 2
+    inputBufferCount = batchCount + 8
     let rest =
       options.memory - Self.fixedMemoryByteCount - batchCount * PageRuns.byteCount
       - inputBufferCount * ReadAhead.bufferSize

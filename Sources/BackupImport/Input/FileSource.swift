@@ -13,7 +13,8 @@ final class FileSource: ByteSource {
   /// else nil.
   private(set) var byteCount: UInt64?
 
-  /// Opens `path`, or takes standard input for `-`.
+  /// Opens `path`, or takes standard input for `-`. A pipe is made to hold as much as a read asks
+  /// for, where it holds less and the system allows it.
   ///
   /// Throws `.cannotOpen` when there is no such file, it may not be read, or it is a directory.
   /// Blocks while `path` is a FIFO that nobody writes to.
@@ -49,6 +50,8 @@ final class FileSource: ByteSource {
     case S_IFREG:
       if closesDescriptor { byteCount = UInt64(status.st_size) }
       posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    case S_IFIFO:
+      widenPipe()
     default:
       break
     }
@@ -57,6 +60,18 @@ final class FileSource: ByteSource {
   deinit {
     if closesDescriptor { close(descriptor) }
   }
+
+  /// A pipe holds 64 KiB unless told otherwise: its writer and this thread would wake each other
+  /// sixteen times a buffer. Where it may hold no more, it does as it is. (pipe(7))
+  private func widenPipe() {
+    guard fcntl(descriptor, Self.getPipeSize) < ReadAhead.bufferSize else { return }
+    _ = fcntl(descriptor, Self.setPipeSize, Int32(ReadAhead.bufferSize))
+  }
+
+  /// `F_SETPIPE_SZ` and `F_GETPIPE_SZ`, which Swift's module of glibc leaves out. (Linux,
+  /// `include/uapi/linux/fcntl.h`)
+  private static let setPipeSize: Int32 = 1024 + 7
+  private static let getPipeSize: Int32 = 1024 + 8
 
   /// Reads until `output` is full or the file ends; throws `.inputOutput` when read(2) fails.
   func fill(_ output: inout OutputRawSpan) throws(ImportError) {

@@ -51,6 +51,24 @@ import Testing
     #expect(writer.terminationStatus == 0)
   }
 
+  /// Goal: a pipe takes in a whole buffer at once, and one that takes in more is left so. Method: the
+  /// system's size of a pipe before and after it is opened as input; the larger size is one that the
+  /// system may refuse.
+  @Test func pipesAreWidened() throws {
+    let (setPipeSize, getPipeSize): (Int32, Int32) = (1031, 1032)
+    for (before, after) in [(4096, 1 << 20), (65_536, 1 << 20), (1 << 21, 1 << 21)] {
+      var ends: [Int32] = [0, 0]
+      try #require(unsafe Glibc.pipe(&ends) == 0)
+      defer { for end in ends { close(end) } }
+      let size = fcntl(ends[0], setPipeSize, Int32(before))
+      if before > 1 << 20, size < 0, errno == EPERM { continue }
+      try #require(size == before)
+      let source = try FileSource(path: "/dev/fd/\(ends[0])")
+      #expect(fcntl(ends[1], getPipeSize) == after)
+      withExtendedLifetime(source) {}
+    }
+  }
+
   /// Goal: what cannot be opened or read is told with its path and the system's reason. Method: a
   /// missing file, one below a file, a directory, and memory that is not mapped.
   @Test func notReadable() throws {
