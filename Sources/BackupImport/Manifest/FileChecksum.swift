@@ -2,7 +2,8 @@ import PostgresFormat
 
 /// The checksum of a file in one of the ways that a manifest knows, of bytes that come in pieces.
 ///
-/// CRC-32C takes 0.02 to 0.1 s a GiB, as the bytes are in the cache or not, SHA-256 0.6 s where the processor has instructions for it.
+/// CRC-32C takes 0.02 to 0.1 s a GiB, as the bytes are in the cache or not, SHA-256 0.6 s where the
+/// processor has instructions for it.
 enum FileChecksum {
   case none
   case crc32c(CRC32C)

@@ -31,7 +31,6 @@ final class ManifestCheck {
   private var lateAlgorithm: BackupManifest.ChecksumAlgorithm?
   private var summary = ManifestSummary(result: .none)
 
-  private static let differenceLimit = 1000
   private static let backupLabel = Array("backup_label".utf8)
 
   /// The WAL that the manifest says the backup needs.
@@ -77,8 +76,7 @@ final class ManifestCheck {
     try add(
       path,
       ManifestTable.Entry(
-        byteCount: byteCount, algorithm: checksum.algorithm,
-        fingerprint: ManifestTable.fingerprint(of: checksum.value)))
+        byteCount: byteCount, algorithm: checksum.algorithm, checksum: checksum.value))
   }
 
   private func add(_ path: [UInt8], _ found: ManifestTable.Entry) throws(ImportError) {
@@ -159,8 +157,7 @@ final class ManifestCheck {
       throw .unsupported(error.message)
     }
     let listed = ManifestTable.Entry(
-      byteCount: file.byteCount, algorithm: file.algorithm,
-      fingerprint: ManifestTable.fingerprint(of: file.checksum))
+      byteCount: file.byteCount, algorithm: file.algorithm, checksum: file.checksum)
     let entry = table.entries[index]
     guard !entry.isListed else {
       throw .damaged("it lists '\(escaped(file.path))' twice")
@@ -196,9 +193,7 @@ final class ManifestCheck {
     _ kind: ManifestDifference.Kind, _ entry: ManifestTable.Entry, expected: UInt64? = nil,
     found: UInt64? = nil
   ) {
-    summary.differenceCount += 1
-    guard summary.differences.count < Self.differenceLimit else { return }
-    summary.differences.append(
+    summary.note(
       ManifestDifference(
         kind: kind, file: table.shownPath(of: entry), expectedByteCount: expected,
         foundByteCount: found))
@@ -234,7 +229,7 @@ final class ManifestCheck {
     for entry in table.entries where entry.isListed != entry.isFound {
       note(entry.isListed ? .missing : .unlisted, entry)
     }
-    guard summary.differenceCount == 0 else { throw differ() }
+    try summary.requireNoDifference()
     do throws(FormatError) {
       if let controlFile { try reader.parser.requireCluster(of: controlFile) }
     } catch {
@@ -256,18 +251,7 @@ final class ManifestCheck {
       path,
       ManifestTable.Entry(
         byteCount: UInt64(blockCount) * UInt64(PageHeader.pageByteCount), algorithm: .crc32c,
-        fingerprint: ManifestTable.fingerprint(of: FileChecksum.bytes(of: checksum))))
-  }
-
-  private func differ() -> ImportError {
-    summary.result = .different
-    let count = summary.differenceCount
-    return ImportError(
-      .damaged,
-      "the backup differs from its manifest \(path.quoted) in \(count) "
-        + (count == 1 ? "file" : "files"),
-      hint: "Files were damaged, lost or changed after the backup was made. Take another backup.",
-      findings: BackupFindings(manifest: summary))
+        checksum: FileChecksum.bytes(of: checksum)))
   }
 
   private func error(_ error: FormatError) -> ImportError {

@@ -27,6 +27,26 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
     self.fileCount = fileCount
   }
 
+  private static let differenceLimit = 1000
+
+  /// Counts a difference, and keeps it where few have come before.
+  mutating func note(_ difference: @autoclosure () -> ManifestDifference) {
+    differenceCount += 1
+    if differences.count < Self.differenceLimit { differences.append(difference()) }
+  }
+
+  /// Throws `.damaged`, with the differences, where there are any.
+  mutating func requireNoDifference() throws(ImportError) {
+    guard differenceCount > 0 else { return }
+    result = .different
+    throw ImportError(
+      .damaged,
+      "the backup differs from its manifest \((path ?? "").quoted) in \(differenceCount) "
+        + (differenceCount == 1 ? "file" : "files"),
+      hint: "Files were damaged, lost or changed after the backup was made. Take another backup.",
+      findings: BackupFindings(manifest: self))
+  }
+
   /// The first 20 differences in words, a line each, and how many more there are.
   public var lines: [String] { BackupFindings.lines(differences, of: differenceCount) }
 }

@@ -26,11 +26,11 @@ struct ManifestTable {
       self.pathByteCount = pathByteCount
     }
 
-    /// What is known of a file, but for its path.
-    init(byteCount: UInt64, algorithm: BackupManifest.ChecksumAlgorithm, fingerprint: Int) {
+    /// What is known of a file, but for its path; `checksum` as a manifest spells it.
+    init(byteCount: UInt64, algorithm: BackupManifest.ChecksumAlgorithm, checksum: [UInt8]) {
       self.byteCount = byteCount
       self.algorithm = algorithm
-      self.fingerprint = fingerprint
+      fingerprint = checksum.hashValue
     }
 
     /// Takes over what is known of a file.
@@ -80,8 +80,6 @@ struct ManifestTable {
     return path.count > Self.pathLimit
       ? escaped(path.dropLast(8)) + "…" : escaped(path)
   }
-
-  static func fingerprint(of checksum: [UInt8]) -> Int { checksum.hashValue }
 
   private static func kept(_ path: [UInt8]) -> [UInt8] {
     guard path.count > pathLimit else { return path }

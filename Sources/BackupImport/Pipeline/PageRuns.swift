@@ -14,34 +14,6 @@ import PostgresFormat
 /// the buffer. The compressor fills the slots from the front, so that a run's blobs stand back to
 /// back, just as in the file. One buffer serves for both.
 struct PageRuns {
-  /// Pages of one file that stand in one batch.
-  struct Run {
-    /// What the pages belong to.
-    var file: PageFile
-    /// The key of the first page.
-    var firstKey: Key
-    var pageCount: Int
-    /// Whether the file's last page is in this run, or it has none at all.
-    var endsFile: Bool
-    /// Where the run's slots begin, and, once compressed, its blobs.
-    var bufferStart: Int
-    /// The bytes of all blobs; 0 until they are made.
-    var storedByteCount = 0
-    /// The highest LSN that a page bears, and the block that bears it.
-    var highestLSN = LogSequenceNumber(rawValue: 0)
-    var highestLSNBlock: UInt32 = 0
-    /// The CRC-32C of the pages as they came, if anyone wants to know.
-    var checksum: CRC32C?
-
-    /// Where the run's blobs stand in the buffer, back to back.
-    var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }
-
-    fileprivate var slotByteCount: Int {
-      file.isInImageLayer
-        ? largestSlotByteCount - DeltaValue.imageHeaderByteCount : largestSlotByteCount
-    }
-  }
-
   /// Where a page is that was left in the input's buffer.
   private struct LentPage {
     var lender: Int
@@ -55,7 +27,7 @@ struct PageRuns {
   /// follow each other. (`ImportPlan.inputBufferCount`)
   private static let lenderLimit = 2
 
-  private static let largestSlotByteCount =
+  static let largestSlotByteCount =
     BlobHeader.longByteCount + DeltaValue.imageHeaderByteCount + pageByteCount
 
   /// The memory that a batch takes, but for a few runs.

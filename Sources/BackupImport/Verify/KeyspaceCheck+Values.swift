@@ -1,8 +1,24 @@
 import LayerFormat
 import PostgresFormat
 
-/// Values that stand for files, and what they say of the timeline.
+/// Values that list others or stand for files, and what they say of the timeline.
 extension KeyspaceCheck {
+  /// What a directory lists; unknown where its value is, or does not say.
+  mutating func list<Element>(
+    _ meaning: KeyMeaning, _ bytes: [UInt8]?, _ decode: (RawSpan) throws(FormatError) -> [Element]
+  ) -> Checklist<Element> {
+    guard let bytes else { return .unknown }
+    do throws(FormatError) {
+      var hasDuplicates = false
+      let list = Checklist(try decode(bytes.bytes), hasDuplicates: &hasDuplicates)
+      if hasDuplicates { findings.add(about: meaning, "\(meaning.words) lists something twice") }
+      return list
+    } catch {
+      findings.add(about: meaning, error.message)
+      return .unknown
+    }
+  }
+
   /// Judges a value that is neither a page, nor a size, nor a list.
   mutating func check(_ meaning: KeyMeaning, _ bytes: [UInt8]) {
     do throws(FormatError) {

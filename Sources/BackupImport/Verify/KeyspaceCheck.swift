@@ -145,21 +145,6 @@ struct KeyspaceCheck {
     }
   }
 
-  private mutating func list<Element>(
-    _ meaning: KeyMeaning, _ bytes: [UInt8]?, _ decode: (RawSpan) throws(FormatError) -> [Element]
-  ) -> Checklist<Element> {
-    guard let bytes else { return .unknown }
-    do throws(FormatError) {
-      var hasDuplicates = false
-      let list = Checklist(try decode(bytes.bytes), hasDuplicates: &hasDuplicates)
-      if hasDuplicates { findings.add(about: meaning, "\(meaning.words) lists something twice") }
-      return list
-    } catch {
-      findings.add(about: meaning, error.message)
-      return .unknown
-    }
-  }
-
   // MARK: Databases and relations
 
   private mutating func tickDatabase(_ meaning: KeyMeaning, _ key: Key) {
