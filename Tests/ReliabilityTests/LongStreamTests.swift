@@ -59,7 +59,7 @@ struct LongStreamTests {
     let timeline = directory.path + "/out/" + Scene.timeline
     func pages(_ arguments: [String]) async throws -> Pages? {
       let (run, peak) = try await ProgramRun.measured(
-        arguments,
+        arguments + ["--jobs", "2"],
         script: """
           exec "$@" < <(exec env -u LD_PRELOAD '\(generator)' --size \(byteCount) --pages mixed)
           """,

@@ -33,7 +33,7 @@ struct ImportPlan: Sendable {
   let jobs: Int
   let batchCount: Int
   /// The buffers of the input: a batch keeps two, each of which it shares with a neighbour as long as
-  /// their pages follow each other, and eight are read ahead: as many as keep the program on a pipe's
+  /// their pages follow each other, and some eight are read ahead: as many as keep the program on a pipe's
   /// other end going while batches come back in bursts.
   ///
   /// Batches may keep more between them. But the only one that keeps any while the reader waits is

@@ -51,7 +51,7 @@ final class FileSource: ByteSource {
       if closesDescriptor { byteCount = UInt64(status.st_size) }
       posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     case S_IFIFO:
-      widenPipe()
+      Self.widenPipe(descriptor, to: ReadAhead.bufferSize)
     default:
       break
     }
@@ -61,11 +61,13 @@ final class FileSource: ByteSource {
     if closesDescriptor { close(descriptor) }
   }
 
-  /// A pipe holds 64 KiB unless told otherwise: its writer and this thread would wake each other
-  /// sixteen times a buffer. Where it may hold no more, it does as it is. (pipe(7))
-  private func widenPipe() {
-    guard fcntl(descriptor, Self.getPipeSize) < ReadAhead.bufferSize else { return }
-    _ = fcntl(descriptor, Self.setPipeSize, Int32(ReadAhead.bufferSize))
+  /// Has a pipe hold `byteCount` bytes, unless it holds more or may not hold so many. (pipe(7))
+  ///
+  /// It holds 64 KiB unless told otherwise: its writer and this thread would wake each other sixteen
+  /// times a buffer.
+  static func widenPipe(_ descriptor: Int32, to byteCount: Int) {
+    guard fcntl(descriptor, getPipeSize) < byteCount else { return }
+    _ = fcntl(descriptor, setPipeSize, Int32(byteCount))
   }
 
   /// `F_SETPIPE_SZ` and `F_GETPIPE_SZ`, which Swift's module of glibc leaves out. (Linux,

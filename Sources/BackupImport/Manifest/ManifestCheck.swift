@@ -229,7 +229,7 @@ final class ManifestCheck {
     for entry in table.entries where entry.isListed != entry.isFound {
       note(entry.isListed ? .missing : .unlisted, entry)
     }
-    try summary.requireNoDifference()
+    try summary.requireNoDifference(from: path)
     do throws(FormatError) {
       if let controlFile { try reader.parser.requireCluster(of: controlFile) }
     } catch {

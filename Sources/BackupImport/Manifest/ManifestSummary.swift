@@ -29,19 +29,19 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
 
   private static let differenceLimit = 1000
 
-  /// Counts a difference, and keeps it where few have come before.
+  /// Counts a difference, and keeps it if it is one of the first.
   mutating func note(_ difference: @autoclosure () -> ManifestDifference) {
     differenceCount += 1
     if differences.count < Self.differenceLimit { differences.append(difference()) }
   }
 
-  /// Throws `.damaged`, with the differences, where there are any.
-  mutating func requireNoDifference() throws(ImportError) {
+  /// Throws `.damaged`, with the differences, where there are any from the manifest at `path`.
+  mutating func requireNoDifference(from path: String) throws(ImportError) {
     guard differenceCount > 0 else { return }
     result = .different
     throw ImportError(
       .damaged,
-      "the backup differs from its manifest \((path ?? "").quoted) in \(differenceCount) "
+      "the backup differs from its manifest \(path.quoted) in \(differenceCount) "
         + (differenceCount == 1 ? "file" : "files"),
       hint: "Files were damaged, lost or changed after the backup was made. Take another backup.",
       findings: BackupFindings(manifest: self))

@@ -26,7 +26,7 @@ struct ManifestTable {
       self.pathByteCount = pathByteCount
     }
 
-    /// What is known of a file, but for its path; `checksum` as a manifest spells it.
+    /// What is known of a file, but for its path.
     init(byteCount: UInt64, algorithm: BackupManifest.ChecksumAlgorithm, checksum: [UInt8]) {
       self.byteCount = byteCount
       self.algorithm = algorithm

@@ -27,6 +27,7 @@ struct PageRuns {
   /// follow each other. (`ImportPlan.inputBufferCount`)
   private static let lenderLimit = 2
 
+  /// The bytes of the slot of a small relation's page.
   static let largestSlotByteCount =
     BlobHeader.longByteCount + DeltaValue.imageHeaderByteCount + pageByteCount
 

@@ -3,7 +3,8 @@ import PostgresFormat
 
 /// Values that list others or stand for files, and what they say of the timeline.
 extension KeyspaceCheck {
-  /// What a directory lists; unknown where its value is, or does not say.
+  /// What a directory's value lists, and what is wrong with it as a finding; unknown where there is no
+  /// value, or none that can be decoded.
   mutating func list<Element>(
     _ meaning: KeyMeaning, _ bytes: [UInt8]?, _ decode: (RawSpan) throws(FormatError) -> [Element]
   ) -> Checklist<Element> {
