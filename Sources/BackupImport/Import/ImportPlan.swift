@@ -33,8 +33,8 @@ struct ImportPlan: Sendable {
   let jobs: Int
   let batchCount: Int
   /// The buffers of the input: a batch keeps two, each of which it shares with a neighbour as long as
-  /// their pages follow each other, and some eight are read ahead: as many as keep the program on a pipe's
-  /// other end going while batches come back in bursts.
+  /// their pages follow each other, and some eight are read ahead, for inputs that are pipes.
+  /// (Docs/decisions.md, 39)
   ///
   /// Batches may keep more between them. But the only one that keeps any while the reader waits is
   /// the one that it fills, two at most; those on their way let go without the reader's help.

@@ -73,7 +73,7 @@ final class FileSource: ByteSource {
   /// `F_SETPIPE_SZ` and `F_GETPIPE_SZ`, which Swift's module of glibc leaves out. (Linux,
   /// `include/uapi/linux/fcntl.h`)
   private static let setPipeSize: Int32 = 1024 + 7
-  private static let getPipeSize: Int32 = 1024 + 8
+  static let getPipeSize: Int32 = 1024 + 8
 
   /// Reads until `output` is full or the file ends; throws `.inputOutput` when read(2) fails.
   func fill(_ output: inout OutputRawSpan) throws(ImportError) {

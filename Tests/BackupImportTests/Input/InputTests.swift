@@ -55,13 +55,13 @@ import Testing
   /// as input, on a system that lets this user's pipes grow.
   @Test(
     .enabled("this user's pipes may not grow") {
-      try withPipe { fcntl($0, setPipeSize, 1 << 20) } > 0
+      try withPipe { fcntl($0, 1031, 1 << 20) } > 0  // F_SETPIPE_SZ
     })
   func pipesAreWidened() throws {
     try Self.withPipe { pipe in
-      try #require(fcntl(pipe, Self.getPipeSize) < 1 << 20)
+      try #require(fcntl(pipe, FileSource.getPipeSize) < 1 << 20)
       let source = try FileSource(path: "/dev/fd/\(pipe)")
-      #expect(fcntl(pipe, Self.getPipeSize) == 1 << 20)
+      #expect(fcntl(pipe, FileSource.getPipeSize) == 1 << 20)
       withExtendedLifetime(source) {}
     }
   }
@@ -69,16 +69,12 @@ import Testing
   /// Goal: a pipe that takes in more is left so. Method: ask for less than one holds.
   @Test func widePipesAreLeft() throws {
     try Self.withPipe { pipe in
-      let size = fcntl(pipe, Self.getPipeSize)
+      let size = fcntl(pipe, FileSource.getPipeSize)
       try #require(size >= 8192)
       FileSource.widenPipe(pipe, to: Int(size) / 2)
-      #expect(fcntl(pipe, Self.getPipeSize) == size)
+      #expect(fcntl(pipe, FileSource.getPipeSize) == size)
     }
   }
-
-  /// `F_SETPIPE_SZ` and `F_GETPIPE_SZ`.
-  private static let setPipeSize: Int32 = 1031
-  private static let getPipeSize: Int32 = 1032
 
   private static func withPipe<Result>(_ body: (_ output: Int32) throws -> Result) throws -> Result
   {
