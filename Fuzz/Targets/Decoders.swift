@@ -1,10 +1,11 @@
 import PostgresFormat
 
-@testable import BackupImport
+@testable import Backup
+@testable import System
 
 extension FuzzTarget {
   /// Decompresses, up to a MiB: what comes behind it is more of the same.
-  func runDecoder(_ bytes: RawSpan) throws(ImportError) {
+  func runDecoder(_ bytes: RawSpan) throws(Failure) {
     let file = MemoryFile(bytes)
     let window = InputWindow(try FileSource(path: file.path), progress: InputProgress())
     let source: any ByteSource
@@ -17,7 +18,7 @@ extension FuzzTarget {
         default: DecompressingSource(try ZstdDecoder(), input: window, subject: rawValue)
         }
     } catch {
-      throw ImportError(error, in: rawValue)
+      throw Failure(error, in: rawValue)
     }
     // Less than what small inputs give, so that a stream goes on in another buffer.
     let buffer = ByteBuffer(capacity: 4096)

@@ -1,5 +1,5 @@
-import BackupImport
 import PostgresFormat
+import System
 
 /// A reader of bytes from outside, as an entry for libFuzzer and for the tests that replay what it
 /// found.
@@ -55,7 +55,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
       case .gzip, .lz4, .xz, .zstd: try runDecoder(bytes)
       }
       return true
-    } catch let error as ImportError {
+    } catch let error as Failure {
       requireShowable(error.message)
       precondition(error.code != .bug, "a bug is reported: \(error.message)")
       return false

@@ -1,7 +1,8 @@
 import LayerFormat
 import PostgresFormat
 
-@testable import BackupImport
+@testable import System
+@testable import Timeline
 
 extension FuzzTarget {
   /// Reads a layer as verifying, looking up and exporting do.
@@ -21,7 +22,7 @@ extension FuzzTarget {
     }
     var reader = try LayerValueReader(layer, bufferByteCount: 1 << 14)
     var entries: [LayerEntry] = []
-    while try reader.next({ entry, content, value throws(ImportError) in
+    while try reader.next({ entry, content, value throws(Failure) in
       entries.append(entry)
       precondition(value.byteCount <= Timeline.valueLimit)
       if case .image = content { Self.readValue(value, of: entry.key) }

@@ -1,6 +1,6 @@
 import PostgresFormat
 
-@testable import BackupImport
+@testable import Backup
 
 extension FuzzTarget {
   /// Reads a manifest as a whole and again byte by byte, which must come to the same.

@@ -1,7 +1,6 @@
 import Glibc
-import PostgresFormat
 
-@testable import BackupImport
+@testable import System
 
 /// A file in memory, with a path by which the program's readers open it.
 struct MemoryFile: ~Copyable {

@@ -1,5 +1,3 @@
-import PostgresFormat
-
 /// A short form of files that are made of blocks, for the fuzzer to change: each block without the
 /// zeros at its end.
 ///

@@ -1,4 +1,4 @@
-import BackupImport
+import System
 
 /// The words that the program was started with.
 enum ArgumentVector {
@@ -6,7 +6,7 @@ enum ArgumentVector {
   ///
   /// `CommandLine.arguments` would do, but for its repairing what is not UTF-8: a file would be
   /// looked for under a name that it does not have. Such a word is refused here.
-  static func current() throws(ImportError) -> [String] {
+  static func current() throws(Failure) -> [String] {
     var words: [String] = []
     for index in 1..<max(Int(CommandLine.argc), 1) {
       // Invariant: the kernel gives `argc` strings, each ended by a zero byte, for the whole run.

@@ -1,7 +1,6 @@
-import BackupImport
 import CMalloc
 import Glibc
-import PostgresFormat
+import System
 
 /// The program: finds the command, runs it, and makes messages and an exit code of what it throws.
 @main
@@ -30,7 +29,7 @@ enum Program {
     // Memory of 1 MiB and more goes back when it is let go of. glibc would keep ever larger pieces
     // for later, which of a million relations is a third of the peak. (mallopt(3))
     _ = mallopt(M_MMAP_THRESHOLD, 1 << 20)
-    do throws(ImportError) {
+    do throws(Failure) {
       try await run(ArgumentVector.current())
     } catch {
       StandardStream.error.writeIfPossible(text(of: error))
@@ -41,7 +40,7 @@ enum Program {
 
   /// An `error:` line, one more for each of the first findings, and a `hint:` line where there is
   /// something to do.
-  static func text(of error: ImportError) -> String {
+  static func text(of error: Failure) -> String {
     var lines = ["error: \(error.message)"]
     lines += (error.findings?.lines ?? []).map { "error:   \($0)" }
     if let hint = error.hint { lines.append("hint: \(hint)") }
@@ -50,7 +49,7 @@ enum Program {
 
   /// Runs the command that `arguments`, the words behind the program's name, ask for.
   @MainActor
-  private static func run(_ arguments: [String]) async throws(ImportError) {
+  private static func run(_ arguments: [String]) async throws(Failure) {
     if let word = arguments.first, let command = commands.first(where: { $0.name == word }) {
       try await run(command, arguments: Array(arguments.dropFirst())) {
         HelpText.command(command)
@@ -64,8 +63,8 @@ enum Program {
   @MainActor
   private static func run<C: Command>(
     _ type: C.Type, arguments: [String], help: () -> String
-  ) async throws(ImportError) {
-    do throws(ImportError) {
+  ) async throws(Failure) {
+    do throws(Failure) {
       switch try OptionParser.parse(type, arguments: arguments) {
       case .run(let command): try await command.run()
       case .help: try StandardStream.output.write(help())
@@ -78,7 +77,7 @@ enum Program {
 
   /// Throws for a first word that is nearly a command, rather than looking for a backup of that
   /// name. Where there is a file of that name, it is a backup.
-  private static func refuseMisspelledCommand(_ word: String?) throws(ImportError) {
+  private static func refuseMisspelledCommand(_ word: String?) throws(Failure) {
     guard let word, !word.contains(where: { "-./".contains($0) }), unsafe access(word, F_OK) != 0,
       let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })
     else { return }

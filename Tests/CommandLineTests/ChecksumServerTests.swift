@@ -1,5 +1,7 @@
-import BackupImport
+import Backup
 import Foundation
+import Operations
+import System
 import TestSupport
 import Testing
 

@@ -1,4 +1,3 @@
-import BackupImport
 import Foundation
 import TestSupport
 import Testing

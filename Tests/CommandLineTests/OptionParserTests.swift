@@ -1,6 +1,8 @@
-import BackupImport
+import Operations
 import Testing
 
+@testable import Pipeline
+@testable import System
 @testable import import_backup
 
 /// Goal: every form in which an option can be given sets what it stands for, and nothing else.
@@ -10,7 +12,7 @@ struct OptionParserTests {
   private func parsed(_ arguments: String...) throws -> ImportCommand {
     let outcome = try OptionParser.parse(ImportCommand.self, arguments: arguments)
     guard case .run(let command) = outcome else {
-      throw ImportError(.bug, "\(arguments) asks for no import")
+      throw Failure(.bug, "\(arguments) asks for no import")
     }
     return command
   }
@@ -57,7 +59,7 @@ struct OptionParserTests {
   ])
   func formsOfOptions(arguments: [String]) throws {
     guard case .run(let command) = try OptionParser.parse(ImportCommand.self, arguments: arguments)
-    else { throw ImportError(.bug, "no import") }
+    else { throw Failure(.bug, "no import") }
     #expect(command.settings.backup == "backup.tar")
     #expect(command.settings.outputDirectory == "out")
     #expect(command.settings.force)
@@ -108,7 +110,7 @@ struct OptionParserTests {
     ),
   ])
   func refusals(arguments: [String], message: String, hint: String) {
-    let error = #expect(throws: ImportError.self) {
+    let error = #expect(throws: Failure.self) {
       try OptionParser.parse(ImportCommand.self, arguments: arguments)
     }
     #expect(error?.code == .usage)

@@ -1,6 +1,6 @@
-import BackupImport
 import Testing
 
+@testable import System
 @testable import import_backup
 
 /// Goal: a value is read as what it says, or refused; none is cut, wrapped around or guessed at.
@@ -21,7 +21,7 @@ struct OptionValueTests {
     "18446744073709551616", "17179869184G", "99999999999999999999999",
   ])
   func nonsenseSizes(text: String) {
-    let error = #expect(throws: ImportError.self) {
+    let error = #expect(throws: Failure.self) {
       try OptionValue(option: "memory", text: text).size(in: 0...UInt64.max)
     }
     #expect(error?.message.hasPrefix("'--memory' wants a size ") == true)
@@ -34,13 +34,13 @@ struct OptionValueTests {
     #expect(try OptionValue(option: "x", text: "1M").size(in: range) == 1 << 20)
     #expect(try OptionValue(option: "x", text: "16G").size(in: range) == 16 << 30)
     for text in ["1048575", "17179869185"] {
-      let error = #expect(throws: ImportError.self) {
+      let error = #expect(throws: Failure.self) {
         try OptionValue(option: "x", text: text).size(in: range)
       }
       #expect(error?.message == "'--x' wants a size from 1M to 16G, not '\(text)'")
     }
     for text in ["0", "257", "4294967297"] {
-      let error = #expect(throws: ImportError.self) {
+      let error = #expect(throws: Failure.self) {
         try OptionValue(option: "jobs", text: text).integer(in: 1...256)
       }
       #expect(error?.message == "'--jobs' wants a number from 1 to 256, not '\(text)'")
@@ -57,7 +57,7 @@ struct OptionValueTests {
     ("memory", "1025G"),
   ])
   func boundsOfImport(option: String, value: String) {
-    let error = #expect(throws: ImportError.self) {
+    let error = #expect(throws: Failure.self) {
       try OptionParser.parse(ImportCommand.self, arguments: ["a", "-o", "b", "--\(option)", value])
     }
     #expect(error?.message.hasPrefix("'--\(option)' wants a ") == true)
@@ -71,7 +71,7 @@ struct OptionValueTests {
     "０123456789abcdef0123456789abc", "0123456789abcdef 123456789abcdef",
   ])
   func wrongIdentifiers(text: String) {
-    #expect(throws: ImportError.self) {
+    #expect(throws: Failure.self) {
       try OptionValue(option: "tenant-id", text: text).identifier()
     }
   }

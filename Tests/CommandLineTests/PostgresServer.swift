@@ -1,4 +1,5 @@
 import Foundation
+import System
 import TestSupport
 
 /// A real Postgres server on a data directory of a test's own, reached by its socket only.

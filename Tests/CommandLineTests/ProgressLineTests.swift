@@ -1,6 +1,6 @@
-import BackupImport
 import Testing
 
+@testable import Backup
 @testable import import_backup
 
 /// Goal: the line of progress says what is known and fits into any window.

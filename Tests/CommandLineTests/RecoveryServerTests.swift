@@ -1,5 +1,6 @@
-import BackupImport
+import Backup
 import Foundation
+import Operations
 import TestSupport
 import Testing
 

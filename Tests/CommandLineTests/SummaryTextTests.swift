@@ -1,5 +1,5 @@
-import BackupImport
 import Foundation
+import Operations
 import Testing
 
 @testable import import_backup

@@ -1,5 +1,5 @@
-import BackupImport
 import Foundation
+import Operations
 import TestSupport
 import Testing
 

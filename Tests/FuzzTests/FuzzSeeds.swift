@@ -1,7 +1,6 @@
-import BackupImport
 import Foundation
 import FuzzTargets
-import PostgresFormat
+import Operations
 import TestSupport
 
 /// The inputs that fuzzing begins with: cut out of real backups, small, all of them sound.

@@ -1,6 +1,5 @@
 import Foundation
 import FuzzTargets
-import PostgresFormat
 import TestSupport
 import Testing
 

@@ -1,4 +1,3 @@
-import PostgresFormat
 import TestSupport
 import Testing
 

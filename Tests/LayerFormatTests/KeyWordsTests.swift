@@ -1,5 +1,4 @@
 import LayerFormat
-import PostgresFormat
 import Testing
 
 /// Goal: keys and ranges of keys are said as a person would say them.

@@ -1,4 +1,3 @@
-import PostgresFormat
 import Testing
 
 @testable import LayerFormat

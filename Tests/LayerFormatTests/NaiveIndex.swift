@@ -1,5 +1,3 @@
-@testable import LayerFormat
-
 /// The index as the format's description has it, made the slow way: one level after the other,
 /// and only then the order in which the nodes are written.
 ///

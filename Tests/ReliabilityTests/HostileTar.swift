@@ -1,5 +1,7 @@
-import BackupImport
 import Foundation
+import Operations
+import Pipeline
+import System
 import TestSupport
 import Testing
 
@@ -67,11 +69,11 @@ enum HostileTar {
   /// What an import of these bytes ends with; nil where it succeeds. An error must leave nothing.
   static func outcome(
     of bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation
-  ) async throws -> ImportError? {
+  ) async throws -> Failure? {
     let scene = try Scene(bytes)
     var options = ImportOptions(backup: scene.backup, outputDirectory: scene.output)
     options.jobs = 1
-    do throws(ImportError) {
+    do throws(Failure) {
       _ = try await importBackup(options, progress: nil)
       return nil
     } catch {

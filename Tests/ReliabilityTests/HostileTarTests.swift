@@ -1,5 +1,6 @@
-import BackupImport
 import Foundation
+import Pipeline
+import System
 import TestSupport
 import Testing
 
@@ -83,7 +84,7 @@ import Testing
       changed.replaceSubrange(field.range, with: value)
       if field.name != "checksum" { HostileTar.seal(&changed) }
       let error = try await HostileTar.outcome(of: changed)
-      let codes: [ImportError.Code?] = [nil, .damaged, .unsupported]
+      let codes: [Failure.Code?] = [nil, .damaged, .unsupported]
       #expect(codes.contains(error?.code), "\(field.name) \(value): \(error?.message ?? "")")
     }
   }

@@ -1,4 +1,4 @@
-import BackupImport
+import System
 
 /// One command of the program: what it is called, what it takes, and what it does.
 ///
@@ -22,10 +22,10 @@ protocol Command: Sendable {
   init()
 
   /// Takes the words that are no options, and checks that nothing required is missing.
-  mutating func take(operands: [String]) throws(ImportError)
+  mutating func take(operands: [String]) throws(Failure)
 
   /// Does the work and prints its result.
-  @MainActor func run() async throws(ImportError)
+  @MainActor func run() async throws(Failure)
 }
 
 extension Command {

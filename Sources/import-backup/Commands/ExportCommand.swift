@@ -1,5 +1,6 @@
-import BackupImport
 import Glibc
+import Operations
+import System
 
 /// `export`: a timeline becomes a backup again.
 struct ExportCommand: Command {
@@ -34,7 +35,7 @@ struct ExportCommand: Command {
     },
     CommandOption(
       "jobs", "j", value: "N", help: "batches decompressed at once (default: one a processor)"
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
     CommandOption("quiet", "q", help: "show no progress and no notes") { command, _ in
@@ -48,7 +49,7 @@ struct ExportCommand: Command {
   var replacesFile = false
   var isQuiet = false
 
-  mutating func take(operands: [String]) throws(ImportError) {
+  mutating func take(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
       operands, missing: "no timeline is given", single: "timeline to export")
     guard let file else { return }
@@ -57,7 +58,7 @@ struct ExportCommand: Command {
   }
 
   @MainActor
-  func run() async throws(ImportError) {
+  func run() async throws(Failure) {
     if settings.output == .standardOutput && isatty(STDOUT_FILENO) == 1 {
       throw .usage(
         "standard output is a terminal, and a backup is nothing to look at",

@@ -1,5 +1,4 @@
-import BackupImport
-import PostgresFormat
+import System
 
 /// `help`: what the program can do, as text, as a man page or for a shell's completion.
 struct HelpCommand: Command {
@@ -10,10 +9,10 @@ struct HelpCommand: Command {
 
   static let options: [CommandOption<HelpCommand>] = [
     CommandOption("man", help: "write the man page, which is of all commands") {
-      command, _ throws(ImportError) in try command.take(.manualPage)
+      command, _ throws(Failure) in try command.take(.manualPage)
     },
     CommandOption("completions", help: "write completions for bash, of all commands") {
-      command, _ throws(ImportError) in try command.take(.completions)
+      command, _ throws(Failure) in try command.take(.completions)
     },
   ]
 
@@ -26,14 +25,14 @@ struct HelpCommand: Command {
   var form = Form.text
   var subject: (any Command.Type)?
 
-  private mutating func take(_ form: Form) throws(ImportError) {
+  private mutating func take(_ form: Form) throws(Failure) {
     guard self.form == .text || self.form == form else {
       throw .usage("'--man' and '--completions' exclude each other")
     }
     self.form = form
   }
 
-  mutating func take(operands: [String]) throws(ImportError) {
+  mutating func take(operands: [String]) throws(Failure) {
     guard let word = operands.first else { return }
     guard form == .text else {
       throw .usage("the man page and the completions are of all commands, not of one")
@@ -47,7 +46,7 @@ struct HelpCommand: Command {
   }
 
   @MainActor
-  func run() async throws(ImportError) {
+  func run() async throws(Failure) {
     let text =
       switch form {
       case .text: subject.map { HelpText.command($0) } ?? HelpText.overview()

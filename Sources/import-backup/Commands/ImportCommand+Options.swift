@@ -1,4 +1,6 @@
-import BackupImport
+import Backup
+import Operations
+import System
 
 extension ImportCommand {
   private static let defaults = ImportOptions(backup: "", outputDirectory: "")
@@ -11,12 +13,12 @@ extension ImportCommand {
 
     CommandOption(
       "tenant-id", value: "HEX", help: "the tenant's id, 32 hexadecimal digits (default: random)"
-    ) { command, value throws(ImportError) in command.settings.tenantID = try value.identifier() },
+    ) { command, value throws(Failure) in command.settings.tenantID = try value.identifier() },
 
     CommandOption(
       "timeline-id", value: "HEX",
       help: "the timeline's id, 32 hexadecimal digits (default: random)"
-    ) { command, value throws(ImportError) in command.settings.timelineID = try value.identifier()
+    ) { command, value throws(Failure) in command.settings.timelineID = try value.identifier()
     },
 
     CommandOption(
@@ -25,7 +27,7 @@ extension ImportCommand {
         the pageserver generation to write for, in decimal \
         (default: \(defaults.generation))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.generation = try value.integer(in: 1...UInt32.max)
     },
 
@@ -40,7 +42,7 @@ extension ImportCommand {
         drop the first N directories of every name in the tar \
         (default: \(defaults.stripComponents))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.stripComponents = try value.integer(in: 0...1000)
     },
 
@@ -50,7 +52,7 @@ extension ImportCommand {
         the backup_manifest that the backup must agree with (default: the one beside BACKUP or in \
         it, if there is one)
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       guard !value.text.isEmpty else { throw .usage("'--manifest' lacks its value, FILE") }
       command.settings.manifest = value.text
     },
@@ -61,7 +63,7 @@ extension ImportCommand {
         what to do where a page does not match its checksum: 'verify' refuses the backup, 'warn' \
         imports the page, 'skip' does not look (default: \(defaults.pageChecksums.rawValue))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.pageChecksums = try value.choice()
     },
 
@@ -71,7 +73,7 @@ extension ImportCommand {
         the zstd level of what is stored, to 19; 0 for none \
         (default: \(defaults.compressionLevel))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.compressionLevel = try value.integer(in: 0...19)
     },
 
@@ -81,7 +83,7 @@ extension ImportCommand {
         close an image layer at this size \
         (default: \(Quantity.option(defaults.imageLayerSize)))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.imageLayerSize = try value.size(in: 1 << 20...16 << 30)
     },
 
@@ -91,7 +93,7 @@ extension ImportCommand {
         small relations gathered for one L0 layer \
         (default: \(Quantity.option(defaults.chunkSize)))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.chunkSize = try value.size(in: 1 << 20...64 << 30)
     },
 
@@ -101,13 +103,13 @@ extension ImportCommand {
         make image layers of segments from this size on \
         (default: \(Quantity.option(defaults.smallRelationSize)))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.smallRelationSize = try value.size(in: 8192...2 << 30)
     },
 
     CommandOption(
       "jobs", "j", value: "N", help: "batches compressed at once (default: one a processor)"
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
 
@@ -117,7 +119,7 @@ extension ImportCommand {
         memory that buffers may take together \
         (default: \(Quantity.option(UInt64(defaults.memory))))
         """
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.memory = Int(try value.size(in: 16 << 20...1 << 40))
     },
 

@@ -1,4 +1,5 @@
-import BackupImport
+import Operations
+import System
 
 /// `import`, the default command: a backup becomes a timeline.
 struct ImportCommand: Command {
@@ -29,7 +30,7 @@ struct ImportCommand: Command {
   var printsJSON = false
   var isQuiet = false
 
-  mutating func take(operands: [String]) throws(ImportError) {
+  mutating func take(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
       operands, missing: "no backup is given", single: "backup to import")
     guard !settings.outputDirectory.isEmpty else {
@@ -39,7 +40,7 @@ struct ImportCommand: Command {
   }
 
   /// Puts the options of a recovery where they take effect, or refuses those that take none.
-  private mutating func takeRecovery() throws(ImportError) {
+  private mutating func takeRecovery() throws(Failure) {
     guard recovery.programs.isEmpty else {
       if !printsJSON && !isQuiet {
         recovery.announce = { text in StandardStream.error.writeIfPossible("note: \(text)\n") }
@@ -60,7 +61,7 @@ struct ImportCommand: Command {
   }
 
   @MainActor
-  func run() async throws(ImportError) {
+  func run() async throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     let progress = isQuiet ? nil : ProgressLine.onTerminal()

@@ -1,4 +1,5 @@
-import BackupImport
+import Operations
+import System
 
 /// `inspect`: what a backup or a timeline is and holds.
 struct InspectCommand: Command {
@@ -38,7 +39,7 @@ struct InspectCommand: Command {
     CommandOption(
       "strip-components", value: "N",
       help: "drop the first N directories of every name in the tar (default: 0)"
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.stripComponents = try value.integer(in: 0...1000)
     },
   ]
@@ -47,7 +48,7 @@ struct InspectCommand: Command {
   var printsJSON = false
   var drawing: String?
 
-  mutating func take(operands: [String]) throws(ImportError) {
+  mutating func take(operands: [String]) throws(Failure) {
     settings.path = try Operands.single(
       operands, missing: "neither a backup nor a timeline is given", single: "thing to inspect")
     if drawing == "" { throw .usage("'--svg' wants the name of a file") }
@@ -57,7 +58,7 @@ struct InspectCommand: Command {
   }
 
   @MainActor
-  func run() async throws(ImportError) {
+  func run() async throws(Failure) {
     try Operands.requireBackup(at: settings.path)
     Interruption.install()
     switch try inspect(settings) {
@@ -79,11 +80,11 @@ struct InspectCommand: Command {
   }
 
   /// Ends in an error where a layer is damaged, once everything else has been shown.
-  private static func requireReadable(_ layers: [LayerDescription]) throws(ImportError) {
+  private static func requireReadable(_ layers: [LayerDescription]) throws(Failure) {
     let problems = layers.compactMap(\.problem)
     guard let first = problems.first else { return }
     let others =
       problems.count > 1 ? " (and \(Quantity.count(problems.count - 1, "other layer")))" : ""
-    throw ImportError(.damaged, first + others)
+    throw Failure(.damaged, first + others)
   }
 }

@@ -1,4 +1,5 @@
-import BackupImport
+import Operations
+import System
 
 /// `verify`: reads a timeline back, and compares it with a backup.
 struct VerifyCommand: Command {
@@ -20,7 +21,7 @@ struct VerifyCommand: Command {
   static let options: [CommandOption<VerifyCommand>] = [
     CommandOption(
       "against", value: "BACKUP", help: "compare with this backup; - is standard input"
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       guard !value.text.isEmpty else { throw .usage("'--against' lacks its value, BACKUP") }
       command.settings.backup = value.text
     },
@@ -28,13 +29,13 @@ struct VerifyCommand: Command {
     CommandOption(
       "strip-components", value: "N",
       help: "drop the first N directories of every name in the tar (default: 0)"
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.stripComponents = try value.integer(in: 0...1000)
     },
 
     CommandOption(
       "jobs", "j", value: "N", help: "batches decompressed at once (default: one a processor)"
-    ) { command, value throws(ImportError) in
+    ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
 
@@ -49,13 +50,13 @@ struct VerifyCommand: Command {
   var printsJSON = false
   var isQuiet = false
 
-  mutating func take(operands: [String]) throws(ImportError) {
+  mutating func take(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
       operands, missing: "no timeline is given", single: "timeline to verify")
   }
 
   @MainActor
-  func run() async throws(ImportError) {
+  func run() async throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     let progress = isQuiet ? nil : ProgressLine.onTerminal()

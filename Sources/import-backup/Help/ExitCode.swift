@@ -1,4 +1,4 @@
-import BackupImport
+import System
 
 /// What the program's exit codes mean, for the help and the man page.
 enum ExitCode {
@@ -18,5 +18,5 @@ enum ExitCode {
       (.hungUp, "hung up: the terminal or session is gone"),
       (.interrupted, "interrupted"),
       (.terminated, "terminated"),
-    ] as [(ImportError.Code, String)]).map { ($0.rawValue, $1) }
+    ] as [(Failure.Code, String)]).map { ($0.rawValue, $1) }
 }

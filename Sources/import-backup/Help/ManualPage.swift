@@ -1,3 +1,5 @@
+import PostgresFormat
+
 /// The man page, in the mdoc macros.
 enum ManualPage {
   static func text() -> String {

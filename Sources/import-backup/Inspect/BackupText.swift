@@ -1,5 +1,5 @@
-import BackupImport
-import PostgresFormat
+import Operations
+import System
 
 /// What a backup is and holds, in words.
 enum BackupText {

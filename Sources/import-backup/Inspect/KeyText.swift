@@ -1,4 +1,4 @@
-import BackupImport
+import Operations
 
 /// Where a key's value lies, and its bytes, in words.
 enum KeyText {

@@ -1,4 +1,4 @@
-import BackupImport
+import Operations
 
 /// What stands in a drawing of a timeline's layers.
 enum LayerMapCaption {

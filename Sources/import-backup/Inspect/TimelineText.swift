@@ -1,4 +1,4 @@
-import BackupImport
+import Operations
 import PostgresFormat
 
 /// What a timeline is and holds, in words.

@@ -1,8 +1,8 @@
-import BackupImport
+import System
 
 /// A row of a command's table of options: what it is called, what it is for, and what it sets.
 struct CommandOption<C: Sendable>: Sendable {
-  typealias Application = @Sendable (inout C, OptionValue) throws(ImportError) -> Void
+  typealias Application = @Sendable (inout C, OptionValue) throws(Failure) -> Void
 
   let description: OptionDescription
 

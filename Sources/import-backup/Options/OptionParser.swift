@@ -1,5 +1,4 @@
-import BackupImport
-import PostgresFormat
+import System
 
 /// Reads a command's arguments by its table of options.
 @MainActor
@@ -16,7 +15,7 @@ enum OptionParser {
   /// `--help` and `--version` end the reading: what comes behind them is not looked at.
   ///
   /// - Throws: `.usage`.
-  static func parse<C: Command>(_ type: C.Type, arguments: [String]) throws(ImportError)
+  static func parse<C: Command>(_ type: C.Type, arguments: [String]) throws(Failure)
     -> Outcome<C>
   {
     let table = C.options
@@ -45,7 +44,7 @@ enum OptionParser {
   }
 
   /// The error for `word`, which is no option, or the start of several.
-  private static func refusal(of word: String, names: [String]) -> ImportError {
+  private static func refusal(of word: String, names: [String]) -> Failure {
     guard word.hasPrefix("--") else { return .usage("unknown option \(word.quoted)") }
     let name = String(word.dropFirst(2).prefix { $0 != "=" })
     let begun = names.filter { $0.hasPrefix(name) }.map { "'--\($0)'" }

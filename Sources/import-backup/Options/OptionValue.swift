@@ -1,5 +1,4 @@
-import BackupImport
-import PostgresFormat
+import System
 
 /// The value that an option was given, and the ways to read it.
 ///
@@ -11,7 +10,7 @@ struct OptionValue {
   let text: String
 
   /// A number in decimal digits, no sign, within `range`.
-  func integer<Number: FixedWidthInteger>(in range: ClosedRange<Number>) throws(ImportError)
+  func integer<Number: FixedWidthInteger>(in range: ClosedRange<Number>) throws(Failure)
     -> Number
   {
     guard Self.isDecimal(text[...]) else { throw refusal("wants a number") }
@@ -22,7 +21,7 @@ struct OptionValue {
   }
 
   /// A number of bytes in decimal digits, perhaps with K, M or G (powers of 1024), within `range`.
-  func size(in range: ClosedRange<UInt64>) throws(ImportError) -> UInt64 {
+  func size(in range: ClosedRange<UInt64>) throws(Failure) -> UInt64 {
     let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "k": 10, "m": 20, "g": 30]
     let shift = text.last.flatMap { shifts[$0] }
     let digits = shift == nil ? text[...] : text.dropLast()
@@ -40,7 +39,7 @@ struct OptionValue {
   /// One of a few words.
   func choice<Word: RawRepresentable<String> & CaseIterable>(
     of type: Word.Type = Word.self
-  ) throws(ImportError) -> Word {
+  ) throws(Failure) -> Word {
     guard let word = Word(rawValue: text) else {
       let words = Word.allCases.map { "'\($0.rawValue)'" }
       throw refusal("wants \(words.dropLast().joined(separator: ", ")) or \(words.last ?? "")")
@@ -49,7 +48,7 @@ struct OptionValue {
   }
 
   /// A tenant's or timeline's id: 32 hexadecimal digits, given back in lower case.
-  func identifier() throws(ImportError) -> String {
+  func identifier() throws(Failure) -> String {
     guard text.utf8.count == 32, text.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })
     else {
       throw refusal("wants 32 hexadecimal digits")
@@ -62,7 +61,7 @@ struct OptionValue {
     !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 
-  private func refusal(_ wish: String) -> ImportError {
+  private func refusal(_ wish: String) -> Failure {
     .usage("'--\(option)' \(wish), not \(text.quoted)")
   }
 }

@@ -1,14 +1,14 @@
-import BackupImport
+import System
 
-extension ImportError {
+extension Failure {
   /// A wrong command line.
-  static func usage(_ message: String, hint: String? = nil) -> ImportError {
-    ImportError(.usage, message, hint: hint)
+  static func usage(_ message: String, hint: String? = nil) -> Failure {
+    Failure(.usage, message, hint: hint)
   }
 
   /// The same error; where the command line is wrong, with a pointer to the help of its command
   /// behind the hint.
-  func pointing(toHelpOf command: any Command.Type) -> ImportError {
+  func pointing(toHelpOf command: any Command.Type) -> Failure {
     guard code == .usage else { return self }
     let isGeneral = command == ImportCommand.self || command == HelpCommand.self
     let pointer = "See '\(Program.name) \(isGeneral ? "" : command.name + " ")--help'."

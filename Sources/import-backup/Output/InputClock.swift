@@ -1,4 +1,4 @@
-import BackupImport
+import Backup
 
 /// How long the current input has been read.
 ///

@@ -1,4 +1,4 @@
-import BackupImport
+import Backup
 import Synchronization
 
 /// The line on a terminal that tells how far an import has come, rewritten in place.

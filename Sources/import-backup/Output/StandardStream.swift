@@ -1,5 +1,5 @@
-import BackupImport
 import Glibc
+import System
 
 /// Standard output or standard error, written with `write(2)` alone: nothing is buffered, so every
 /// failure shows at the call that it belongs to.
@@ -11,12 +11,12 @@ struct StandardStream: Sendable {
   let name: String
 
   /// Writes all of `text`, or throws: closed, full, or its reader gone.
-  func write(_ text: String) throws(ImportError) {
+  func write(_ text: String) throws(Failure) {
     let failure = unsafe Array(text.utf8).withUnsafeBytes { bytes in
       unsafe writeAll(bytes)
     }
     if let failure {
-      throw ImportError(
+      throw Failure(
         .inputOutput, "cannot write to \(name): \(unsafe String(cString: strerror(failure)))")
     }
   }

@@ -1,6 +1,6 @@
-import BackupImport
 import FoundationEssentials
-import PostgresFormat
+import Operations
+import System
 
 /// Prints what an import did.
 enum SummaryOutput {
@@ -9,13 +9,13 @@ enum SummaryOutput {
   /// The result is one line for a person, or one JSON object, which holds all that the notes say.
   /// Warnings come in any case.
   /// Where standard output takes nothing, the error says where the finished timeline is.
-  static func write(_ summary: ImportSummary, asJSON: Bool, isQuiet: Bool) throws(ImportError) {
-    do throws(ImportError) {
+  static func write(_ summary: ImportSummary, asJSON: Bool, isQuiet: Bool) throws(Failure) {
+    do throws(Failure) {
       let result = asJSON ? try json(summary) : SummaryText.line(summary)
       try StandardStream.output.write(result + "\n")
     } catch {
       let hint = "The timeline is complete at \(summary.timelinePath.quoted)."
-      throw ImportError(error.code, error.message, hint: hint)
+      throw Failure(error.code, error.message, hint: hint)
     }
     let warnings = SummaryText.warnings(summary)
     StandardStream.error.writeIfPossible(warnings.map { $0 + "\n" }.joined())
@@ -26,29 +26,36 @@ enum SummaryOutput {
 
   /// Writes the JSON object of an import that a check has ended to standard output: the error's
   /// code and message, and all that the check found. Other failures have none.
-  static func write(findingsOf error: ImportError) throws(ImportError) {
+  static func write(findingsOf error: Failure) throws(Failure) {
     guard let findings = error.findings else { return }
-    let failure = Failure(
-      exitCode: error.code.rawValue, error: error.message, hint: error.hint, findings: findings)
-    try StandardStream.output.write(try json(failure) + "\n")
+    try StandardStream.output.write(try json(error, findings) + "\n")
   }
 
-  private struct Failure: Encodable {
+  private static func json(
+    _ error: Failure, _ findings: some FailureFindings
+  ) throws(Failure) -> String {
+    try json(
+      FailedImport(
+        exitCode: error.code.rawValue, error: error.message, hint: error.hint,
+        findings: findings))
+  }
+
+  private struct FailedImport<Findings: FailureFindings>: Encodable {
     var schema = 1
     var exitCode: Int32
     var error: String
     var hint: String?
-    var findings: BackupFindings
+    var findings: Findings
   }
 
   /// A summary as one line of JSON, its keys sorted.
-  static func json(_ summary: some Encodable) throws(ImportError) -> String {
+  static func json(_ summary: some Encodable) throws(Failure) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {
       return String(decoding: try encoder.encode(summary), as: UTF8.self)
     } catch {
-      throw ImportError(.bug, "cannot write the summary as JSON: \(error)")
+      throw Failure(.bug, "cannot write the summary as JSON: \(error)")
     }
   }
 }

@@ -1,5 +1,5 @@
-import BackupImport
-import PostgresFormat
+import Backup
+import Operations
 
 /// What an import did, in words.
 enum SummaryText {

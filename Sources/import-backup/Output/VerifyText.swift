@@ -1,5 +1,5 @@
-import BackupImport
-import PostgresFormat
+import Operations
+import System
 
 /// What a verification found, in words.
 enum VerifyText {
@@ -35,10 +35,10 @@ enum VerifyText {
   }
 
   /// The error that the command ends with where something is wrong.
-  static func failure(_ summary: VerifySummary) -> ImportError? {
+  static func failure(_ summary: VerifySummary) -> Failure? {
     guard summary.findingCount > 0 else { return nil }
     let findings = Quantity.count(summary.findingCount, "finding")
-    return ImportError(
+    return Failure(
       .difference,
       summary.isCompared
         ? "timeline \(summary.timelinePath.quoted) differs from the backup: \(findings)"

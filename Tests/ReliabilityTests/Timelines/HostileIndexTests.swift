@@ -1,5 +1,6 @@
 import Foundation
-import LayerFormat
+import Operations
+import Pipeline
 import TestSupport
 import Testing
 

@@ -1,6 +1,5 @@
 import Foundation
 import LayerFormat
-import PostgresFormat
 import Testing
 
 /// A layer file taken apart, for tests to change its parts and put them together again.

@@ -1,6 +1,6 @@
 import Foundation
 import LayerFormat
-import PostgresFormat
+import Operations
 import TestSupport
 import Testing
 

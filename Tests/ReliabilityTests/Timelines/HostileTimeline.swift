@@ -1,5 +1,7 @@
 import Foundation
 import LayerFormat
+import Operations
+import Pipeline
 import TestSupport
 import Testing
 

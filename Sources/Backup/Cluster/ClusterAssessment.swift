@@ -1,0 +1,97 @@
+import PostgresFormat
+import System
+
+/// What a complete backup turned out to be, and where in the write-ahead log it stands.
+package struct ClusterAssessment: Sendable {
+  package enum Kind: String, Sendable {
+    case cleanShutdown = "clean shutdown"
+    case fullbackup
+  }
+
+  package let kind: Kind
+  package let controlFile: ControlFile
+  /// The LSN at which the backup is consistent.
+  package let importLSN: LogSequenceNumber
+  /// The end of the last record before which nothing is missing.
+  package let endLSN: LogSequenceNumber
+  package let previousRecordLSN: LogSequenceNumber?
+  /// The checkpoint as the storage keeps it.
+  package let checkpoint: Checkpoint
+
+  package var version: PostgresVersion { controlFile.version }
+
+  /// Judges what a backup held; `contents` must be complete.
+  ///
+  /// (Docs/format.md, LSNs)
+  package init(of contents: ClusterContents) throws(Failure) {
+    guard let controlFile = contents.controlFile else { throw Self.missingControlFile(contents) }
+    guard let version = contents.versions[nil] else {
+      throw Failure(.damaged, "the backup has no 'PG_VERSION'")
+    }
+    guard version == controlFile.version else {
+      throw Failure(
+        .damaged,
+        "'PG_VERSION' says \(version.rawValue), but 'global/pg_control' is of Postgres "
+          + "\(controlFile.version.rawValue)")
+    }
+    self.controlFile = controlFile
+    try contents.requireReadableDatabases(version)
+    let copy = controlFile.checkpointCopy
+    try Self.check(contents.twoPhaseFiles, against: copy, version: version)
+    let transactions = Array(contents.twoPhaseFiles.keys)
+    do throws(FormatError) {
+      if let signal = contents.signal {
+        kind = .fullbackup
+        importLSN = copy.redo
+        try WALLayout.requireRecordEnd(importLSN)
+        endLSN = importLSN
+        previousRecordLSN = signal.previousRecord
+        checkpoint = copy.forTimeline(end: nil, preparedTransactions: transactions)
+      } else {
+        kind = .cleanShutdown
+        importLSN = controlFile.checkPoint
+        endLSN = try WALLayout.endOfCheckpointRecord(
+          startingAt: importLSN, segmentSize: controlFile.walSegmentSize)
+        previousRecordLSN = importLSN
+        checkpoint = copy.forTimeline(end: endLSN, preparedTransactions: transactions)
+      }
+    } catch {
+      throw Failure(error, in: "member 'global/pg_control'")
+    }
+    if kind == .cleanShutdown { try contents.requireLogs(of: copy) }
+    try contents.requireGaplessLogs(of: copy)
+  }
+
+  private static func check(
+    _ transactions: [UInt64: ClusterContents.PreparedTransaction], against checkpoint: Checkpoint,
+    version: PostgresVersion
+  ) throws(Failure) {
+    for (id, transaction) in transactions.sorted(by: { $0.key < $1.key }) {
+      do throws(FormatError) {
+        try transaction.file.requireName(
+          transactionID: id, digitCount: transaction.nameDigitCount, version: version)
+        try checkpoint.requireAssigned(preparedTransaction: id, version: version)
+      } catch {
+        throw Failure(error, in: "prepared transaction \(id)")
+      }
+    }
+  }
+
+  private static func missingControlFile(_ contents: ClusterContents) -> Failure {
+    if let depth = contents.misplacedDepth {
+      return Failure(
+        .damaged,
+        "the backup has no 'global/pg_control' at its top, but has it "
+          + (depth == 1 ? "one directory" : "\(depth) directories") + " further down",
+        hint: "Import it with --strip-components \(depth).")
+    }
+    if contents.leftOut.has("toc.dat", for: .userFiles) {
+      return Failure(
+        .damaged, "the backup has no 'global/pg_control', but 'toc.dat': pg_dump has made it",
+        hint: CompressionFormat.dumpHint)
+    }
+    return Failure(
+      .damaged, "the backup has no 'global/pg_control'",
+      hint: "Give a whole data directory, or a tar of one.")
+  }
+}

@@ -1,0 +1,83 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+extension ClusterContents {
+  /// Judges what has been read of a complete backup, and leaves out what its version does not have.
+  package mutating func assessed() throws(Failure) -> ClusterAssessment {
+    let assessment = try ClusterAssessment(of: self)
+    dropStatistics(unlessOf: assessment.version)
+    return assessment
+  }
+
+  /// Checks that each database is of the cluster's version, and has a relation map, if any, that a
+  /// server can read; the shared relations must have one.
+  func requireReadableDatabases(_ version: PostgresVersion) throws(Failure) {
+    for (databaseID, found) in versions.sorted(by: { $0.key ?? 0 < $1.key ?? 0 }) {
+      guard let databaseID, found != version else { continue }
+      throw Failure(
+        .damaged,
+        "'base/\(databaseID)/PG_VERSION' says \(found.rawValue), but 'PG_VERSION' "
+          + "\(version.rawValue)")
+    }
+    guard hasRelationMap(0) else {
+      throw Self.incomplete("the backup has no 'global/pg_filenode.map'")
+    }
+    for (databaseID, map) in databases.sorted(by: { $0.key < $1.key }) {
+      guard let map else { continue }
+      do throws(FormatError) {
+        try RelationMapFile.check(map.bytes, version: version)
+      } catch {
+        let directory = RelationSegment.directory(ofDatabase: databaseID)
+        throw Failure(error, in: "member '\(directory)/pg_filenode.map'")
+      }
+    }
+  }
+
+  /// Checks that the logs of transaction state reach as far as a server reads them when it starts.
+  func requireLogs(of checkpoint: Checkpoint) throws(Failure) {
+    for needed in checkpoint.neededLogPages {
+      let pageCount = slruSegments[needed.log]?[needed.segmentNumber] ?? 0
+      guard needed.pageInSegment < pageCount else {
+        let path = needed.log.path(ofSegment: needed.segmentNumber)
+        throw Self.incomplete(
+          "page \(needed.pageInSegment) of '\(path)' is missing, without which no server starts")
+      }
+    }
+  }
+
+  /// Checks that the logs of transaction state have no gap where rows may ask them.
+  func requireGaplessLogs(of checkpoint: Checkpoint) throws(Failure) {
+    for range in checkpoint.liveLogs(isPageservers: signal != nil) {
+      var missing: UInt32?
+      for (index, number) in range.segmentNumbers.enumerated() {
+        guard slruSegments[range.log]?[number] ?? 0 > 0 else {
+          guard index > 0 else {
+            throw Self.incomplete(
+              "'\(range.log.path(ofSegment: number))' is missing, the newest of its log")
+          }
+          missing = missing ?? number
+          continue
+        }
+        if let missing {
+          throw Failure(
+            .damaged,
+            "'\(range.log.path(ofSegment: missing))' is missing, as "
+              + "'\(range.log.path(ofSegment: number))' is there",
+            hint:
+              "The backup is not whole, unless pg_resetwal has skipped numbers: then run VACUUM "
+              + "(FREEZE) in every database first.")
+        }
+      }
+    }
+  }
+
+  /// Leaves the statistics out, by name, where the version keeps none in such a file.
+  private mutating func dropStatistics(unlessOf version: PostgresVersion) {
+    guard let statistics, !version.hasStatisticsFile else { return }
+    leftOut.add(
+      AuxiliaryFile.statisticsPath, byteCount: UInt64(statistics.count),
+      reason: .extensionStatistics)
+    self.statistics = nil
+  }
+}

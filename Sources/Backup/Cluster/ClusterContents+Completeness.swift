@@ -1,0 +1,98 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// What a server needs to find everything else, and a backup can have lost without a trace.
+///
+/// The rows of `pg_database` and `pg_tablespace` are looked at as far as `CatalogRow` can tell that they are
+/// visible; which relations a database has stands in its own catalogs, which nobody looks into.
+extension ClusterContents {
+  /// Checks that there is all that can be known to be missing.
+  ///
+  /// Databases that no row names may lack anything: a server that crashed while it made or dropped
+  /// one leaves such directories behind.
+  ///
+  /// - Parameter relations: every fork of the backup, in the order of the keys.
+  /// - Throws: `.damaged`, naming the first that is missing.
+  package func requireComplete(
+    _ relations: [SegmentTable.Relation], version: PostgresVersion
+  ) throws(Failure) {
+    guard databases.keys.contains(where: { $0 != 0 }) else {
+      throw Self.incomplete("the backup has no database, for nothing is in 'base'")
+    }
+    let catalogs = try requireMappedRelations(ofDatabase: 0, relations)
+    // A pageserver knows no tablespaces, and gives out their rows without them.
+    if signal == nil, let number = catalogs[RelationMapFile.tablespaceCatalog] {
+      try requireNoTablespace(sharedCatalogs.rows(in: number, version: version))
+    }
+    guard let number = catalogs[RelationMapFile.databaseCatalog] else { return }
+    for database in sharedCatalogs.rows(in: number, version: version)
+    where !database.isInvalidDatabase {
+      try requireDatabase(database, relations)
+    }
+  }
+
+  private func requireNoTablespace(_ rows: [CatalogRow]) throws(Failure) {
+    guard let tablespace = rows.first(where: { $0.oid > Tablespace.globalID }) else { return }
+    throw Failure(
+      .damaged,
+      "the cluster has tablespace '\(tablespace.name)', but the backup has no "
+        + "'pg_tblspc/\(tablespace.oid)'",
+      hint: "Make the backup anew with 'pg_tblspc' and all that its links lead to, or drop the "
+        + "tablespace first.")
+  }
+
+  private func requireDatabase(
+    _ database: CatalogRow, _ relations: [SegmentTable.Relation]
+  ) throws(Failure) {
+    let directory = RelationSegment.directory(ofDatabase: database.oid)
+    guard databases[database.oid] != nil else {
+      throw Self.incomplete(
+        "'\(directory)' is missing, the directory of database '\(database.name)'")
+    }
+    guard versions[database.oid] != nil else {
+      throw Self.incomplete("'\(directory)/PG_VERSION' is missing, of database '\(database.name)'")
+    }
+    guard hasRelationMap(database.oid) else {
+      throw Self.incomplete(
+        "'\(directory)/pg_filenode.map' is missing, of database '\(database.name)'")
+    }
+    _ = try requireMappedRelations(ofDatabase: database.oid, relations)
+  }
+
+  /// Checks that the relations of a map have files; gives back their numbers by catalog.
+  private func requireMappedRelations(
+    ofDatabase databaseID: UInt32, _ relations: [SegmentTable.Relation]
+  ) throws(Failure) -> [UInt32: UInt32] {
+    guard case .some(.some(let map)) = databases[databaseID] else { return [:] }
+    var numbers: [UInt32: UInt32] = [:]
+    for (catalog, number) in RelationMapFile.pairs(of: map.bytes) {
+      numbers[catalog] = number
+      let id = RelationForkID(databaseID: databaseID, relationNumber: number, fork: .main)
+      guard let blockCount = Self.blockCount(of: id, in: relations) else {
+        throw Self.incomplete("'\(id)' is missing, the file of catalog \(catalog)")
+      }
+      guard blockCount > 0 || !RelationMapFile.neverEmpty.contains(catalog) else {
+        throw Self.incomplete("'\(id)' is empty, the file of catalog \(catalog), which never is")
+      }
+    }
+    return numbers
+  }
+
+  /// The size of a fork, found by halving; nil where there is none.
+  private static func blockCount(
+    of id: RelationForkID, in relations: [SegmentTable.Relation]
+  ) -> UInt32? {
+    var range = relations.indices
+    while !range.isEmpty {
+      let middle = range.lowerBound + range.count / 2
+      if relations[middle].id == id { return relations[middle].blockCount }
+      range = relations[middle].id < id ? middle + 1..<range.upperBound : range.lowerBound..<middle
+    }
+    return nil
+  }
+
+  package static func incomplete(_ message: String) -> Failure {
+    Failure(.damaged, message, hint: "The backup is not whole. Make it anew.")
+  }
+}

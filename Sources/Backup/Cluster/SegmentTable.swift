@@ -1,0 +1,253 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// What is remembered of every relation segment of a backup: 28 bytes each.
+///
+/// Segments come in any order, so whether a relation is whole shows at the end: `relations`
+/// sorts the table and judges it. This table is one of the few things in memory that grow with
+/// the number of files, so it grows without moving what it has, in pieces that are sorted when they
+/// are full.
+package struct SegmentTable: Sendable {
+  package struct Entry {
+    // Halves, for an entry with a number of 8 bytes would take 32.
+    private var highestLSNHalves: (UInt32, UInt32) = (0, 0)
+    private var packedHalves: (UInt32, UInt32) = (0, 0)
+    var databaseID: UInt32
+    var relationNumber: UInt32
+    /// The CRC-32C of all pages; 0 where it was not made.
+    private(set) var checksum: UInt32 = 0
+
+    var highestLSN: LogSequenceNumber {
+      get { LogSequenceNumber(rawValue: Self.whole(highestLSNHalves)) }
+      set { highestLSNHalves = Self.halves(newValue.rawValue) }
+    }
+
+    /// From the top: the fork (2 bits), the segment's number (16), its blocks (20), and, counted
+    /// within the segment, the block with the highest LSN (20).
+    private var packed: UInt64 {
+      get { Self.whole(packedHalves) }
+      set { packedHalves = Self.halves(newValue) }
+    }
+
+    private static func whole(_ halves: (UInt32, UInt32)) -> UInt64 {
+      UInt64(halves.0) << 32 | UInt64(halves.1)
+    }
+
+    private static func halves(_ whole: UInt64) -> (UInt32, UInt32) {
+      (UInt32(whole >> 32), UInt32(truncatingIfNeeded: whole))
+    }
+
+    private static let segmentShift: UInt64 = 40
+    private static let blockCountShift: UInt64 = 20
+    private static let blockMask: UInt64 = 0xF_FFFF
+
+    init(_ segment: RelationSegment) {
+      databaseID = segment.databaseID
+      relationNumber = segment.relationNumber
+      packed =
+        UInt64(segment.fork.rawValue) << 56 | UInt64(segment.segmentNumber) << Self.segmentShift
+    }
+
+    var segmentNumber: UInt32 { UInt32(packed >> Self.segmentShift & 0xFFFF) }
+    var blockCount: UInt32 { UInt32(packed >> Self.blockCountShift & Self.blockMask) }
+    var highestLSNBlock: UInt32 {
+      segmentNumber * RelationSegment.blockCount + UInt32(packed & Self.blockMask)
+    }
+
+    var fork: RelationFork {
+      guard let fork = RelationFork(rawValue: UInt8(packed >> 56)) else {
+        preconditionFailure("an entry has the fork of its segment")
+      }
+      return fork
+    }
+
+    var segment: RelationSegment {
+      RelationSegment(
+        databaseID: databaseID, relationNumber: relationNumber, fork: fork,
+        segmentNumber: segmentNumber)
+    }
+
+    /// Adds blocks behind those that there are; a file of too many is refused before this.
+    mutating func add(
+      blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32, checksum: UInt32
+    ) {
+      precondition(self.blockCount + blockCount <= RelationSegment.blockCount)
+      self.checksum = CRC32C.joined(self.checksum, checksum, blocksInSecond: blockCount)
+      packed += UInt64(blockCount) << Self.blockCountShift
+      if highestLSN > self.highestLSN {
+        self.highestLSN = highestLSN
+        packed = packed & ~Self.blockMask | UInt64(block % RelationSegment.blockCount)
+      }
+    }
+
+    /// The order of the keys: the shared relations, of database 0, come last.
+    static func < (left: Entry, right: Entry) -> Bool {
+      (left.databaseID &- 1, left.relationNumber, left.packed)
+        < (right.databaseID &- 1, right.relationNumber, right.packed)
+    }
+  }
+
+  /// A relation fork that is whole, with its size.
+  package struct Relation: Sendable {
+    fileprivate var databaseID: UInt32
+    fileprivate var relationNumber: UInt32
+    package var blockCount: UInt32
+    fileprivate var fork: RelationFork
+    /// Whether the relation has an init fork.
+    package var isUnlogged: Bool
+
+    package var id: RelationForkID {
+      RelationForkID(databaseID: databaseID, relationNumber: relationNumber, fork: fork)
+    }
+  }
+
+  private static let pieceCount = 1 << 16
+
+  /// The full pieces, sorted, and the one that grows.
+  private var pieces: [[Entry]] = [[]]
+  private var isAtFileStart = true
+
+  /// How many segments were added.
+  package private(set) var count = 0
+
+  /// An empty table.
+  package init() {}
+
+  /// The most memory in bytes that the table takes: when it has been sorted and the relations are
+  /// listed.
+  package var memoryByteCount: Int {
+    let orderByteCount = MemoryLayout<UInt32>.stride * 3 / 2
+    return count
+      * (MemoryLayout<Entry>.stride + orderByteCount + MemoryLayout<Relation>.stride)
+  }
+
+  /// Adds the next run of pages of the backup, whose pages have been examined.
+  package mutating func add(_ run: PageRuns.Run) {
+    if case .relation(let segment, _) = run.file {
+      add(
+        segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
+        block: run.highestLSNBlock, checksum: run.checksum?.value ?? 0, isNew: isAtFileStart)
+    }
+    isAtFileStart = run.endsFile
+  }
+
+  /// Adds a segment's run of pages; runs of one segment follow each other.
+  package mutating func add(
+    _ segment: RelationSegment, blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32,
+    checksum: UInt32 = 0, isNew: Bool
+  ) {
+    var last = pieces.count - 1
+    if isNew {
+      if pieces[last].count == Self.pieceCount {
+        pieces[last].sort(by: <)
+        pieces.append([])
+        last += 1
+      }
+      pieces[last].append(Entry(segment))
+      count += 1
+    }
+    let index = pieces[last].count - 1
+    pieces[last][index].add(
+      blockCount: blockCount, highestLSN: highestLSN, block: block, checksum: checksum)
+  }
+
+  /// Gives every segment to `body`, in no order, with its CRC-32C.
+  package func visit<Failure: Error>(
+    _ body: (RelationSegment, _ blockCount: UInt32, _ checksum: UInt32) throws(Failure) -> Void
+  ) throws(Failure) {
+    for piece in pieces {
+      for entry in piece { try body(entry.segment, entry.blockCount, entry.checksum) }
+    }
+  }
+
+  /// Empties the table and gives every fork with its size, in the order of the keys.
+  ///
+  /// Throws `.damaged` where a segment stands twice or is missing, where one follows another that
+  /// is not full, and where a page is newer than `end`: nothing after the backup's end is in its
+  /// write-ahead log. Unlogged relations are exempt from the last, as their pages bear counters.
+  package mutating func relations(
+    upTo end: LogSequenceNumber
+  ) throws(Failure) -> [Relation] {
+    pieces[pieces.count - 1].sort(by: <)
+    // The pieces are runs in order for the sort, which merges them.
+    let pieces = exchange(&pieces, with: [[]])
+    func entry(_ index: UInt32) -> Entry {
+      pieces[Int(index) / Self.pieceCount][Int(index) % Self.pieceCount]
+    }
+    var order = Array(0..<UInt32(pieces.reduce(0) { $0 + $1.count }))
+    order.sort { entry($0) < entry($1) }
+
+    var relations: [Relation] = []
+    relations.reserveCapacity(order.count)
+    var segments: [Entry] = []  // of one relation
+    for index in order {
+      let next = entry(index)
+      if let last = segments.last,
+        (last.databaseID, last.relationNumber) != (next.databaseID, next.relationNumber)
+      {
+        try Self.appendForks(of: segments, upTo: end, to: &relations)
+        segments.removeAll(keepingCapacity: true)
+      }
+      segments.append(next)
+    }
+    if !segments.isEmpty { try Self.appendForks(of: segments, upTo: end, to: &relations) }
+    return relations
+  }
+
+  /// Judges the segments of all forks of one relation.
+  private static func appendForks(
+    of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Relation]
+  ) throws(Failure) {
+    let isUnlogged = segments.contains { $0.fork == .initialisation }
+    var isOpen = true  // whether the fork's last segment was full, so that another may follow
+    for (index, entry) in segments.enumerated() {
+      if index == 0 || segments[index - 1].fork != entry.fork {
+        guard entry.segmentNumber == 0 else { throw missing(before: entry.segment, number: 0) }
+        relations.append(
+          Relation(
+            databaseID: entry.databaseID, relationNumber: entry.relationNumber,
+            blockCount: entry.blockCount, fork: entry.fork, isUnlogged: isUnlogged))
+      } else {
+        let previous = segments[index - 1]
+        guard entry.segmentNumber != previous.segmentNumber else {
+          throw duplicate(entry.segment)
+        }
+        guard entry.segmentNumber == previous.segmentNumber + 1 else {
+          throw missing(before: entry.segment, number: previous.segmentNumber + 1)
+        }
+        guard isOpen || entry.blockCount == 0 else {
+          throw Failure(
+            .damaged,
+            "file '\(entry.segment.path)' follows segment '\(previous.segment.path)', "
+              + "which is not full")
+        }
+        relations[relations.count - 1].blockCount &+= entry.blockCount
+      }
+      isOpen = entry.blockCount == RelationSegment.blockCount
+      guard entry.segmentNumber < RelationSegment.maximumSegmentNumber || !isOpen else {
+        throw Failure(
+          .damaged, "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks")
+      }
+      guard entry.highestLSN <= end || isUnlogged else {
+        throw Failure(
+          .damaged,
+          "block \(entry.highestLSNBlock) of '\(entry.segment.path)' bears LSN "
+            + "\(entry.highestLSN), which is above the backup's end \(end)",
+          hint: "The files do not belong to one moment. Make a backup of the stopped cluster.")
+      }
+    }
+  }
+
+  /// The error of a segment that stands twice.
+  package static func duplicate(_ segment: RelationSegment) -> Failure {
+    Failure(.damaged, "file '\(segment.path)' stands twice in the backup")
+  }
+
+  private static func missing(before segment: RelationSegment, number: UInt32) -> Failure {
+    var expected = segment
+    expected.segmentNumber = number
+    return Failure(
+      .damaged, "file '\(expected.path)' is missing, as '\(segment.path)' is there")
+  }
+}

@@ -1,0 +1,49 @@
+import CLz4
+import PostgresFormat
+
+/// liblz4's decoder for LZ4 frames, skippable ones among them.
+///
+/// Checks the checksums of header, blocks and content, and the content size, where a frame has
+/// them.
+@safe struct Lz4Decoder: StreamDecoder, ~Copyable {
+  static let formatName = "lz4"
+
+  // Invariant: a context from LZ4F_createDecompressionContext, freed in `deinit` only.
+  private let context: OpaquePointer
+
+  package init() throws(FormatError) {
+    var context: OpaquePointer?
+    let result = unsafe LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
+    guard LZ4F_isError(result) == 0, let context = unsafe context else {
+      throw .outOfMemory(Self.formatName)
+    }
+    unsafe self.context = context
+  }
+
+  deinit {
+    unsafe LZ4F_freeDecompressionContext(context)
+  }
+
+  package mutating func decode(
+    _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
+  ) throws(FormatError) -> DecodingStep {
+    // Invariant: liblz4 reads and writes within the given sizes, and puts in their place what it
+    // took and wrote. Without `stableDst` it does not look back into the output.
+    var taken = input.byteCount
+    let result = unsafe input.withUnsafeBytes { source in
+      unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
+        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+        var written = free.count
+        let result = unsafe LZ4F_decompress(
+          context, free.baseAddress, &written, source.baseAddress, &taken, nil)
+        if LZ4F_isError(result) == 0 { initializedCount += written }
+        return result
+      }
+    }
+    if LZ4F_isError(result) != 0 {
+      throw .damagedStream(Self.formatName, unsafe String(cString: LZ4F_getErrorName(result)))
+    }
+    // Zero is the end of a frame; the next call begins a new one.
+    return DecodingStep(bytesTaken: taken, isComplete: result == 0)
+  }
+}

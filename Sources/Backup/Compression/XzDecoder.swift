@@ -1,0 +1,73 @@
+import CLzma
+import PostgresFormat
+
+/// liblzma's decoder for xz streams, with the padding between and behind them.
+///
+/// Refuses streams whose check it cannot verify; one with no check at all (`--check=none`) has
+/// only the lengths and the checksums of its headers.
+@safe struct XzDecoder: StreamDecoder, ~Copyable {
+  static let formatName = "xz"
+
+  // Invariant: initialised by lzma_stream_decoder; ended and freed in `deinit` only.
+  private let stream: UnsafeMutablePointer<lzma_stream>
+
+  package init() throws(FormatError) {
+    let stream = UnsafeMutablePointer<lzma_stream>.allocate(capacity: 1)
+    unsafe stream.initialize(to: lzma_stream())
+    // The dictionary, and what else the decoder takes: well below 1 MiB.
+    let memoryLimit = (UInt64(1) << maximumWindowSizeLog) + (1 << 20)
+    let result = unsafe lzma_stream_decoder(
+      stream, memoryLimit, lzma_flag_concatenated | lzma_flag_tell_unsupported_check)
+    guard result == LZMA_OK else {
+      unsafe stream.deallocate()
+      throw .outOfMemory(Self.formatName)
+    }
+    unsafe self.stream = stream
+  }
+
+  deinit {
+    unsafe lzma_end(stream)
+    unsafe stream.deallocate()
+  }
+
+  package mutating func decode(
+    _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
+  ) throws(FormatError) -> DecodingStep {
+    let (result, taken) = code(input, isAtEnd ? LZMA_FINISH : LZMA_RUN, into: &output)
+    switch result {
+    case LZMA_OK, LZMA_BUF_ERROR:
+      // LZMA_BUF_ERROR: nothing to take or no room to write, which the caller sees for itself.
+      return DecodingStep(bytesTaken: taken, isComplete: false)
+    case LZMA_STREAM_END:
+      return DecodingStep(bytesTaken: taken, isComplete: true)
+    case LZMA_MEMLIMIT_ERROR:
+      throw windowTooLarge(Self.formatName)
+    case LZMA_MEM_ERROR:
+      throw .outOfMemory(Self.formatName)
+    case LZMA_FORMAT_ERROR:
+      throw .damagedStream(Self.formatName, "garbage after its end")
+    case LZMA_UNSUPPORTED_CHECK, LZMA_OPTIONS_ERROR:
+      throw .damagedStream(Self.formatName, "unknown check or filter")
+    default:
+      throw .damagedStream(Self.formatName, "data error")
+    }
+  }
+
+  private func code(
+    _ input: RawSpan, _ action: lzma_action, into output: inout OutputRawSpan
+  ) -> (result: lzma_ret, bytesTaken: Int) {
+    // Invariant: liblzma reads within the input and writes within the free bytes of the output.
+    unsafe input.withUnsafeBytes { source in
+      unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
+        unsafe stream.pointee.next_in = source.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.avail_in = source.count
+        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+        unsafe stream.pointee.next_out = free.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        unsafe stream.pointee.avail_out = free.count
+        let result = unsafe lzma_code(stream, action)
+        initializedCount += unsafe free.count - stream.pointee.avail_out
+        return unsafe (result, source.count - stream.pointee.avail_in)
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import CZstd
+import PostgresFormat
+
+/// libzstd's streaming decoder: zstd frames, skippable ones among them (RFC 8878).
+///
+/// Checks a frame's content size and checksum where it has them.
+@safe struct ZstdDecoder: StreamDecoder, ~Copyable {
+  static let formatName = "zstd"
+
+  // Invariant: a context from ZSTD_createDCtx, freed in `deinit` only.
+  private let context: OpaquePointer
+
+  package init() throws(FormatError) {
+    guard let context = unsafe ZSTD_createDCtx() else { throw .outOfMemory(Self.formatName) }
+    unsafe self.context = context
+    let result = unsafe ZSTD_DCtx_setParameter(
+      context, ZSTD_d_windowLogMax, maximumWindowSizeLog)
+    precondition(ZSTD_isError(result) == 0, "libzstd refuses a window of 128 MiB")
+  }
+
+  deinit {
+    unsafe ZSTD_freeDCtx(context)
+  }
+
+  package mutating func decode(
+    _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
+  ) throws(FormatError) -> DecodingStep {
+    // Invariant: libzstd reads and writes within the two buffers, and advances their positions by
+    // as much.
+    var taken = 0
+    let result = unsafe input.withUnsafeBytes { source in
+      unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
+        var from = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+        var to = unsafe ZSTD_outBuffer(
+          dst: buffer.baseAddress, size: buffer.count, pos: initializedCount)
+        let result = unsafe ZSTD_decompressStream(context, &to, &from)
+        taken = unsafe from.pos
+        initializedCount = unsafe to.pos
+        return result
+      }
+    }
+    if ZSTD_isError(result) != 0 {
+      if ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge {
+        throw windowTooLarge(Self.formatName)
+      }
+      throw .damagedStream(Self.formatName, unsafe String(cString: ZSTD_getErrorName(result)))
+    }
+    // Zero is the end of a frame of which all was written; the next call begins a new one.
+    return DecodingStep(bytesTaken: taken, isComplete: result == 0)
+  }
+}

@@ -1,0 +1,180 @@
+import PostgresFormat
+import System
+
+/// A data directory as one stream of records, each followed by its file's contents where they are
+/// read; the reading thread's end of `DirectoryReader`.
+///
+/// One pass over the names adds up the sizes, a second gives the stream. A file gives exactly the
+/// bytes that its record claims, or an error.
+final class DirectorySource: ByteSource {
+  private let root: DirectoryHandle
+  private let contents: DirectoryContents
+  private let progress: InputProgress
+  private var walk: DirectoryWalk
+
+  /// What comes next, its files open; at most `aheadLimit`.
+  private var ahead: [Ahead] = []
+  /// Why nothing comes behind that.
+  private var walkFailure: Failure?
+  private var isWalkAtEnd = false
+
+  /// What is left of the record that is being given.
+  private var record: ArraySlice<UInt8> = []
+  private var file: OpenFile?
+  /// What the control file was when it was read, which is first.
+  private var controlFile: DirectoryWalk.Found?
+  private var failure: Failure?
+
+  private final class OpenFile {
+    let file: InputFile
+    let status: FileStatus
+    var bytesLeft: UInt64
+
+    init(_ file: consuming InputFile, _ status: FileStatus) {
+      self.file = file
+      self.status = status
+      bytesLeft = status.byteCount
+    }
+  }
+
+  private struct Ahead {
+    let member: TarMember
+    let file: OpenFile?
+  }
+
+  private static let controlFileName = "global/pg_control"
+
+  /// How many files are open and announced to the system before their turn.
+  private static let aheadLimit = 32
+
+  /// Opens the data directory and adds up what is to be read.
+  ///
+  /// Throws `.cannotOpen` where there is none, and, where pages are to be read, `.unsupported` where
+  /// a server works in it.
+  package init(
+    path: String, contents: DirectoryContents, progress: InputProgress
+  ) throws(Failure) {
+    root = try DirectoryHandle(path: path)
+    try root.requireDataDirectory()
+    self.contents = contents
+    self.progress = progress
+    if contents.readsPages { try ServerLock.requireNone(in: root) }
+    walk = try DirectoryWalk(of: root)
+    progress.setInputByteCount(try Self.byteCount(of: root, contents))
+  }
+
+  private static func byteCount(
+    of root: DirectoryHandle, _ contents: DirectoryContents
+  ) throws(Failure) -> UInt64 {
+    var walk = try DirectoryWalk(of: root)
+    var sum: UInt64 = 0
+    while let found = try walk.next() {
+      if contents.contains(found.member) { sum &+= found.member.byteCount }
+    }
+    return sum
+  }
+
+  /// Gives what there is before an error, and the error with the next call.
+  package func fill(_ output: inout OutputRawSpan) throws(Failure) {
+    if let failure { throw failure }
+    do throws(Failure) {
+      while !output.isFull, try advance(&output) {}
+    } catch {
+      if output.byteCount == 0 { throw error }
+      failure = error
+    }
+  }
+
+  /// Appends some bytes, or gets some to append; false at the end.
+  private func advance(_ output: inout OutputRawSpan) throws(Failure) -> Bool {
+    if !record.isEmpty {
+      let count = min(record.count, output.freeCapacity)
+      let bytes = Array(record.prefix(count))
+      output.append(bytes.bytes)
+      record = record.dropFirst(count)
+    } else if let file {
+      try read(file, into: &output)
+    } else if let next = try nextAhead() {
+      record = MemberRecord(member: next.member, hasContents: next.file != nil).encoded()[...]
+      file = next.file
+    } else {
+      try requireStillStopped()
+      return false
+    }
+    return true
+  }
+
+  /// The next member with its file; nil at the end. An error of the walk comes in its turn.
+  private func nextAhead() throws(Failure) -> Ahead? {
+    while ahead.count < Self.aheadLimit, !isWalkAtEnd, walkFailure == nil {
+      do throws(Failure) {
+        if let found = try walk.next() {
+          ahead.append(try open(found))
+        } else {
+          isWalkAtEnd = true
+        }
+      } catch {
+        walkFailure = error
+      }
+    }
+    if !ahead.isEmpty { return ahead.removeFirst() }
+    if let walkFailure { throw walkFailure }
+    return nil
+  }
+
+  private func open(_ found: DirectoryWalk.Found) throws(Failure) -> Ahead {
+    guard contents.contains(found.member) else { return Ahead(member: found.member, file: nil) }
+    let file = try found.parent.openFile(found.name)
+    if found.member.name == Self.controlFileName { controlFile = found }
+    guard try file.status() == found.status else { throw DirectoryHandle.changed(file.path) }
+    file.announceReads(of: found.status.byteCount)
+    return Ahead(member: found.member, file: OpenFile(file, found.status))
+  }
+
+  /// Sees at the end that no server has started meanwhile: what was read before then would not
+  /// belong to what was read behind.
+  ///
+  /// A server writes the control file when it starts and when it stops.
+  private func requireStillStopped() throws(Failure) {
+    guard contents.readsPages else { return }
+    try ServerLock.requireNone(in: root)
+    guard let controlFile else { return }
+    guard try controlFile.parent.status(of: controlFile.name) == controlFile.status else {
+      throw DirectoryHandle.changed(root.path + "/" + Self.controlFileName)
+    }
+  }
+
+  private func read(_ open: OpenFile, into output: inout OutputRawSpan) throws(Failure) {
+    if open.bytesLeft > 0 {
+      let count = try open.file.read(into: &output, atMost: open.bytesLeft)
+      guard count > 0 else { throw DirectoryHandle.changed(open.file.path) }
+      open.bytesLeft -= UInt64(count)
+      progress.addBytesRead(count)
+    } else {
+      guard try open.file.status() == open.status else {
+        throw DirectoryHandle.changed(open.file.path)
+      }
+      file = nil
+    }
+  }
+}
+
+extension DirectoryHandle {
+  /// Throws where this is no data directory, by what lies in it.
+  fileprivate func requireDataDirectory() throws(Failure) {
+    guard try status(of: Array("PG_VERSION".utf8CString)) == nil else { return }
+    throw Failure(
+      .cannotOpen,
+      "\(path.quoted) is neither a data directory nor that of a base backup: it has no 'PG_VERSION' and "
+        + "no 'base.tar'",
+      hint: "Give a tar, or the directory of a cluster that is stopped.")
+  }
+}
+
+extension DirectoryContents {
+  fileprivate func contains(_ member: TarMember) -> Bool {
+    guard member.kind == .file else { return false }
+    guard let path = try? MemberPath(Array(member.name.utf8).bytes) else { return false }
+    return contains(path, byteCount: member.byteCount)
+  }
+}

@@ -1,0 +1,174 @@
+import PostgresFormat
+import System
+
+/// What of a data directory's files is read; of the others only names and sizes are given.
+package enum DirectoryContents: Sendable {
+  /// All that a timeline stores.
+  case stored
+  /// The same, and what is left out but a manifest may list.
+  case listed
+  /// The same without files of pages, but for the small ones in `global`, for a look at what there
+  /// is.
+  case smallFiles
+
+  /// Whether all files of pages are read, so that no server may work in the directory.
+  var readsPages: Bool { self != .smallFiles }
+
+  /// Whether the file of this length at this place of the data directory is read.
+  package func contains(_ path: MemberPath, byteCount: UInt64) -> Bool {
+    switch DataDirectoryMember(path, kind: .file) {
+    case .relationSegment(let segment):
+      readsPages || SharedCatalogs.mayInclude(segment, byteCount: byteCount)
+    case .slruSegment: readsPages
+    case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
+      .neonSignal, .tablespaceMap:
+      true
+    case .leftOut: self == .listed && !BackupManifest.ignores(path.bytes)
+    case .backupLabel, .tablespace, .incremental, .directory, .refused: false
+    }
+  }
+}
+
+/// Goes through a data directory: every name in it once, in an order that the names alone decide.
+///
+/// ```
+/// PG_VERSION, backup_label, …      what is at the top and none of Postgres' directories
+/// global/pg_control                by which most backups that cannot be imported are refused
+/// pg_tblspc/…                      the same
+/// base/1/PG_VERSION, …             in each directory first what are no relations, in byte order,
+/// base/1/1249, 1249.1, 1249_fsm    then relations in the order of their keys
+/// global/…, pg_logical/…, …        the other directories, in byte order
+/// ```
+///
+/// Directories come before what is in them, `global` twice. Memory: the names of the directories
+/// that are open at one time; a relation segment takes 16 bytes.
+struct DirectoryWalk {
+  /// Something that has a name in the data directory.
+  struct Found {
+    package let member: TarMember
+    package let name: DirectoryHandle.Name
+    package let status: FileStatus
+    /// The directory that holds it.
+    package let parent: DirectoryHandle
+  }
+
+  /// A directory whose names are being gone through.
+  private struct Level {
+    let directory: DirectoryHandle
+    /// What stands before its names, with the slash.
+    let prefix: String
+    var names: ArraySlice<DirectoryHandle.Name>
+    var segments: ArraySlice<RelationSegment>
+
+    mutating func next() -> DirectoryHandle.Name? {
+      if let name = names.popFirst() { return name }
+      return segments.popFirst().map { $0.fileName.utf8CString.dropLast() + [0] }
+    }
+  }
+
+  private var levels: [Level] = []
+  /// Whether the control file, which comes before the rest of `global`, has had its turn.
+  private var isPastControlFile = false
+
+  /// Begins at the top, and lists the names there.
+  package init(of root: DirectoryHandle) throws(Failure) {
+    let names = try root.names().sorted(by: Self.precedes)
+    let (known, others) = Self.partition(names) { Self.isKnown($0) }
+    let (early, rest) = Self.partition(known) { Self.isNamed($0, "pg_tblspc") }
+    let global = known.filter { Self.isNamed($0, "global") }
+    levels.append(
+      Level(directory: root, prefix: "", names: (others + global + early + rest)[...], segments: [])
+    )
+  }
+
+  /// The next name; nil behind the last.
+  ///
+  /// Throws `.damaged` where a name has vanished since its directory was listed, and `.cannotOpen`
+  /// for a directory that may not be read, but for a user's own.
+  package mutating func next() throws(Failure) -> Found? {
+    while !levels.isEmpty {
+      let level = levels[levels.count - 1]
+      guard let name = levels[levels.count - 1].next() else {
+        levels.removeLast()
+        continue
+      }
+      let path = level.prefix + DirectoryHandle.text(name)
+      guard let status = try level.directory.status(of: name) else {
+        throw DirectoryHandle.changed(level.directory.path + "/" + DirectoryHandle.text(name))
+      }
+      var member = TarMember(name: path, kind: status.kind, byteCount: 0)
+      switch status.kind {
+      case .file: member.byteCount = status.byteCount
+      case .symbolicLink: member.linkTarget = try level.directory.linkTarget(of: name)
+      case .directory: try enter(name, path + "/", in: level.directory)
+      case .hardLink, .other: break
+      }
+      return Found(member: member, name: name, status: status, parent: level.directory)
+    }
+    return nil
+  }
+
+  private mutating func enter(
+    _ name: DirectoryHandle.Name, _ prefix: String, in parent: DirectoryHandle
+  ) throws(Failure) {
+    let directory: DirectoryHandle
+    var names: [DirectoryHandle.Name]
+    do throws(Failure) {
+      directory = try parent.openDirectory(name)
+      names = try directory.names()
+    } catch {
+      if error.code == .cannotOpen && Self.holdsUserFilesOnly(prefix) { return }
+      throw error
+    }
+    if prefix == "global/" {
+      let isAtControlFile = !isPastControlFile
+      names.removeAll { Self.isNamed($0, "pg_control") != isAtControlFile }
+      isPastControlFile = true
+    }
+    var segments: [RelationSegment] = []
+    names.removeAll { name in
+      let text = DirectoryHandle.text(name).utf8
+      guard let segment = RelationSegment(fileName: Array(text)[...], databaseID: 0) else {
+        return false
+      }
+      segments.append(segment)
+      return true
+    }
+    names.sort(by: Self.precedes)
+    segments.sort()
+    levels.append(
+      Level(directory: directory, prefix: prefix, names: names[...], segments: segments[...]))
+  }
+
+  // MARK: Names
+
+  /// Whether a directory at the top is one that Postgres makes.
+  private static func isKnown(_ name: DirectoryHandle.Name) -> Bool {
+    decision(DirectoryHandle.text(name), .directory) == .directory
+  }
+
+  /// Whether what is in a directory is none of Postgres' business, such as `lost+found`.
+  private static func holdsUserFilesOnly(_ prefix: String) -> Bool {
+    decision(prefix + "file", .file) == .leftOut(.userFiles, slot: nil)
+  }
+
+  private static func decision(_ path: String, _ kind: MemberKind) -> DataDirectoryMember? {
+    (try? MemberPath(Array(path.utf8).bytes)).map { DataDirectoryMember($0, kind: kind) }
+  }
+
+  private static func isNamed(_ name: DirectoryHandle.Name, _ text: String) -> Bool {
+    name.dropLast().elementsEqual(text.utf8.lazy.map(CChar.init(bitPattern:)))
+  }
+
+  /// In the order of the bytes.
+  private static func precedes(_ left: DirectoryHandle.Name, _ right: DirectoryHandle.Name) -> Bool
+  {
+    left.lexicographicallyPrecedes(right) { UInt8(bitPattern: $0) < UInt8(bitPattern: $1) }
+  }
+
+  private static func partition(
+    _ names: [DirectoryHandle.Name], _ isFirst: (DirectoryHandle.Name) -> Bool
+  ) -> (first: [DirectoryHandle.Name], rest: [DirectoryHandle.Name]) {
+    (names.filter(isFirst), names.filter { !isFirst($0) })
+  }
+}

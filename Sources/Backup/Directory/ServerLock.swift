@@ -1,0 +1,55 @@
+import Glibc
+import System
+
+/// A server's mark on the data directory that it works in: `postmaster.pid`, whose first line is
+/// the server's process id, negative for one in single-user mode.
+///
+/// A server that stops takes the file away; one that crashed leaves it. (Postgres,
+/// `src/backend/utils/init/miscinit.c`, `CreateLockFile`)
+package enum ServerLock {
+  private static let name = "postmaster.pid"
+
+  /// Throws `.unsupported` where a server works in the directory, as far as that shows, and
+  /// `.cannotOpen` where the file may not be read.
+  ///
+  /// A process of another user counts as alive. As for Postgres, this process and its parent are
+  /// no server: in a container of its own each has a small id that comes again.
+  package static func requireNone(in directory: DirectoryHandle) throws(Failure) {
+    let name = Array(Self.name.utf8CString)
+    guard let status = try directory.status(of: name) else { return }
+    guard status.kind == .file else { throw unreadable("is no file") }
+    let line = try directory.openFile(name).firstLine()
+    guard let number = Int32(line.trimmingPrefix("-")), number > 0 else {
+      throw unreadable("names no process")
+    }
+    guard isAlive(number) else { return }
+    throw Failure(
+      .unsupported,
+      "a server works in the data directory: process \(number), which "
+        + "'\(Self.name)' names, is alive",
+      hint: "Stop the cluster with 'pg_ctl stop' first. Where that process is no Postgres server, "
+        + "remove '\(Self.name)'.")
+  }
+
+  private static func isAlive(_ process: pid_t) -> Bool {
+    if process == getpid() || process == getppid() { return false }
+    return kill(process, 0) == 0 || errno != ESRCH
+  }
+
+  /// The error of a file that a server has made but not filled, or that is none of Postgres'.
+  private static func unreadable(_ reason: String) -> Failure {
+    Failure(
+      .unsupported, "a server may be starting in the data directory: '\(name)' \(reason)",
+      hint: "Stop the cluster with 'pg_ctl stop' first. Where no server runs, remove '\(name)'.")
+  }
+}
+
+extension InputFile {
+  /// What stands before the first line feed, of at most 64 bytes.
+  fileprivate borrowing func firstLine() throws(Failure) -> String {
+    var bytes = [UInt8](repeating: 0, count: 64)
+    let count = try SystemCalls.read(
+      into: &bytes, count: bytes.count, from: descriptor, at: 0, path: path)
+    return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+  }
+}

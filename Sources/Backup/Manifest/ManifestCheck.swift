@@ -1,0 +1,264 @@
+import Pipeline
+import PostgresFormat
+import System
+
+/// Compares a backup with its manifest while the backup streams, in whatever order they come.
+///
+/// ```
+/// for each file    begin(path) ─► update(bytes) … ─► end()
+/// the manifest     read(fileAt:) before all files, or between any two
+///                  beginManifest() ─► updateManifest(bytes) … ─► endManifest()
+/// at the end       finish(pg_control, segments)
+/// ```
+///
+/// A manifest that is known before the files says how each is summed up. Until then CRC-32C is
+/// taken, `pg_basebackup`'s default, for a manifest comes last in a tar. Where others have the
+/// pages of a relation at hand, they make its CRC-32C, and it comes at the end, in a table.
+/// Belongs to one thread. Memory: `ManifestTable`.
+package final class ManifestCheck {
+  private var table = ManifestTable()
+  private var reader: ManifestReader?
+  /// Where the manifest lies, as messages have it.
+  private var path = BackupManifest.fileName
+  /// Whether the user named the manifest, so that it counts whatever the backup is.
+  private var isGiven = false
+  private var isComplete = false
+  /// Why the manifest cannot be read; told at the end, when it is known whether it counts.
+  private var failure: FormatError?
+
+  private var current: (path: [UInt8], byteCount: UInt64, checksum: FileChecksum)?
+  private var listsBackupLabel = false
+  private var holdsBackupLabel = false
+  /// The algorithm of a file that had gone by, summed up in another way, before it was listed.
+  private var lateAlgorithm: BackupManifest.ChecksumAlgorithm?
+  private var summary = ManifestSummary(result: .none)
+
+  package init() {}
+
+  private static let backupLabel = Array("backup_label".utf8)
+
+  /// The WAL that the manifest says the backup needs.
+  package var walRanges: [BackupManifest.WALRange] { reader?.parser.walRanges ?? [] }
+
+  // MARK: Files
+
+  /// Begins the next file of the backup, by its path in the data directory.
+  package func begin(_ path: MemberPath) throws(Failure) {
+    current = nil
+    if path.bytes == Self.backupLabel { holdsBackupLabel = true }
+    guard !BackupManifest.ignores(path.bytes) else { return }
+    var algorithm = BackupManifest.ChecksumAlgorithm.crc32c
+    if isComplete {
+      let listed = try table.entry(of: path.bytes, add: false)
+      algorithm = listed.map { table.entries[$0.index].algorithm } ?? .none
+    }
+    current = (path.bytes, 0, FileChecksum(algorithm))
+  }
+
+  /// Whether anyone wants to see the contents of the file that has begun.
+  package var wantsContents: Bool { current != nil }
+
+  /// Takes the next bytes of the file that has begun; nothing where none has.
+  package func update(_ bytes: RawSpan) {
+    current?.byteCount += UInt64(bytes.byteCount)
+    current?.checksum.update(bytes)
+  }
+
+  /// Leaves the file that has begun, a segment of a relation, to the table that `finish` takes.
+  ///
+  /// Returns false where it cannot be left, as its checksum is no CRC-32C.
+  func leaveSegment() -> Bool {
+    if case .sha2 = current?.checksum { return false }
+    current = nil
+    return true
+  }
+
+  /// Ends the file that has begun, unless it was left.
+  package func end() throws(Failure) {
+    guard let (path, byteCount, checksum) = current else { return }
+    current = nil
+    try add(
+      path,
+      ManifestTable.Entry(
+        byteCount: byteCount, algorithm: checksum.algorithm, checksum: checksum.value))
+  }
+
+  private func add(_ path: [UInt8], _ found: ManifestTable.Entry) throws(Failure) {
+    guard let (index, _) = try table.entry(of: path, add: true) else { return }
+    let entry = table.entries[index]
+    if entry.isFound {
+      note(.duplicate, entry)
+    } else if entry.isListed {
+      compare(entry, listed: entry, found: found)
+      table.update(index) { $0.isFound = true }
+    } else {
+      table.update(index) {
+        $0.take(found)
+        $0.isFound = true
+      }
+    }
+  }
+
+  // MARK: The manifest
+
+  /// Reads a manifest that is known before the backup: the one that the user named, or the one
+  /// beside the backup.
+  ///
+  /// Throws where it cannot be opened or read, or something has failed `elsewhere` meanwhile; where it
+  /// is damaged, only if the user named it.
+  package func read(
+    fileAt path: String, isGiven: Bool, failure elsewhere: FirstFailure = FirstFailure()
+  ) throws(Failure) {
+    self.path = path
+    self.isGiven = isGiven
+    // It may be a FIFO, for which only the thread that reads ahead should wait.
+    let file = ReadAhead(failure: elsewhere) { () throws(Failure) in
+      try FileSource(path: path)
+    }
+    beginManifest()
+    while let buffer = try file.next() { buffer.withBytes { updateManifest($0) } }
+    endManifest()
+    if isGiven, let failure { throw error(failure) }
+  }
+
+  /// Whether a manifest has come, from wherever.
+  package var hasManifest: Bool { reader != nil }
+
+  /// Begins the manifest.
+  package func beginManifest() { reader = ManifestReader() }
+
+  /// Takes the next bytes of the manifest, which has begun.
+  package func updateManifest(_ bytes: RawSpan) {
+    guard failure == nil, var reader else { return }
+    do throws(FormatError) {
+      try reader.update(bytes) { file throws(FormatError) in try list(file) }
+    } catch {
+      failure = error
+    }
+    self.reader = reader
+  }
+
+  /// Ends the manifest.
+  package func endManifest() {
+    isComplete = true
+    guard failure == nil, let reader else { return }
+    do throws(FormatError) {
+      try reader.finish()
+    } catch {
+      failure = error
+    }
+  }
+
+  private func list(_ file: BackupManifest.File) throws(FormatError) {
+    summary.fileCount += 1
+    if file.path == Self.backupLabel { listsBackupLabel = true }
+    guard !BackupManifest.ignores(file.path) else { return }
+    let index: Int
+    do throws(Failure) {
+      guard let place = try table.entry(of: file.path, add: true) else { return }
+      index = place.index
+    } catch {
+      throw .unsupported(error.message)
+    }
+    let listed = ManifestTable.Entry(
+      byteCount: file.byteCount, algorithm: file.algorithm, checksum: file.checksum)
+    let entry = table.entries[index]
+    guard !entry.isListed else {
+      throw .damaged("it lists '\(escaped(file.path))' twice")
+    }
+    if entry.isFound {
+      compare(entry, listed: listed, found: entry)
+      table.update(index) { $0.isListed = true }
+    } else {
+      table.update(index) {
+        $0.take(listed)
+        $0.isListed = true
+      }
+    }
+  }
+
+  // MARK: Differences
+
+  private func compare(
+    _ entry: ManifestTable.Entry, listed: ManifestTable.Entry, found: ManifestTable.Entry
+  ) {
+    if found.byteCount != listed.byteCount {
+      note(.size, entry, expected: listed.byteCount, found: found.byteCount)
+    } else if listed.algorithm != .none {
+      if listed.algorithm != found.algorithm {
+        lateAlgorithm = listed.algorithm
+      } else if listed.fingerprint != found.fingerprint {
+        note(.checksum, entry)
+      }
+    }
+  }
+
+  private func note(
+    _ kind: ManifestDifference.Kind, _ entry: ManifestTable.Entry, expected: UInt64? = nil,
+    found: UInt64? = nil
+  ) {
+    summary.note(
+      ManifestDifference(
+        kind: kind, file: table.shownPath(of: entry), expectedByteCount: expected,
+        foundByteCount: found))
+  }
+
+  /// Judges the backup, which must have been seen to its end, and whose control file this is;
+  /// `segments` are those that were left.
+  ///
+  /// A manifest that lists `backup_label` where the backup has none is of the time before the
+  /// cluster was started from that backup: Postgres sets the label aside and leaves the manifest.
+  /// It says nothing of the files then, and counts only where the user named it. Throws `.damaged`
+  /// where the backup is not what its manifest says, with the differences, and where the manifest
+  /// itself is not as it was written; `.unsupported` where it came too late for its algorithm.
+  package func finish(
+    _ controlFile: ControlFile?, segments: SegmentTable = SegmentTable()
+  ) throws(Failure) -> ManifestSummary {
+    guard let reader else { return ManifestSummary(result: .none) }
+    summary.path = path
+    if !isGiven, listsBackupLabel, !holdsBackupLabel {
+      return ManifestSummary(result: .outdated, path: path, fileCount: summary.fileCount)
+    }
+    if let failure { throw error(failure) }
+    try segments.visit { segment, blockCount, checksum throws(Failure) in
+      try take(segment, blockCount: blockCount, checksum: checksum)
+    }
+    if let lateAlgorithm {
+      throw Failure(
+        .unsupported,
+        "the manifest \(path.quoted) comes behind files of which it has \(lateAlgorithm.rawValue) "
+          + "checksums, so that they can no longer be made",
+        hint: "Take the manifest out of the tar, and give it with --manifest.")
+    }
+    for entry in table.entries where entry.isListed != entry.isFound {
+      note(entry.isListed ? .missing : .unlisted, entry)
+    }
+    try summary.requireNoDifference(from: path)
+    do throws(FormatError) {
+      if let controlFile { try reader.parser.requireCluster(of: controlFile) }
+    } catch {
+      throw self.error(error)
+    }
+    summary.result = .verified
+    return summary
+  }
+
+  /// Takes a segment that was left; not one that was not.
+  private func take(
+    _ segment: RelationSegment, blockCount: UInt32, checksum: UInt32
+  ) throws(Failure) {
+    let path = Array(segment.path.utf8)
+    if let place = try table.entry(of: path, add: false), table.entries[place.index].isFound {
+      return
+    }
+    try add(
+      path,
+      ManifestTable.Entry(
+        byteCount: UInt64(blockCount) * UInt64(PageHeader.pageByteCount), algorithm: .crc32c,
+        checksum: FileChecksum.bytes(of: checksum)))
+  }
+
+  private func error(_ error: FormatError) -> Failure {
+    Failure(error, in: "manifest \(path.quoted)")
+  }
+}

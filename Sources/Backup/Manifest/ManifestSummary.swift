@@ -1,0 +1,86 @@
+import PostgresFormat
+import System
+
+/// What a backup's manifest said, in the summary.
+public struct ManifestSummary: Codable, Equatable, Sendable {
+  public enum Result: String, Codable, Sendable {
+    /// The backup holds what the manifest lists, byte for byte, and nothing else.
+    case verified
+    case different
+    /// Not checked, as the cluster has run since the backup was made.
+    case outdated
+    /// The backup has no manifest.
+    case none
+  }
+
+  public var result: Result
+  /// Where the manifest lies: a path, or its name within the backup.
+  public var path: String?
+  /// The files that it lists.
+  public var fileCount: UInt64 = 0
+  public var differenceCount: UInt64 = 0
+  /// At most 1,000 of the differences.
+  public var differences: [ManifestDifference] = []
+
+  public init(result: Result, path: String? = nil, fileCount: UInt64 = 0) {
+    self.result = result
+    self.path = path
+    self.fileCount = fileCount
+  }
+
+  private static let differenceLimit = 1000
+
+  /// Counts a difference, and keeps it if it is one of the first.
+  package mutating func note(_ difference: @autoclosure () -> ManifestDifference) {
+    differenceCount += 1
+    if differences.count < Self.differenceLimit { differences.append(difference()) }
+  }
+
+  /// Throws `.damaged`, with the differences, where there are any from the manifest at `path`.
+  mutating func requireNoDifference(from path: String) throws(Failure) {
+    guard differenceCount > 0 else { return }
+    result = .different
+    throw Failure(
+      .damaged,
+      "the backup differs from its manifest \(path.quoted) in \(differenceCount) "
+        + (differenceCount == 1 ? "file" : "files"),
+      hint: "Files were damaged, lost or changed after the backup was made. Take another backup.",
+      findings: BackupFindings(manifest: self))
+  }
+
+  /// The first 20 differences in words, a line each, and how many more there are.
+  public var lines: [String] { BackupFindings.lines(differences, of: differenceCount) }
+}
+
+/// A way in which a backup is not what its manifest says.
+public struct ManifestDifference: Codable, Equatable, Sendable {
+  public enum Kind: String, Codable, Sendable {
+    case missing
+    case unlisted
+    case size
+    case checksum
+    /// The backup holds two files of this path.
+    case duplicate
+  }
+
+  public var kind: Kind
+  /// The file's path in the data directory, escaped.
+  public var file: String
+  /// The sizes in bytes, where they differ.
+  public var expectedByteCount: UInt64?
+  public var foundByteCount: UInt64?
+}
+
+extension ManifestDifference: CustomStringConvertible {
+  /// `'base/5/1259' has 8192 bytes instead of 16384`
+  public var description: String {
+    switch kind {
+    case .missing: "'\(file)' is missing"
+    case .unlisted: "'\(file)' is not in the manifest"
+    case .size:
+      "'\(file)' has \(byteWords(foundByteCount ?? 0)) instead of \(expectedByteCount ?? 0)"
+    case .checksum: "'\(file)' does not have its checksum"
+    case .duplicate: "'\(file)' stands twice in the backup"
+    }
+  }
+}

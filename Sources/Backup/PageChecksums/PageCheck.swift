@@ -1,0 +1,52 @@
+import PostgresFormat
+
+/// Compares the checksum that each page bears with its contents, before anything is changed.
+///
+/// Whether the cluster has checksums is known at the backup's end only, when `pg_control` is. So
+/// every page is looked at, and `PageCheckResult` judges. A page that bears the checksum 0, which
+/// no contents have, costs next to nothing: in a cluster that never had checksums, all do.
+package struct PageCheck: Sendable {
+  /// A page that a server of a cluster with checksums would not read.
+  package struct DamagedPage: Sendable {
+    package var segment: RelationSegment
+    /// Counted from the beginning of the fork.
+    package var block: UInt32
+    /// What the page bears.
+    package var found: UInt16
+    /// What its contents have; 0 where that was not made.
+    package var expected: UInt16
+  }
+
+  /// Whether pages are looked at at all.
+  let isEnabled: Bool
+  package private(set) var pageCount: UInt64 = 0
+  private(set) var damagedPages: [DamagedPage] = []
+
+  package init(isEnabled: Bool) { self.isEnabled = isEnabled }
+
+  package mutating func reset() {
+    pageCount = 0
+    damagedPages.removeAll(keepingCapacity: true)
+  }
+
+  /// Looks at a page of a relation; the pages of SLRUs have no checksums.
+  ///
+  /// A page that is not in use is sound where it is all zeros, in whatever cluster it is.
+  /// (Postgres, `src/backend/storage/page/bufpage.c`, `PageIsVerifiedExtended`.)
+  package mutating func examine(
+    _ page: RawSpan, _ header: PageHeader, isZero: Bool, of segment: RelationSegment,
+    block: UInt32
+  ) {
+    guard isEnabled else { return }
+    pageCount += 1
+    var expected: UInt16 = 0
+    if !header.isInUse {
+      if isZero { return }
+    } else if header.checksum != 0 {
+      expected = PageChecksum.checksum(of: page, block: block)
+      if expected == header.checksum { return }
+    }
+    damagedPages.append(
+      DamagedPage(segment: segment, block: block, found: header.checksum, expected: expected))
+  }
+}

@@ -1,0 +1,68 @@
+/// What becomes of pages whose checksum does not match their contents.
+public enum PageChecksumMode: String, CaseIterable, Sendable {
+  /// The backup is refused.
+  case verify
+  /// They are told of, and imported as they are.
+  case warn
+  /// Nobody looks.
+  case skip
+}
+
+/// What the data checksums of a cluster said, in the summary.
+public struct PageChecksumSummary: Codable, Equatable, Sendable {
+  public enum Result: String, Codable, Sendable {
+    /// Every page is as it was written.
+    case verified
+    case damaged
+    /// The cluster has no data checksums, or the backup is a pageserver's own.
+    case none
+    /// Not looked at.
+    case skipped
+  }
+
+  public var result: Result
+  /// Pages of relations that were looked at; 0 where there is nothing to compare with.
+  public var pageCount: UInt64 = 0
+  public var damagedPageCount: UInt64 = 0
+  /// The damaged pages in the order of the backup, at most 65,536 of them.
+  public var damagedPages: [DamagedPage] = []
+
+  public init(result: Result, pageCount: UInt64 = 0, damagedPageCount: UInt64 = 0) {
+    self.result = result
+    self.pageCount = pageCount
+    self.damagedPageCount = damagedPageCount
+  }
+}
+
+/// A page that a server of its cluster would not read.
+public struct DamagedPage: Codable, Equatable, Sendable {
+  /// The file's path in the data directory.
+  public var file: String
+  /// The block's number in its fork, counted across segments.
+  public var block: UInt32
+  /// The checksum that the page bears; 0 for none.
+  public var found: UInt16
+  /// The checksum of its contents; nil where it bears none, or is no page in use but not empty.
+  public var expected: UInt16?
+
+  package init(_ page: PageCheck.DamagedPage) {
+    file = page.segment.path
+    block = page.block
+    found = page.found
+    expected = page.expected == 0 ? nil : page.expected
+  }
+}
+
+extension DamagedPage: CustomStringConvertible {
+  /// `block 5 of 'base/5/16384': checksum 12AB, contents have 9F01`
+  public var description: String {
+    let place = "block \(block) of \(file.quoted)"
+    if let expected {
+      return "\(place): checksum \(found.hexadecimal(4)), contents have "
+        + expected.hexadecimal(4)
+    }
+    return found == 0
+      ? "\(place): no checksum, and not all zeros"
+      : "\(place): checksum \(found.hexadecimal(4)), but a header of zeros"
+  }
+}

@@ -1,0 +1,34 @@
+import LayerFormat
+import PostgresFormat
+
+extension PageRuns {
+  /// Pages of one file that stand in one batch.
+  package struct Run {
+    /// What the pages belong to.
+    package var file: PageFile
+    /// The key of the first page.
+    package var firstKey: Key
+    package var pageCount: Int
+    /// Whether the file's last page is in this run, or it has none at all.
+    package var endsFile: Bool
+    /// Where the run's slots begin, and, once compressed, its blobs.
+    var bufferStart: Int
+    /// The bytes of all blobs; 0 until they are made.
+    package var storedByteCount = 0
+    /// The highest LSN that a page bears, and the block that bears it.
+    package var highestLSN = LogSequenceNumber(rawValue: 0)
+    var highestLSNBlock: UInt32 = 0
+    /// The CRC-32C of the pages as they came, if anyone wants to know.
+    package var checksum: CRC32C?
+
+    /// Where the run's blobs stand in the buffer, back to back.
+    package var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }
+
+    /// The bytes of each slot: one for an image layer has no room for a value's header.
+    var slotByteCount: Int {
+      file.isInImageLayer
+        ? PageRuns.largestSlotByteCount - DeltaValue.imageHeaderByteCount
+        : PageRuns.largestSlotByteCount
+    }
+  }
+}

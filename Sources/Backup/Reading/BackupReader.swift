@@ -1,0 +1,155 @@
+import Pipeline
+import PostgresFormat
+import System
+
+/// The pipeline's first stage: reads the backup once, decides about every member, and fills
+/// batches with the pages.
+///
+/// Runs on a thread of its own, for it waits for the input.
+package actor BackupReader: BlockingActor {
+  package nonisolated let executor = BlockingExecutor(label: "import-backup.reader")
+
+  // Not the default of another module: the runtime would not use it.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // Invariant: the actor holds its executor, which lives as long.
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let counters: ImportCounters?
+  private var progress: ProgressThrottle
+  private let source: any BackupSource
+  private var intake: MemberIntake
+  private let manifestCheck: ManifestCheck?
+  private let knownManifest: String?
+  private let isManifestGiven: Bool
+  private let failure: FirstFailure
+
+  private let feed: BatchFeed<PageBatch>
+
+  /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
+  /// progress where something is written. It does not wait for its input behind a `failure` of the pipeline.
+  package init(
+    _ options: BackupReaderOptions, counters: ImportCounters?,
+    progress: (any ProgressReporting)?, free: Channel<PageBatch>, work: Channel<PageBatch>,
+    failure: FirstFailure
+  ) throws(Failure) {
+    isManifestGiven = options.manifest != nil
+    self.failure = failure
+    self.counters = counters
+    self.progress = ProgressThrottle(progress)
+    feed = BatchFeed(free: free, work: work)
+    let known = options.checksManifest ? try options.knownManifest() : nil
+    knownManifest = known
+    source = try openBackup(
+      options.backup, strippingComponents: options.stripComponents,
+      bufferCount: options.inputBufferCount,
+      contents: known == nil ? .stored : .listed, failure: failure)
+    // A directory's manifest is known; one in a tar may come last.
+    let mayHaveManifest = options.checksManifest && (known != nil || !isDirectory(options.backup))
+    manifestCheck = mayHaveManifest ? ManifestCheck() : nil
+    intake = MemberIntake(
+      source: source, stripComponents: options.stripComponents,
+      recoveryHint: options.recoveryHint, smallRelationSize: options.smallRelationSize,
+      manifestCheck: manifestCheck)
+  }
+
+  /// The length in bytes of an input that is a file or a directory.
+  package var inputByteCount: UInt64? { source.inputByteCount }
+  package var isCompressed: Bool { source.isCompressed }
+
+  /// What the backup held besides its pages, and its length in bytes as it was read.
+  package struct Result: Sendable {
+    package var contents: ClusterContents
+    package var inputByteCount: UInt64
+  }
+
+  /// Reads to the backup's proper end, and finishes `work` then.
+  package func run() throws(Failure) -> Result {
+    if let knownManifest {
+      try manifestCheck?.read(
+        fileAt: knownManifest, isGiven: isManifestGiven, failure: failure)
+    }
+    while let member = try source.nextMember() {
+      try Interruption.check()
+      progress.report {
+        ImportProgress(
+          inputBytesRead: source.inputBytesRead, inputByteCount: source.inputByteCount,
+          outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8))
+      }
+      if let pages = try intake.take(member) { try readPages(pages, of: member) }
+    }
+    feed.finish()
+    return Result(contents: intake.contents, inputByteCount: source.inputBytesRead)
+  }
+
+  /// Compares the backup, which was read to its end and of which these are the segments, with its
+  /// manifest; throws as `ManifestCheck` does.
+  package func judgeManifest(_ segments: SegmentTable) throws(Failure) -> ManifestSummary {
+    let judged = try manifestCheck?.finish(intake.contents.controlFile, segments: segments)
+    return judged ?? ManifestSummary(result: .none)
+  }
+
+  // MARK: Pages
+
+  /// Puts all pages of the current member into batches.
+  ///
+  /// A file without pages still makes a run, for it exists. The CRC-32C of a relation's pages is
+  /// left to those who compress them, for whom the page is in the processor's cache.
+  private func readPages(
+    _ pages: MemberIntake.Pages, of member: TarMember
+  ) throws(Failure) {
+    let pageCount = UInt32(member.byteCount / UInt64(PageRuns.pageByteCount))
+    var check = manifestCheck
+    var isSummed = false
+    if let manifestCheck, case .relation = pages.file, manifestCheck.leaveSegment() {
+      check = nil
+      isSummed = true
+    }
+    var done: UInt32 = 0
+    repeat {
+      let batch = try feed.open()
+      batch.pages.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
+      while done < pageCount && !batch.isFull {
+        if let contents = pages.contents {
+          try Self.appendPage(done, of: contents, to: batch, check)
+          done += 1
+        } else {
+          done += try readPages(into: batch, check)
+        }
+      }
+      if done == pageCount { batch.pages.endFile() }
+    } while done < pageCount
+    try check?.end()
+  }
+
+  private static func appendPage(
+    _ index: UInt32, of contents: [UInt8], to batch: PageBatch, _ check: ManifestCheck?
+  ) throws(Failure) {
+    let start = Int(index) * PageRuns.pageByteCount
+    let bytes = contents.bytes.extracting(start..<start + PageRuns.pageByteCount)
+    try batch.pages.append { page in page.copy(bytes, to: 0) }
+    check?.update(bytes)
+  }
+
+  /// Adds the next page of the current member to the batch, or as many as lie in one piece where
+  /// they were read; returns how many.
+  private func readPages(
+    into batch: PageBatch, _ check: ManifestCheck?
+  ) throws(Failure) -> UInt32 {
+    let pageByteCount = PageRuns.pageByteCount
+    if batch.pages.takesLentPages,
+      let (buffer, range) = try source.lend(
+        unitsOf: pageByteCount, limit: batch.pages.freePageCount)
+    {
+      if let check { buffer.withMutableBytes(range) { check.update($0.bytes) } }
+      batch.pages.append(range, of: buffer)
+      return UInt32(range.count / pageByteCount)
+    }
+    try batch.pages.append { page throws(Failure) in
+      let count = try source.read(into: &page)
+      precondition(count == page.byteCount, "a source ends a member at its size")
+      check?.update(page.bytes)
+    }
+    return 1
+  }
+}

@@ -1,0 +1,40 @@
+import Synchronization
+
+/// How far an import has come.
+public struct ImportProgress: Sendable {
+  /// Bytes taken from the input, compressed as they come.
+  public var inputBytesRead: UInt64
+  /// The input's length in bytes; nil for a pipe.
+  public var inputByteCount: UInt64?
+  /// Bytes of the layers that are complete; nil where nothing is written.
+  public var outputBytesWritten: UInt64?
+  /// The member that is being read, control characters escaped.
+  public var member: String
+
+  public init(
+    inputBytesRead: UInt64, inputByteCount: UInt64?, outputBytesWritten: UInt64?, member: String
+  ) {
+    self.inputBytesRead = inputBytesRead
+    self.inputByteCount = inputByteCount
+    self.outputBytesWritten = outputBytesWritten
+    self.member = member
+  }
+}
+
+/// Is told how far an import has come, from the thread that reads, about ten times a second.
+public protocol ProgressReporting: Sendable {
+  func report(_ progress: ImportProgress)
+}
+
+/// Counts that stages on several threads add to.
+package final class ImportCounters: Sendable {
+  private let output = Atomic<UInt64>(0)
+
+  package init() {}
+
+  package var outputByteCount: UInt64 { output.load(ordering: .relaxed) }
+
+  package func addOutput(_ byteCount: UInt64) {
+    output.wrappingAdd(byteCount, ordering: .relaxed)
+  }
+}

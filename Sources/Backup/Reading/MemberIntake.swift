@@ -1,0 +1,226 @@
+import PostgresFormat
+import System
+
+/// Carries out the decision about each member of a backup, all but the reading of pages.
+///
+/// An import and an inspection go the same way through a backup, so that both refuse the same for
+/// the same reasons.
+package struct MemberIntake {
+  /// A member that holds pages, for the caller to read or to pass over.
+  package struct Pages {
+    package var file: PageFile
+    /// The number of the file's first page.
+    package var firstBlock: UInt32
+    /// The pages themselves where they were read already.
+    package var contents: [UInt8]?
+  }
+
+  package let stripComponents: Int
+  /// What a person has to run where the backup is of a cluster that was running.
+  package let recoveryHint: @Sendable (PostgresVersion?) -> String
+  /// From how many bytes on a relation segment becomes image layers.
+  package let smallRelationSize: UInt64
+  /// Gets the contents of every file, where there is someone to compare them with a manifest.
+  package let manifestCheck: ManifestCheck?
+
+  package private(set) var contents = ClusterContents()
+  /// The control file that was read last, also where it was refused.
+  package private(set) var controlFileBytes: [UInt8]?
+  /// The same of the `PG_VERSION` at the top.
+  package private(set) var versionFileBytes: [UInt8]?
+  /// Reads members that are kept in memory.
+  package var reader: MemberReader
+
+  /// Statistics longer than this are left out: a server gathers them anew.
+  private static let statisticsLimit: UInt64 = 16 << 20
+
+  package init(
+    source: any BackupSource, stripComponents: Int,
+    recoveryHint: @escaping @Sendable (PostgresVersion?) -> String, smallRelationSize: UInt64,
+    manifestCheck: ManifestCheck? = nil
+  ) {
+    self.recoveryHint = recoveryHint
+    reader = MemberReader(source: source, manifestCheck: manifestCheck)
+    self.stripComponents = stripComponents
+    self.smallRelationSize = smallRelationSize
+    self.manifestCheck = manifestCheck
+  }
+
+  /// Takes the member that the source has just come to; gives back what pages it holds.
+  ///
+  /// Who reads the pages gives them to `manifestCheck`, and ends the file there.
+  ///
+  /// Throws what keeps the backup from being imported. Where it is not the source itself that failed,
+  /// the members after it can still be taken.
+  package mutating func take(_ member: TarMember) throws(Failure) -> Pages? {
+    guard let path = try member.path(strippingComponents: stripComponents) else {
+      if member.kind != .directory {
+        contents.leftOut.add(
+          escaped(member.name.utf8), byteCount: member.byteCount, reason: .userFiles)
+      }
+      return nil
+    }
+    guard let manifestCheck, member.kind == .file else { return try take(member, path) }
+    try manifestCheck.begin(path)
+    if let pages = try take(member, path) { return pages }
+    if manifestCheck.wantsContents { try reader.readRest(of: member) { manifestCheck.update($0) } }
+    try manifestCheck.end()
+    return nil
+  }
+
+  private mutating func take(
+    _ member: TarMember, _ path: MemberPath
+  ) throws(Failure) -> Pages? {
+    let decision = DataDirectoryMember(path, kind: member.kind)
+    switch decision {
+    case .relationSegment(let segment):
+      return try takeRelationSegment(segment, member, path)
+    case .slruSegment(let kind, let segmentNumber):
+      return try takeSLRUSegment(kind, segmentNumber, member, path)
+    case .relationMap(let databaseID):
+      try requireOnce(!contents.hasRelationMap(databaseID), path)
+      contents.databases[databaseID] = try reader.readSmallFile(member, path)
+    case .versionFile(let databaseID):
+      try requireOnce(contents.versions[databaseID] == nil, path)
+      if let databaseID { contents.addDatabase(databaseID) }
+      let bytes = try reader.readSmallFile(member, path)
+      if databaseID == nil { versionFileBytes = bytes }
+      contents.versions[databaseID] = try reader.decode(
+        bytes, path, PostgresVersion.init(versionFile:))
+    case .twoPhase(let xid, let digitCount):
+      try takeTwoPhaseFile(xid, digitCount, member, path)
+    case .statistics:
+      try takeStatistics(member, path)
+    case .replicationOrigins:
+      try requireOnce(contents.replicationOrigins == nil, path)
+      contents.replicationOrigins = try reader.decode(member, path, ReplicationOrigins.decode)
+    case .controlFile:
+      try takeControlFile(member, path)
+    case .neonSignal:
+      let signal = try reader.decode(member, path, NeonSignal.decode)
+      guard contents.signal == nil || contents.signal == signal else {
+        throw Failure(.damaged, "'neon.signal' and 'zenith.signal' contradict each other")
+      }
+      contents.signal = signal
+    case .directory: break
+    case .leftOut(let reason, let slot):
+      leaveOut(member, path, reason, slot: slot)
+      if reason == .backupManifest { try takeManifest(member, path) }
+    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .refused:
+      try refuse(decision, member, path)
+    }
+    return nil
+  }
+
+  // MARK: Files of pages
+
+  private mutating func takeRelationSegment(
+    _ segment: RelationSegment, _ member: TarMember, _ path: MemberPath
+  ) throws(Failure) -> Pages {
+    let limit = UInt64(RelationSegment.blockCount) * UInt64(PageHeader.pageByteCount)
+    try requirePages(member, path, limit: limit, "a relation segment's 1 GiB")
+    contents.addDatabase(segment.databaseID)
+    let isInImageLayer = member.byteCount > 0 && member.byteCount >= smallRelationSize
+    var pages = Pages(
+      file: .relation(segment, isInImageLayer: isInImageLayer),
+      firstBlock: segment.segmentNumber * RelationSegment.blockCount)
+    if SharedCatalogs.mayInclude(segment, byteCount: member.byteCount) {
+      let bytes = try reader.readWhole(member)
+      contents.sharedCatalogs.add(segment.relationNumber, bytes)
+      pages.contents = bytes
+    }
+    return pages
+  }
+
+  private mutating func takeSLRUSegment(
+    _ kind: SLRUKind, _ number: UInt32, _ member: TarMember, _ path: MemberPath
+  ) throws(Failure) -> Pages {
+    let limit = UInt64(SLRUKind.pagesPerSegment * PageHeader.pageByteCount)
+    try requirePages(
+      member, path, limit: limit, "an SLRU segment's \(SLRUKind.pagesPerSegment) pages")
+    try requireOnce(contents.slruSegments[kind]?[number] == nil, path)
+    contents.slruSegments[kind, default: [:]][number] = UInt32(
+      member.byteCount / UInt64(PageHeader.pageByteCount))
+    return Pages(file: .slru(kind, segment: number), firstBlock: 0)
+  }
+
+  /// Refuses a file of pages by its size, before its first byte is read.
+  private func requirePages(
+    _ member: TarMember, _ path: MemberPath, limit: UInt64, _ limitInWords: String
+  ) throws(Failure) {
+    let pageByteCount = UInt64(PageHeader.pageByteCount)
+    guard member.byteCount <= limit else {
+      throw Failure(
+        .damaged, "file '\(path)' has \(member.byteCount) bytes, more than \(limitInWords)")
+    }
+    guard member.byteCount.isMultiple(of: pageByteCount) else {
+      throw Failure(
+        .damaged,
+        "file '\(path)' has \(byteWords(member.byteCount)), which is no multiple of \(pageByteCount)",
+        hint: "The file was cut off or is torn. Make the backup anew.")
+    }
+  }
+
+  // MARK: Small files
+
+  private mutating func takeControlFile(_ member: TarMember, _ path: MemberPath) throws(Failure) {
+    try requireOnce(contents.controlFile == nil, path)
+    let bytes = try reader.readSmallFile(member, path)
+    controlFileBytes = bytes
+    contents.controlFile = try reader.decode(bytes, path) { bytes throws(FormatError) in
+      let controlFile = try ControlFile(decoding: bytes)
+      try controlFile.requireCleanShutdown(recoveryHint: recoveryHint(controlFile.version))
+      try controlFile.validateLayout()
+      return controlFile
+    }
+  }
+
+  private mutating func takeTwoPhaseFile(
+    _ xid: UInt64, _ digitCount: Int, _ member: TarMember, _ path: MemberPath
+  ) throws(Failure) {
+    try requireOnce(contents.twoPhaseFiles[xid] == nil, path)
+    var bytes = try reader.readSmallFile(member, path)
+    let file = try reader.decode(bytes, path, TwoPhaseFile.decode)
+    bytes.removeSubrange(file.storedByteCount...)
+    if file.wasDoubled { contents.mendedTwoPhaseFileCount += 1 }
+    contents.twoPhaseFiles[xid] = ClusterContents.PreparedTransaction(
+      nameDigitCount: digitCount, file: file, stored: bytes)
+  }
+
+  private mutating func takeStatistics(_ member: TarMember, _ path: MemberPath) throws(Failure) {
+    try requireOnce(contents.statistics == nil, path)
+    guard member.byteCount <= Self.statisticsLimit else {
+      contents.leftOut.add(
+        path.description, byteCount: member.byteCount, reason: .largeStatistics)
+      return
+    }
+    contents.statistics = try reader.readSmallFile(member, path)
+  }
+
+  /// Reads the backup's own manifest, but where one is known already.
+  private mutating func takeManifest(_ member: TarMember, _ path: MemberPath) throws(Failure) {
+    guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
+      path.bytes.elementsEqual(BackupManifest.fileName.utf8)
+    else { return }
+    manifestCheck.beginManifest()
+    try reader.readRest(of: member) { manifestCheck.updateManifest($0) }
+    manifestCheck.endManifest()
+  }
+
+  private mutating func leaveOut(
+    _ member: TarMember, _ path: MemberPath, _ reason: LeftOutReason, slot: String?
+  ) {
+    // A directory counts only where it is the user's own: what is in it is counted by itself.
+    if member.kind != .directory || reason == .userFiles {
+      contents.leftOut.add(path.description, byteCount: member.byteCount, reason: reason)
+    }
+    if let slot { contents.leftOut.addSlot(slot) }
+    if let depth = path.componentsBeforeControlFile, depth > 0 { contents.misplacedDepth = depth }
+  }
+
+  private func requireOnce(_ isFirst: Bool, _ path: MemberPath) throws(Failure) {
+    guard isFirst else {
+      throw Failure(.damaged, "file '\(path)' stands twice in the backup")
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import PostgresFormat
+import System
+
+/// Reads members whole, those that are kept in memory, small files up to a limit together; and what is
+/// left of others, for their checksum.
+package struct MemberReader {
+  private let source: any BackupSource
+  /// Gets the contents of every small file.
+  private let manifestCheck: ManifestCheck?
+  private var smallFileByteCount: UInt64 = 0
+  /// The bytes of holes in what was read for its checksum alone.
+  private var holeByteCount: UInt64 = 0
+
+  /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
+  package static let smallFileLimit: UInt64 = 32 << 20
+  /// The bytes of such holes that a backup may have: to go through zeros that nobody has stored must
+  /// come to an end.
+  private static let holeLimit: UInt64 = 64 << 30
+  private static let restBufferByteCount: UInt64 = 1 << 16
+
+  package init(source: any BackupSource, manifestCheck: ManifestCheck?) {
+    self.source = source
+    self.manifestCheck = manifestCheck
+  }
+
+  /// The whole of a file that is kept in memory.
+  ///
+  /// Throws `.unsupported` where those before it have left too little of the limit.
+  mutating func readSmallFile(
+    _ member: TarMember, _ path: MemberPath
+  ) throws(Failure) -> [UInt8] {
+    guard member.byteCount <= Self.smallFileLimit - smallFileByteCount else {
+      throw Failure(
+        .unsupported,
+        "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory take "
+          + "more than \(Self.smallFileLimit >> 20) MiB")
+    }
+    smallFileByteCount += member.byteCount
+    let bytes = try readWhole(member)
+    manifestCheck?.update(bytes.bytes)
+    return bytes
+  }
+
+  /// The whole of a file, which who stores it has to give to the check of the manifest.
+  func readWhole(_ member: TarMember) throws(Failure) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
+    let count = try bytes.withMutableBytes { bytes throws(Failure) in
+      try source.read(into: &bytes)
+    }
+    precondition(count == Int(member.byteCount), "a source ends a member at its size")
+    return bytes
+  }
+
+  /// Lends `body` what has not been read of the current member.
+  ///
+  /// Throws `.unsupported` where that has more holes than a backup may have.
+  mutating func readRest(of member: TarMember, _ body: (RawSpan) -> Void) throws(Failure) {
+    guard member.holeByteCount <= Self.holeLimit - holeByteCount else {
+      throw Failure(
+        .unsupported,
+        "with \(member.subject), the files that are not stored have holes of more than "
+          + "\(Self.holeLimit >> 30) GiB",
+        hint: "Leave the file out of the backup.")
+    }
+    holeByteCount += member.holeByteCount
+    var buffer = [UInt8](
+      repeating: 0, count: Int(min(member.byteCount, Self.restBufferByteCount)))
+    while true {
+      let count = try buffer.withMutableBytes { bytes throws(Failure) in
+        try source.read(into: &bytes)
+      }
+      if count == 0 { return }
+      try Interruption.check()  // which nobody else does in a hole
+      body(buffer.bytes.extracting(0..<count))
+    }
+  }
+
+  /// Reads a small file and decodes it; an error names the member.
+  package mutating func decode<Value>(
+    _ member: TarMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
+  ) throws(Failure) -> Value {
+    try self.decode(try readSmallFile(member, path), path, decode)
+  }
+
+  /// Decodes what was read of a file; an error names the member.
+  package func decode<Value>(
+    _ bytes: [UInt8], _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
+  ) throws(Failure) -> Value {
+    do throws(FormatError) {
+      return try decode(bytes.bytes)
+    } catch {
+      throw Failure(error, in: "member '\(path)'")
+    }
+  }
+}

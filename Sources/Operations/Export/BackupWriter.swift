@@ -1,0 +1,87 @@
+import Backup
+import Pipeline
+import System
+
+/// An export's last stage: writes the tar.
+///
+/// Runs on a thread of its own, for it waits for the output.
+actor BackupWriter: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.backup-writer")
+
+  // Not the default of another module: the runtime would not use it.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // Invariant: the actor holds its executor, which lives as long.
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let destination: FileDestination
+  private var tar: TarWriter
+  private let counters: ImportCounters
+
+  /// The pages so far of the file that stands in the tar twice.
+  private var copied: [UInt8] = []
+
+  private(set) var fileCount = 0
+  private(set) var pageCount: UInt64 = 0
+
+  /// Opens the output; every member gets the time `time`, in seconds since 1970.
+  init(
+    _ output: ExportOutput, time: Int64, counters: ImportCounters
+  ) throws(Failure) {
+    destination = try FileDestination(output)
+    tar = try TarWriter(destination, time: time)
+    self.counters = counters
+  }
+
+  var byteCount: UInt64 { destination.byteCount }
+
+  func add(_ members: [ExportMember]) throws(Failure) {
+    for member in members {
+      switch member {
+      case .directory(let path, let mode): try tar.addDirectory(path, mode: mode)
+      case .file(let path, let contents):
+        try tar.addFile(path, contents)
+        fileCount += 1
+      }
+    }
+  }
+
+  /// Writes the batches that come, in their order, and gives each back.
+  func writePages(
+    _ made: Channel<ExportBatch>, free: Channel<ExportBatch>
+  ) throws(Failure) {
+    try made.waitInOrder { batch throws(Failure) in
+      try write(batch)
+      free.send(batch)
+    }
+  }
+
+  private func write(_ batch: ExportBatch) throws(Failure) {
+    let before = destination.byteCount
+    let pages = batch.pages  // not copied
+    var first = 0
+    for run in batch.runs {
+      if run.beginsFile {
+        try tar.beginFile(run.file.path, byteCount: run.file.byteCount)
+        fileCount += 1
+      }
+      let range = batch.range(of: run, from: first)
+      try tar.append(pages.bytes.extracting(range))
+      if run.file.copyPath != nil { copied += pages[range] }
+      first += run.pageCount
+      if run.endsFile, let copyPath = run.file.copyPath {
+        try tar.addFile(copyPath, copied)
+        copied = []
+        fileCount += 1
+      }
+    }
+    pageCount += UInt64(batch.pageCount)
+    counters.addOutput(destination.byteCount - before)
+  }
+
+  /// Ends the tar and makes it durable under its name.
+  func finish() throws(Failure) {
+    try tar.finish()
+    try destination.commit()
+  }
+}

@@ -1,0 +1,144 @@
+import Backup
+import LayerFormat
+import Pipeline
+import PostgresFormat
+import System
+import Timeline
+
+/// An export's first stage: reads a timeline in key order, its small values first, then its pages.
+///
+/// Runs on a thread of its own, for it waits for the disk.
+actor TimelineReader: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.timeline-reader")
+
+  // Not the default of another module: the runtime would not use it.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // Invariant: the actor holds its executor, which lives as long.
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let timeline: Timeline
+  private let forPageserver: Bool
+  private let counters: ImportCounters
+  private var progress: ProgressThrottle
+  private let feed: BatchFeed<ExportBatch>
+
+  private var cursor: TimelineCursor
+  private var bytesRead: UInt64 = 0
+  private let byteCount: UInt64
+
+  init(
+    _ timeline: Timeline, forPageserver: Bool, counters: ImportCounters,
+    progress: (any ProgressReporting)?, free: Channel<ExportBatch>, work: Channel<ExportBatch>
+  ) {
+    self.timeline = timeline
+    self.forPageserver = forPageserver
+    self.counters = counters
+    self.progress = ProgressThrottle(progress)
+    feed = BatchFeed(free: free, work: work)
+    cursor = TimelineCursor(timeline)
+    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
+  }
+
+  /// Reads everything but the pages: the indexes of all layers that may hold more than those.
+  func readContents(_ version: PostgresVersion) throws(Failure) -> ExportContents {
+    var contents = ExportContents(version: version)
+    var values = try TimelineValues(
+      timeline, layers: timeline.layers.filter { !Self.holdsPagesOnly($0.name) })
+    var hasMore = true
+    while hasMore {
+      try Interruption.check()
+      hasMore = try values.next(
+        skipping: { $0.meaning?.isPage == true },
+        body: { key, value throws(Failure) in
+          do throws(FormatError) {
+            try contents.take(key, value)
+          } catch {
+            throw Failure(error, in: "timeline \(timeline.path.quoted): key \(key)")
+          }
+        })
+    }
+    do throws(FormatError) {
+      try contents.requireComplete()
+    } catch {
+      throw Failure(error, in: "timeline \(timeline.path.quoted)")
+    }
+    return contents
+  }
+
+  /// Whether a layer's keys are all blocks of one fork, as those of a big relation's layers are.
+  private static func holdsPagesOnly(_ name: LayerName) -> Bool {
+    guard case .relationBlock(let first, _) = name.keys.lowerBound.meaning else { return false }
+    switch name.keys.upperBound.meaning {
+    case .relationBlock(let last, _): return first == last
+    case .relationSize(let last): return first == last
+    default: return false
+    }
+  }
+
+  /// Reads all pages into batches, and finishes `work` then.
+  func readPages(_ contents: ExportContents) throws(Failure) {
+    for index in contents.relations.indices {
+      for file in contents.files(ofRelationAt: index, forPageserver: forPageserver) {
+        try readPages(of: file)
+      }
+    }
+    for segment in contents.slruSegments {
+      try readPages(of: contents.file(of: segment))
+    }
+    feed.finish()
+  }
+
+  private func readPages(of file: ExportFile) throws(Failure) {
+    progress.report {
+      ImportProgress(
+        inputBytesRead: bytesRead, inputByteCount: byteCount,
+        outputBytesWritten: counters.outputByteCount, member: file.path)
+    }
+    var page: UInt32 = 0
+    repeat {
+      let batch = try feed.open()
+      batch.beginRun(of: file, at: page)
+      while page < file.blockCount && !batch.isFull {
+        try readPage(page, of: file, into: batch)
+        page += 1
+      }
+    } while page < file.blockCount
+  }
+
+  /// Checks that a value is stored as shortly as a page can be, for many are in memory at once.
+  private func requirePage(_ value: TimelineCursor.Value) throws(Failure) {
+    let byteCount = value.stored.header.byteCount
+    if byteCount <= PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount { return }
+    if !value.layer.name.isImage && !value.stored.header.isCompressed,
+      cursor.withBytes(of: value, Self.isRecord)
+    {
+      throw Failure(needsWAL: value.key)
+    }
+    throw Failure(
+      .damaged,
+      "layer '\(value.layer.fileName)': the page of key \(value.key) is stored in \(byteCount) "
+        + "bytes")
+  }
+
+  private static func isRecord(_ value: RawSpan) -> Bool {
+    (try? DeltaValue.isImage(value)) == false
+  }
+
+  private func readPage(
+    _ page: UInt32, of file: ExportFile, into batch: ExportBatch
+  ) throws(Failure) {
+    let key = file.key(of: page)
+    while true {
+      try cursor.skip(while: { $0 < key })
+      guard let value = try cursor.next(), value.key == key else {
+        throw Failure(
+          .damaged, "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")
+      }
+      guard value.isReachable else { continue }
+      try requirePage(value)
+      bytesRead += UInt64(value.stored.header.byteCount)
+      return cursor.withBytes(of: value) { batch.append(value, $0) }
+    }
+  }
+}

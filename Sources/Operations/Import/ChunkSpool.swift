@@ -1,0 +1,190 @@
+import Backup
+import LayerFormat
+import PostgresFormat
+import System
+import Timeline
+
+/// The blobs of small files that are gathered for one L0, in the order of the backup.
+///
+/// ```
+/// runs      key, checksum, offset, bytes, pages   40 bytes each, sorted by key for the L0
+/// memory    the first blobs, up to a limit
+/// spool     the rest, in a file without a name
+/// ```
+///
+/// The spool is never synced, and a disk that fails to take it tells nobody: what is read back must
+/// have the checksum of what was written.
+final class ChunkSpool: @unchecked Sendable {
+  // Invariant: a spool belongs to one stage at a time, the one that fills it or the one that drains
+  // it; it changes hands through a channel, whose lock orders the accesses.
+
+  private struct Run {
+    var firstKey: Key
+    /// The CRC-32C of the blobs where they are in the spool, else 0.
+    var checksum: UInt32
+    var offset: UInt64
+    var byteCount: UInt32
+    var pageCount: UInt32
+
+    var endKey: Key { (0..<pageCount).reduce(firstKey) { key, _ in key.next } }
+  }
+
+  private let memoryLimit: Int
+  private var runs: [Run] = []
+  private var memory: [UInt8] = []
+  private var spool: OutputFile?
+  private var spooled: UInt64 = 0
+  private var buffer: [UInt8] = []
+
+  private static let bufferByteCount = 1 << 20
+  /// The most runs that one chunk may have: with the L0's index the bound on its memory.
+  private static let runLimit = 1 << 17
+  private static let pageLimit = 1 << 19
+
+  private(set) var pageCount = 0
+
+  /// Holds up to `memoryLimit` bytes of blobs in memory.
+  init(memoryLimit: Int) {
+    self.memoryLimit = memoryLimit
+    runs.reserveCapacity(Self.runLimit)  // memory that is not used costs nothing, moving it does
+  }
+
+  /// The bytes of the blobs that have been gathered.
+  var byteCount: UInt64 { UInt64(memory.count) + spooled + UInt64(buffer.count) }
+
+  var isEmpty: Bool { runs.isEmpty }
+
+  /// Whether the index of an L0 with one run more might outgrow its share of the memory.
+  var isCrowded: Bool { runs.count >= Self.runLimit || pageCount >= Self.pageLimit }
+
+  /// Whether so many bytes more go to a spool that has not been opened yet.
+  func needsSpool(for byteCount: Int) -> Bool {
+    spool == nil && memory.count + byteCount > memoryLimit
+  }
+
+  /// Takes the file that is to hold what memory does not; its name goes at once.
+  func open(spool file: OutputFile) throws(Failure) {
+    try file.unlink()
+    spool = file
+  }
+
+  /// Adds the blobs of consecutive blocks; opens no spool by itself.
+  func append(
+    _ blobs: RawSpan, firstKey: Key, pageCount: Int
+  ) throws(Failure) {
+    let isKept =
+      spooled == 0 && buffer.isEmpty && memory.count + blobs.byteCount <= memoryLimit
+    runs.append(
+      Run(
+        firstKey: firstKey, checksum: isKept ? 0 : CRC32C.checksum(of: blobs), offset: byteCount,
+        byteCount: UInt32(blobs.byteCount), pageCount: UInt32(pageCount)))
+    self.pageCount += pageCount
+    if isKept { return memory.append(blobs) }
+    precondition(spool != nil, "the chunk's memory is full and it has no spool")
+    if buffer.count + blobs.byteCount > Self.bufferByteCount { try flush() }
+    buffer.append(blobs)
+  }
+
+  private func flush() throws(Failure) {
+    do {
+      let buffer = buffer  // a span cannot outlive the access to a class' property
+      try spool?.write(buffer.bytes, at: spooled)
+    }
+    spooled += UInt64(buffer.count)
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Writes every blob, in key order, and empties the chunk; what it has allocated stays.
+  ///
+  /// Runs that lie behind one another in both orders are read and written at once.
+  func drain(into writer: inout LayerWriter) throws(Failure) {
+    try flush()
+    runs.sort { $0.firstKey < $1.firstKey }
+    try writeRuns(memory: memory, to: &writer)
+    runs.removeAll(keepingCapacity: true)
+    memory.removeAll(keepingCapacity: true)
+    buffer.removeAll(keepingCapacity: true)
+    spooled = 0
+    pageCount = 0
+  }
+
+  private func writeRuns(
+    memory: [UInt8], to writer: inout LayerWriter
+  ) throws(Failure) {
+    var end = Key.minimum
+    var index = 0
+    while index < runs.count {
+      let first = runs[index].offset
+      var last = first
+      let start = index
+      repeat {
+        // Runs overlap where a file stands twice; two of them may also lie in two chunks, so the
+        // segment table has the last word on that.
+        guard runs[index].firstKey >= end else { throw Self.duplicate(runs[index].firstKey) }
+        end = runs[index].endKey
+        last += UInt64(runs[index].byteCount)
+        index += 1
+      } while index < runs.count && runs[index].offset == last
+        && last - first < Self.bufferByteCount && last != memory.count
+      let range = Int(first)..<Int(last)
+      if range.upperBound <= memory.count {
+        try Self.write(runs[start..<index], memory.bytes.extracting(range), to: &writer)
+      } else {
+        if buffer.count < range.count {
+          buffer = [UInt8](repeating: 0, count: Self.bufferByteCount + PageRuns.byteCount)
+        }
+        try spool?.read(into: &buffer, count: range.count, at: first - UInt64(memory.count))
+        let buffer = buffer
+        let blobs = buffer.bytes.extracting(0..<range.count)
+        try check(runs[start..<index], blobs)
+        try Self.write(runs[start..<index], blobs, to: &writer)
+      }
+    }
+  }
+
+  private static func duplicate(_ key: Key) -> Failure {
+    guard case .relationBlock(let relation, let block) = key.meaning else {
+      return Failure(.bug, "key \(key) stands twice in one chunk")
+    }
+    return SegmentTable.duplicate(
+      RelationSegment(
+        databaseID: relation.databaseID, relationNumber: relation.relationNumber,
+        fork: relation.fork, segmentNumber: block / RelationSegment.blockCount))
+  }
+
+  /// Checks what was read of the spool.
+  private func check(_ runs: ArraySlice<Run>, _ blobs: RawSpan) throws(Failure) {
+    var offset = 0
+    for run in runs {
+      let end = offset + Int(run.byteCount)
+      guard CRC32C.checksum(of: blobs.extracting(offset..<end)) == run.checksum else {
+        throw Failure(
+          .inputOutput,
+          "cannot read \((spool?.path ?? "").quoted): it holds something else than what was written",
+          hint: "The disk or the memory is at fault: see the system's log.")
+      }
+      offset = end
+    }
+  }
+
+  /// Appends the blobs of runs that stand behind one another.
+  private static func write(
+    _ runs: ArraySlice<Run>, _ blobs: RawSpan, to writer: inout LayerWriter
+  ) throws(Failure) {
+    var offset = 0
+    for run in runs {
+      var key = run.firstKey
+      for _ in 0..<run.pageCount {
+        do throws(FormatError) {
+          let (header, headerByteCount) = try BlobHeader.decode(blobs, at: offset)
+          writer.add(key, byteCount: headerByteCount + header.byteCount)
+          offset += headerByteCount + header.byteCount
+        } catch {
+          throw Failure(error, in: "spool of small relations")
+        }
+        key = key.next
+      }
+    }
+    try writer.write(blobs)
+  }
+}

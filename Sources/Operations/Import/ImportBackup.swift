@@ -1,0 +1,78 @@
+import Backup
+import System
+import Timeline
+
+/// Imports a backup: reads it once, writes its layers, and last the index.
+///
+/// When anything fails, or the program is interrupted, the timeline's directory is left without an
+/// index and without what was written. Throws an `Failure` whose code is the program's exit
+/// code. Memory: `ImportPlan` says how it is bounded.
+public func importBackup(
+  _ options: ImportOptions, progress: (any ProgressReporting)?
+) async throws(Failure) -> ImportSummary {
+  let start = ContinuousClock.now
+  var summary: ImportSummary
+  do throws(Failure) {
+    if let recovery = options.recovery {
+      summary = try await importRecovered(options, recovery, progress: progress)
+    } else {
+      summary = try await importAsItIs(options, progress: progress)
+    }
+  } catch {
+    throw Interruption.cause(of: error, reading: options.backup)
+  }
+  summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return summary
+}
+
+private func importAsItIs(
+  _ options: ImportOptions, progress: (any ProgressReporting)?
+) async throws(Failure) -> ImportSummary {
+  try OnlineBackup.requireNone(
+    for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
+  return try await ImportPipeline(plan: try ImportPlan(options), progress: progress).run()
+}
+
+/// Recovers the backup on a copy of it, and imports that.
+private func importRecovered(
+  _ options: ImportOptions, _ recovery: RecoveryOptions, progress: (any ProgressReporting)?
+) async throws(Failure) -> ImportSummary {
+  // What is wrong with the output shows now rather than after hours of recovery.
+  let plan = try ImportPlan(options)
+  try TimelineDirectory.requireUsable(
+    output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force)
+
+  if let wal = recovery.writeAheadLog { try requireReadable(wal, option: "--wal") }
+  // Without a place of its own the copy lies beside the output, which may be nowhere yet. What was
+  // made for that goes again where the import fails, for it is empty then.
+  var parents = MadeDirectories()
+  defer { parents.remove() }
+  if recovery.scratchParent == nil {
+    try parents.make(RecoveryOptions.place(beside: plan.outputDirectory))
+    try parents.sync()
+  }
+  return try await importRecovered(options, recovery, plan, progress: progress)
+}
+
+/// When it returns or throws, the copy is gone, unless it is to be kept.
+private func importRecovered(
+  _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
+  progress: (any ProgressReporting)?
+) async throws(Failure) -> ImportSummary {
+  let cluster = try await Recovery(
+    of: options.backup, outputDirectory: options.outputDirectory,
+    stripComponents: options.stripComponents, manifest: options.manifest, recovery,
+    progress: progress
+  ).run()
+  var settings = options
+  settings.backup = cluster.scratch.data
+  settings.stripComponents = 0
+  settings.manifest = nil
+  settings.tenantID = plan.tenant.description
+  settings.timelineID = plan.timeline.description
+  let pipeline = try ImportPipeline(plan: try ImportPlan(settings), progress: progress)
+  var summary = try await pipeline.run()
+  summary.take(cluster)
+  if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
+  return summary
+}

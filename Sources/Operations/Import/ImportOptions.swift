@@ -1,0 +1,56 @@
+import Backup
+
+/// What an import reads, where it writes, and how.
+public struct ImportOptions: Sendable {
+  /// The path of a tar or of a data directory, or `-` for a tar on standard input.
+  public var backup: String
+
+  /// The directory that becomes the root of the remote storage: it gets `tenants/…/timelines/…`.
+  public var outputDirectory: String
+
+  /// 32 lower-case hexadecimal digits each; nil for random ones.
+  public var tenantID: String?
+  public var timelineID: String?
+
+  /// The pageserver generation that the layers and the index are written for.
+  public var generation: UInt32 = 1
+
+  /// Take a timeline directory that already has an index.
+  public var force = false
+
+  /// Leading directories to drop from every member's name.
+  public var stripComponents = 0
+
+  /// The path of the manifest that the backup must agree with; nil for the one beside it or in it,
+  /// if there is one.
+  public var manifest: String?
+
+  /// What becomes of pages whose checksum does not match their contents.
+  public var pageChecksums = PageChecksumMode.verify
+
+  /// The zstd level of every value; 0 stores them as they are.
+  public var compressionLevel: Int32 = 1
+
+  /// The size in bytes at which an image layer is closed and the next one begun.
+  public var imageLayerSize: UInt64 = 128 << 20
+
+  /// The bytes of stored values that are gathered for one L0.
+  public var chunkSize: UInt64 = 256 << 20
+
+  /// A relation segment of at least this many bytes becomes image layers.
+  public var smallRelationSize: UInt64 = 8 << 20
+
+  /// How many batches are compressed at once; nil for one a processor.
+  public var jobs: Int?
+
+  /// The bytes of memory that the pipeline's buffers may take together.
+  public var memory: Int = 64 << 20
+
+  /// How a cluster that was running is brought to a stop first; nil for one that was shut down.
+  public var recovery: RecoveryOptions?
+
+  public init(backup: String, outputDirectory: String) {
+    self.backup = backup
+    self.outputDirectory = outputDirectory
+  }
+}

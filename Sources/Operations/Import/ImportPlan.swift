@@ -1,0 +1,88 @@
+import Backup
+import LayerFormat
+import PostgresFormat
+import System
+import Timeline
+
+/// An import's options, made definite: ids chosen, memory shared out.
+///
+/// ```
+/// --memory            64 MiB   the sum of what follows, which is 52 MiB at least
+///   batches           18 MiB   5 × 128 pages, at 2 jobs, and the buffers of the input
+///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
+///   L0                17 MiB   the same, at most 2^19 keys
+///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
+///   chunks in memory  the rest, the spools hold what is more
+/// ```
+///
+/// On top come 50 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
+/// transactions, statistics: each kind has a limit), 8 MiB of `SharedCatalogs` at most, and the code
+/// itself.
+struct ImportPlan: Sendable {
+  let backup: String
+  let outputDirectory: String
+  let tenant: Identifier
+  let timeline: Identifier
+  let generation: UInt32
+  let force: Bool
+  let pageChecksums: PageChecksumMode
+  let compressionLevel: Int32
+  /// Where image layers are cut: at so many bytes, or at a full segment.
+  let imageLayerLimit: LayerWriter.Limit
+  let chunkSize: UInt64
+  let jobs: Int
+  let reading: BackupReaderOptions
+  /// What each of the two chunks may hold in memory.
+  let chunkMemoryByteCount: Int
+
+  /// How many finished layers may wait to be made durable.
+  static let pendingLayerLimit = 4
+
+  /// What the pipeline takes of `--memory` besides batches, their input, and the blobs of chunks.
+  private static let fixedMemoryByteCount = 32 << 20
+
+  init(_ options: ImportOptions) throws(Failure) {
+    if let manifest = options.manifest { try requireReadable(manifest, option: "--manifest") }
+    backup = options.backup
+    outputDirectory = options.outputDirectory
+    tenant = try Self.identifier(options.tenantID, option: "--tenant-id")
+    timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
+    generation = options.generation
+    force = options.force
+    pageChecksums = options.pageChecksums
+    compressionLevel = options.compressionLevel
+    imageLayerLimit = LayerWriter.Limit(
+      byteCount: options.imageLayerSize, valueCount: Int(RelationSegment.blockCount))
+    chunkSize = options.chunkSize
+    jobs = options.jobs ?? Processors.count
+    let recovery = RecoveryCommand(backup: backup, output: outputDirectory)
+    reading = BackupReaderOptions(
+      backup: backup, stripComponents: options.stripComponents,
+      manifest: options.manifest, checksManifest: true,
+      smallRelationSize: options.smallRelationSize,
+      batchCount: BackupReaderOptions.batchCount(jobs: jobs),
+      recoveryHint: recovery.hint)
+    let rest = options.memory - Self.fixedMemoryByteCount - reading.memoryByteCount
+    chunkMemoryByteCount = max(1 << 20, rest / 2)
+  }
+
+  private static func identifier(
+    _ text: String?, option: String
+  ) throws(Failure) -> Identifier {
+    guard let text else { return .random() }
+    guard let identifier = Identifier(text) else {
+      throw Failure(.usage, "\(option) takes 32 hexadecimal digits, not \(text.quoted)")
+    }
+    return identifier
+  }
+
+  /// The LSNs of the L0 of chunk number `index`; throws when there is no room for them.
+  func chunkRange(_ index: Int) throws(Failure) -> Range<LogSequenceNumber> {
+    guard let range = ImportedLSN.chunk(index) else {
+      throw Failure(
+        .unsupported, "the backup's small relations fill more than \(index) chunks",
+        hint: "Import it with a larger --chunk-size.")
+    }
+    return range
+  }
+}

@@ -1,0 +1,68 @@
+import Backup
+
+/// What an import did: everything that the program prints of it, and the JSON object of `--json`.
+///
+/// Numbers that may pass 2^53 (the system identifier) and LSNs are strings, so that every JSON
+/// reader gets them whole.
+public struct ImportSummary: Codable, Sendable {
+  /// The version of this object's shape: it grows when a field changes its meaning or goes.
+  public var schema = 1
+
+  /// `clean shutdown`, `fullbackup`, or `recovered` for one that Postgres shut down on a copy.
+  public var backupKind = ""
+  /// The Postgres that recovered the cluster, as it words its version; nil where none had to.
+  public var recoveredBy: String?
+  /// Tablespaces whose contents were moved to the default one, in the order of their oids.
+  public var movedTablespaces: [String] = []
+  public var postgresVersion = 0
+  public var systemIdentifier = ""
+
+  public var tenantID = ""
+  public var timelineID = ""
+  public var generation: UInt32 = 0
+  /// The timeline's directory: what a pageserver attaches, or what is copied to a bucket.
+  public var timelinePath = ""
+
+  public var importLSN = ""
+  public var endLSN = ""
+
+  public var databaseCount = 0
+  /// Relation forks' main forks: tables, indexes, sequences, TOAST.
+  public var relationCount = 0
+  /// Pages of relations and SLRUs stored, 8192 bytes each.
+  public var pageCount: UInt64 = 0
+
+  /// Bytes read from the input, compressed as it came.
+  public var inputByteCount: UInt64 = 0
+  /// Bytes of all layers and the index.
+  public var outputByteCount: UInt64 = 0
+  public var imageLayerCount = 0
+  public var l0LayerCount = 0
+  public var seconds: Double = 0
+  /// The most memory in bytes that what is remembered of each relation segment took, which is not
+  /// part of `--memory`.
+  public var segmentTableByteCount = 0
+
+  /// What the backup's manifest said.
+  public var manifest = ManifestSummary(result: .none)
+  /// What the cluster's data checksums said, before they were taken off.
+  public var pageChecksums = PageChecksumSummary(result: .none)
+
+  /// Pages in use that bore no LSN and got one.
+  public var stampedPageCount: UInt64 = 0
+  /// Two-phase files whose CRC stood twice and was taken off.
+  public var mendedTwoPhaseFileCount = 0
+  public var preparedTransactionCount = 0
+  /// What was changed in the control file, in words: `data checksums turned off`.
+  public var controlFileChanges: [String] = []
+  /// Relations with an init fork: they come up empty in a compute, as after a crash.
+  public var unloggedRelationCount = 0
+  /// Names of replication slots that the storage cannot keep.
+  public var lostReplicationSlots: [String] = []
+  public var leftOut: [LeftOutFiles] = []
+
+  /// The least values of settings that a compute needs to start: name to value.
+  public var requiredSettings: [String: Int] = [:]
+
+  public init() {}
+}

@@ -1,0 +1,211 @@
+import Backup
+import LayerFormat
+import Pipeline
+import PostgresFormat
+import System
+import Timeline
+
+/// The stage behind the workers: takes batches in the order of the backup, and makes layers of them.
+///
+/// Runs on a thread of its own, for it waits for the disk. Memory: the open image layer or the
+/// chunk's share (`ImportPlan`), and the segment table.
+actor TimelineWriter: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.writer")
+
+  // Not the default of another module: the runtime would not use it.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // Invariant: the actor holds its executor, which lives as long.
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let plan: ImportPlan
+  private let directory: TimelineDirectory
+  /// Where the timeline lies.
+  nonisolated let timelinePath: String
+
+  /// Layers that are complete, on their way to `DurabilityStage`.
+  private let finished: Channel<FinishedLayer>
+  /// One for each finished layer that may wait to be made durable.
+  private let permits: Channel<Void>
+
+  private var imageLayer: (writer: LayerWriter, firstKey: Key)?
+  private var chunk: ChunkSpool
+  /// Chunks on their way to `ChunkWriter`, and the empty ones that come back.
+  private let fullChunks: Channel<FullChunk>
+  private let emptyChunks: Channel<ChunkSpool>
+  private var chunkCount = 0
+  private var temporaryFileCount = 0
+
+  /// Every segment of the backup, once all batches are stored and until `relations` empties it.
+  private(set) var segments = SegmentTable()
+  private(set) var stampedPageCount: UInt64 = 0
+  private(set) var pageCount: UInt64 = 0
+  /// What the checksums of all pages said.
+  private(set) var pageCheck = PageCheckResult()
+
+  /// Claims the timeline's directory; throws as `TimelineDirectory` does.
+  init(
+    plan: ImportPlan, fullChunks: Channel<FullChunk>,
+    emptyChunks: Channel<ChunkSpool>, finished: Channel<FinishedLayer>, permits: Channel<Void>
+  ) throws(Failure) {
+    self.plan = plan
+    self.fullChunks = fullChunks
+    self.emptyChunks = emptyChunks
+    self.finished = finished
+    self.permits = permits
+    directory = try TimelineDirectory(
+      output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
+      force: plan.force)
+    timelinePath = directory.path
+    chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
+  }
+
+  /// Takes batches until `compressed` ends, and gives each back to `free` when it is stored.
+  func run(
+    compressed: Channel<PageBatch>, free: Channel<PageBatch>
+  ) throws(Failure) {
+    try compressed.waitInOrder { batch throws(Failure) in
+      try store(batch.pages)
+      free.send(batch)
+    }
+    try finishChunk()
+  }
+
+  private func store(_ pages: PageRuns) throws(Failure) {
+    stampedPageCount += UInt64(pages.stampedPageCount)
+    pageCount += UInt64(pages.pageCount)
+    pageCheck.add(pages.pageCheck)
+    var page = 0
+    for run in pages.runs {
+      segments.add(run)
+      if run.file.isInImageLayer {
+        try appendToImageLayers(run, firstPage: page, of: pages)
+      } else if run.pageCount > 0 {
+        if chunk.needsSpool(for: run.storedByteCount) {
+          try chunk.open(spool: makeTemporaryFile("spool"))
+        }
+        try chunk.append(
+          pages.buffer.bytes.extracting(run.blobs), firstKey: run.firstKey,
+          pageCount: run.pageCount)
+        if chunk.byteCount >= plan.chunkSize || chunk.isCrowded { try finishChunk() }
+      }
+      page += run.pageCount
+    }
+  }
+
+  /// The memory that grows with the number of relations.
+  var segmentTableByteCount: Int { segments.memoryByteCount }
+
+  /// Every fork of the backup, once all batches are stored; throws as `SegmentTable` does.
+  func relations(
+    upTo end: LogSequenceNumber
+  ) throws(Failure) -> [SegmentTable.Relation] {
+    try segments.relations(upTo: end)
+  }
+
+  // MARK: Image layers
+
+  /// Adds a run to the open image layer, cutting it at page boundaries where it reaches its size.
+  private func appendToImageLayers(
+    _ run: PageRuns.Run, firstPage: Int, of pages: PageRuns
+  ) throws(Failure) {
+    var key = run.firstKey
+    var byteCounts = pages.blobByteCounts[firstPage..<firstPage + run.pageCount]
+    var start = run.blobs.lowerBound
+    while !byteCounts.isEmpty {
+      var layer: (writer: LayerWriter, firstKey: Key)
+      if let open = imageLayer.take() {  // one owner: its arrays are not copied
+        layer = open
+      } else {
+        layer = (try makeLayer(valuesAt: nil, limit: plan.imageLayerLimit), key)
+      }
+      let (count, byteCount) = layer.writer.addBlocks(from: &key, byteCounts)
+      try layer.writer.write(pages.buffer.bytes.extracting(start..<start + byteCount))
+      imageLayer = layer
+      byteCounts = byteCounts.dropFirst(count)
+      start += byteCount
+      if layer.writer.isFull { try finishImageLayer(before: key) }
+    }
+    if run.endsFile { try finishImageLayer(before: key) }
+  }
+
+  private func finishImageLayer(before end: Key) throws(Failure) {
+    guard let layer = imageLayer else { return }
+    imageLayer = nil
+    try finish(
+      layer.writer,
+      as: LayerName(keys: layer.firstKey..<end, extent: .image(at: ImportedLSN.image)))
+  }
+
+  // MARK: L0 layers
+
+  /// Has what the chunk holds written as the next L0, and takes an empty chunk.
+  private func finishChunk() throws(Failure) {
+    guard !chunk.isEmpty else { return }
+    let range = try plan.chunkRange(chunkCount)
+    chunkCount += 1
+    _ = try permits.wait()
+    let writer = try makeLayer(valuesAt: range.lowerBound)
+    fullChunks.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
+    guard let empty = try emptyChunks.wait() else {
+      throw Failure(.bug, "the pipeline has ended before its chunks")
+    }
+    chunk = empty
+  }
+
+  /// Writes the last L0: all metadata at `lsn`, up to and including `end`.
+  func writeMetadataLayer(
+    _ metadata: MetadataValues, at lsn: LogSequenceNumber, end: LogSequenceNumber
+  ) throws(Failure) {
+    let start = try plan.chunkRange(chunkCount).lowerBound
+    var writer = try makeLayer(valuesAt: lsn)
+    try metadata.write(to: &writer, level: plan.compressionLevel)
+    try finish(writer, as: .level0(start..<end + 1))
+  }
+
+  // MARK: Files
+
+  private func makeLayer(
+    valuesAt lsn: LogSequenceNumber?, limit: LayerWriter.Limit? = nil
+  ) throws(Failure) -> LayerWriter {
+    LayerWriter(
+      file: try makeTemporaryFile("layer"), tenant: plan.tenant, timeline: plan.timeline,
+      valuesAt: lsn, limit: limit)
+  }
+
+  private func makeTemporaryFile(_ kind: String) throws(Failure) -> OutputFile {
+    temporaryFileCount += 1
+    return try directory.makeTemporaryFile("\(kind)-\(temporaryFileCount)")
+  }
+
+  private func finish(_ writer: LayerWriter, as name: LayerName) throws(Failure) {
+    _ = try permits.wait()
+    finished.send(try writer.finish(as: name))
+  }
+
+  /// Waits until every layer is durable.
+  func waitForLayers() throws(Failure) {
+    for _ in 0..<ImportPlan.pendingLayerLimit { _ = try permits.wait() }
+  }
+
+  /// Gives the layers, all of them durable, their names and writes the index.
+  func commit(
+    _ layers: [FinishedLayer], _ metadata: IndexPart.Metadata
+  ) throws(Failure) -> (imageLayerCount: Int, level0Count: Int, byteCount: UInt64) {
+    var index = IndexPart(layers: [:], metadata: metadata)
+    for layer in layers {
+      index.layers[layer.name.description] = IndexPart.LayerMetadata(
+        fileSize: layer.byteCount, generation: plan.generation)
+    }
+    let bytes = index.encoded()
+    try directory.commit(layers, index: bytes, generation: plan.generation)
+    let imageLayerCount = layers.count { $0.name.isImage }
+    return (
+      imageLayerCount, layers.count - imageLayerCount,
+      layers.reduce(UInt64(bytes.count)) { $0 + $1.byteCount }
+    )
+  }
+
+  /// Takes away what was written.
+  func abandon() { directory.abandon() }
+}

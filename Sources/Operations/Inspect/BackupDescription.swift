@@ -1,0 +1,95 @@
+import Backup
+import System
+
+/// What a backup is and holds, whether it can be imported or not, as `inspect` shows it.
+///
+/// Numbers that may pass 2^53 and LSNs are strings, so that every JSON reader gets them whole; a
+/// nil field is left out of the object: it is not known.
+public struct BackupDescription: Codable, Sendable {
+  /// Why an import would refuse the backup: the error that it would end with.
+  public struct Refusal: Codable, Sendable, Equatable {
+    /// The exit code.
+    public var exitCode: Int32
+    public var message: String
+    public var hint: String?
+  }
+
+  /// A database and what its relations take.
+  public struct Database: Codable, Sendable, Equatable {
+    /// 0 for the relations that all databases share.
+    public var databaseID: UInt32
+    /// Where its files lie: `base/5`, `global`.
+    public var path: String
+    public var relationCount: Int
+    /// Bytes of all relation files.
+    public var byteCount: UInt64
+  }
+
+  /// A relation with all its forks and segments.
+  public struct Relation: Codable, Sendable, Equatable {
+    /// The main fork's first file: `base/5/16384`.
+    public var path: String
+    public var databaseID: UInt32
+    public var relationNumber: UInt32
+    /// Bytes of all files.
+    public var byteCount: UInt64
+    public var isUnlogged: Bool
+  }
+
+  /// The version of this object's shape: it grows when a field changes its meaning or goes.
+  public var schema = 1
+  /// Tells this object from that of a timeline.
+  public var subject = "backup"
+
+  public var path = ""
+  /// Whether it is a data directory and not a tar of one.
+  public var isDirectory = false
+  /// `clean shutdown`, `fullbackup`, `running cluster`, `standby`, `incremental backup` or
+  /// `unknown`.
+  public var backupKind = ""
+  /// Whether an import would take it, as far as that shows without looking at pages.
+  public var isImportable = false
+  public var refusal: Refusal?
+
+  /// The major version.
+  public var postgresVersion: Int?
+  public var systemIdentifier: String?
+  /// As `pg_controldata` words it: `shut down`, `in production`.
+  public var state: String?
+  public var catalogVersion: UInt32?
+  public var controlFileVersion: UInt32?
+  public var hasDataChecksums: Bool?
+  public var walSegmentByteCount: UInt32?
+  public var postgresTimeline: UInt32?
+  /// Where the last checkpoint's record begins; 0/0 in a fullbackup.
+  public var checkpointLSN: String?
+
+  public var importLSN: String?
+  public var endLSN: String?
+  public var previousRecordLSN: String?
+
+  /// Files of the cluster, links and other things that are no directories among them.
+  public var fileCount = 0
+  /// Bytes of all files together, unpacked.
+  public var byteCount: UInt64 = 0
+  /// Bytes of the tar as it came, compressed where it is; of a data directory, of all its files.
+  public var inputByteCount: UInt64 = 0
+  public var isCompressed = false
+
+  /// In the order of their ids, the shared relations first.
+  public var databases: [Database] = []
+  /// Relations with a main fork.
+  public var relationCount = 0
+  /// Relations with an init fork, which come up empty in a compute.
+  public var unloggedRelationCount = 0
+  /// Ten at most, the largest first.
+  public var largestRelations: [Relation] = []
+
+  public var preparedTransactionCount = 0
+  public var replicationOriginCount = 0
+  public var lostReplicationSlots: [String] = []
+  /// What an import leaves out, a reason each.
+  public var leftOut: [LeftOutFiles] = []
+
+  public init() {}
+}

@@ -1,0 +1,185 @@
+import Backup
+import PostgresFormat
+import System
+
+/// Reads a backup once, as an import does but for its pages, and describes it.
+///
+/// What would end an import is remembered, the first of it, and the reading goes on. Memory: the
+/// table of segments that an import keeps, and some 50 bytes a relation.
+struct BackupInspector {
+  private let source: any BackupSource
+  private var intake: MemberIntake
+  private var segments = SegmentTable()
+  private var relations = RelationTally()
+  private var refusal: Failure?
+  private var isIncremental = false
+  private var hasBackupLabel = false
+  private var description = BackupDescription()
+
+  /// Describes the backup at `path`, `-` for standard input; of several tars the one of the data
+  /// directory.
+  ///
+  /// Throws where the input cannot be read to its proper end.
+  static func inspect(
+    _ path: String, strippingComponents: Int
+  ) throws(Failure) -> BackupDescription {
+    var tar: String?
+    if case .tars(let base, _, _) = try OnlineBackup(at: path) { tar = base }
+    let source = try openBackup(
+      tar ?? path, strippingComponents: strippingComponents, contents: .smallFiles)
+    var inspector = BackupInspector(
+      source: source, strippingComponents: strippingComponents,
+      recoveryHint: RecoveryCommand(backup: path).hint)
+    inspector.description.path = path
+    inspector.description.isDirectory = tar == nil && isDirectory(path)
+    inspector.noteOnlineBackup(at: path)
+    if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
+    while let member = try source.nextMember() {
+      try Interruption.check()
+      inspector.take(member)
+    }
+    inspector.judge()
+    return inspector.description
+  }
+
+  private init(
+    source: any BackupSource, strippingComponents: Int,
+    recoveryHint: @escaping @Sendable (PostgresVersion?) -> String
+  ) {
+    self.source = source
+    intake = MemberIntake(
+      source: source, stripComponents: strippingComponents, recoveryHint: recoveryHint,
+      smallRelationSize: 0)
+  }
+
+  /// Remembers what an import looks at before it opens the backup.
+  private mutating func noteOnlineBackup(at path: String) {
+    do throws(Failure) {
+      try OnlineBackup.requireNone(for: RecoveryCommand(backup: path))
+    } catch {
+      refuse(error)
+    }
+  }
+
+  /// Remembers a server that works in a data directory, which keeps an import from beginning.
+  private mutating func noteServer(workingIn path: String) {
+    do throws(Failure) {
+      try ServerLock.requireNone(in: try DirectoryHandle(path: path))
+    } catch {
+      refuse(error)
+    }
+  }
+
+  /// Takes one member; an error of the source itself shows again when its next member is asked for.
+  private mutating func take(_ member: TarMember) {
+    if member.kind != .directory {
+      description.fileCount += 1
+      description.byteCount &+= member.byteCount
+    }
+    do throws(Failure) {
+      note(member, at: try member.path(strippingComponents: intake.stripComponents))
+      if let pages = try intake.take(member) { count(pages, of: member) }
+    } catch {
+      refuse(error)
+    }
+  }
+
+  /// Remembers what says of which kind the backup is.
+  private mutating func note(_ member: TarMember, at path: MemberPath?) {
+    guard let path else { return }
+    switch DataDirectoryMember(path, kind: member.kind) {
+    case .incremental: isIncremental = true
+    case .backupLabel: hasBackupLabel = true
+    default: break
+    }
+  }
+
+  private mutating func count(_ pages: MemberIntake.Pages, of member: TarMember) {
+    guard case .relation(let segment, _) = pages.file else { return }
+    relations.add(segment, byteCount: member.byteCount)
+    segments.add(
+      segment, blockCount: UInt32(member.byteCount / UInt64(PageHeader.pageByteCount)),
+      highestLSN: LogSequenceNumber(rawValue: 0), block: 0, isNew: true)
+  }
+
+  private mutating func refuse(_ error: Failure) {
+    if refusal == nil { refusal = error }
+  }
+
+  // MARK: At the end
+
+  /// Judges the whole backup in the order of an import, and fills in the description.
+  private mutating func judge() {
+    var contents = intake.contents
+    do throws(Failure) {
+      let assessment = try contents.assessed()
+      description.importLSN = assessment.importLSN.description
+      description.endLSN = assessment.endLSN.description
+      description.previousRecordLSN = assessment.previousRecordLSN?.description
+      let relations = try segments.relations(upTo: assessment.endLSN)
+      try contents.requireComplete(relations, version: assessment.version)
+    } catch {
+      refuse(error)
+    }
+    describeControlFile()
+    description.backupKind = kind(of: contents)
+    description.isImportable = refusal == nil
+    description.refusal = refusal.map {
+      BackupDescription.Refusal(exitCode: $0.code.rawValue, message: $0.message, hint: $0.hint)
+    }
+    description.inputByteCount =
+      description.isDirectory ? description.byteCount : source.inputBytesRead
+    description.isCompressed = source.isCompressed
+    description.databases = relations.databases(also: contents.databases.keys)
+    description.relationCount = relations.relationCount
+    description.unloggedRelationCount = relations.unloggedRelationCount
+    description.largestRelations = relations.largest(10)
+    description.preparedTransactionCount = contents.twoPhaseFiles.count
+    description.replicationOriginCount = contents.replicationOrigins?.origins.count ?? 0
+    description.lostReplicationSlots = contents.leftOut.slots.sorted()
+    description.leftOut = contents.leftOut.summary
+  }
+
+  /// All that can be said of the control file: little where its version is not known, nothing
+  /// where it is of a known one and its checksum is wrong.
+  private mutating func describeControlFile() {
+    description.postgresVersion = intake.versionFileBytes.flatMap { bytes in
+      Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+    guard let bytes = intake.controlFileBytes,
+      let identity = ControlFileIdentity(decoding: bytes.bytes)
+    else { return }
+    let controlFile: ControlFile?
+    do throws(FormatError) {
+      controlFile = try ControlFile(decoding: bytes.bytes)
+    } catch {
+      guard error.kind == .unsupported else { return }
+      controlFile = nil
+    }
+    description.systemIdentifier = String(identity.systemIdentifier)
+    description.controlFileVersion = identity.controlFileVersion
+    description.catalogVersion = identity.catalogVersion
+    description.state = identity.state.description
+    guard let controlFile else { return }
+    description.postgresVersion = controlFile.version.rawValue
+    description.hasDataChecksums = controlFile.dataChecksumVersion != 0
+    description.walSegmentByteCount = controlFile.walSegmentSize
+    description.postgresTimeline = controlFile.checkpointCopy.timelineID
+    description.checkpointLSN = controlFile.checkPoint.description
+  }
+
+  private func kind(of contents: ClusterContents) -> String {
+    if isIncremental { return "incremental backup" }
+    if hasBackupLabel { return "running cluster" }
+    if contents.signal != nil { return ClusterAssessment.Kind.fullbackup.rawValue }
+    guard let bytes = intake.controlFileBytes,
+      let identity = ControlFileIdentity(decoding: bytes.bytes)
+    else { return "unknown" }
+    return switch identity.state {
+    case .shutDown: ClusterAssessment.Kind.cleanShutdown.rawValue
+    case .shutDownInRecovery: "standby"
+    case .unknown: "unknown"
+    default: "running cluster"
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Backup
+import System
+
+/// What to look at, and at what in it.
+public struct InspectOptions: Sendable {
+  /// A backup, `-` for one on standard input, a data directory, the directory that pg_basebackup
+  /// wrote its tars to, or the directory of a timeline.
+  public var path: String
+
+  /// Leading directories to drop from every name in a backup.
+  public var stripComponents = 0
+
+  /// A key of a timeline, 36 hexadecimal digits, whose value is to be shown.
+  public var key: String?
+
+  /// A layer of a timeline whose entries are to be listed: its name, with or without a generation,
+  /// or its number in the list of layers.
+  public var layer: String?
+
+  public init(path: String) { self.path = path }
+}
+
+/// What was found.
+public enum Inspection: Sendable {
+  case backup(BackupDescription)
+  case timeline(TimelineDescription)
+}
+
+/// Looks into a backup or a timeline, which is told by what lies at the path.
+///
+/// A backup is read once, from its start to its end, pages passed over. Of a timeline the index,
+/// every layer's own index, and the values of delta layers are read. Throws where the path leads
+/// to neither, where a backup is no whole tar, and where a timeline has no index that can be read;
+/// what is wrong beyond that is part of the description.
+public func inspect(_ options: InspectOptions) throws(Failure) -> Inspection {
+  guard isDirectory(options.path), !isDataDirectory(options.path),
+    case .directory = try OnlineBackup(at: options.path)
+  else {
+    guard options.key == nil && options.layer == nil else {
+      throw Failure(
+        .usage, "a backup has neither keys nor layers, and \(inputSubject(options.path)) is one",
+        hint: "Give the directory of a timeline.")
+    }
+    do throws(Failure) {
+      return .backup(
+        try BackupInspector.inspect(options.path, strippingComponents: options.stripComponents))
+    } catch {
+      throw Interruption.cause(of: error, reading: options.path)
+    }
+  }
+  return .timeline(try TimelineInspector(options).describe())
+}

@@ -1,0 +1,136 @@
+import LayerFormat
+import PostgresFormat
+import System
+import Timeline
+
+/// Describes a timeline, its layers one by one.
+///
+/// A layer that is damaged is described by what is wrong with it. Memory: some hundred bytes a
+/// layer, one value, and with `layer` some hundred bytes an entry.
+struct TimelineInspector {
+  private let timeline: Timeline
+  private let key: Key?
+  /// Which layer's entries are wanted, as an index of the list.
+  private let layerIndex: Int?
+
+  /// Reads the index, and checks that what the options ask for can be there.
+  init(_ options: InspectOptions) throws(Failure) {
+    timeline = try Timeline(path: options.path)
+    key = try Self.key(options.key)
+    layerIndex = try Self.index(of: options.layer, in: timeline)
+  }
+
+  private static func key(_ text: String?) throws(Failure) -> Key? {
+    guard let text else { return nil }
+    guard let key = Key(text) else {
+      throw Failure(
+        .usage, "'--key' wants \(2 * Key.byteCount) hexadecimal digits, not \(text.quoted)")
+    }
+    return key
+  }
+
+  private static func index(of text: String?, in timeline: Timeline) throws(Failure) -> Int? {
+    guard let text else { return nil }
+    let index = timeline.layers.firstIndex { layer in
+      layer.name.description == text || layer.fileName == text
+    }
+    if let index { return index }
+    if let number = Int(text), (1...max(1, timeline.layers.count)).contains(number),
+      !timeline.layers.isEmpty
+    {
+      return number - 1
+    }
+    throw Failure(
+      .usage, "the timeline has no layer \(text.quoted)",
+      hint: "Give a layer's number in the list that 'inspect' shows, or its file's name.")
+  }
+
+  func describe() throws(Failure) -> TimelineDescription {
+    let index = timeline.index
+    var description = TimelineDescription(
+      path: timeline.path, generation: timeline.generation, indexVersion: index.version,
+      postgresVersion: index.metadata.postgresVersion,
+      diskConsistentLSN: index.diskConsistentLSN.description,
+      previousRecordLSN: index.metadata.previousRecordLSN?.description,
+      deletedAt: index.deletedAt.map { escaped($0.utf8) },
+      ancestorTimeline: index.metadata.ancestorTimeline,
+      ancestorLSN: index.metadata.ancestorLSN.description,
+      latestGCCutoffLSN: index.metadata.latestGCCutoffLSN.description,
+      initdbLSN: index.metadata.initdbLSN.description)
+    description.unnamedFiles = timeline.unnamedFiles.map { escaped($0.utf8) }
+    var identity = TimelineIdentity(path: timeline.path)
+    for (offset, layer) in timeline.layers.enumerated() {
+      try Interruption.check()
+      description.layers.append(try describe(layer, number: offset + 1, of: &identity))
+    }
+    description.tenantID = identity?.tenant.description
+    description.timelineID = identity?.timeline.description
+    description.totals = Self.totals(of: description.layers)
+    if let key { description.key = try KeySearch(timeline, key).run() }
+    if let layerIndex { description.layerEntries = try entries(ofLayerAt: layerIndex) }
+    return description
+  }
+
+  private func describe(
+    _ layer: Timeline.Layer, number: Int, of identity: inout TimelineIdentity?
+  ) throws(Failure) -> LayerDescription {
+    let name = layer.name
+    var description = LayerDescription(
+      number: number, kind: name.isImage ? .image : name.isLevel0 ? .level0 : .delta,
+      name: name.description, fileName: layer.fileName,
+      keyStart: name.keys.lowerBound.description, keyEnd: name.keys.upperBound.description,
+      keys: name.keys.words, lsnStart: name.lsns.lowerBound.description,
+      lsnEnd: name.isImage ? nil : name.lsns.upperBound.description,
+      shard: layer.metadata.shard, byteCount: layer.metadata.fileSize)
+    do throws(Failure) {
+      let file = try timeline.open(layer)
+      try TimelineIdentity.check(file, against: &identity)
+      description.contents = try LayerMeasurement.contents(of: file)
+    } catch {
+      // What stops the reading is no property of the layer.
+      guard error.code == .damaged || error.code == .unsupported else { throw error }
+      description.problem = error.message
+    }
+    return description
+  }
+
+  private static func totals(
+    of layers: [LayerDescription]
+  ) -> [TimelineDescription.Total] {
+    LayerDescription.Kind.allCases.compactMap { kind in
+      var total = TimelineDescription.Total(kind: kind)
+      for layer in layers where layer.kind == kind {
+        total.layerCount += 1
+        total.byteCount &+= layer.byteCount
+        if let contents = layer.contents { total.contents.add(contents) }
+      }
+      return total.layerCount > 0 ? total : nil
+    }
+  }
+
+  private func entries(ofLayerAt index: Int) throws(Failure) -> LayerEntriesDescription {
+    let layer = timeline.layers[index]
+    let file = try timeline.open(layer)
+    var description = LayerEntriesDescription(
+      layerNumber: index + 1, layer: layer.name.description)
+    var end = UInt64(LayerSummary.byteCount)
+    var reader = try LayerValueReader(file)
+    while try reader.next({ entry, content, value in
+      if let last = description.entries.indices.last {
+        description.entries[last].storedByteCount = entry.offset - end
+      }
+      end = entry.offset
+      description.entries.append(
+        LayerEntriesDescription.Entry(
+          key: entry.key.description, meaning: entry.key.words, lsn: entry.lsn?.description,
+          isRecord: content == .record, offset: entry.offset, storedByteCount: 0,
+          plainByteCount: value.byteCount))
+    }) {
+      try Interruption.check()
+    }
+    if let last = description.entries.indices.last {
+      description.entries[last].storedByteCount = try file.storedValue(at: end).blobByteCount
+    }
+    return description
+  }
+}

@@ -1,0 +1,119 @@
+import Backup
+import Glibc
+import PostgresFormat
+import System
+
+/// Copies a plain backup, a directory, into a scratch directory; nothing of it is changed.
+struct DirectoryCopy {
+  /// A directory of the backup, and which part of it that is.
+  struct Place {
+    var path: String
+    var part: ScratchIntake.Part
+  }
+
+  var intake: ScratchIntake
+  private var buffer = [UInt8](repeating: 0, count: 1 << 20)
+
+  init(_ intake: ScratchIntake) {
+    self.intake = intake
+  }
+
+  /// The data directory, and what lies elsewhere: the WAL and tablespaces that links lead to.
+  static func places(of directory: String) throws(Failure) -> [Place] {
+    var places = [Place(path: directory, part: .dataDirectory)]
+    if try isLink(directory + "/pg_wal") {
+      places.append(Place(path: directory + "/pg_wal/.", part: .writeAheadLog))
+    }
+    let tablespaces = directory + "/pg_tblspc"
+    guard try SystemCalls.status(at: tablespaces) != nil else { return places }
+    for name in try SystemCalls.names(in: tablespaces, for: .listInput) {
+      let path = tablespaces + "/" + name
+      guard let id = UInt32(name), try isLink(path) else { continue }
+      guard try SystemCalls.status(at: path, followingLinks: true) != nil else {
+        throw Failure(
+          .damaged, "tablespace \(id) is not there: the link \(path.quoted) leads nowhere",
+          hint: "Let it lead to where the backup has that tablespace.")
+      }
+      places.append(Place(path: path + "/.", part: .tablespace(id)))
+    }
+    return places
+  }
+
+  /// The same, all of which must be there.
+  static func existingPlaces(of directory: String) throws(Failure) -> [Place] {
+    let places = try places(of: directory)
+    for place in places where place.part == .writeAheadLog {
+      guard try SystemCalls.status(at: place.path) == nil else { continue }
+      throw Failure(
+        .damaged, "the WAL is not there: the link \((directory + "/pg_wal").quoted) leads nowhere",
+        hint: "Let it lead to where the backup has its WAL, or remove it, and give the WAL with "
+          + "--wal.")
+    }
+    return places
+  }
+
+  private static func isLink(_ path: String) throws(Failure) -> Bool {
+    guard let status = try SystemCalls.status(at: path) else { return false }
+    return status.st_mode & S_IFMT == S_IFLNK
+  }
+
+  /// Copies all of it.
+  ///
+  /// - Throws: `.unsupported` where a server works in the directory, and `.damaged` where a file
+  ///   vanishes meanwhile.
+  mutating func run(_ directory: String) throws(Failure) {
+    try Self.requireStopped(directory)
+    for place in try Self.existingPlaces(of: directory) {
+      if case .tablespace(let id) = place.part { try intake.addTablespace(id) }
+      try copy(place.path, as: "", place.part)
+    }
+    try Self.requireStopped(directory)
+  }
+
+  /// Refuses a directory in which a server works: what is copied then is of many moments, and
+  /// replaying its WAL as after a crash would not bring that together.
+  ///
+  /// With a `backup_label` it would: such a copy may hold the server's mark as well.
+  private static func requireStopped(_ directory: String) throws(Failure) {
+    guard try SystemCalls.status(at: directory + "/backup_label") == nil else { return }
+    try ServerLock.requireNone(in: try DirectoryHandle(path: directory))
+  }
+
+  private mutating func copy(
+    _ directory: String, as prefix: String, _ part: ScratchIntake.Part
+  ) throws(Failure) {
+    for name in try SystemCalls.names(in: directory, for: .listInput) {
+      try Interruption.check()
+      let source = directory + "/" + name
+      let status = try SystemCalls.status(at: source)
+      // A name that is not UTF-8 leads nowhere as text; Postgres has none of these.
+      guard status != nil || name.unicodeScalars.contains("\u{FFFD}") else {
+        throw DirectoryHandle.changed(source)
+      }
+      let member = TarMember(
+        name: prefix.isEmpty ? name : prefix + "/" + name, kind: status.map(Self.kind) ?? .other,
+        byteCount: UInt64(max(0, status?.st_size ?? 0)))
+      guard let path = try member.path(strippingComponents: 0) else { continue }
+      let target = try intake.target(of: member, at: path, in: part)
+      if let check = try intake.beginCheck(of: member, at: path, in: part) {
+        try SystemCalls.copy(source, to: target, buffer: &buffer) { check.update($0) }
+        try check.end()
+      } else if let target {
+        try SystemCalls.copy(source, to: target, buffer: &buffer)
+      }
+      if let target { try intake.finish(target) }
+      if member.kind == .directory, ScratchIntake.entersDirectory(at: path, in: part) {
+        try copy(source, as: member.name, part)
+      }
+    }
+  }
+
+  private static func kind(_ status: stat) -> MemberKind {
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: .file
+    case S_IFDIR: .directory
+    case S_IFLNK: .symbolicLink
+    default: .other
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import Backup
+import Glibc
+import PostgresFormat
+import System
+
+/// The backup of a running cluster as it lies on disk.
+enum OnlineBackup {
+  /// A tar of the data directory, and one of its WAL where that is not in it.
+  case tar(String, writeAheadLog: String?)
+  /// What pg_basebackup writes in tar format: a directory of tars, each perhaps compressed.
+  case tars(base: String, writeAheadLog: String?, tablespaces: [(id: UInt32, path: String)])
+  /// A data directory.
+  case directory(String, writeAheadLog: String?)
+
+  /// Recognises what lies at `path`; `writeAheadLog` is a tar that was given besides.
+  ///
+  /// In a data directory tars are files of a user's own, whatever they are called.
+  init(at path: String, writeAheadLog: String? = nil) throws(Failure) {
+    guard path != "-", let status = try SystemCalls.status(at: path, followingLinks: true),
+      status.st_mode & S_IFMT == S_IFDIR
+    else {
+      self = .tar(path, writeAheadLog: writeAheadLog)
+      return
+    }
+    let tars = isDataDirectory(path) ? [:] : try Self.tars(in: path)
+    guard let base = tars["base"] else {
+      self = .directory(path, writeAheadLog: writeAheadLog)
+      return
+    }
+    let tablespaces = tars.compactMap { name, path in
+      UInt32(name).map { (id: $0, path: path) }
+    }
+    self = .tars(
+      base: base, writeAheadLog: writeAheadLog ?? tars["pg_wal"],
+      tablespaces: tablespaces.sorted { $0.id < $1.id })
+  }
+
+  /// The manifest that lies where pg_basebackup puts it; nil where none does.
+  func knownManifest() throws(Failure) -> String? {
+    let directory: String? =
+      switch self {
+      case .tar(let path, _): path == "-" ? nil : SystemCalls.parent(of: path)
+      case .tars(let base, _, _): SystemCalls.parent(of: base)
+      case .directory(let path, _): path
+      }
+    guard let directory else { return nil }
+    return try BackupManifest.path(in: directory)
+  }
+
+  /// Refuses what an import without recovery cannot take, as far as names and sizes tell it: the
+  /// tars of pg_basebackup, and tablespaces of a data directory.
+  static func requireNone(for command: RecoveryCommand) throws(Failure) {
+    switch try Self(at: command.backup) {
+    case .tar: return
+    case .tars(let base, _, let tablespaces):
+      var sizes: [String] = []
+      for (id, path) in tablespaces { sizes.append(try describe(id, byteCount: size([path]))) }
+      let more = sizes.isEmpty ? "" : ", with tablespaces " + listing(sizes)
+      throw Failure(
+        .unsupported,
+        "\(command.backup.quoted) is the backup of a cluster that was running, \(base.quoted) and what "
+          + "belongs to it\(more)", hint: command.hint(for: nil))
+    case .directory(let path, _):
+      var sizes: [String] = []
+      for place in try DirectoryCopy.places(of: path) {
+        guard case .tablespace(let id) = place.part else { continue }
+        sizes.append(describe(id, byteCount: try byteCount(below: place.path)))
+      }
+      guard !sizes.isEmpty else { return }
+      throw Failure(
+        .unsupported,
+        "the cluster has tablespaces, which the storage does not know: \(listing(sizes))",
+        hint: command.hint(for: nil))
+    }
+  }
+
+  private static func describe(_ id: UInt32, byteCount: UInt64) -> String {
+    "\(id) (\(byteCount >> 20) MiB)"
+  }
+
+  /// The tars in a directory by their names without what says how they are compressed.
+  /// (Postgres, `pg_basebackup.c`, `CreateBackupStreamer`)
+  private static func tars(in directory: String) throws(Failure) -> [String: String] {
+    var tars: [String: String] = [:]
+    var twice: String?
+    for name in try SystemCalls.names(in: directory, for: .listInput) {
+      let parts = name.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, endings.contains(String(parts[1])) else { continue }
+      if tars.updateValue(directory + "/" + name, forKey: String(parts[0])) != nil {
+        twice = twice ?? String(parts[0])
+      }
+    }
+    // Without a base.tar, they are no base backup's, and may have any names.
+    if let twice, tars["base"] != nil {
+      throw Failure(
+        .damaged,
+        "\(directory.quoted) holds '\(escaped(twice.utf8)).tar' twice, compressed in two ways",
+        hint: "Put one of them elsewhere.")
+    }
+    return tars
+  }
+
+  private static let endings: Set = ["tar", "tar.gz", "tar.lz4", "tar.zst", "tar.xz"]
+
+  /// The bytes of its files, those of its tablespaces apart; of tars what they take compressed, and
+  /// nothing for one that comes through a pipe.
+  func byteCounts() throws(Failure) -> (all: UInt64, tablespaces: UInt64) {
+    switch self {
+    case .tar(let path, let writeAheadLog):
+      return (try Self.size([path, writeAheadLog]), 0)
+    case .tars(let base, let writeAheadLog, let tablespaces):
+      let moved = try Self.size(tablespaces.map(\.path))
+      return (try Self.size([base, writeAheadLog]) + moved, moved)
+    case .directory(let path, let writeAheadLog):
+      var sum = try Self.size([writeAheadLog])
+      var moved: UInt64 = 0
+      for place in try DirectoryCopy.existingPlaces(of: path) {
+        let size = try Self.byteCount(below: place.path)
+        sum += size
+        if case .tablespace = place.part { moved += size }
+      }
+      return (sum, moved)
+    }
+  }
+
+  private static func byteCount(below directory: String) throws(Failure) -> UInt64 {
+    var sum: UInt64 = 0
+    try SystemCalls.forEach(below: directory) { path, isDirectory throws(Failure) in
+      guard !isDirectory, let status = try SystemCalls.status(at: path) else { return }
+      sum += UInt64(max(0, status.st_size))
+    }
+    return sum
+  }
+
+  private static func size(_ paths: [String?]) throws(Failure) -> UInt64 {
+    var sum: UInt64 = 0
+    for case let path? in paths where path != "-" {
+      guard let status = try SystemCalls.status(at: path, followingLinks: true),
+        status.st_mode & S_IFMT == S_IFREG
+      else { continue }
+      sum += UInt64(max(0, status.st_size))
+    }
+    return sum
+  }
+}

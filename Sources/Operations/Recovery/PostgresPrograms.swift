@@ -1,0 +1,128 @@
+import Glibc
+import PostgresFormat
+import System
+
+/// The programs of one installed Postgres, and the user that they run as.
+struct PostgresPrograms {
+  /// A user of the operating system.
+  struct User {
+    var name: String
+    var id: uid_t
+    var group: gid_t
+  }
+
+  let directory: String
+  /// Nil for the user of this process.
+  let user: User?
+  /// As `postgres --version` says it: `15.8 (Debian 15.8-0+deb12u1)`.
+  private(set) var versionText = ""
+  private(set) var majorVersion = 0
+
+  /// What to do where a program is missing or broken.
+  static let hint = "Give the directory of the programs of a whole Postgres with --recover-with."
+
+  /// Finds the version by running `postgres`; `log` gets what it says else.
+  ///
+  /// - Throws: `.unsupported` where it is not there or does not run.
+  init(in directory: String, user: User?, log: String) throws(Failure) {
+    let program = directory + "/postgres"
+    guard try SystemCalls.status(at: program, followingLinks: true) != nil else {
+      throw Failure(
+        .unsupported, "there is no program \(program.quoted)", hint: Self.hint)
+    }
+    self.directory = try SystemCalls.resolved(directory)
+    self.user = user
+    let result = try ChildProcess.run(words("postgres", ["--version"]), log: log)
+    let text = String(decoding: result.output, as: UTF8.self)
+    guard result.exitCode == 0,
+      let words = text.firstIndex(of: ")").map({ text[$0...].dropFirst(2) }),
+      text.hasPrefix("postgres (PostgreSQL) "), let major = Int(words.prefix(while: \.isNumber))
+    else {
+      throw Failure(
+        .unsupported,
+        "\(path("postgres").quoted) does not run: \(ServerLog.describe(result, log: log))",
+        hint: Self.hint)
+    }
+    versionText = String(words.prefix { $0 != "\n" })
+    majorVersion = major
+  }
+
+  func path(_ program: String) -> String { directory + "/" + program }
+
+  /// The command line of a program as the user.
+  ///
+  /// The server refuses to run as root, and posix_spawn(3) cannot change the user: setpriv(1) of
+  /// util-linux can, which Debian always has.
+  func words(_ program: String, _ arguments: [String]) -> [[UInt8]] {
+    var words: [String] = []
+    if let user {
+      words = ["setpriv", "--reuid=\(user.id)", "--regid=\(user.group)", "--clear-groups", "--"]
+    }
+    return (words + [path(program)] + arguments).map { Array($0.utf8) }
+  }
+
+  /// - Throws: `.unsupported` where these are not of the cluster's version.
+  func require(_ version: PostgresVersion) throws(Failure) {
+    guard version.rawValue == majorVersion else {
+      throw Failure(
+        .unsupported,
+        "the backup is of Postgres \(version.rawValue), and \(path("postgres").quoted) is "
+          + "\(versionText)",
+        hint: "Give the programs of Postgres \(version.rawValue) with --recover-with "
+          + "/usr/lib/postgresql/\(version.rawValue)/bin.")
+    }
+  }
+}
+
+extension PostgresPrograms {
+  /// Who the server shall run as: the one asked for, or, where this program is root, the owner of
+  /// the directory that the scratch is made in.
+  ///
+  /// - Throws: `.usage` where that is root still, or where only root could do it.
+  static func user(named name: String?, owning directory: String) throws(Failure) -> User? {
+    let own = geteuid()
+    if let name {
+      // Invariant: the entry is read before another call replaces it; the names in it are C
+      // strings.
+      guard let entry = unsafe getpwnam(name) else {
+        throw Failure(.usage, "there is no user \(name.quoted) to recover the backup as")
+      }
+      let user = unsafe User(name: name, id: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
+      if user.id == 0 { throw rootRefused("--recover-as names root") }
+      if user.id == own { return nil }
+      guard own == 0 else {
+        throw Failure(.usage, "only root can recover the backup as user \(name.quoted)")
+      }
+      return user
+    }
+    guard own == 0 else { return nil }
+    guard let status = try SystemCalls.status(at: directory, followingLinks: true),
+      status.st_uid != 0
+    else { throw rootRefused("\(directory.quoted) is root's") }
+    guard let entry = unsafe getpwuid(status.st_uid) else {
+      throw rootRefused("\(directory.quoted) is user \(status.st_uid)'s, who has no name here")
+    }
+    // Invariant: as above.
+    return unsafe User(
+      name: String(cString: entry.pointee.pw_name), id: status.st_uid,
+      group: entry.pointee.pw_gid)
+  }
+
+  private static func rootRefused(_ reason: String) -> Failure {
+    Failure(
+      .usage, "Postgres does not run as root, and \(reason)",
+      hint: "Name the user that the server runs as with --recover-as, such as postgres or nobody, "
+        + "or give a directory of that user's with --scratch.")
+  }
+
+  /// - Throws: `.usage` where the user cannot come to what lies in `directory`.
+  func requireAccess(to directory: String, log: String) throws(Failure) {
+    guard let user else { return }
+    let words = words("", []).dropLast() + ["test", "-x", directory].map { Array($0.utf8) }
+    guard try ChildProcess.run(Array(words), log: log).exitCode == 0 else {
+      throw Failure(
+        .usage, "user \(user.name.quoted) cannot enter \(directory.quoted) to recover the backup",
+        hint: "Choose a directory that this user can enter with --scratch.")
+    }
+  }
+}

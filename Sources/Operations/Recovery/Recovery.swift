@@ -1,0 +1,240 @@
+import Backup
+import Glibc
+import Pipeline
+import PostgresFormat
+import System
+
+/// Brings the backup of a cluster that was running to a stop, on a copy, by its own Postgres.
+///
+/// ```
+/// programs run? ─► room? ─► unpack or copy ─► replay the WAL, stop ─► shut down? ─► tablespaces
+///                                             postgres --single       pg_control    one by one
+/// ```
+///
+/// Runs on a thread of its own, for it waits for disks and for another program.
+actor Recovery: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.recovery")
+
+  // Not the default of another module: the runtime would not use it.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // Invariant: the actor holds its executor, which lives as long.
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let backup: String
+  private let outputDirectory: String
+  private let stripComponents: Int
+  private let manifest: String?
+  private let options: RecoveryOptions
+  private var progress: ProgressThrottle
+
+  /// A recovery of `backup`, whose scratch directory is beside `outputDirectory` unless the options
+  /// name another place.
+  init(
+    of backup: String, outputDirectory: String, stripComponents: Int, manifest: String?,
+    _ options: RecoveryOptions, progress: (any ProgressReporting)?
+  ) {
+    self.backup = backup
+    self.outputDirectory = outputDirectory
+    self.stripComponents = stripComponents
+    self.manifest = manifest
+    self.options = options
+    self.progress = ProgressThrottle(progress)
+  }
+
+  /// Does all of it, or throws and leaves nothing behind.
+  ///
+  /// Throws `.damaged` where Postgres cannot recover the backup, `.unsupported` where the programs
+  /// do not fit it, `.usage` where the server's user cannot work there.
+  func run() throws(Failure) -> RecoveredCluster {
+    let backup = try OnlineBackup(at: backup, writeAheadLog: options.writeAheadLog)
+    let parent = try ScratchDirectory.parent(
+      options.scratchParent ?? RecoveryOptions.place(beside: outputDirectory))
+    let scratch = try ScratchDirectory(in: parent, keep: options.keepsScratch)
+    let programs = try PostgresPrograms(
+      in: options.programs,
+      user: try PostgresPrograms.user(named: options.user, owning: parent), log: scratch.log)
+    try programs.requireAccess(to: parent, log: scratch.log)
+    try requireSpace(for: backup, at: scratch, programs)
+
+    let manifest = try manifestCheck(of: backup)
+    var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
+    try unpack(backup, into: &intake)
+    try check(intake)
+    let before = try Self.controlFile(scratch)
+    guard let version = intake.version, version == before.version else {
+      throw Failure(
+        .damaged, "the backup's 'PG_VERSION' is missing, or does not fit its 'global/pg_control'")
+    }
+    let verified = try manifest?.finish(before)
+    if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
+    if let user = programs.user { try scratch.give(to: user.id, user.group) }
+    let server = SingleUserServer(
+      programs: programs, scratch: scratch, restoreCommand: options.restoreCommand)
+    try WriteAheadLogCheck(
+      programs: programs, scratch: scratch, control: before,
+      start: intake.label?.start ?? before.checkpointCopy.redo
+    ).requireNoNewTablespaces()
+    let control = try recover(server, from: before)
+    let moved = try moveTablespaces(server, control, fileCount: intake.fileCount)
+    if programs.user != nil { try scratch.takeBack() }
+    return RecoveredCluster(
+      scratch: scratch, serverVersion: programs.versionText, movedTablespaces: moved,
+      leftOut: intake.leftOut, manifest: verified ?? ManifestSummary(result: .none))
+  }
+
+  /// What compares the backup with its manifest: with the one given, the one beside its tars or in
+  /// the directory, or the one that a tar may hold at its end.
+  private func manifestCheck(of backup: OnlineBackup) throws(Failure) -> ManifestCheck? {
+    let check = ManifestCheck()
+    var known = manifest
+    if known == nil { known = try backup.knownManifest() }
+    if let known {
+      try check.read(fileAt: known, isGiven: manifest != nil)
+    } else if case .directory = backup {
+      return nil
+    }
+    return check
+  }
+
+  /// Says how much room the copy takes, and refuses a clear shortage.
+  private func requireSpace(
+    for backup: OnlineBackup, at scratch: ScratchDirectory, _ programs: PostgresPrograms
+  ) throws(Failure) {
+    let (all, moved) = try backup.byteCounts()
+    // What lies in a tablespace lies there twice while it is moved.
+    let needed = all + moved
+    options.announce?(
+      "recovering the backup with Postgres \(programs.versionText) in \(scratch.path.quoted), which "
+        + "takes at least \((needed + 1 << 20 - 1) >> 20) MiB there")
+    try FreeSpace.require(
+      needed, at: scratch.path, purpose: "the recovery", option: "--scratch")
+  }
+
+  // MARK: The copy
+
+  private func unpack(
+    _ backup: OnlineBackup, into intake: inout ScratchIntake
+  ) throws(Failure) {
+    let writeAheadLog: String?
+    switch backup {
+    case .tar(let path, let log):
+      try unpack(path, .dataDirectory, stripComponents, into: &intake)
+      writeAheadLog = log
+    case .tars(let base, let log, let tablespaces):
+      try unpack(base, .dataDirectory, 0, into: &intake)
+      for tablespace in tablespaces {
+        try intake.addTablespace(tablespace.id)
+        try unpack(tablespace.path, .tablespace(tablespace.id), 0, into: &intake)
+      }
+      writeAheadLog = log
+    case .directory(let path, let log):
+      var copy = DirectoryCopy(intake)
+      try copy.run(path)
+      intake = copy.intake
+      writeAheadLog = log
+    }
+    if let writeAheadLog { try unpack(writeAheadLog, .writeAheadLog, 0, into: &intake) }
+  }
+
+  private func unpack(
+    _ path: String, _ part: ScratchIntake.Part, _ stripComponents: Int,
+    into intake: inout ScratchIntake
+  ) throws(Failure) {
+    var copy = TarCopy(intake, progress)
+    try copy.run(path, as: part, strippingComponents: stripComponents)
+    intake = copy.intake
+    progress = copy.progress
+  }
+
+  /// Refuses a copy that lacks a tablespace.
+  private func check(_ intake: ScratchIntake) throws(Failure) {
+    for (id, tablespace) in intake.tablespaces.sorted(by: { $0.key < $1.key })
+    where !tablespace.isThere {
+      let location = tablespace.location.map { ", which lay in '\($0)'," } ?? ""
+      throw Failure(
+        .damaged, "tablespace \(id)\(location) is not in the backup",
+        hint: "Give the directory that holds 'base.tar' and '\(id).tar', or a tar that has the "
+          + "contents of 'pg_tblspc/\(id)'.")
+    }
+  }
+
+  private static func controlFile(_ scratch: ScratchDirectory) throws(Failure) -> ControlFile {
+    let path = scratch.data + "/global/pg_control"
+    guard try SystemCalls.status(at: path) != nil else {
+      throw Failure(
+        .damaged, "the backup has no 'global/pg_control'",
+        hint: "Give a backup of a whole data directory.")
+    }
+    let bytes = try SystemCalls.contents(of: path, limit: ControlFile.byteCount)
+    do throws(FormatError) {
+      let controlFile = try ControlFile(decoding: bytes.bytes)
+      try controlFile.validateLayout()
+      return controlFile
+    } catch {
+      throw Failure(error, in: "file 'global/pg_control'")
+    }
+  }
+
+  // MARK: The server
+
+  /// Asks for recovery from an archive, even where there is none.
+  ///
+  /// The server then insists on the WAL up to the backup's end, whatever way the backup was made,
+  /// and recovers one of a standby as well. A cluster without a label has crashed or was stopped.
+  /// (Postgres, `xlog.c`, `StartupXLOG`: what it says where it ran off the end of WAL)
+  private static func askForArchiveRecovery(in scratch: ScratchDirectory) throws(Failure) {
+    try OutputFile(creating: scratch.data + "/recovery.signal", mode: 0o600).close()
+  }
+
+  /// Has the server replay the WAL and stop, and gives the control file that it leaves.
+  ///
+  /// A session that fails after that, as where the machine lacks the database's locale, does not
+  /// count: a server that has recovered writes a checkpoint before it ends, however it ends, and
+  /// one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
+  /// registered behind `StartupXLOG`)
+  private func recover(
+    _ server: SingleUserServer, from before: ControlFile
+  ) throws(Failure) -> ControlFile {
+    let scratch = server.scratch
+    let result = try server.run(in: Array("template1".utf8), commands: [], control: before)
+    let after = try Self.controlFile(scratch)
+    guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
+      throw Failure(
+        .damaged,
+        "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
+        hint: "If WAL is missing, give it with --wal, or say with --restore-command how to get it.")
+    }
+    return after
+  }
+
+  /// Moves what lies in tablespaces, where there are some, and checks that nothing is left there.
+  private func moveTablespaces(
+    _ server: SingleUserServer, _ control: ControlFile, fileCount: Int
+  ) throws(Failure) -> [String] {
+    let directory = server.scratch.data + "/pg_tblspc"
+    let links = try SystemCalls.names(in: directory)
+    guard !links.isEmpty else { return [] }
+    // One that was made while WAL from a restore command was replayed leads elsewhere, and what is
+    // there is not this cluster's alone.
+    for link in links {
+      let target = try SystemCalls.resolved(directory + "/" + link)
+      guard target == UInt32(link).map(server.scratch.tablespace) else {
+        throw WriteAheadLogCheck.newTablespace(at: target)
+      }
+    }
+    let moved = try TablespaceMove(server: server, control: control).run(fileCount: fileCount)
+    if let name = try SystemCalls.names(in: directory).first {
+      throw Failure(
+        .unsupported,
+        "Postgres has not moved all tablespaces: 'pg_tblspc/\(escaped(name.utf8))' is "
+          + "still there")
+    }
+    let after = try Self.controlFile(server.scratch)
+    guard after.state == .shutDown else {
+      throw Failure(
+        .unsupported, "Postgres has moved the tablespaces and not stopped (state: \(after.state))")
+    }
+    return moved
+  }
+}

@@ -1,0 +1,84 @@
+import Backup
+import Glibc
+import PostgresFormat
+import System
+
+/// The command that imports a backup which has to be recovered first, for a hint.
+struct RecoveryCommand: Sendable {
+  /// What was given as the backup.
+  let backup: String
+  /// What was given as the output; nil where there is none.
+  let output: String?
+
+  /// `output` is empty where nothing is imported.
+  init(backup: String, output: String = "") {
+    self.backup = backup
+    self.output = output.isEmpty ? nil : output
+  }
+
+  /// What to do, with the paths that were given; `version` is the cluster's, where it has been seen.
+  func hint(for version: PostgresVersion?) -> String {
+    let (path, form) = whole
+    let number = (version ?? form.flatMap(Self.version)).map { String($0.rawValue) } ?? "VERSION"
+    var words = ["import-backup", Self.word(path), "--output", output.map(Self.word) ?? "DIR"]
+    words += ["--recover-with", "/usr/lib/postgresql/\(number)/bin"]
+    if geteuid() == 0 { words += ["--recover-as", "postgres"] }
+    var hint = "Let Postgres bring a copy of it to a stop and import that: "
+    hint += words.joined(separator: " ")
+    if case .tar? = form {
+      hint += " --wal WAL.tar, or without --wal where the backup holds its WAL"
+    }
+    return hint
+  }
+
+  /// Which version a backup is of, where its beginning tells. A pipe is not opened: what it gives,
+  /// it gives once.
+  private static func version(of form: OnlineBackup) -> PostgresVersion? {
+    switch form {
+    case .directory(let path, _):
+      return try? version(decoding: SystemCalls.contents(of: path + "/PG_VERSION", limit: 64))
+    case .tar("-", _): return nil
+    case .tar(let path, _), .tars(let path, _, _):
+      guard let status = try? SystemCalls.status(at: path, followingLinks: true),
+        status.st_mode & S_IFMT == S_IFREG, let tar = try? TarReader(path: path)
+      else { return nil }
+      while tar.inputBytesRead < beginningByteCount, let member = try? tar.nextMember() {
+        guard member.name == "PG_VERSION" || member.name == "./PG_VERSION" else { continue }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = try? bytes.withMutableBytes { bytes throws(Failure) in
+          try tar.read(into: &bytes)
+        }
+        return try? version(decoding: Array(bytes[..<(count ?? 0)]))
+      }
+      return nil
+    }
+  }
+
+  private static func version(decoding bytes: [UInt8]) throws(FormatError) -> PostgresVersion {
+    try PostgresVersion(versionFile: bytes.bytes)
+  }
+
+  /// How much of a tar is read for its version, which costs less than a second.
+  private static let beginningByteCount: UInt64 = 64 << 20
+
+  /// The whole of what was given, and its form where it has one: the directory that pg_basebackup
+  /// wrote, where `base.tar` in it was given.
+  private var whole: (path: String, form: OnlineBackup?) {
+    let directory = SystemCalls.parent(of: backup)
+    if backup != "-", let form = try? OnlineBackup(at: directory), case .tars(backup, _, _) = form {
+      return (directory, form)
+    }
+    return (backup, try? OnlineBackup(at: backup))
+  }
+
+  /// A word as a shell takes it, control characters escaped.
+  private static func word(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+      let character = Character(Unicode.Scalar(byte))
+      return byte > 0x7F || character.isLetter || character.isNumber
+        || "/._-+:@%=,".utf8.contains(byte)
+    }
+    let shown = escaped(text.utf8)
+    return isPlain && !text.isEmpty ? shown : "'" + shown.replacing("'", with: #"'\''"#) + "'"
+  }
+}

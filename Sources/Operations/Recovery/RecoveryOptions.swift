@@ -1,0 +1,37 @@
+import System
+
+/// How the backup of a cluster that was running is brought to a stop before it is imported.
+public struct RecoveryOptions: Sendable {
+  /// The directory of the Postgres programs: `postgres` and `pg_waldump` of the cluster's version.
+  public var programs: String
+
+  /// The directory that the copy to recover is made in; nil for the one that holds the output.
+  public var scratchParent: String?
+
+  /// Leave the copy and the server's log where they are.
+  public var keepsScratch = false
+
+  /// The operating system's user that the server runs as; nil for the owner of the scratch's
+  /// parent where this program runs as root, and else for its own.
+  public var user: String?
+
+  /// What Postgres runs for a WAL segment that the backup does not hold; nil for nothing.
+  public var restoreCommand: String?
+
+  /// A tar with the backup's WAL, besides what the backup holds.
+  public var writeAheadLog: String?
+
+  /// Gets a line about what is done and how much room it takes, before it is done.
+  public var announce: (@Sendable (String) -> Void)?
+
+  public init(programs: String) {
+    self.programs = programs
+  }
+
+  /// The directory that an output is in, where the scratch lies without a place of its own.
+  static func place(beside output: String) -> String {
+    var text = output[...]
+    while text.count > 1 && text.hasSuffix("/") { text.removeLast() }
+    return SystemCalls.parent(of: String(text))
+  }
+}

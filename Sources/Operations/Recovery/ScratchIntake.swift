@@ -1,0 +1,247 @@
+import Backup
+import LayerFormat
+import PostgresFormat
+import System
+
+/// Decides about each file of a backup whether it goes into a scratch directory, and where.
+///
+/// Only what recovery needs does: no configuration, nothing of users, no replication slots. Names
+/// that an import would refuse are refused here as well.
+struct ScratchIntake {
+  /// Which part of a backup a name is relative to.
+  enum Part: Equatable {
+    case dataDirectory
+    case writeAheadLog
+    case tablespace(UInt32)
+  }
+
+  /// A tablespace, as far as the backup tells of it.
+  struct Tablespace {
+    /// Where its directory lay, escaped, where that is known.
+    var location: String?
+    /// Whether its contents are in the backup, be they none.
+    var isThere = false
+    /// The bytes of its files.
+    var byteCount: UInt64 = 0
+  }
+
+  let scratch: ScratchDirectory
+  let programs: PostgresPrograms
+  /// Gets the contents of every file; nil where there is nothing to compare them with.
+  let manifest: ManifestCheck?
+
+  private(set) var leftOut = LeftOutTally()
+  private(set) var tablespaces: [UInt32: Tablespace] = [:]
+  private(set) var version: PostgresVersion?
+  private(set) var label: BackupLabel?
+  private(set) var fileCount = 0
+  /// Directories that were made, so that each is made once.
+  private var directories: Set<String> = []
+
+  init(
+    scratch: ScratchDirectory, programs: PostgresPrograms, manifest: ManifestCheck? = nil
+  ) {
+    self.scratch = scratch
+    self.manifest = manifest
+    self.programs = programs
+  }
+
+  /// Where the file is to be written; nil for what needs no writing.
+  ///
+  /// - Throws: for what is refused.
+  mutating func target(
+    of member: TarMember, at path: MemberPath, in part: Part
+  ) throws(Failure) -> String? {
+    switch part {
+    case .dataDirectory: return try dataDirectory(member, path)
+    case .writeAheadLog: return try writeAheadLog(member, path, path.components[...])
+    case .tablespace(let id): return try tablespace(id, member, path, path.components[...])
+    }
+  }
+
+  /// Looks into a file that has been written, where it tells of the cluster.
+  mutating func finish(_ path: String) throws(Failure) {
+    fileCount += 1
+    switch path {
+    case scratch.data + "/PG_VERSION":
+      let version = try decode(path, PostgresVersion.init(versionFile:))
+      try programs.require(version)
+      self.version = version
+    case scratch.data + "/backup_label":
+      label = try decode(path, BackupLabel.decode)
+    case scratch.tablespaceMap:
+      for (id, location) in try decode(path, TablespaceMap.decode).locations {
+        tablespaces[id, default: .init()].location = escaped(location)
+      }
+    default: break
+    }
+  }
+
+  private func decode<Value>(
+    _ path: String, _ decode: (RawSpan) throws(FormatError) -> Value
+  ) throws(Failure) -> Value {
+    let bytes = try SystemCalls.contents(of: path, limit: 1 << 20)
+    do throws(FormatError) {
+      return try decode(bytes.bytes)
+    } catch {
+      throw Failure(error, in: "file '\(path.dropFirst(scratch.path.utf8.count + 1))'")
+    }
+  }
+
+  // MARK: Decisions
+
+  private mutating func dataDirectory(
+    _ member: TarMember, _ path: MemberPath
+  ) throws(Failure) -> String? {
+    let components = path.components
+    let decision = DataDirectoryMember(path, kind: member.kind)
+    switch decision {
+    case .relationSegment, .relationMap, .versionFile, .slruSegment, .twoPhase, .statistics,
+      .replicationOrigins, .controlFile, .backupLabel,
+      .leftOut(.commitTimestamps, _) where member.kind == .file:
+      return try file(components[...], below: scratch.data)
+    case .tablespaceMap:
+      return scratch.tablespaceMap
+    case .tablespace:
+      return try tablespaceMember(member, path)
+    case .directory:
+      try makeDirectories(components[...], below: scratch.data)
+    case .leftOut(.writeAheadLog, _) where components.count > 1:
+      return try writeAheadLog(member, path, components.dropFirst())
+    case .leftOut(let reason, let slot):
+      if member.kind != .directory || reason == .userFiles { leaveOut(member, path, reason) }
+      if let slot { leftOut.addSlot(slot) }
+    case .neonSignal:
+      throw Failure(
+        .unsupported, "the backup is a pageserver's own, which needs no recovery: '\(path)'",
+        hint: "Import it without --recover-with.")
+    case .incremental, .refused:
+      throw MemberIntake.refusal(decision, path)
+    }
+    return nil
+  }
+
+  /// A file of the WAL: segments and timelines' histories.
+  private mutating func writeAheadLog(
+    _ member: TarMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
+  ) throws(Failure) -> String? {
+    guard member.kind == .file, names.count == 1, let name = names.first,
+      Self.isWriteAheadLog(String(decoding: name, as: UTF8.self))
+    else {
+      if member.kind != .directory { leaveOut(member, path, .writeAheadLog) }
+      return nil
+    }
+    return "\(scratch.data)/pg_wal/\(String(decoding: name, as: UTF8.self))"
+  }
+
+  /// `000000010000000000000001`, `00000002.history`. (Postgres, `xlog_internal.h`)
+  private static func isWriteAheadLog(_ name: String) -> Bool {
+    let digits = name.hasSuffix(".history") ? String(name.dropLast(8)) : name
+    return digits.utf8.count == (digits == name ? 24 : 8)
+      && digits.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x46).contains($0) }
+  }
+
+  /// `pg_tblspc/OID` and what is below it.
+  private mutating func tablespaceMember(
+    _ member: TarMember, _ path: MemberPath
+  ) throws(Failure) -> String? {
+    let components = path.components
+    guard let id = UInt32(String(decoding: components[1], as: UTF8.self)), id > 0 else {
+      throw Failure(
+        .damaged, "member '\(path)': Postgres keeps nothing of this name there")
+    }
+    guard components.count == 2 else {
+      return try tablespace(id, member, path, components.dropFirst(2))
+    }
+    switch member.kind {
+    case .directory: try addTablespace(id)
+    case .symbolicLink:
+      let target = member.linkTarget.map { escaped($0.utf8) }
+      tablespaces[id, default: .init()].location = target
+    default:
+      throw Failure(
+        .damaged, "member '\(path)': neither a link nor a directory, as a tablespace is")
+    }
+    return nil
+  }
+
+  /// `PG_15_202209061/DATABASE/RELATION` within a tablespace, which is as `base/DATABASE/RELATION`.
+  private mutating func tablespace(
+    _ id: UInt32, _ member: TarMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
+  ) throws(Failure) -> String? {
+    try addTablespace(id)
+    guard let first = names.first, first.starts(with: "PG_".utf8) else {
+      if member.kind != .directory { leaveOut(member, path, .userFiles) }
+      return nil
+    }
+    if names.count == 1 {
+      if member.kind == .directory { try makeDirectories(names, below: scratch.tablespace(id)) }
+      return nil
+    }
+    let decision = DataDirectoryMember(
+      try Self.join(Array("base".utf8)[...], names.dropFirst()), kind: member.kind)
+    switch decision {
+    case .relationSegment, .relationMap, .versionFile:
+      tablespaces[id]?.byteCount &+= member.byteCount
+      return try file(names, below: scratch.tablespace(id))
+    case .directory:
+      try makeDirectories(names, below: scratch.tablespace(id))
+    case .leftOut(let reason, _):
+      if member.kind != .directory { leaveOut(member, path, reason) }
+    default:
+      throw MemberIntake.refusal(decision, path)
+    }
+    return nil
+  }
+
+  /// A path of checked names below another one.
+  static func join(
+    _ first: ArraySlice<UInt8>, _ names: ArraySlice<ArraySlice<UInt8>>
+  ) throws(Failure) -> MemberPath {
+    let bytes = Array(([first] + names).joined(separator: [UInt8(ascii: "/")]))
+    do throws(FormatError) {
+      if let path = try MemberPath(bytes.bytes) { return path }
+    } catch {
+      throw Failure(error, in: "member '\(escaped(bytes))'")
+    }
+    preconditionFailure("a path that begins with a name is not empty")
+  }
+
+  private mutating func leaveOut(_ member: TarMember, _ path: MemberPath, _ reason: LeftOutReason) {
+    leftOut.add(path.description, byteCount: member.byteCount, reason: reason)
+  }
+
+  // MARK: Places
+
+  /// Says that the contents of a tablespace are in the backup, and makes their directory.
+  mutating func addTablespace(_ id: UInt32) throws(Failure) {
+    guard tablespaces[id]?.isThere != true else { return }
+    tablespaces[id, default: .init()].isThere = true
+    try SystemCalls.makePrivateDirectory(scratch.tablespace(id))
+    try SystemCalls.makeLink(
+      "\(scratch.data)/pg_tblspc/\(id)", to: scratch.tablespace(id))
+  }
+
+  /// The path of a file, once its directory is there.
+  private mutating func file(
+    _ names: ArraySlice<ArraySlice<UInt8>>, below directory: String
+  ) throws(Failure) -> String {
+    try makeDirectories(names.dropLast(), below: directory)
+    return Self.join(directory, names)
+  }
+
+  private mutating func makeDirectories(
+    _ names: ArraySlice<ArraySlice<UInt8>>, below directory: String
+  ) throws(Failure) {
+    let path = Self.join(directory, names)
+    guard !names.isEmpty, directories.insert(path).inserted else { return }
+    try makeDirectories(names.dropLast(), below: directory)
+    guard try SystemCalls.status(at: path) == nil else { return }
+    try SystemCalls.makePrivateDirectory(path)
+  }
+
+  /// The names that come here are Postgres' own, of ASCII.
+  private static func join(_ directory: String, _ names: ArraySlice<ArraySlice<UInt8>>) -> String {
+    names.reduce(directory) { $0 + "/" + String(decoding: $1, as: UTF8.self) }
+  }
+}

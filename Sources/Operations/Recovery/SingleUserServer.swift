@@ -1,0 +1,92 @@
+import Glibc
+import PostgresFormat
+import System
+
+/// Postgres in single-user mode on a scratch copy: no socket, no other process, and no setting of
+/// the backup's own.
+struct SingleUserServer {
+  let programs: PostgresPrograms
+  let scratch: ScratchDirectory
+  /// What Postgres runs for each WAL segment that it misses; nil for nothing.
+  let restoreCommand: String?
+
+  /// The settings that hold for every session.
+  ///
+  /// They stand on the command line, where no file can overrule them; the backup's files are not
+  /// copied, and the server is told that its file is an empty one. What is lost in a power failure
+  /// is a copy that is removed in the end: so nothing is made durable. A dynamic shared memory
+  /// segment is a file of the scratch, which goes with it whatever becomes of the server.
+  private static let settings = [
+    "config_file": "/dev/null", "listen_addresses": "", "unix_socket_directories": "",
+    "shared_preload_libraries": "", "session_preload_libraries": "", "local_preload_libraries": "",
+    "archive_mode": "off", "archive_command": "", "primary_conninfo": "", "hot_standby": "off",
+    "fsync": "off", "full_page_writes": "off", "dynamic_shared_memory_type": "mmap",
+    "lc_messages": "C", "exit_on_error": "on", "jit": "off",
+  ]
+
+  /// Runs a session in a database: each line of `commands` is one.
+  ///
+  /// Any error ends it, and with it the server. `control` says what the cluster demands of its
+  /// server; `others` overrule that.
+  func run(
+    in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:]
+  ) throws(Failure) -> ChildProcess.Result {
+    var settings = Self.settings
+    for (name, value) in control.serverSettings { settings[name] = value }
+    // A server that recovers from an archive has to have a command: one that finds nothing.
+    settings["restore_command"] = restoreCommand ?? "false"
+    for (name, value) in others { settings[name] = value }
+
+    let input = try OutputFile(creating: scratch.input, mode: 0o600)
+    try input.write(commands.bytes, at: 0)
+    try input.close()
+
+    var words = programs.words("postgres", ["--single", "-D", scratch.data])
+    for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
+      words += [Array("-c".utf8), Array("\(name)=\(value)".utf8)]
+    }
+    words += [Array("--".utf8), database]
+    do throws(Failure) {
+      return try ChildProcess.run(words, input: scratch.input, log: scratch.log)
+    } catch {
+      removeSharedMemory()
+      throw error
+    }
+  }
+
+  /// Removes the segment by which a server that was killed kept others from its directory.
+  ///
+  /// Line 7 of `postmaster.pid` has its key and its number; that file is gone after a server that
+  /// ended in order. (Postgres, `pidfile.h`, `sysv_shmem.c`)
+  private func removeSharedMemory() {
+    guard
+      let bytes = try? SystemCalls.contents(of: scratch.data + "/postmaster.pid", limit: 4096)
+    else { return }
+    let lines = String(decoding: bytes, as: UTF8.self)
+      .split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.count >= 7, let server = Int32(lines[0]),
+      let number = lines[6].split(separator: " ").last.flatMap({ Int32($0) })
+    else { return }
+    var status = shmid_ds()
+    // Invariant: the structure is lent for the calls. A number may have become another segment's:
+    // so the process that made it has to be that server, which single-user mode writes negative.
+    unsafe withUnsafeMutablePointer(to: &status) { pointer in
+      guard unsafe shmctl(number, IPC_STAT, pointer) == 0,
+        unsafe pointer.pointee.shm_cpid == -server
+      else { return }
+      shmctl(number, IPC_RMID, nil)
+    }
+  }
+}
+
+extension ControlFile {
+  /// What a server on this cluster has to be started with, so that it can replay what the cluster
+  /// did and leaves the same demands behind.
+  fileprivate var serverSettings: [String: String] {
+    var settings = Dictionary(
+      uniqueKeysWithValues: self.settings.map { ($0.name, String($0.value)) })
+    settings["wal_level"] = walLevel
+    settings["max_replication_slots"] = "1000"
+    return settings
+  }
+}

@@ -1,0 +1,77 @@
+import Backup
+import PostgresFormat
+import System
+
+/// Unpacks a tar of a backup into a scratch directory.
+struct TarCopy {
+  private(set) var intake: ScratchIntake
+  private(set) var progress: ProgressThrottle
+  private var buffer = [UInt8](repeating: 0, count: 1 << 20)
+
+  init(_ intake: ScratchIntake, _ progress: ProgressThrottle) {
+    self.intake = intake
+    self.progress = progress
+  }
+
+  /// Unpacks all of it, which is this part of the backup.
+  ///
+  /// - Throws: `.damaged` where a file stands twice; what the tar and the intake throw.
+  mutating func run(
+    _ path: String, as part: ScratchIntake.Part, strippingComponents count: Int
+  ) throws(Failure) {
+    let tar = try TarReader(path: path)
+    while let member = try tar.nextMember() {
+      try Interruption.check()
+      progress.report {
+        ImportProgress(
+          inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
+          outputBytesWritten: nil, member: escaped(member.name.utf8))
+      }
+      guard let place = try member.path(strippingComponents: count) else { continue }
+      try take(member, at: place, in: part, from: tar)
+    }
+  }
+
+  private mutating func take(
+    _ member: TarMember, at place: MemberPath, in part: ScratchIntake.Part, from tar: TarReader
+  ) throws(Failure) {
+    let target = try intake.target(of: member, at: place, in: part)
+    if let target, try SystemCalls.status(at: target) != nil {
+      throw Failure(.damaged, "file '\(place)' stands twice in the backup")
+    }
+    if let check = try intake.beginCheck(of: member, at: place, in: part) {
+      try copy(from: tar, to: target) { check.update($0) }
+      try check.end()
+    } else if let manifest = intake.manifest, !manifest.hasManifest, part == .dataDirectory,
+      place.bytes.elementsEqual(BackupManifest.fileName.utf8)
+    {
+      manifest.beginManifest()
+      try copy(from: tar, to: nil) { manifest.updateManifest($0) }
+      manifest.endManifest()
+    } else if let target {
+      try copy(from: tar, to: target)
+    }
+    if let target { try intake.finish(target) }
+  }
+
+  /// Copies the current member of a tar to a file, where there is one, past `observe`.
+  private mutating func copy(
+    from tar: TarReader, to target: String?, observe: ((RawSpan) -> Void)? = nil
+  ) throws(Failure) {
+    let file: OutputFile? =
+      if let target { try OutputFile(creating: target, mode: 0o600) } else { nil }
+    var offset: UInt64 = 0
+    while true {
+      try Interruption.check()
+      let count = try buffer.withMutableBytes { bytes throws(Failure) in
+        try tar.read(into: &bytes)
+      }
+      if count == 0 { break }
+      let bytes = buffer.bytes.extracting(0..<count)
+      observe?(bytes)
+      try file?.write(bytes, at: offset)
+      offset += UInt64(count)
+    }
+    try file?.close()
+  }
+}

@@ -1,0 +1,196 @@
+import Backup
+import LayerFormat
+import Pipeline
+import System
+import Timeline
+
+/// Compares a timeline with a backup: every page, every other value, and that neither has more.
+///
+/// ```
+///            work                located              compared
+/// BackupReader ──► StoredPageReader ──► workers × jobs ──► collector
+///       ▲                                                     │
+///       └───────────────────────── free ──────────────────────┘
+/// ```
+///
+/// The backup is read once, as an import reads it. Values are compared as they are stored.
+struct BackupComparison: Pipeline {
+  let failure = FirstFailure()
+  private let timeline: Timeline
+  private let jobs: Int
+  private let reader: BackupReader
+  private let free: Channel<PageBatch>
+  private let work = Channel<PageBatch>()
+  private let located = Channel<ComparisonBatch>()
+  private let compared = Channel<ComparisonBatch>()
+
+  /// What came of it.
+  struct Result: Sendable {
+    var findings = Findings()
+    var pageCount: UInt64 = 0
+  }
+
+  private struct Collected: Sendable {
+    var result = Result()
+    var segments = SegmentTable()
+    var placements: PlacementTable
+  }
+
+  init(
+    _ timeline: Timeline, backup: String, stripComponents: Int, jobs: Int,
+    progress: (any ProgressReporting)?
+  ) throws(Failure) {
+    let options = BackupReaderOptions(
+      backup: backup, stripComponents: stripComponents, checksManifest: false,
+      smallRelationSize: 8 << 20, batchCount: BackupReaderOptions.batchCount(jobs: jobs),
+      recoveryHint: RecoveryCommand(backup: backup).hint)
+    self.timeline = timeline
+    self.jobs = jobs
+    free = Channel((0..<options.batchCount).map { _ in PageBatch() })
+    reader = try BackupReader(
+      options, counters: nil, progress: progress, free: free, work: work, failure: failure)
+  }
+
+  /// Throws what is wrong with the backup, as an import would.
+  ///
+  /// A backup of a cluster with another identifier is one finding, and differs in nothing else.
+  func run(
+    _ placements: PlacementTable, systemIdentifier: UInt64?
+  ) async throws(Failure) -> Result {
+    let stored = StoredPageReader(timeline, placements)
+    let locate: Stage = { () throws(Failure) in
+      try await stored.run(work: work, located: located)
+    }
+    return try await run([locate, compare]) { () throws(Failure) in
+      try await conduct(placements, systemIdentifier)
+    }
+  }
+
+  var channels: [any FailableChannel] { [free, work, located, compared] }
+
+  private func compare() async throws(Failure) {
+    try await runWorkers(jobs) { () throws(Failure) in
+      var decompressor = try BlobDecompressor()
+      while let batch = try await located.receive() {
+        try batch.compare(with: &decompressor)
+        compared.send(batch)
+      }
+    }
+    compared.finish()
+  }
+
+  private func conduct(
+    _ placements: PlacementTable, _ systemIdentifier: UInt64?
+  ) async throws(Failure) -> Result {
+    async let collecting = outcome { () throws(Failure) in try await collect(placements) }
+    let read = await outcome { () throws(Failure) in try await reader.run() }
+    if case .failure(let error) = read { fail(error) }
+    var collected = try await collecting.get()
+    var contents = try read.get().contents
+    let assessment = try contents.assessed()
+    let found = assessment.controlFile.systemIdentifier
+    if let systemIdentifier, found != systemIdentifier {
+      var result = Result()
+      result.findings.add(
+        "the backup is of another cluster: its system identifier is \(found), that of the timeline "
+          + "\(systemIdentifier)")
+      return result
+    }
+    let relations = try collected.segments.relations(upTo: assessment.endLSN)
+    try contents.requireComplete(relations, version: assessment.version)
+    collected.result.findings.add(timeline.index.metadata, assessment)
+    collected.result.findings.addUncompared(collected.placements)
+    let metadata = MetadataValues(
+      contents: contents, relations: relations, version: assessment.version,
+      controlFile: assessment.controlFile.normalised().bytes, checkpoint: assessment.checkpoint)
+    try collected.result.findings.compare(metadata, with: collected.placements.digests)
+    return collected.result
+  }
+
+  /// Takes batches in the order of the backup.
+  private func collect(_ placements: PlacementTable) async throws(Failure) -> Collected {
+    var collected = Collected(placements: placements)
+    try await compared.receiveInOrder { batch throws(Failure) in
+      for run in batch.backup.pages.runs { collected.segments.add(run) }
+      for case .some(let stored) in batch.stored {
+        collected.placements.markCompared(stored.run)
+      }
+      for difference in batch.differences { collected.result.findings.add(difference) }
+      collected.result.pageCount += UInt64(batch.backup.pages.pageCount)
+      free.send(batch.backup)
+    }
+    return collected
+  }
+}
+
+extension Findings {
+  /// Compares what the index says with what follows from the backup.
+  fileprivate mutating func add(_ index: IndexPart.Metadata, _ backup: ClusterAssessment) {
+    let pairs = [
+      ("initdb_lsn", index.initdbLSN, backup.importLSN),
+      ("prev_record_lsn", index.previousRecordLSN, backup.previousRecordLSN),
+      ("disk_consistent_lsn", index.diskConsistentLSN, backup.endLSN),
+    ]
+    for (field, timeline, backup) in pairs where timeline != backup {
+      add(
+        "the index' \(field) is \(timeline?.description ?? "null"), that of the backup "
+          + (backup?.description ?? "null"))
+    }
+    if index.postgresVersion != backup.version.rawValue {
+      add(
+        "the timeline is of Postgres \(index.postgresVersion), the backup of "
+          + "\(backup.version.rawValue)")
+    }
+  }
+
+  /// Adds the pages of the timeline that the backup does not have.
+  fileprivate mutating func addUncompared(_ placements: PlacementTable) {
+    for run in placements.runs where run.comparedCount < run.blockCount {
+      guard let meaning = run.firstKey.meaning else { continue }
+      add(
+        about: meaning,
+        "\(run.blockCount - run.comparedCount) of \(run.blockCount) pages from \(meaning.words) on "
+          + "are not in the backup")
+    }
+  }
+
+  /// Compares every value that is no page; both sides come in the order of the keys.
+  fileprivate mutating func compare(
+    _ metadata: MetadataValues, with digests: [(key: Key, digest: ValueDigest)]
+  ) throws(Failure) {
+    var rest = digests[...]
+    try metadata.visit { key, value throws(Failure) in
+      while let first = rest.first, first.key < key {
+        addSuperfluous(first.key)
+        rest.removeFirst()
+      }
+      guard let meaning = key.meaning else { return }
+      guard let first = rest.first, first.key == key else {
+        add(about: meaning, "\(meaning.words) is not in the timeline")
+        return
+      }
+      rest.removeFirst()
+      let digest = ValueDigest(value)
+      if digest != first.digest {
+        add(about: meaning, Self.difference(meaning, first.digest, digest))
+      }
+    }
+    for left in rest { addSuperfluous(left.key) }
+  }
+
+  private mutating func addSuperfluous(_ key: Key) {
+    guard let meaning = key.meaning else { return }
+    add(about: meaning, "\(meaning.words) is not in the backup")
+  }
+
+  private static func difference(
+    _ meaning: KeyMeaning, _ timeline: ValueDigest, _ backup: ValueDigest
+  ) -> String {
+    switch meaning {
+    case .relationSize, .slruSegmentSize:
+      "\(meaning.words) is \(timeline.blockCount) in the timeline, \(backup.blockCount) in the "
+        + "backup"
+    default: "\(meaning.words) differs"
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Backup
+import LayerFormat
+import Pipeline
+import PostgresFormat
+import System
+import Timeline
+
+/// Pages of the backup beside what the timeline has stored for them.
+final class ComparisonBatch: SequencedBatch, @unchecked Sendable {
+  // Invariant: a batch belongs to one stage at a time (locator, worker, collector); it changes
+  // hands through a channel, whose lock orders the accesses.
+
+  /// What is stored for a page.
+  struct Stored {
+    /// The run of `PlacementTable` that has the page.
+    var run: Int
+    var range: Range<Int>
+    var isCompressed: Bool
+    var isWrapped: Bool
+  }
+
+  /// The pages; they go back to the reader of the backup when all is compared.
+  let backup: PageBatch
+  var sequence: Int { backup.sequence }
+  /// One for each page; nil where the timeline has none.
+  private(set) var stored: [Stored?] = []
+  private(set) var differences: [VerifySummary.Finding] = []
+  private var buffer: [UInt8] = []
+
+  init(_ backup: PageBatch) {
+    self.backup = backup
+    buffer.reserveCapacity(PageRuns.byteCount)
+    stored.reserveCapacity(PageRuns.pageCapacity)
+  }
+
+  func appendMissing() { stored.append(nil) }
+
+  /// Adds what is stored for the next page, without the blob's header.
+  func append(_ bytes: RawSpan, run: Int, isCompressed: Bool, isWrapped: Bool) {
+    let start = buffer.count
+    buffer.append(bytes)
+    stored.append(
+      Stored(
+        run: run, range: start..<buffer.count, isCompressed: isCompressed, isWrapped: isWrapped))
+  }
+
+  /// Compares every page, as it would be stored, with what is.
+  func compare(with decompressor: inout BlobDecompressor) throws(Failure) {
+    let buffer = buffer
+    let stored = stored
+    var page = 0
+    var differences: [VerifySummary.Finding] = []
+    try backup.pages.examinePages { file, block, bytes throws(Failure) in
+      defer { page += 1 }
+      guard let key = file.key(block: block).meaning else { return }
+      guard let stored = stored[page] else {
+        differences.append(Self.finding(key, "\(key.words) is not in the timeline", bytes, nil))
+        return
+      }
+      do throws(FormatError) {
+        let blob = buffer.bytes.extracting(stored.range)
+        let plain = try decompressor.plainValue(
+          blob, isCompressed: stored.isCompressed, isWrapped: stored.isWrapped,
+          limit: PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount)
+        let decompressed = decompressor.buffer
+        let value =
+          plain.isInBuffer
+          ? decompressed.bytes.extracting(plain.range) : blob.extracting(plain.range)
+        guard !value.holdsSameBytes(as: bytes) else { return }
+        differences.append(Self.finding(key, "\(key.words) differs", bytes, value))
+      } catch {
+        differences.append(Self.finding(key, "\(key.words): \(error.message)", bytes, nil))
+      }
+    }
+    self.differences = differences
+  }
+
+  private static func finding(
+    _ meaning: KeyMeaning, _ message: String, _ page: RawSpan, _ stored: RawSpan?
+  ) -> VerifySummary.Finding {
+    var finding = VerifySummary.Finding(
+      message: message, file: meaning.file.path, block: meaning.file.block)
+    // Pages of an SLRU bear no LSN.
+    guard case .relationBlock = meaning else { return finding }
+    let backupLSN = PageHeader(page).lsn.description
+    finding.backupLSN = backupLSN
+    guard let stored, stored.byteCount == PageHeader.pageByteCount else {
+      finding.message += ": LSN \(backupLSN) in the backup"
+      return finding
+    }
+    let timelineLSN = PageHeader(stored).lsn.description
+    finding.timelineLSN = timelineLSN
+    finding.message +=
+      timelineLSN == backupLSN
+      ? ": the LSN \(backupLSN) is the same, other bytes are not"
+      : ": LSN \(backupLSN) in the backup, \(timelineLSN) in the timeline"
+    return finding
+  }
+}

@@ -1,0 +1,93 @@
+import LayerFormat
+import PostgresFormat
+import Timeline
+
+/// What an index and the names in its directory tell, before any layer is opened.
+///
+/// (Neon, `pageserver/src/tenant/layer_map.rs` and `timeline.rs`; Docs/format.md, LSNs)
+struct IndexCheck {
+  private let timeline: Timeline
+  private(set) var findings = Findings()
+
+  private var metadata: IndexPart.Metadata { timeline.index.metadata }
+  private var end: LogSequenceNumber { metadata.diskConsistentLSN }
+
+  init(_ timeline: Timeline) {
+    self.timeline = timeline
+    checkFiles()
+    checkMetadata()
+    checkLevel0Layers()
+    for layer in timeline.layers where layer.name.isInFuture(of: end) {
+      findings.add("layer '\(layer.fileName)' lies after the timeline's end \(end)")
+    }
+    if timeline.isAsImported { checkImageLayers() }
+  }
+
+  private mutating func checkFiles() {
+    for layer in timeline.missingLayers {
+      findings.add("layer '\(layer.fileName)' is missing")
+    }
+    // A pageserver leaves the indexes of former generations where they are.
+    for name in timeline.unnamedFiles where IndexPart.parse(fileName: name) == nil {
+      findings.add("the index does not name '\(escaped(name.utf8))'")
+    }
+  }
+
+  private mutating func checkMetadata() {
+    do throws(FormatError) {
+      try WALLayout.requireRecordEnd(end)
+    } catch {
+      findings.add("the index' disk_consistent_lsn cannot be right: \(error.message)")
+    }
+    require(metadata.latestGCCutoffLSN, "latest_gc_cutoff_lsn", upTo: end)
+    require(metadata.initdbLSN, "initdb_lsn", upTo: end)
+    if let previous = metadata.previousRecordLSN {
+      require(previous, "prev_record_lsn", upTo: end)
+      if previous == end { findings.add("the index' prev_record_lsn is that of its end, \(end)") }
+    }
+    if metadata.ancestorLSN.rawValue != 0 {
+      findings.add("the index has an ancestor_lsn, \(metadata.ancestorLSN), but no ancestor")
+    }
+    if PostgresVersion(rawValue: metadata.postgresVersion) == nil {
+      findings.add("the index' pg_version \(metadata.postgresVersion) is not known")
+    }
+    if timeline.isAsImported && metadata.latestGCCutoffLSN != metadata.initdbLSN {
+      findings.add(
+        "the index' latest_gc_cutoff_lsn \(metadata.latestGCCutoffLSN) and initdb_lsn "
+          + "\(metadata.initdbLSN) differ, though nothing has been written since the import")
+    }
+  }
+
+  private mutating func require(
+    _ lsn: LogSequenceNumber, _ field: String, upTo end: LogSequenceNumber
+  ) {
+    if !lsn.rawValue.isMultiple(of: 8) {
+      findings.add("the index' \(field) \(lsn) is no multiple of 8")
+    }
+    if lsn > end { findings.add("the index' \(field) \(lsn) lies after the end, \(end)") }
+  }
+
+  /// L0s follow each other without a gap, or compaction stops there.
+  private mutating func checkLevel0Layers() {
+    let layers = timeline.layers.filter(\.name.isLevel0)
+      .sorted { $0.name.lsns.lowerBound < $1.name.lsns.lowerBound }
+    for (layer, next) in zip(layers, layers.dropFirst())
+    where layer.name.lsns.upperBound != next.name.lsns.lowerBound {
+      findings.add(
+        "an L0 layer ends at \(layer.name.lsns.upperBound), the next one begins at "
+          + "\(next.name.lsns.lowerBound)")
+    }
+    if let last = layers.last?.name.lsns.upperBound, last.rawValue - 1 != end.rawValue {
+      findings.add("the last L0 layer ends at \(last), not just behind the timeline's end \(end)")
+    }
+  }
+
+  /// A read stops at the first image layer that covers its key, so an import's do not overlap.
+  private mutating func checkImageLayers() {
+    let layers = timeline.layers.filter(\.name.isImage)
+    for (layer, next) in zip(layers, layers.dropFirst())
+    where layer.name.keys.upperBound > next.name.keys.lowerBound {
+      findings.add("image layers '\(layer.fileName)' and '\(next.fileName)' overlap")
+    }
+  }
+}

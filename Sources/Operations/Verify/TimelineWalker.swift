@@ -1,0 +1,84 @@
+import Backup
+import Pipeline
+import System
+import Timeline
+
+/// The first stage of a verification: walks the timeline in key order and fills batches with what
+/// is stored.
+///
+/// Runs on a thread of its own, for it waits for the disk.
+actor TimelineWalker: BlockingActor {
+  nonisolated let executor = BlockingExecutor(label: "import-backup.walker")
+
+  // Not the default of another module: the runtime would not use it.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    // Invariant: the actor holds its executor, which lives as long.
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let timeline: Timeline
+  private var progress: ProgressThrottle
+  private let feed: BatchFeed<ValueBatch>
+  /// The right to have a large value in memory.
+  private let permits: Channel<Void>
+  private var bytesRead: UInt64 = 0
+  private let byteCount: UInt64
+
+  /// Takes empty batches from `free` and gives full ones to `work`.
+  init(
+    _ timeline: Timeline, progress: (any ProgressReporting)?, free: Channel<ValueBatch>,
+    work: Channel<ValueBatch>, permits: Channel<Void>
+  ) {
+    self.timeline = timeline
+    self.progress = ProgressThrottle(progress)
+    feed = BatchFeed(free: free, work: work)
+    self.permits = permits
+    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
+  }
+
+  /// Reads to the last key, and finishes `work` then.
+  ///
+  /// What is wrong with a layer goes with the batches; throws where reading fails.
+  func run() throws(Failure) {
+    var cursor = TimelineCursor(timeline)
+    var isDone = false
+    while !isDone {
+      do throws(Failure) {
+        if let value = try cursor.next() {
+          try append(value, of: cursor)
+        } else {
+          isDone = true
+        }
+      } catch {
+        guard error.code == .damaged || error.code == .unsupported else { throw error }
+        try feed.open().failures.append(error.message)
+      }
+    }
+    feed.finish()
+  }
+
+  private func append(
+    _ value: TimelineCursor.Value, of cursor: borrowing TimelineCursor
+  ) throws(Failure) {
+    let byteCount = cursor.withBytes(of: value) { stored in
+      value.stored.header.isCompressed
+        ? max(stored.byteCount, BlobDecompressor.claimedByteCount(of: stored)) : stored.byteCount
+    }
+    let isLarge = byteCount > ValueBatch.largeValueByteCount
+    if isLarge { _ = try permits.wait() }
+    let batch = try feed.open()
+    cursor.withBytes(of: value) { stored in batch.append(value, stored) }
+    bytesRead &+= UInt64(value.stored.range.count)
+    if batch.isFull {
+      progress.report {
+        ImportProgress(
+          inputBytesRead: bytesRead, inputByteCount: self.byteCount, outputBytesWritten: nil,
+          member: value.key.meaning?.file.path ?? value.key.description)
+      }
+    }
+    if isLarge {
+      batch.isLarge = true
+      feed.submit()
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import Backup
+import System
+import Timeline
+
+/// Reads a timeline as a pageserver would, all of it, and compares it with a backup where one is
+/// given.
+///
+/// What is wrong with the timeline is a finding of the summary. Throws where it cannot be judged:
+/// `.cannotOpen` without an index, `.damaged` where the index cannot be read, `.unsupported` for a
+/// deleted timeline, one shard and a branch, and for a timeline that a pageserver has written on
+/// where a backup is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has
+/// findings is not compared. Memory: `VerifyPipeline` says how it is bounded.
+public func verifyTimeline(
+  _ options: VerifyOptions, progress: (any ProgressReporting)?
+) async throws(Failure) -> VerifySummary {
+  let start = ContinuousClock.now
+  let timeline = try Timeline(path: options.timeline)
+  try timeline.requireAlive()
+  try timeline.requireWhole()
+  if options.backup != nil { try timeline.requireAsImported() }
+  let jobs = min(options.jobs ?? Processors.count, VerifyOptions.usefulJobs)
+  let pipeline = VerifyPipeline(
+    timeline, jobs: jobs, isForComparison: options.backup != nil, progress: progress)
+  var result = try await pipeline.run(IndexCheck(timeline).findings)
+
+  var summary = VerifySummary(timeline)
+  summary.keyCount = result.keyCount
+  summary.pageCount = result.pageCount
+  summary.unreplayedKeyCount = result.recordCount
+  if let backup = options.backup, result.findings.count == 0 {
+    let comparison = try BackupComparison(
+      timeline, backup: backup, stripComponents: options.stripComponents, jobs: jobs,
+      progress: progress)
+    let compared: BackupComparison.Result
+    do throws(Failure) {
+      compared = try await comparison.run(
+        result.placements, systemIdentifier: result.systemIdentifier)
+    } catch {
+      throw Interruption.cause(of: error, reading: backup)
+    }
+    result.findings = compared.findings
+    summary.isCompared = true
+    summary.comparedPageCount = compared.pageCount
+  }
+  summary.findingCount = result.findings.count
+  summary.findings = result.findings.shown
+  summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return summary
+}
+
+extension VerifySummary {
+  /// What the index says.
+  init(_ timeline: Timeline) {
+    timelinePath = timeline.path
+    generation = timeline.generation
+    postgresVersion = timeline.index.metadata.postgresVersion
+    importLSN = timeline.index.metadata.initdbLSN.description
+    endLSN = timeline.index.diskConsistentLSN.description
+    layerCount = timeline.layers.count
+    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
+    isWrittenOn = !timeline.isAsImported
+  }
+}

@@ -1,0 +1,94 @@
+import Dispatch
+import Synchronization
+import System
+
+/// A buffer of the input on loan: when its last owner lets go of it, it is filled anew.
+///
+/// So pages are compressed where they were read. What is not given back is read ahead no more,
+/// which is the bound on memory.
+package final class LentBuffer: @unchecked Sendable {
+  // Invariant: filled by the reading thread before it is lent, and then changed only through
+  // `withMutableBytes`, each range of it by one stage at a time.
+  private let buffer: ByteBuffer
+  private let pool: BufferPool
+
+  fileprivate init(_ buffer: ByteBuffer, of pool: BufferPool) {
+    self.buffer = buffer
+    self.pool = pool
+  }
+
+  deinit { pool.giveBack(buffer) }
+
+  package var byteCount: Int { buffer.byteCount }
+
+  /// Where `bytes` lie in the buffer; nil where they are not, or not all, from it.
+  package func range(of bytes: UnsafeRawBufferPointer) -> Range<Int>? {
+    let contents = unsafe contents
+    guard let start = contents.baseAddress, let first = bytes.baseAddress,
+      unsafe first >= start, unsafe first + bytes.count <= start + contents.count
+    else { return nil }
+    let offset = unsafe first - start
+    return offset..<offset + bytes.count
+  }
+
+  /// Lends a range of the bytes to be read and changed; traps beyond their end.
+  ///
+  /// No one else may look at the range meanwhile.
+  package func withMutableBytes<Result, Failure: Error>(
+    _ range: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try buffer.withMutableBytes(range, body)
+  }
+
+  /// The bytes, valid as long as the loan is held.
+  @unsafe package var contents: UnsafeRawBufferPointer { unsafe buffer.contents }
+
+  package func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try buffer.withBytes(body)
+  }
+}
+
+/// A fixed number of buffers in one piece of memory, which they take when they are needed first.
+final class BufferPool: Sendable {
+  private let free: Mutex<[ByteBuffer]>
+  private let isClosed = Atomic<Bool>(false)
+  // Starts at zero: a semaphore may not be freed below the value it was made with.
+  private let permits = DispatchSemaphore(value: 0)
+
+  package init(bufferCount: Int, bufferSize: Int) {
+    let slab = MemorySlab(byteCount: bufferCount * bufferSize)
+    // The one that was given back last is taken first, and at the beginning the first.
+    let buffers = (0..<bufferCount).reversed().map { index in
+      ByteBuffer(in: slab, index * bufferSize..<(index + 1) * bufferSize)
+    }
+    free = Mutex(buffers)
+    for _ in 0..<bufferCount { permits.signal() }
+  }
+
+  /// Waits for a free buffer, and fills it with the next bytes of `source`.
+  ///
+  /// Returns nil where the source is at its end, and once the pool is closed.
+  package func fill(from source: any ByteSource) throws(Failure) -> LentBuffer? {
+    permits.wait()
+    if isClosed.load(ordering: .relaxed) { return nil }
+    guard let buffer = free.withLock({ $0.popLast() }) else {
+      preconditionFailure("there is a buffer for each permit")
+    }
+    let lent = LentBuffer(buffer, of: self)
+    try buffer.fill(from: source)
+    return buffer.byteCount == 0 ? nil : lent
+  }
+
+  /// Lets one who waits for a buffer go on without.
+  package func close() {
+    isClosed.store(true, ordering: .relaxed)
+    permits.signal()
+  }
+
+  fileprivate func giveBack(_ buffer: ByteBuffer) {
+    free.withLock { $0.append(buffer) }
+    permits.signal()
+  }
+}

@@ -1,0 +1,59 @@
+/// Memory of a fixed address and size that a source fills and a reader is lent.
+///
+/// The buffer stays allocated as long as the object lives, so that a pointer into it may be handed
+/// to a C library between two fills.
+@safe package final class ByteBuffer: @unchecked Sendable {
+  // Invariant: who fills a buffer or reads it sees to it that no one else does meanwhile.
+  //
+  // Invariant: `memory` lies in the slab, which lives as long, and in no other buffer; its first
+  // `byteCount` bytes are initialised.
+  private let memory: UnsafeMutableRawBufferPointer
+  private let slab: MemorySlab
+
+  /// How many bytes the last fill put there.
+  package private(set) var byteCount = 0
+
+  /// A buffer of its own memory.
+  package convenience init(capacity: Int) {
+    self.init(in: MemorySlab(byteCount: capacity), 0..<capacity)
+  }
+
+  /// A buffer of a part of a slab that no other buffer has; traps where it is none.
+  package init(in slab: MemorySlab, _ range: Range<Int>) {
+    self.slab = slab
+    unsafe memory = UnsafeMutableRawBufferPointer(rebasing: slab.memory[range])
+  }
+
+  /// Replaces the contents with the next bytes of `source`; fewer than the capacity at its end.
+  ///
+  /// When it throws, the buffer is empty.
+  package func fill(from source: any ByteSource) throws(Failure) {
+    byteCount = 0
+    var output = unsafe OutputRawSpan(buffer: memory, initializedCount: 0)
+    try source.fill(&output)
+    byteCount = unsafe output.finalize(for: memory)
+  }
+
+  /// Lends the bytes to `body`.
+  package func withBytes<Result, Failure: Error>(
+    _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(unsafe RawSpan(_unsafeBytes: contents))
+  }
+
+  /// Lends a range of the bytes to `body`, to be read and changed; traps beyond their end.
+  package func withMutableBytes<Result, Failure: Error>(
+    _ range: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+    // Invariant: the range lies within the initialised bytes; who lends it sees to exclusive use.
+    var bytes = unsafe MutableRawSpan(
+      _unsafeBytes: UnsafeMutableRawBufferPointer(rebasing: memory[range]))
+    return try body(&bytes)
+  }
+
+  /// The bytes, valid until the next fill and as long as the buffer lives.
+  @unsafe package var contents: UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(rebasing: memory[..<byteCount])
+  }
+}

@@ -1,0 +1,152 @@
+import Glibc
+import PostgresFormat
+
+/// An open directory of a data directory, from which names are opened without following links.
+///
+/// Every name is looked up from the open directory above it, so that nothing that happens to the
+/// directories meanwhile leads out of them. A descriptor each.
+package final class DirectoryHandle {
+  /// A name as the file system has it, with the NUL behind it.
+  package typealias Name = [CChar]
+
+  /// Where the directory lies, for messages.
+  package let path: String
+  private let descriptor: Int32
+
+  /// Opens the data directory itself; the path may be a link to it.
+  package convenience init(path: String) throws(Failure) {
+    self.init(
+      try SystemCalls.open(path, O_RDONLY | O_DIRECTORY, .open), path: path)
+  }
+
+  private init(_ descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { close(descriptor) }
+
+  /// What a name leads to, a link not followed; nil where nothing has the name.
+  package func status(of name: Name) throws(Failure) -> FileStatus? {
+    var status = stat()
+    // Invariant: the name is a C string, and the structure is lent for the call, which fills it.
+    while unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
+      let reason = errno
+      if reason == ENOENT { return nil }
+      if reason != EINTR { throw failure(name, reason) }
+    }
+    return FileStatus(status)
+  }
+
+  /// Opens a directory in this one.
+  package func openDirectory(_ name: Name) throws(Failure) -> DirectoryHandle {
+    DirectoryHandle(try open(name, O_DIRECTORY), path: path(of: name))
+  }
+
+  /// Opens a file that `status` says is a regular one.
+  ///
+  /// Does not wait where it has become something else meanwhile.
+  package func openFile(_ name: Name) throws(Failure) -> InputFile {
+    InputFile(try open(name, O_NONBLOCK | O_NOCTTY), path: path(of: name))
+  }
+
+  private func open(_ name: Name, _ flags: Int32) throws(Failure) -> Int32 {
+    while true {
+      let opened = unsafe openat(descriptor, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
+      if opened >= 0 { return opened }
+      let reason = errno
+      if reason != EINTR { throw failure(name, reason) }
+    }
+  }
+
+  /// What a symbolic link in this directory points to.
+  package func linkTarget(of name: Name) throws(Failure) -> String {
+    var target = Name(repeating: 0, count: Int(PATH_MAX) + 1)
+    while true {
+      // Invariant: the array is lent for the call, which writes no more than the count given.
+      let count = unsafe readlinkat(descriptor, name, &target, target.count - 1)
+      if count >= 0 { return Self.text(Name(target[...count])) }
+      let reason = errno
+      if reason != EINTR { throw failure(name, reason) }
+    }
+  }
+
+  /// All names in the directory, in no order, without `.` and `..`.
+  package func names() throws(Failure) -> [Name] {
+    let duplicate = try SystemCalls.retrying(.list, path) {
+      fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    }
+    guard let stream = unsafe fdopendir(duplicate) else {
+      let reason = errno
+      close(duplicate)
+      throw SystemCalls.failure(.list, path, reason)
+    }
+    defer { unsafe _ = closedir(stream) }
+    // A duplicate goes on where the last listing ended.
+    unsafe rewinddir(stream)
+    var names: [Name] = []
+    while true {
+      errno = 0
+      // Invariant: the entry is valid until the next readdir on this stream, which only this
+      // function has; its name is a C string and is copied.
+      guard let entry = unsafe readdir(stream) else {
+        let reason = errno
+        if reason == 0 { return names }
+        if reason != EINTR { throw SystemCalls.failure(.list, path, reason) }
+        continue
+      }
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) }
+      }
+      if name != [0x2E] && name != [0x2E, 0x2E] { names.append(name + [0]) }
+    }
+  }
+
+  private func path(of name: Name) -> String { path + "/" + Self.text(name) }
+
+  /// A name as text; what is not UTF-8 in it becomes U+FFFD, as with a tar's.
+  package static func text(_ name: Name) -> String {
+    String(decoding: name.dropLast().lazy.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  /// The error of a call that failed on a name.
+  private func failure(_ name: Name, _ reason: Int32) -> Failure {
+    switch reason {
+    case ENOENT, ENOTDIR, ELOOP, ESTALE: Self.changed(path(of: name))
+    case EIO: SystemCalls.failure(.read, path(of: name), reason)
+    default: SystemCalls.failure(.open, path(of: name), reason)
+    }
+  }
+
+  /// The error of a file that is not what it was a moment ago.
+  package static func changed(_ path: String) -> Failure {
+    Failure(
+      .damaged, "\(path.quoted) changed or vanished while the directory was read",
+      hint: "Something works in the data directory. See to it that nothing does, and try again.")
+  }
+}
+
+/// What the file system says of a file: enough to see that it has changed.
+package struct FileStatus: Equatable {
+  package let kind: MemberKind
+  package let byteCount: UInt64
+  private let device: dev_t
+  private let inode: ino_t
+  private let seconds: Int
+  private let nanoseconds: Int
+
+  package init(_ status: stat) {
+    kind =
+      switch status.st_mode & S_IFMT {
+      case S_IFREG: .file
+      case S_IFDIR: .directory
+      case S_IFLNK: .symbolicLink
+      default: .other
+      }
+    byteCount = UInt64(max(0, status.st_size))
+    device = status.st_dev
+    inode = status.st_ino
+    seconds = status.st_mtim.tv_sec
+    nanoseconds = status.st_mtim.tv_nsec
+  }
+}

@@ -1,0 +1,114 @@
+import Glibc
+
+/// Where a result goes, a backup or a picture.
+public enum ExportOutput: Equatable, Sendable {
+  case standardOutput
+  /// A file, which appears under its name when it is complete and durable. One of that name is
+  /// replaced.
+  case file(String)
+  /// The same, but a file of that name is not to be touched.
+  case newFile(String)
+}
+
+/// The bytes of a result, a tar or a picture, on their way out.
+///
+/// ```
+/// standard output, device, pipe    write(2), as they come
+/// any other file                   FILE.<process>.export-temp, fsync, rename, fsync of the directory
+/// ```
+///
+/// Used by one task at a time. Keeps the first failure, which libarchive cannot pass on.
+package final class FileDestination {
+  private enum Target {
+    case stream(Int32)
+    case file(OutputFile, finalPath: String)
+  }
+
+  private let target: Target
+  private let subject: String
+  private var isCommitted = false
+
+  /// Whether nothing more is to be written: `take` fails from then on.
+  package var isAbandoned = false
+
+  /// Why a write failed.
+  package private(set) var failure: Failure?
+
+  /// The bytes written so far.
+  package private(set) var byteCount: UInt64 = 0
+
+  /// Opens the output; throws `.cannotCreate` where that cannot be.
+  ///
+  /// Unless `mode` says otherwise nobody else may read a file: a backup holds what the database
+  /// holds, password hashes included.
+  package init(_ output: ExportOutput, mode: mode_t = 0o600) throws(Failure) {
+    switch output {
+    case .standardOutput:
+      target = .stream(SystemCalls.openStandardOutputPipe() ?? STDOUT_FILENO)
+      subject = "to standard output"
+    case .file(let path), .newFile(let path):
+      subject = path.quoted
+      target = try Self.open(path, mode: mode, replaces: output == .file(path))
+    }
+  }
+
+  /// Only a regular file is written under another name first: one that takes the place of a device
+  /// would be no help to anybody.
+  private static func open(
+    _ path: String, mode: mode_t, replaces: Bool
+  ) throws(Failure) -> Target {
+    var status = stat()
+    if unsafe stat(path, &status) == 0 {
+      switch status.st_mode & S_IFMT {
+      case S_IFREG:
+        guard replaces else {
+          throw Failure(
+            .cannotCreate, "file \(path.quoted) is there already",
+            hint: "Choose another name, or replace the file with --force.")
+        }
+      case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)
+      case S_IFIFO: return .stream(try SystemCalls.openStream(path, isPipe: true))
+      default: return .stream(try SystemCalls.openStream(path, isPipe: false))
+      }
+    }
+    let temporaryPath = "\(path).\(getpid()).export-temp"
+    return .file(
+      try OutputFile(creating: temporaryPath, named: path, mode: mode), finalPath: path)
+  }
+
+  deinit {
+    if !isCommitted, case .file(let file, _) = target { try? file.unlink() }
+    if case .stream(let descriptor) = target, descriptor != STDOUT_FILENO { close(descriptor) }
+  }
+
+  /// Writes all of `bytes`; false where that failed now or before, or was abandoned.
+  package func take(_ bytes: RawSpan) -> Bool {
+    guard failure == nil, !isAbandoned else { return false }
+    do throws(Failure) {
+      switch target {
+      case .stream(let descriptor): try SystemCalls.append(bytes, to: descriptor, subject)
+      case .file(let file, _): try file.write(bytes, at: byteCount)
+      }
+    } catch {
+      failure = error
+      return false
+    }
+    byteCount += UInt64(bytes.byteCount)
+    return true
+  }
+
+  /// Makes a file durable and gives it its name; where the name cannot be made durable, it goes
+  /// again.
+  package func commit() throws(Failure) {
+    guard case .file(let file, let finalPath) = target else { return }
+    try file.makeDurable()
+    try SystemCalls.rename(file.path, to: finalPath)
+    isCommitted = true
+    do throws(Failure) {
+      try SystemCalls.syncDirectory(SystemCalls.parent(of: finalPath))
+    } catch {
+      try? SystemCalls.unlink(finalPath)
+      throw error
+    }
+  }
+}

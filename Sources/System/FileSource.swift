@@ -1,0 +1,124 @@
+import Glibc
+
+/// The bytes of a file, a pipe or standard input, from where it stands to its end.
+///
+/// Never seeks.
+package final class FileSource: ByteSource {
+  private let descriptor: Int32
+  private let closesDescriptor: Bool
+  private let subject: String
+
+  /// The file's size when it was opened, where it is a regular one that is read from its start;
+  /// else nil.
+  package private(set) var byteCount: UInt64?
+
+  /// Opens `path`, or takes standard input for `-`. A pipe is made to hold as much as a read asks
+  /// for, where it holds less and the system allows it.
+  ///
+  /// Throws `.cannotOpen` when there is no such file, it may not be read, or it is a directory.
+  /// Blocks while `path` is a FIFO that nobody writes to.
+  package init(path: String) throws(Failure) {
+    subject = inputSubject(path)
+    if path == "-" {
+      descriptor = STDIN_FILENO
+      closesDescriptor = false
+    } else {
+      var opened: Int32
+      repeat {
+        opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
+      } while opened < 0 && errno == EINTR
+      guard opened >= 0 else {
+        throw Failure(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
+      }
+      descriptor = opened
+      closesDescriptor = true
+    }
+
+    var status = stat()
+    var result: Int32
+    repeat {
+      result = unsafe fstat(descriptor, &status)
+    } while result != 0 && errno == EINTR
+    guard result == 0 else {
+      throw Failure(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR:
+      throw Failure(
+        .cannotOpen, "cannot open \(subject): \(SystemCalls.describe(EISDIR))")
+    case S_IFREG:
+      if closesDescriptor { byteCount = UInt64(status.st_size) }
+      posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    case S_IFIFO:
+      Self.widenPipe(descriptor, to: Self.pipeByteCount)
+    default:
+      break
+    }
+  }
+
+  deinit {
+    if closesDescriptor { close(descriptor) }
+  }
+
+  /// Has a pipe hold `byteCount` bytes, unless it holds more or may not hold so many. (pipe(7))
+  ///
+  /// It holds 64 KiB unless told otherwise: its writer and this thread would wake each other sixteen
+  /// times a buffer.
+  static func widenPipe(_ descriptor: Int32, to byteCount: Int) {
+    guard fcntl(descriptor, getPipeSize) < byteCount else { return }
+    _ = fcntl(descriptor, setPipeSize, Int32(byteCount))
+  }
+
+  /// What a pipe is made to hold, and the least that is read of it at once: 1 MiB.
+  package static let pipeByteCount = 1 << 20
+
+  /// `F_SETPIPE_SZ` and `F_GETPIPE_SZ`, which Swift's module of glibc leaves out. (Linux,
+  /// `include/uapi/linux/fcntl.h`)
+  private static let setPipeSize: Int32 = 1024 + 7
+  static let getPipeSize: Int32 = 1024 + 8
+
+  /// Reads until `output` is full or the file ends; throws `.inputOutput` when read(2) fails.
+  package func fill(_ output: inout OutputRawSpan) throws(Failure) {
+    while !output.isFull {
+      // Invariant: read(2) writes at most the free bytes behind the initialised ones, and says how
+      // many.
+      let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
+        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+        let count = unsafe read(descriptor, free.baseAddress, free.count)
+        initializedCount += max(count, 0)
+        return count
+      }
+      if count == 0 { return }
+      let reason = errno
+      if count < 0 && reason != EINTR {
+        throw Failure(.inputOutput, "cannot read \(subject): \(SystemCalls.describe(reason))")
+      }
+    }
+  }
+}
+
+/// Refuses a file that an option names and that cannot be read, without opening it: what a pipe
+/// gives, it gives once.
+///
+/// - Throws: `.cannotOpen`, with a hint that names the option.
+package func requireReadable(_ path: String, option: String) throws(Failure) {
+  let reason = isDirectory(path) ? EISDIR : unsafe access(path, R_OK) == 0 ? 0 : errno
+  guard reason == 0 else {
+    throw Failure(
+      .cannotOpen, "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
+      hint: "Give a file that can be read with \(option).")
+  }
+}
+
+/// How messages call the input at `path`.
+package func inputSubject(_ path: String) -> String {
+  path == "-" ? "standard input" : path.quoted
+}
+
+/// Whether a directory is at `path`, be it by a link.
+package func isDirectory(_ path: String) -> Bool {
+  guard path != "-" else { return false }
+  var status = stat()
+  // Invariant: the path is a C string for the call, which fills the structure.
+  return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}

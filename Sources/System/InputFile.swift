@@ -1,0 +1,54 @@
+import Glibc
+
+/// A file of a data directory, open for reading from its start.
+package struct InputFile: ~Copyable {
+  package let path: String
+  package let descriptor: Int32
+
+  /// Takes over an open descriptor.
+  package init(_ descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { close(descriptor) }
+
+  package func status() throws(Failure) -> FileStatus {
+    var status = stat()
+    // Invariant: the structure is lent for the call, which fills it.
+    _ = try SystemCalls.retrying(.measure, path) { unsafe fstat(descriptor, &status) }
+    return FileStatus(status)
+  }
+
+  /// What the system is asked to get of a file before its turn; from this size on it is told as well
+  /// that the file will be read from end to end, so that it reads further ahead by itself.
+  private static let announcedByteCount = 1 << 20
+
+  /// Has the system get the file's beginning in the background.
+  ///
+  /// Takes no time of its own: a disk that is asked for one small file after another only when the
+  /// one before has been read spends most of the time waiting.
+  package func announceReads(of byteCount: UInt64) {
+    posix_fadvise(descriptor, 0, off_t(Self.announcedByteCount), POSIX_FADV_WILLNEED)
+    if byteCount >= UInt64(Self.announcedByteCount) {
+      posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    }
+  }
+
+  /// Appends up to `limit` of the next bytes, as many as one call gives; returns how many, 0 at the
+  /// file's end.
+  package func read(into output: inout OutputRawSpan, atMost limit: UInt64) throws(Failure) -> Int {
+    let count = Int(min(limit, UInt64(output.freeCapacity)))
+    // Invariant: read(2) writes at most `count` bytes, which are free behind the initialised ones,
+    // and says how many.
+    return try unsafe output.withUnsafeMutableBytes {
+      (buffer, initializedCount) throws(Failure) in
+      let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+      let got = try SystemCalls.retrying(.read, path) {
+        unsafe Glibc.read(descriptor, free.baseAddress, count)
+      }
+      initializedCount += got
+      return got
+    }
+  }
+}

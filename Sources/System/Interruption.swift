@@ -1,0 +1,83 @@
+import Glibc
+import Synchronization
+
+/// The signals that ask the program to stop, as a flag that long work looks at.
+///
+/// The handler does nothing but set the flag, so that the work ends by an error at a place of its
+/// own choosing, with temporary files removed. A second signal of the same kind kills at once: the
+/// output is safe at any moment, since the index is written last.
+public enum Interruption {
+  private static let received = Atomic<Int32>(0)
+
+  /// Catches SIGHUP, SIGINT and SIGTERM from here on, and ignores SIGPIPE, so that a closed pipe is
+  /// a write error.
+  ///
+  /// A signal that is ignored when the program starts stays so: whoever started it wants that, as
+  /// nohup(1) does of SIGHUP and a shell script of SIGINT for what it starts in the background.
+  ///
+  /// Called once, by the executable, before it starts any work.
+  public static func install() {
+    // The flag comes to be here, not on first use within the handler, where a lazy initialiser
+    // could deadlock.
+    received.store(0, ordering: .relaxed)
+    // Invariant: the handler captures nothing and only stores to an atomic.
+    var action = sigaction()
+    unsafe action.__sigaction_handler.sa_handler = { signal in
+      Interruption.received.store(signal, ordering: .relaxed)
+    }
+    action.sa_flags = SA_RESTART | Int32(bitPattern: UInt32(SA_RESETHAND))
+    for number in [SIGHUP, SIGINT, SIGTERM] {
+      var former = sigaction()
+      // Invariant: the structures are lent for the calls, which fill and read them.
+      unsafe sigaction(number, nil, &former)
+      let isIgnored =
+        unsafe unsafeBitCast(former.__sigaction_handler.sa_handler, to: Int.self)
+        == unsafeBitCast(SIG_IGN, to: Int.self)
+      if !isIgnored { unsafe sigaction(number, &action, nil) }
+    }
+    signal(SIGPIPE, SIG_IGN)
+  }
+
+  /// Throws `.hungUp`, `.interrupted` or `.terminated` when a signal has come.
+  ///
+  /// Costs one load: called once a batch or buffer, and at least every 200 ms where work waits.
+  public static func check() throws(Failure) {
+    switch received.load(ordering: .relaxed) {
+    case 0: return
+    case SIGHUP: throw Failure(.hungUp, "hung up: the terminal or session is gone")
+    case SIGTERM: throw Failure(.terminated, "terminated by a signal")
+    default: throw Failure(.interrupted, "interrupted by a signal")
+    }
+  }
+}
+
+extension Interruption {
+  /// How long a signal may take from one process of a pipeline to the next, in milliseconds.
+  private static let delay: Int32 = 100
+
+  /// What is to be reported in the place of `failure`: a signal, where that has come or comes in a
+  /// moment, and `failure` is of a backup that came through a pipe.
+  ///
+  /// A terminal's interrupt goes to every process of a pipeline. One that writes the backup may die
+  /// of it first, and what is seen here then is a backup that is cut off.
+  package static func cause(of failure: Failure, reading path: String) -> Failure {
+    guard failure.code == .damaged, isPipe(path) else { return failure }
+    do throws(Failure) {
+      for _ in 0..<10 {
+        try check()
+        _ = poll(nil, 0, delay / 10)
+      }
+      try check()
+    } catch {
+      return error
+    }
+    return failure
+  }
+
+  private static func isPipe(_ path: String) -> Bool {
+    var status = stat()
+    // Invariant: the structure is lent for the call, which fills it.
+    let result = unsafe path == "-" ? fstat(STDIN_FILENO, &status) : stat(path, &status)
+    return result == 0 && [S_IFIFO, S_IFSOCK].contains(status.st_mode & S_IFMT)
+  }
+}

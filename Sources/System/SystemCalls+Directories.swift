@@ -1,0 +1,76 @@
+import Glibc
+
+/// The calls on directories: made, locked, listed, made durable.
+extension SystemCalls {
+  /// Whether the open file is still the one that `path` leads to.
+  package static func isOpenFile(_ descriptor: Int32, at path: String) throws(Failure) -> Bool {
+    var opened = stat()
+    var named = stat()
+    // Invariant: the structures are lent for the calls, which fill them.
+    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &opened) }
+    let result = unsafe stat(path, &named)
+    return result == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+  }
+
+  /// Takes the lock of an open file; false when another process has it.
+  package static func lock(_ descriptor: Int32, path: String) throws(Failure) -> Bool {
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let reason = errno
+      if reason == EWOULDBLOCK { return false }
+      if reason != EINTR { throw failure(.lock, path, reason) }
+    }
+    return true
+  }
+
+  /// Makes a directory; false when something of that name is there already.
+  static func makeDirectory(_ path: String, mode: mode_t) throws(Failure) -> Bool {
+    while unsafe mkdir(path, mode) != 0 {
+      let reason = errno
+      if reason == EEXIST { return false }
+      if reason != EINTR { throw failure(.mkdir, path, reason) }
+    }
+    return true
+  }
+
+  /// Makes a directory's entries durable.
+  package static func syncDirectory(_ path: String) throws(Failure) {
+    let descriptor = try open(path, O_RDONLY | O_DIRECTORY, .fsync)
+    defer { _ = Glibc.close(descriptor) }
+    try fsync(descriptor, path: path)
+  }
+
+  /// The directory that a path is in.
+  package static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// The names in a directory, sorted, without `.` and `..`.
+  package static func names(
+    in path: String, for operation: Operation = .list
+  ) throws(Failure) -> [String] {
+    var opened: OpaquePointer?
+    repeat {
+      unsafe opened = opendir(path)
+    } while unsafe opened == nil && errno == EINTR
+    guard let directory = unsafe opened else { throw failure(operation, path, errno) }
+    defer { unsafe _ = closedir(directory) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      // Invariant: the entry is valid until the next readdir on this stream, which only this
+      // function has; its name is a C string and is copied.
+      guard let entry = unsafe readdir(directory) else {
+        let reason = errno
+        if reason == EINTR { continue }
+        if reason != 0 { throw failure(operation, path, reason) }
+        break
+      }
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+}

@@ -1,0 +1,119 @@
+import Glibc
+
+/// The calls on whole files that a scratch directory is made and removed by.
+extension SystemCalls {
+  /// What lies at a path itself, links not followed; nil where nothing does.
+  package static func status(at path: String, followingLinks: Bool = false) throws(Failure) -> stat?
+  {
+    var status = stat()
+    // Invariant: the structure is lent for the call, which fills it.
+    while unsafe (followingLinks ? stat(path, &status) : lstat(path, &status)) != 0 {
+      let reason = errno
+      if reason == ENOENT || reason == ENOTDIR { return nil }
+      if reason != EINTR { throw failure(.measure, path, reason) }
+    }
+    return status
+  }
+
+  /// The path without links and dots in it; throws where nothing is there.
+  package static func resolved(_ path: String) throws(Failure) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { throw failure(.open, path, errno) }
+    // Invariant: realpath gave memory of its own, which is copied and then freed.
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// Makes a directory that its owner alone may enter; throws where something is there already.
+  package static func makePrivateDirectory(_ path: String) throws(Failure) {
+    _ = try retrying(.mkdir, path) { unsafe mkdir(path, 0o700) }
+  }
+
+  package static func makeLink(_ path: String, to target: String) throws(Failure) {
+    _ = try retrying(.create, path) { unsafe symlink(target, path) }
+  }
+
+  /// Gives what lies at `path`, a link itself included, to another user.
+  package static func give(_ path: String, to user: uid_t, _ group: gid_t) throws(Failure) {
+    _ = try retrying(.give, path) { unsafe lchown(path, user, group) }
+  }
+
+  package static func setMode(_ mode: mode_t, of path: String) throws(Failure) {
+    _ = try retrying(.give, path) { unsafe chmod(path, mode) }
+  }
+
+  /// `FICLONE` of Linux: gives a file the blocks of another, which both share until one changes
+  /// them. (`include/uapi/linux/fs.h`)
+  private static let shareBlocks: UInt = 0x4004_9409
+
+  /// Copies a whole file, sharing its blocks where the file system can; else the bytes go through
+  /// `buffer`. `observe` sees them all in any case, also where there is no target.
+  package static func copy(
+    _ source: String, to target: String?, buffer: inout [UInt8],
+    observe: ((RawSpan) -> Void)? = nil
+  ) throws(Failure) {
+    let input = try open(source, O_RDONLY | O_NOFOLLOW, .open)
+    defer { _ = Glibc.close(input) }
+    guard let target else {
+      return try forEachPiece(of: input, source, buffer: &buffer) { bytes, _ in observe?(bytes) }
+    }
+    let output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    do throws(Failure) {
+      let isShared = ioctl(output, shareBlocks, input) == 0
+      if !isShared || observe != nil {
+        try forEachPiece(of: input, source, buffer: &buffer) { bytes, offset throws(Failure) in
+          observe?(bytes)
+          if !isShared { try write(bytes, to: output, at: offset, path: target) }
+        }
+      }
+    } catch {
+      _ = Glibc.close(output)
+      throw error
+    }
+    try close(output, path: target)
+  }
+
+  private static func forEachPiece(
+    of input: Int32, _ source: String, buffer: inout [UInt8],
+    _ body: (RawSpan, _ offset: UInt64) throws(Failure) -> Void
+  ) throws(Failure) {
+    var done: UInt64 = 0
+    while true {
+      try Interruption.check()
+      let count = try read(
+        into: &buffer, count: buffer.count, from: input, at: done, path: source)
+      if count == 0 { return }
+      try body(buffer.bytes.extracting(0..<count), done)
+      done += UInt64(count)
+    }
+  }
+
+  /// Calls `body` for everything below a directory, what a directory holds before itself; links
+  /// are not followed. The directory itself comes last.
+  package static func forEach(
+    below directory: String, _ body: (String, _ isDirectory: Bool) throws(Failure) -> Void
+  ) throws(Failure) {
+    for name in try names(in: directory) {
+      let path = directory + "/" + name
+      guard let status = try status(at: path) else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR {
+        try forEach(below: path, body)
+      } else {
+        try body(path, false)
+      }
+    }
+    try body(directory, true)
+  }
+}
+
+extension SystemCalls {
+  /// The end of a file, at most `limit` bytes of it.
+  package static func lastBytes(of path: String, limit: UInt64) throws(Failure) -> [UInt8] {
+    let (descriptor, byteCount) = try openRegularFile(path)
+    defer { _ = Glibc.close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: Int(min(byteCount, limit)))
+    let count = try read(
+      into: &bytes, count: bytes.count, from: descriptor,
+      at: byteCount - UInt64(bytes.count), path: path)
+    return Array(bytes[..<count])
+  }
+}

@@ -1,0 +1,66 @@
+import Glibc
+
+/// The calls on what is written from its beginning to its end: pipes and devices, whose readers may
+/// let one wait for ever.
+///
+/// A signal does not end a write(2) or an open(2) that waits: it may be another thread's, and calls
+/// are restarted after it. So these do not wait, and what waits for them looks for signals.
+extension SystemCalls {
+  /// How long a wait may last before a signal is looked for.
+  private static let milliseconds: Int32 = 200
+
+  /// Writes all of `bytes` to a stream, which messages call `subject`.
+  package static func append(
+    _ bytes: RawSpan, to descriptor: Int32, _ subject: String
+  ) throws(Failure) {
+    var done = 0
+    while done < bytes.byteCount {
+      let rest = bytes.extracting(done..<bytes.byteCount)
+      // Invariant: the buffer is lent for the call, which reads no further than its count.
+      let written = unsafe rest.withUnsafeBytes { buffer in
+        unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+      }
+      if written >= 0 {
+        done += written
+      } else if errno == EAGAIN {
+        var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = unsafe poll(&event, 1, milliseconds)
+      } else if errno != EINTR {
+        throw Failure(.inputOutput, "cannot write \(subject): \(describe(errno))")
+      }
+      try Interruption.check()
+    }
+  }
+
+  /// Opens a device, or a pipe by its name, to be written to; waits for the pipe's reader.
+  static func openStream(_ path: String, isPipe: Bool) throws(Failure) -> Int32 {
+    while true {
+      let descriptor = unsafe Glibc.open(path, streamFlags)
+      if descriptor >= 0 { return descriptor }
+      let reason = errno
+      if reason == ENXIO && isPipe {
+        // There is nothing to wait for: a reader that comes is not told of.
+        _ = poll(nil, 0, milliseconds)
+      } else if reason != EINTR {
+        throw failure(.create, path, reason)
+      }
+      try Interruption.check()
+    }
+  }
+
+  /// The pipe that standard output is, opened once more so that writing to it does not wait; nil
+  /// where it is no pipe, or cannot be opened.
+  ///
+  /// Who shares the other one is not affected, as by a flag that is set on it.
+  static func openStandardOutputPipe() -> Int32? {
+    var status = stat()
+    // Invariant: the structure is lent for the call, which fills it.
+    guard unsafe fstat(STDOUT_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
+      return nil
+    }
+    let descriptor = unsafe Glibc.open("/proc/self/fd/\(STDOUT_FILENO)", streamFlags)
+    return descriptor >= 0 ? descriptor : nil
+  }
+
+  private static let streamFlags = O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+}

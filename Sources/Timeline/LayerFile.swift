@@ -1,0 +1,102 @@
+import Glibc
+import LayerFormat
+import PostgresFormat
+import System
+
+/// A layer file that is open for reading: its summary has been checked, its index is read node by
+/// node.
+package final class LayerFile: Sendable {
+  package let path: String
+  package let summary: LayerSummary
+  package let byteCount: UInt64
+
+  private let descriptor: Int32
+
+  package var name: LayerName { summary.name }
+
+  /// Where the blobs end, but for the padding, and the index begins.
+  package var indexOffset: UInt64 { UInt64(summary.indexStart) * UInt64(IndexTree.nodeByteCount) }
+
+  /// How many nodes the index has.
+  var indexBlockCount: UInt32 {
+    UInt32(truncatingIfNeeded: byteCount / UInt64(IndexTree.nodeByteCount)) - summary.indexStart
+  }
+
+  /// The length of the index' keys in bytes.
+  package var keyByteCount: Int {
+    name.isImage ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount
+  }
+
+  /// Opens a layer and checks that its size and summary fit its name and each other.
+  ///
+  /// Throws `.damaged` where they do not or there is no such file, `.cannotOpen` where it cannot be
+  /// opened for another reason.
+  package init(path: String, name: LayerName) throws(Failure) {
+    let descriptor: Int32
+    (descriptor, byteCount) = try SystemCalls.openRegularFile(path)
+    do throws(Failure) {
+      var page = [UInt8](repeating: 0, count: LayerSummary.byteCount)
+      let count = try SystemCalls.read(
+        into: &page, count: page.count, from: descriptor, at: 0, path: path)
+      do throws(FormatError) {
+        summary = try LayerSummary(decoding: page.bytes.extracting(0..<count))
+        try Self.check(summary, name: name, byteCount: byteCount)
+      } catch {
+        throw Failure(error, in: "layer \(path.quoted)")
+      }
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  deinit { close(descriptor) }
+
+  private static func check(
+    _ summary: LayerSummary, name: LayerName, byteCount: UInt64
+  ) throws(FormatError) {
+    guard summary.name == name else {
+      throw .damaged("the summary says the layer is '\(summary.name)'")
+    }
+    let page = UInt64(IndexTree.nodeByteCount)
+    let pages = byteCount / page
+    guard byteCount.isMultiple(of: page), pages <= UInt64(UInt32.max) else {
+      throw .damaged("its length of \(byteCount) bytes is no multiple of \(page)")
+    }
+    guard summary.indexStart >= 1, UInt64(summary.indexStart) < pages,
+      UInt64(summary.indexRoot) == pages - UInt64(summary.indexStart) - 1
+    else {
+      throw .damaged(
+        "its index at page \(summary.indexStart) with root \(summary.indexRoot) does not fit its "
+          + "length of \(pages) pages")
+    }
+  }
+
+  /// Reads and checks one node of the index; `block` is counted from the index' start.
+  package func node(_ block: UInt32) throws(Failure) -> IndexNode {
+    var page = [UInt8](repeating: 0, count: IndexTree.nodeByteCount)
+    let count = try read(
+      into: &page, count: page.count,
+      at: indexOffset + UInt64(block) * UInt64(IndexTree.nodeByteCount))
+    do throws(FormatError) {
+      return try IndexNode(
+        decoding: page.bytes.extracting(0..<count), keyByteCount: keyByteCount)
+    } catch {
+      throw failure("index block \(block): \(error.message)")
+    }
+  }
+
+  /// Fills `bytes` up to `count` from an offset; returns how many bytes the file has there.
+  package func read(
+    into bytes: inout [UInt8], count: Int, at offset: UInt64
+  ) throws(Failure) -> Int {
+    try SystemCalls.read(into: &bytes, count: count, from: descriptor, at: offset, path: path)
+  }
+
+  /// What is wrong with this layer.
+  package func failure(_ message: String) -> Failure {
+    Failure(.damaged, "layer \(path.quoted): \(message)")
+  }
+}

@@ -1,0 +1,80 @@
+import LayerFormat
+import System
+
+/// Walks the whole index of a layer in key order, and is strict about it.
+///
+/// Every node must be reached exactly once, a child one level below its parent, under the key that
+/// the parent has for it, and keys must ascend and lie within the layer. Levels fall on every step
+/// down, so an index that loops ends in an error. Memory: one node a level.
+package struct LayerIndexCursor {
+  private struct Step {
+    var node: IndexNode
+    var next = 0
+  }
+
+  private let layer: LayerFile
+  private var path: [Step] = []
+  private var visitedCount: UInt32 = 0
+  private var last: [UInt8] = []
+
+  package init(_ layer: LayerFile) throws(Failure) {
+    self.layer = layer
+    path = [Step(node: try visit(layer.summary.indexRoot))]
+  }
+
+  /// The next key; nil after the last, when every node has been visited.
+  package mutating func next() throws(Failure) -> LayerEntry? {
+    while let step = path.last {
+      guard step.next < step.node.count else {
+        path.removeLast()
+        continue
+      }
+      path[path.count - 1].next += 1
+      if step.node.level == 0 { return try entry(step.node, step.next) }
+      try descend(into: step.node.child(at: step.next), from: step.node, step.next)
+    }
+    guard visitedCount == layer.indexBlockCount else {
+      throw layer.failure(
+        "\(visitedCount) of \(layer.indexBlockCount) index blocks are reached from the root")
+    }
+    return nil
+  }
+
+  private mutating func visit(_ block: UInt32) throws(Failure) -> IndexNode {
+    guard block < layer.indexBlockCount, visitedCount < layer.indexBlockCount else {
+      throw layer.failure("index block \(block) does not exist or is reached twice")
+    }
+    visitedCount += 1
+    return try layer.node(block)
+  }
+
+  private mutating func descend(
+    into block: UInt32, from parent: IndexNode, _ index: Int
+  ) throws(Failure) {
+    let child = try visit(block)
+    guard child.level == parent.level - 1 else {
+      throw layer.failure(
+        "index block \(block) of level \(child.level) is below one of level \(parent.level)")
+    }
+    guard child.key(at: 0) == parent.key(at: index) else {
+      throw layer.failure("index block \(block) does not begin with the key that leads to it")
+    }
+    path.append(Step(node: child))
+  }
+
+  private mutating func entry(
+    _ node: IndexNode, _ index: Int
+  ) throws(Failure) -> LayerEntry {
+    let bytes = node.key(at: index)
+    guard last.isEmpty || last.lexicographicallyPrecedes(bytes) else {
+      throw layer.failure("the keys of the index do not ascend")
+    }
+    last = bytes
+    let entry = LayerEntry(node, index, isImageLayer: layer.name.isImage)
+    let lsns = layer.name.lsns
+    guard layer.name.keys.contains(entry.key), lsns.contains(entry.lsn ?? lsns.lowerBound) else {
+      throw layer.failure("key \(entry.key) lies outside the layer's ranges")
+    }
+    return entry
+  }
+}

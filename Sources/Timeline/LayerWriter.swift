@@ -1,0 +1,148 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// Writes one layer file: values in key order, then the index, then the summary.
+///
+/// ```
+/// page 0     summary, written last
+/// page 1 …   blob blob blob …            as they come, back to back
+/// page i …   index nodes, the root last  `finish`
+/// ```
+///
+/// Values must come in ascending order of key: a reader takes a blob's end from the next key's.
+/// After an error the writer must not be used again.
+package struct LayerWriter {
+  /// How many bytes and values a layer may have before it is full.
+  package struct Limit {
+    package var byteCount: UInt64
+    package var valueCount: Int
+
+    /// A limit of both.
+    package init(byteCount: UInt64, valueCount: Int) {
+      self.byteCount = byteCount
+      self.valueCount = valueCount
+    }
+  }
+
+  private let file: OutputFile
+  private let tenant: Identifier
+  private let timeline: Identifier
+  private var index: IndexTreeBuilder
+  /// The LSN of a delta layer's values, which follows each key in the index; nil in an image layer.
+  private let lsn: LogSequenceNumber?
+  private let limit: Limit?
+  private var buffer: [UInt8] = []
+  private var bufferOffset = UInt64(LayerSummary.byteCount)
+
+  private static let bufferByteCount = 1 << 20
+  /// From how many bytes on blobs are written from where they are.
+  private static let directByteCount = 64 << 10
+
+  /// Begins a layer; `lsn` is that of a delta layer's values, nil for an image layer.
+  package init(
+    file: OutputFile, tenant: Identifier, timeline: Identifier, valuesAt lsn: LogSequenceNumber?,
+    limit: Limit? = nil
+  ) {
+    self.limit = limit
+    self.file = file
+    self.tenant = tenant
+    self.timeline = timeline
+    self.lsn = lsn
+    index = IndexTreeBuilder(ofImageLayer: lsn == nil)
+    buffer.reserveCapacity(Self.bufferByteCount)
+  }
+
+  /// The offset at which the next blob begins.
+  private var offset: UInt64 = UInt64(LayerSummary.byteCount)
+
+  /// How long the file would be if it were finished now, but for the nodes that are open still.
+  package var byteCount: UInt64 { offset + UInt64(index.byteCount) }
+
+  /// Whether the layer has reached its limit; never where it has none.
+  package var isFull: Bool {
+    guard let limit else { return false }
+    return byteCount >= limit.byteCount || index.count >= limit.valueCount
+  }
+
+  /// Adds one blob, its header included, as the value of `key`.
+  package mutating func append(_ blob: RawSpan, for key: Key) throws(Failure) {
+    add(key, byteCount: blob.byteCount)
+    try write(blob)
+  }
+
+  /// Adds a blob of `byteCount` bytes, its header included, as the value of `key`; `write` must
+  /// follow with its bytes, those of several blobs at once if they stand together.
+  package mutating func add(_ key: Key, byteCount: Int) {
+    if let lsn {
+      index.append(IndexKey(key, at: lsn), value: offset << 1 | 1)
+    } else {
+      index.append(IndexKey(key), value: offset)
+    }
+    offset += UInt64(byteCount)
+  }
+
+  /// Adds the blobs of consecutive blocks, as `add` does each, until there are no more or the layer
+  /// is full; `key` is that of the first, and then of the next.
+  ///
+  /// Returns how many, and how many bytes those have.
+  package mutating func addBlocks(
+    from key: inout Key, _ byteCounts: ArraySlice<Int>
+  ) -> (count: Int, byteCount: Int) {
+    let start = offset
+    var count = 0
+    for byteCount in byteCounts {
+      if isFull { break }
+      add(key, byteCount: byteCount)
+      key = key.next
+      count += 1
+    }
+    return (count, Int(offset - start))
+  }
+
+  /// Writes the bytes of blobs that were added.
+  package mutating func write(_ blobs: RawSpan) throws(Failure) {
+    if buffer.count + blobs.byteCount > Self.bufferByteCount
+      || blobs.byteCount >= Self.directByteCount
+    {
+      try flush()
+    }
+    if blobs.byteCount >= Self.directByteCount {
+      try Interruption.check()
+      try file.write(blobs, at: bufferOffset)
+      bufferOffset += UInt64(blobs.byteCount)
+    } else {
+      buffer.append(blobs)
+    }
+  }
+
+  /// Writes what is buffered; as often as this is, a signal is looked for.
+  private mutating func flush() throws(Failure) {
+    if buffer.isEmpty { return }
+    try Interruption.check()
+    try file.write(buffer.bytes, at: bufferOffset)
+    bufferOffset += UInt64(buffer.count)
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Writes the index and the summary; the file is complete then, but not yet durable.
+  package consuming func finish(as name: LayerName) throws(Failure) -> FinishedLayer {
+    precondition(offset == bufferOffset + UInt64(buffer.count), "blobs were added, not written")
+    let page = UInt64(IndexTree.nodeByteCount)
+    let padding = Int((page - offset % page) % page)
+    buffer.append(contentsOf: repeatElement(0, count: padding))
+    try flush()
+    let root = index.finish()
+    var end = bufferOffset
+    for piece in index.pieces {
+      try file.write(piece.bytes, at: end)
+      end += UInt64(piece.count)
+    }
+    let summary = LayerSummary(
+      tenant: tenant, timeline: timeline, name: name, indexStart: UInt32(bufferOffset / page),
+      indexRoot: root)
+    try file.write(summary.encoded().bytes, at: 0)
+    return FinishedLayer(
+      name: name, file: file, byteCount: end)
+  }
+}

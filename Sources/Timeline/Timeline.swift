@@ -1,0 +1,118 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// A timeline on disk, as its newest index describes it.
+package struct Timeline: Sendable {
+  /// A layer that the index names.
+  package struct Layer: Sendable {
+    package var name: LayerName
+    package var metadata: IndexPart.LayerMetadata
+
+    /// The file's name.
+    package var fileName: String { name.fileName(generation: metadata.generation) }
+  }
+
+  package let path: String
+  /// The generation of the index that was read.
+  package let generation: UInt32
+  package let index: IndexPart
+  /// Every layer of the index: L0s first, then by key and LSN.
+  package var layers: [Layer]
+  /// Those of the layers that have no file.
+  package let missingLayers: [Layer]
+  /// Files in the directory that the index does not name, sorted.
+  package let unnamedFiles: [String]
+
+  /// Reads the index of the highest generation in the directory.
+  ///
+  /// Throws `.cannotOpen` where there is no directory or no index, `.damaged` and `.unsupported`
+  /// as the index is. A layer's name that is none is damage: it never becomes a path.
+  package init(path: String) throws(Failure) {
+    let names: [String]
+    do throws(Failure) {
+      names = try SystemCalls.names(in: path, for: .listInput)
+    } catch {
+      guard !isDirectory(path) else { throw error }
+      throw Failure(error.code, error.message, hint: Self.directoryHint)
+    }
+    guard let generation = names.compactMap(IndexPart.parse(fileName:)).max() else {
+      throw Failure(
+        .cannotOpen, "\(path.quoted) has no '\(IndexPart.filePrefix)-…'",
+        hint: Self.directoryHint)
+    }
+    let indexName = IndexPart.fileName(generation: generation)
+    self.path = path
+    self.generation = generation
+    let bytes = try SystemCalls.contents(of: path + "/" + indexName, limit: Self.indexLimit)
+    do throws(FormatError) {
+      index = try IndexPart(decoding: bytes)
+      layers = try Self.layers(of: index)
+    } catch {
+      throw Failure(error, in: "index \((path + "/" + indexName).quoted)")
+    }
+    let present = Set(names)
+    missingLayers = layers.filter { !present.contains($0.fileName) }
+    var expected = Set(layers.map(\.fileName))
+    expected.insert(indexName)
+    unnamedFiles = names.filter { !expected.contains($0) }
+  }
+
+  private static let directoryHint =
+    "Give the directory of a timeline: DIR/tenants/…/timelines/…."
+
+  /// The longest index that is read: `IndexPart` bounds the layers, to about 150,000, and a layer
+  /// takes less than 200 bytes.
+  private static let indexLimit = 32 << 20
+
+  /// The longest value that is read, in bytes: the relation directory of some 5 million forks.
+  ///
+  /// The format allows for ten times that, which nothing real comes near and every reader would
+  /// have to hold in memory.
+  package static let valueLimit = 24 << 20
+
+  private static func layers(of index: IndexPart) throws(FormatError) -> [Layer] {
+    var layers: [Layer] = []
+    for (text, metadata) in index.layers {
+      guard let name = LayerName(text) else {
+        throw .damaged("'\(escaped(text.utf8))' is no layer's name")
+      }
+      layers.append(Layer(name: name, metadata: metadata))
+    }
+    return layers.sorted { left, right in
+      if left.name.isLevel0 != right.name.isLevel0 { return left.name.isLevel0 }
+      if left.name.keys.lowerBound != right.name.keys.lowerBound {
+        return left.name.keys.lowerBound < right.name.keys.lowerBound
+      }
+      return left.name.lsns.lowerBound < right.name.lsns.lowerBound
+    }
+  }
+
+  /// Whether it consists of such layers only as an import writes: no pageserver has added one.
+  package var isAsImported: Bool {
+    layers.allSatisfy { layer in
+      switch layer.name.extent {
+      case .image(let lsn): lsn == ImportedLSN.image
+      case .delta(let lsns): layer.name.isLevel0 && lsns.lowerBound <= ImportedLSN.image
+      }
+    }
+  }
+
+  /// Opens a layer's file; its size must be the index'.
+  package func open(_ layer: Layer) throws(Failure) -> LayerFile {
+    let file = try LayerFile(path: path + "/" + layer.fileName, name: layer.name)
+    guard file.byteCount == layer.metadata.fileSize else {
+      throw file.failure(
+        "it has \(file.byteCount) bytes, and the index says \(layer.metadata.fileSize)")
+    }
+    return file
+  }
+}
+
+extension LayerName {
+  /// Whether a pageserver whose data is complete up to `end` throws the layer away.
+  package func isInFuture(of end: LogSequenceNumber) -> Bool {
+    // An image at `end` and a delta layer up to and including it are the newest that may be.
+    lsns.upperBound.rawValue - 1 > end.rawValue
+  }
+}

@@ -1,0 +1,219 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// Walks all layers of a timeline at once in key order, and gives for each key what a pageserver
+/// would read.
+///
+/// ```
+///   L0  ──●────●──────────────●───►        open from the start: they cover all keys
+///   L0  ───●──────●───────────────►
+///   image        [●●●●●●]                  opened where the walk reaches them,
+///   image                [●●●●]            closed behind their last key
+///         key by key ──►
+/// ```
+///
+/// A read goes from the newest layer down to the first image layer that covers the key, whether
+/// that has it or not (Neon, `LayerMap::select_layer`; Docs/format.md, LSNs). Every value of every
+/// layer is passed once, so the strictness of `LayerScanner` reaches every byte. Layers that lie
+/// in the future of `disk_consistent_lsn` are left out, as a pageserver throws them away.
+///
+/// Memory: `bufferMemory` shared out among the layers that are open at once, but 16 KiB each at
+/// least, and their index nodes; more only where a value is longer.
+package struct TimelineCursor: ~Copyable {
+  /// The value that a read of a key ends at, as it is stored.
+  package struct Value {
+    package var layer: Timeline.Layer
+    /// The layer's place in the timeline's list.
+    package var layerIndex: Int
+    package var stored: LayerScanner.Value
+    /// Whether a read finds it: false where a newer image layer covers the key without having it.
+    package var isReachable: Bool
+    /// How many more values the key has, which no read of the newest state comes to.
+    package var shadowedCount: Int
+
+    package var key: Key { stored.entry.key }
+  }
+
+  private let timeline: Timeline
+  private let bufferByteCount: Int
+
+  /// Layers that the walk has not reached, the next one last.
+  private var pending: [(index: Int, layer: Timeline.Layer)]
+  /// Open layers as a binary heap: the lowest next key first.
+  private var sources: [LayerSource] = []
+  /// Image layers whose first key is behind the walk and whose last one is not.
+  private var covering: [LayerName] = []
+  /// The newest of them, and the first key at which that may be another one; nil when a layer has
+  /// joined them.
+  private var coverage: (lsn: LogSequenceNumber?, end: Key)?
+  /// Layers whose last value was given, but whose last bytes have not been looked at.
+  private var ended: [LayerSource] = []
+  /// What went wrong beside a value that was given all the same.
+  private var failures: [Failure] = []
+  /// Whose layers these are: the path says it, or else the first layer.
+  private var identity: TimelineIdentity?
+  /// Whose buffer holds the value that was given last.
+  private var current: LayerSource?
+
+  private static let bufferMemory = 64 << 20
+
+  /// Begins before the first key of all layers, or of those given.
+  package init(_ timeline: Timeline, layers: [Timeline.Layer]? = nil) {
+    SystemCalls.raiseOpenFileLimit()
+    self.timeline = timeline
+    identity = TimelineIdentity(path: timeline.path)
+    let end = timeline.index.diskConsistentLSN
+    let layers = (layers ?? timeline.layers).enumerated().filter {
+      !$0.element.name.isInFuture(of: end)
+    }
+    pending = layers.map { (index: $0.offset, layer: $0.element) }
+      .sorted { $0.layer.name.keys.lowerBound > $1.layer.name.keys.lowerBound }
+    let share = Self.bufferMemory / max(1, Self.deepestOverlap(of: layers.map(\.element)))
+    bufferByteCount = min(max(share, 16 << 10), LayerScanner.usualBufferByteCount)
+  }
+
+  /// The most layers that are open at once.
+  private static func deepestOverlap(of layers: [Timeline.Layer]) -> Int {
+    let starts = layers.map(\.name.keys.lowerBound).sorted()
+    let ends = layers.map(\.name.keys.upperBound).sorted()
+    var ended = 0
+    var deepest = 0
+    for (started, start) in starts.enumerated() {
+      while ends[ended] <= start { ended += 1 }
+      deepest = max(deepest, started + 1 - ended)
+    }
+    return deepest
+  }
+
+  /// The next key's value; nil after the last.
+  ///
+  /// Throws what is wrong with a layer. That layer is closed then, and the walk can go on without
+  /// it: the next call gives what the others have.
+  package mutating func next() throws(Failure) -> Value? {
+    if let failure = failures.popLast() { throw failure }
+    current?.releaseLongValue()
+    while let source = ended.popLast() { try source.finish() }
+    try openReachedLayers()
+    guard let key = sources.first?.key else { return nil }
+    let imageLSN = newestImage(over: key)
+    var newest: Value?
+    var newestLSN = LogSequenceNumber(rawValue: 0)
+    var count = 0
+    var holder: LayerSource?
+    while let source = sources.first, source.key == key {
+      removeFirst()
+      do throws(Failure) {
+        while let stored = try source.take(key) {
+          count += 1
+          let lsn = stored.entry.lsn ?? source.layer.name.lsns.lowerBound
+          let isReachable =
+            imageLSN.map { source.layer.name.isImage ? lsn >= $0 : lsn > $0 } ?? true
+          guard newest == nil || lsn >= newestLSN && isReachable else {
+            if holder !== source { source.releaseLongValue() }
+            continue
+          }
+          if holder !== source { holder?.releaseLongValue() }
+          newest = Value(
+            layer: source.layer, layerIndex: source.index, stored: stored, isReachable: isReachable,
+            shadowedCount: 0)
+          newestLSN = lsn
+          holder = source
+        }
+        try advance(source)
+      } catch {
+        failures.append(error)
+        // What the layer's buffer held is gone.
+        if holder === source {
+          holder = nil
+          newest = nil
+        }
+      }
+    }
+    current = holder
+    newest?.shadowedCount = count - 1
+    guard let newest else {
+      if let failure = failures.popLast() { throw failure }
+      return try next()
+    }
+    return newest
+  }
+
+  /// The newest image layer that covers a key, which is not before that of the last call.
+  private mutating func newestImage(over key: Key) -> LogSequenceNumber? {
+    if let coverage, key < coverage.end { return coverage.lsn }
+    covering.removeAll { $0.keys.upperBound <= key }
+    let lsn = covering.map(\.lsns.lowerBound).max()
+    coverage = (lsn, covering.map(\.keys.upperBound).min() ?? .maximum)
+    return lsn
+  }
+
+  /// Goes over the keys that come next as long as they are `unwanted`, without reading their values.
+  package mutating func skip(while unwanted: (Key) -> Bool) throws(Failure) {
+    while true {
+      try Interruption.check()
+      try openReachedLayers()
+      guard let source = sources.first, unwanted(source.key) else { return }
+      removeFirst()
+      try source.skip()
+      try advance(source)
+    }
+  }
+
+  /// Lends the stored bytes of the value that `next` gave last, without the blob's header.
+  package func withBytes<Result, Failure: Error>(
+    of value: Value, _ body: (RawSpan) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    guard let current else { preconditionFailure("there is no value before the first") }
+    return try current.withBuffer { buffer throws(Failure) in
+      try body(buffer.extracting(value.stored.range))
+    }
+  }
+
+  private mutating func openReachedLayers() throws(Failure) {
+    while let (index, layer) = pending.last {
+      if let key = sources.first?.key, layer.name.keys.lowerBound > key { return }
+      try Interruption.check()
+      pending.removeLast()
+      if layer.name.isImage {
+        covering.append(layer.name)
+        coverage = nil
+      }
+      let file = try timeline.open(layer)
+      try TimelineIdentity.check(file, against: &identity)
+      let scanner = try LayerScanner(file, bufferByteCount: bufferByteCount)
+      try advance(LayerSource(layer, at: index, scanner))
+    }
+  }
+
+  private mutating func advance(_ source: LayerSource) throws(Failure) {
+    if try source.advance() { insert(source) } else { ended.append(source) }
+  }
+}
+
+// MARK: The heap
+
+extension TimelineCursor {
+  private mutating func insert(_ source: LayerSource) {
+    var index = sources.count
+    sources.append(source)
+    while index > 0, sources[index].key < sources[(index - 1) / 2].key {
+      sources.swapAt(index, (index - 1) / 2)
+      index = (index - 1) / 2
+    }
+  }
+
+  private mutating func removeFirst() {
+    let last = sources.count - 1
+    sources.swapAt(0, last)
+    sources.removeLast()
+    var index = 0
+    while 2 * index + 1 < last {
+      var child = 2 * index + 1
+      if child + 1 < last, sources[child + 1].key < sources[child].key { child += 1 }
+      guard sources[child].key < sources[index].key else { return }
+      sources.swapAt(index, child)
+      index = child
+    }
+  }
+}

@@ -1,0 +1,220 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Operations
+@testable import System
+
+/// Data directories that cannot be imported as they are.
+@Suite struct DirectoryRefusalTests {
+  /// The small cluster's directory, changed.
+  private static func cluster(
+    _ change: (inout TestTar) throws -> Void = { _ in }
+  ) throws -> TemporaryDirectory {
+    let directory = try TemporaryDirectory()
+    var tar = SmallBackup.tar
+    try change(&tar)
+    try tar.unpack(into: directory.path + "/data")
+    return directory
+  }
+
+  /// The error that an import ends with; it must leave nothing behind.
+  private static func refusal(
+    _ directory: TemporaryDirectory, _ configure: (inout ImportOptions) -> Void = { _ in }
+  ) async throws -> Failure? {
+    var options = ImportOptions(
+      backup: directory.path + "/data", outputDirectory: directory.path + "/out")
+    configure(&options)
+    do {
+      _ = try await importBackup(options, progress: nil)
+      return nil
+    } catch {
+      #expect(!FileManager.default.fileExists(atPath: directory.path + "/out"))
+      return error
+    }
+  }
+
+  private static func expect(
+    _ error: Failure?, _ code: Failure.Code, _ message: String, hint: String = "",
+    location: SourceLocation = #_sourceLocation
+  ) {
+    #expect(error?.code == code, sourceLocation: location)
+    #expect(
+      error?.message.contains(message) == true, "\(error?.message ?? "none")",
+      sourceLocation: location)
+    if !hint.isEmpty {
+      #expect(
+        error?.hint?.contains(hint) == true, "\(error?.hint ?? "none")", sourceLocation: location)
+    }
+  }
+
+  // MARK: A server
+
+  /// A process that lives as long as the pipe into it is open.
+  private static func liveProcess() throws -> (process: Process, input: Pipe) {
+    let process = Process()
+    let input = Pipe()
+    process.executableURL = URL(filePath: "/bin/cat")
+    process.standardInput = input
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    return (process, input)
+  }
+
+  private static func postmasterFile(_ line: String) -> TestTar.Member {
+    .init("./postmaster.pid", contents: Array((line + "\n/data\n1764000000\n5432\n").utf8))
+  }
+
+  /// Goal: a directory in which a server works is refused, whatever its control file says, and by
+  /// an inspection too; one that is left of a crash does no harm. Method: the id of a process that
+  /// lives, the same as of a single-user server, of this process, and of one that has ended.
+  @Test func server() async throws {
+    let (process, input) = try Self.liveProcess()
+    let number = process.processIdentifier
+    for line in ["\(number)", "-\(number)"] {
+      let directory = try Self.cluster { $0.members.append(Self.postmasterFile(line)) }
+      Self.expect(
+        try await Self.refusal(directory), .unsupported, "process \(number), which",
+        hint: "pg_ctl stop")
+      guard case .backup(let backup) = try inspect(InspectOptions(path: directory.path + "/data"))
+      else { throw Failure(.bug, "no backup") }
+      #expect(backup.isDirectory && !backup.isImportable && backup.refusal?.exitCode == 69)
+      #expect(backup.refusal?.message.contains("process \(number)") == true)
+      #expect(backup.relationCount > 0)
+    }
+    try input.fileHandleForWriting.close()
+    process.waitUntilExit()
+    for line in ["\(number)", "\(getpid())", "\(getppid())"] {
+      let directory = try Self.cluster { $0.members.append(Self.postmasterFile(line)) }
+      #expect(try await Self.refusal(directory) == nil, "\(line)")
+    }
+  }
+
+  /// Goal: a file that a server may be about to fill is no reason to begin. Method: an empty one,
+  /// other text, a directory and a link in its place.
+  @Test func unreadableServerFile() async throws {
+    for contents in ["", "\n", "postgres\n", "0\n", "99999999999\n"] {
+      let directory = try Self.cluster {
+        $0.members.append(.init("./postmaster.pid", contents: Array(contents.utf8)))
+      }
+      Self.expect(
+        try await Self.refusal(directory), .unsupported, "'postmaster.pid' names no process",
+        hint: "remove 'postmaster.pid'")
+    }
+    for type: Character in ["5", "2"] {
+      let directory = try Self.cluster {
+        $0.members.append(.init("./postmaster.pid", type: type, linkTarget: "PG_VERSION"))
+      }
+      Self.expect(try await Self.refusal(directory), .unsupported, "'postmaster.pid' is no file")
+    }
+  }
+
+  // MARK: What lies there
+
+  /// Goal: a map of tablespaces is refused by what it says, by an inspection too. Method: one that a
+  /// base backup left in the directory, with its `backup_label` gone.
+  @Test func tablespaceMap() async throws {
+    let directory = try Self.cluster {
+      $0.members.append(.init("./tablespace_map", contents: Array("16400 /x\n".utf8)))
+    }
+    Self.expect(
+      try await Self.refusal(directory), .unsupported, "16400 ('/x')", hint: "--recover-with")
+    guard case .backup(let backup) = try inspect(InspectOptions(path: directory.path + "/data"))
+    else { throw Failure(.bug, "no backup") }
+    #expect(backup.refusal?.message.contains("16400 ('/x')") == true)
+  }
+
+  /// Goal: what of a directory is read and what an import asks for fit together. Method: a file of each
+  /// kind with nonsense in it; a tar of the same is refused for the same, or neither is.
+  @Test(
+    arguments: [
+      "backup_label", "tablespace_map", "neon.signal", "zenith.signal", "pg_twophase/00000400",
+      "pg_logical/replorigin_checkpoint", "base/99999/PG_VERSION", "base/99999/pg_filenode.map",
+      "base/5/99999", "global/99999", "pg_xact/00FF", "pg_multixact/offsets/00FF",
+      "base/5/INCREMENTAL.99999", "pg_tblspc/16400", "base/5/x", "notes.txt", "log/a",
+    ])
+  func sameAsTar(name: String) async throws {
+    let member = TestTar.Member("./" + name, contents: Array("16400 /x\n".utf8))
+    var tar = SmallBackup.tar
+    tar.members.removeAll { $0.name == member.name }
+    tar.members.append(member)
+    let directory = try Self.cluster { $0 = tar }
+    try Data(tar.encoded()).write(to: URL(filePath: directory.path + "/backup.tar"))
+    let ofDirectory = try await Self.refusal(directory)
+    let ofTar = try await Self.refusal(directory) {
+      $0.backup = directory.path + "/backup.tar"
+      $0.outputDirectory = directory.path + "/out-of-tar"
+    }
+    #expect(ofDirectory?.message == ofTar?.message && ofDirectory?.code == ofTar?.code)
+    _ = try inspect(InspectOptions(path: directory.path + "/data"))
+  }
+
+  /// Goal: a cluster that was not shut down is refused before its relations are read. Method: its
+  /// control file says so, and a relation is torn, which a tar of it would be refused for.
+  @Test func state() async throws {
+    let directory = try Self.cluster { tar in
+      tar = SmallBackup.withControlFile {
+        $0.replaceSubrange(16..<20, with: SmallBackup.bytesOf(6))
+      }
+      tar.members.append(.init("./base/5/99999", contents: [1]))
+    }
+    Self.expect(try await Self.refusal(directory), .unsupported, "state: in production")
+  }
+
+  /// Goal: no link leads out of the directory, and nothing but files is opened. Method: a link or a
+  /// pipe in the place of each kind of thing; of `pg_wal` and of a user's own it is left out.
+  @Test func linksAndOthers() async throws {
+    let outside = try TemporaryDirectory()
+    try SmallBackup.tar.unpack(into: outside.path)
+    let cases: [(name: String, message: String, hint: String)] = [
+      ("base/5/1259", "'base/5/1259': a symbolic link", "--dereference"),
+      ("base/5", "'base/5': a symbolic link", "--dereference"),
+      ("base", "'base': a symbolic link", "--dereference"),
+      ("global", "'global': a symbolic link", "--dereference"),
+      ("global/pg_control", "'global/pg_control': a symbolic link", "--dereference"),
+      ("pg_xact", "'pg_xact': a symbolic link", "--dereference"),
+      ("pg_tblspc", "'pg_tblspc': a symbolic link", "--dereference"),
+    ]
+    for (name, message, hint) in cases {
+      let directory = try Self.cluster()
+      let path = directory.path + "/data/" + name
+      _ = try? FileManager.default.removeItem(atPath: path)
+      try FileManager.default.createSymbolicLink(
+        atPath: path, withDestinationPath: outside.path + "/" + name)
+      Self.expect(try await Self.refusal(directory), .damaged, message, hint: hint)
+    }
+
+    let directory = try Self.cluster()
+    let manager = FileManager.default
+    let data = directory.path + "/data"
+    try manager.createSymbolicLink(
+      atPath: data + "/pg_tblspc/16400", withDestinationPath: outside.path)
+    Self.expect(
+      try await Self.refusal(directory), .unsupported, "tablespaces", hint: "--recover-with")
+    try manager.removeItem(atPath: data + "/pg_tblspc/16400")
+
+    _ = try Shell.output("mkfifo", data + "/base/5/99999", data + "/fifo")
+    Self.expect(
+      try await Self.refusal(directory), .damaged, "'base/5/99999': a device, pipe or socket")
+    try manager.removeItem(atPath: data + "/base/5/99999")
+    try manager.createSymbolicLink(atPath: data + "/secrets", withDestinationPath: "/etc")
+    #expect(try await Self.refusal(directory) == nil)
+  }
+
+  /// Goal: what is no data directory is told as that. Method: an empty directory, the one above a
+  /// data directory, one that is not there, and names to be stripped.
+  @Test func noDataDirectory() async throws {
+    let directory = try Self.cluster()
+    for path in [directory.path, directory.path + "/data/base"] {
+      let error = try await Self.refusal(directory) { $0.backup = path }
+      Self.expect(error, .cannotOpen, "it has no 'PG_VERSION' and no 'base.tar'")
+    }
+    let missing = try await Self.refusal(directory) { $0.backup = directory.path + "/none" }
+    Self.expect(missing, .cannotOpen, "No such file or directory")
+    let stripped = try await Self.refusal(directory) { $0.stripComponents = 1 }
+    Self.expect(stripped, .usage, "nothing can be stripped", hint: "Give the data directory itself")
+    try FileManager.default.removeItem(atPath: directory.path + "/data/global/pg_control")
+    Self.expect(try await Self.refusal(directory), .damaged, "no 'global/pg_control'")
+  }
+}

@@ -1,0 +1,89 @@
+import Testing
+
+@testable import Backup
+@testable import System
+
+/// Streams that are damaged or cut off, each of which is refused, or gives the very same bytes.
+@Suite struct DamagedStreamTests {
+  private let plain = halfRandomBytes(700, seed: 20)
+
+  /// Goal: a flipped bit is never passed on. Method: every bit of a small stream of two frames; the
+  /// stream is read to its end, as from a tar.
+  @Test(arguments: Compressor.allCases)
+  func everyBitFlipped(compressor: Compressor) throws {
+    let stream = try compressor.compress(plain) + compressor.compress([1, 2, 3])
+    let expected = plain + [1, 2, 3]
+    var refusedCount = 0
+    for bit in 0..<stream.count * 8 {
+      var damaged = stream
+      damaged[bit / 8] ^= 1 << (bit % 8)
+      do throws(Failure) {
+        let result = try decompressed(damaged)
+        // With its magic number gone it is no longer a stream of the format, and no tar either.
+        #expect(result == expected || result == damaged, "bit \(bit)")
+      } catch {
+        #expect(error.code == .damaged || error.code == .unsupported, "bit \(bit)")
+        refusedCount += 1
+      }
+    }
+    #expect(refusedCount > stream.count * 7)
+  }
+
+  /// Goal: a cut is noticed wherever it is. Method: every length of a small stream of two frames;
+  /// only between the frames, where nothing tells, is it complete.
+  @Test(arguments: Compressor.allCases)
+  func cutAtEveryByte(compressor: Compressor) throws {
+    let first = try compressor.compress(plain)
+    let stream = try first + compressor.compress([1, 2, 3])
+    for count in 6..<stream.count where count != first.count {
+      let error = #expect(throws: Failure.self, "cut at \(count)") {
+        try decompressed(Array(stream[..<count]))
+      }
+      #expect(error?.code == .damaged)
+      #expect(
+        error?.message
+          == "cannot read 'test': the \(compressor.formatName) stream is cut off after "
+          + "\(count) bytes")
+    }
+    #expect(try decompressed(Array(stream[..<first.count])) == plain)
+  }
+
+  /// Goal: garbage behind the last frame is refused. Method: text, a byte, and a stream of another
+  /// format.
+  @Test(arguments: Compressor.allCases)
+  func garbageBehind(compressor: Compressor) throws {
+    let stream = try compressor.compress(plain)
+    let other = try (compressor == .gzip ? Compressor.xz : .gzip).compress(plain)
+    for garbage in [Array("garbage".utf8), [1], other] {
+      let error = #expect(throws: Failure.self) { try decompressed(stream + garbage) }
+      #expect(error?.code == .damaged)
+    }
+  }
+
+  /// Goal: lz4 files of the legacy format are refused by name. Method: lz4 -l makes one.
+  @Test func legacyLz4() throws {
+    let stream = try shell("lz4 -l -c", input: plain)
+    let error = #expect(throws: Failure.self) { try decompressed(stream) }
+    #expect(error?.code == .damaged)
+    #expect(error?.message.contains("legacy") == true)
+  }
+
+  /// Goal: damage in a stream that is longer than all buffers reaches the caller of the tar reader,
+  /// with the input's name. Method: a tar of several MiB; bits near the middle and the end, and
+  /// cuts.
+  @Test(arguments: Compressor.allCases)
+  func damageFarIn(compressor: Compressor) throws {
+    var tar = TarBuilder()
+    tar.add("file", contents: halfRandomBytes(6_000_000, seed: 21))
+    let stream = try compressor.compress(tar.archive, options: "-1")
+    for position in [stream.count / 2, stream.count - 3] {
+      var damaged = stream
+      damaged[position] ^= 0x10
+      let error = refusal(of: damaged, readsContents: false)
+      #expect(error?.code == .damaged)
+      #expect(error?.message.hasPrefix("cannot read 'test'") == true)
+      let cut = refusal(of: Array(stream[..<position]), readsContents: false)
+      #expect(cut?.message.contains("cut off") == true)
+    }
+  }
+}
