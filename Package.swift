@@ -25,14 +25,14 @@ let package = Package(
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CGetopt"),
     .systemLibrary(name: "CMalloc"),
-    .systemLibrary(name: "CSched"),
+    .systemLibrary(name: "CGlibc"),
     .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .target(
       name: "PostgresFormat", dependencies: ["CIsal"],
       // For the one property that lends an array's bytes as a span.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
-    .target(name: "System", dependencies: ["CSched", "PostgresFormat"], swiftSettings: settings),
+    .target(name: "System", dependencies: ["CGlibc", "PostgresFormat"], swiftSettings: settings),
     .target(name: "Pipeline", dependencies: ["System"], swiftSettings: settings),
     .target(
       name: "Backup",
@@ -65,6 +65,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "LayerFormatTests", dependencies: ["LayerFormat", "PostgresFormat", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["Pipeline", "System", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "OperationsTests", dependencies: floors + ["TestSupport"],

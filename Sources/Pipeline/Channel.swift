@@ -1,27 +1,19 @@
+import Dispatch
 import Synchronization
 import System
 
-/// A queue between two stages of the pipeline.
+/// A bounded queue between threads.
 ///
-/// Sending never waits: what goes through is counted (batches from a fixed pool, permits), and
-/// that is the bound. Receiving waits for an element; after `finish` it gives nil once the queue
-/// is empty, after `fail` it throws at once, so a stage that has failed stops all others.
-///
-/// A task receives with `receive`, a stage that has a thread of its own with `wait`.
-package final class Channel<Element: Sendable>: FailableChannel {
-  private typealias Received = Result<Element?, Failure>
-
-  /// Who waits: a task, or the thread of a `BlockingActor`.
-  private enum Receiver: Sendable {
-    case task(CheckedContinuation<Received, Never>)
-    case thread(ThreadWait<Received>)
-
-    func resume(returning result: Received) {
-      switch self {
-      case .task(let continuation): continuation.resume(returning: result)
-      case .thread(let wait): wait.resume(returning: result)
-      }
-    }
+/// Sending waits for room and receiving for an element. After `finish` a receiver gets what is left,
+/// and then nil. After `fail` sending and receiving throw at once, so that a stage that has failed
+/// stops all others. The capacity is the bound on memory: what is in a channel has been counted.
+package final class Channel<Element: Sendable>: StoppableChannel {
+  /// In which order elements are received.
+  package enum Order: Sendable {
+    case firstInFirstOut
+    /// For a pool: what was given back last is still in the processor's cache, and what is never
+    /// needed is never touched.
+    case lastInFirstOut
   }
 
   private enum Ending {
@@ -30,91 +22,124 @@ package final class Channel<Element: Sendable>: FailableChannel {
   }
 
   private struct State {
-    /// What was sent; nil in the places of what has been taken, which the channel lets go at once.
-    var elements: [Element?] = []
-    /// The index of the first element that has not been taken.
+    /// The elements, from `first` on, around the end of the array.
+    var places: [Element?]
     var first = 0
-    var waiting: [Receiver] = []
+    var count = 0
     var ending: Ending?
 
-    /// How many places in front may be empty before the others move up.
-    private static var slackLimit: Int { 64 }
+    mutating func append(_ element: Element) {
+      precondition(count < places.count, "there is room for each permit")
+      places[(first + count) % places.count] = element
+      count += 1
+    }
 
-    mutating func take() -> Element? {
-      guard first < elements.count else { return nil }
-      let element = elements[first].take()
-      first += 1
-      // A queue that is never empty must not grow either.
-      if first == elements.count || first >= Self.slackLimit {
-        elements.removeSubrange(..<first)
-        first = 0
+    mutating func take(_ order: Order) -> Element? {
+      guard count > 0 else { return nil }
+      count -= 1
+      guard order == .firstInFirstOut else {
+        return places[(first + count) % places.count].take()
       }
+      defer { first = (first + 1) % places.count }
+      return places[first].take()
+    }
+  }
+
+  private let order: Order
+  private let state: Mutex<State>
+  // Both count from zero up: a semaphore must not be freed below the value it was made with.
+  /// One for each element, and one once nothing more is sent.
+  private let filled = DispatchSemaphore(value: 0)
+  /// One for each place that is free, and one once the channel has failed.
+  private let room = DispatchSemaphore(value: 0)
+
+  /// A channel for `capacity` elements, which holds `elements` from the start.
+  package init(
+    capacity: Int, _ elements: [Element] = [], order: Order = .firstInFirstOut
+  ) {
+    precondition(capacity > 0 && elements.count <= capacity)
+    self.order = order
+    var state = State(places: [Element?](repeating: nil, count: capacity))
+    for element in elements { state.append(element) }
+    self.state = Mutex(state)
+    for _ in elements { filled.signal() }
+    for _ in elements.count..<capacity { room.signal() }
+  }
+
+  /// Appends an element, and waits for room if there is none.
+  ///
+  /// Throws the channel's failure; the element is released then. Not called after `finish`.
+  package func send(_ element: Element) throws(Failure) {
+    room.wait()
+    let failure: Failure? = state.withLock { state in
+      if case .failed(let failure) = state.ending { return failure }
+      state.append(element)
+      return nil
+    }
+    guard let failure else {
+      filled.signal()
+      return
+    }
+    room.signal()  // for the next one who waits
+    throw failure
+  }
+
+  /// Takes the next element, and waits for one; nil after the last. Throws the channel's failure.
+  package func receive() throws(Failure) -> Element? {
+    filled.wait()
+    return try take()
+  }
+
+  /// Takes the next element as `receive` does, but gives `.none` if none comes within `timeout`.
+  package func receive(within timeout: DispatchTimeInterval) throws(Failure) -> Element?? {
+    guard filled.wait(timeout: .now() + timeout) == .success else { return .none }
+    return .some(try take())
+  }
+
+  private func take() throws(Failure) -> Element? {
+    let (element, ending) = state.withLock { state -> (Element?, Ending?) in
+      if case .failed = state.ending { return (nil, state.ending) }
+      let element = state.take(order)
+      return (element, element == nil ? state.ending : nil)
+    }
+    if let element {
+      room.signal()
       return element
     }
+    filled.signal()  // for the next one who waits
+    if case .failed(let failure) = ending { throw failure }
+    return nil
   }
 
-  private let state = Mutex(State())
-
-  package init(_ elements: [Element] = []) {
-    state.withLock { $0.elements = elements }
-  }
-
-  package func send(_ element: Element) {
-    let receiver: Receiver? = state.withLock { state in
-      if case .failed = state.ending { return nil }
-      if let receiver = state.waiting.popLast() { return receiver }
-      state.elements.append(element)
-      return nil
+  /// Says that no element follows.
+  package func finish() {
+    let isFirst = state.withLock { state in
+      guard state.ending == nil else { return false }
+      state.ending = .finished
+      return true
     }
-    receiver?.resume(returning: .success(element))
+    if isFirst { filled.signal() }
   }
 
-  package func receive() async throws(Failure) -> Element? {
-    let result = await withCheckedContinuation { continuation in
-      if let now = takeNow(orKeep: .task(continuation)) { continuation.resume(returning: now) }
-    }
-    return try result.get()
-  }
-
-  /// Receives as `receive` does, and blocks the calling thread until then.
-  @available(*, noasync, message: "a task waits with receive()")
-  package func wait() throws(Failure) -> Element? {
-    let wait = ThreadWait<Received>()
-    return try (takeNow(orKeep: .thread(wait)) ?? wait.result()).get()
-  }
-
-  /// What can be received without waiting; where there is nothing, `receiver` is resumed later.
-  private func takeNow(orKeep receiver: Receiver) -> Received? {
-    state.withLock { state in
-      if case .failed(let error) = state.ending { return .failure(error) }
-      if let element = state.take() { return .success(element) }
-      if state.ending != nil { return .success(nil) }
-      state.waiting.append(receiver)
-      return nil
-    }
-  }
-
-  /// No element follows.
-  package func finish() { end(.finished, .success(nil)) }
-
-  /// Nothing is received any more: everyone who waits, now or later, gets this error.
+  /// Has everyone who sends or receives, now or later, get this error.
   ///
-  /// What nobody has received, and what is sent from now on, is let go: others may wait for what it
-  /// holds.
-  package func fail(_ error: Failure) { end(.failed(error), .failure(error)) }
-
-  private func end(_ ending: Ending, _ result: Result<Element?, Failure>) {
-    // What is lost goes behind the lock: with it goes what it owns, whatever that does.
-    let (receivers, _) = state.withLock { state -> ([Receiver], lost: [Element?]) in
-      if case .failed = state.ending { return ([], []) }
-      state.ending = ending
-      var lost: [Element?] = []
-      if case .failed = ending {
-        lost = exchange(&state.elements, with: [])
-        state.first = 0
-      }
-      return (exchange(&state.waiting, with: []), lost)
+  /// What nobody has received is released: others may wait for what it holds.
+  package func fail(_ failure: Failure) {
+    // Released after the lock: with it goes what it owns, whatever that does.
+    let lost: [Element?]? = state.withLock { state in
+      if case .failed = state.ending { return nil }
+      state.ending = .failed(failure)
+      state.count = 0
+      return exchange(&state.places, with: [])
     }
-    for receiver in receivers { receiver.resume(returning: result) }
+    guard lost != nil else { return }
+    filled.signal()
+    room.signal()
   }
+}
+
+/// What a group of stages does with each of its channels once one of them has failed.
+package protocol StoppableChannel: Sendable {
+  /// Has everyone who sends or receives, now or later, get this error.
+  func fail(_ failure: Failure)
 }

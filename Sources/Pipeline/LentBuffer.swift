@@ -1,5 +1,3 @@
-import Dispatch
-import Synchronization
 import System
 
 /// A buffer of the input on loan: when its last owner lets go of it, it is filled anew.
@@ -52,43 +50,30 @@ package final class LentBuffer: @unchecked Sendable {
 
 /// A fixed number of buffers in one piece of memory, which they take when they are needed first.
 final class BufferPool: Sendable {
-  private let free: Mutex<[ByteBuffer]>
-  private let isClosed = Atomic<Bool>(false)
-  // Starts at zero: a semaphore may not be freed below the value it was made with.
-  private let permits = DispatchSemaphore(value: 0)
+  private let free: Channel<ByteBuffer>
 
-  package init(bufferCount: Int, bufferSize: Int) {
+  init(bufferCount: Int, bufferSize: Int) {
     let slab = MemorySlab(byteCount: bufferCount * bufferSize)
-    // The one that was given back last is taken first, and at the beginning the first.
     let buffers = (0..<bufferCount).reversed().map { index in
       ByteBuffer(in: slab, index * bufferSize..<(index + 1) * bufferSize)
     }
-    free = Mutex(buffers)
-    for _ in 0..<bufferCount { permits.signal() }
+    free = Channel(capacity: bufferCount, buffers, order: .lastInFirstOut)
   }
 
   /// Waits for a free buffer, and fills it with the next bytes of `source`.
   ///
-  /// Returns nil where the source is at its end, and once the pool is closed.
-  package func fill(from source: any ByteSource) throws(Failure) -> LentBuffer? {
-    permits.wait()
-    if isClosed.load(ordering: .relaxed) { return nil }
-    guard let buffer = free.withLock({ $0.popLast() }) else {
-      preconditionFailure("there is a buffer for each permit")
-    }
+  /// Returns nil if the source is at its end, and once the pool is closed.
+  func fill(from source: any ByteSource) throws(Failure) -> LentBuffer? {
+    guard let buffer = try? free.receive() else { return nil }
     let lent = LentBuffer(buffer, of: self)
     try buffer.fill(from: source)
     return buffer.byteCount == 0 ? nil : lent
   }
 
   /// Lets one who waits for a buffer go on without.
-  package func close() {
-    isClosed.store(true, ordering: .relaxed)
-    permits.signal()
-  }
+  func close() { free.fail(Failure(.bug, "nobody reads on")) }
 
   fileprivate func giveBack(_ buffer: ByteBuffer) {
-    free.withLock { $0.append(buffer) }
-    permits.signal()
+    try? free.send(buffer)  // which fails once the pool is closed
   }
 }

@@ -17,7 +17,7 @@ public enum ExportOutput: Equatable, Sendable {
 /// any other file                   FILE.<process>.export-temp, fsync, rename, fsync of the directory
 /// ```
 ///
-/// Used by one task at a time. Keeps the first failure, which libarchive cannot pass on.
+/// Used by one thread at a time. Keeps the first failure, which libarchive cannot pass on.
 package final class FileDestination {
   private enum Target {
     case stream(Int32)

@@ -86,3 +86,18 @@ extension RawSpan {
     }
   }
 }
+
+extension OutputRawSpan {
+  /// Appends a copy of `bytes`; traps when they do not fit.
+  package mutating func append(_ bytes: RawSpan) {
+    precondition(bytes.byteCount <= freeCapacity, "no room for the bytes")
+    // Invariant: as many bytes as are copied lie within both buffers.
+    unsafe withUnsafeMutableBytes { buffer, initializedCount in
+      unsafe bytes.withUnsafeBytes { source in
+        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+        unsafe free.copyMemory(from: source)
+        initializedCount += source.count
+      }
+    }
+  }
+}

@@ -1,4 +1,4 @@
-import CSched
+import CGlibc
 import Glibc
 
 /// The processors that this process may use.

@@ -17,12 +17,8 @@ enum Program {
     HelpCommand.self,
   ]
 
-  /// Runs on the main actor, and so does every command: an import blocks its thread while it
-  /// reads, and the main actor's is none of those that Swift's tasks share.
-  ///
-  /// That thread is the process's first one until something is awaited, and another from then on.
-  @MainActor
-  static func main() async {
+  /// Runs the command on the process's first thread, and ends with its exit code.
+  static func main() {
     StandardStream.secureDescriptors()
     // A reader that has gone shows as EPIPE, which is reported as any other failure to write.
     signal(SIGPIPE, SIG_IGN)
@@ -30,7 +26,7 @@ enum Program {
     // for later, which of a million relations is a third of the peak. (mallopt(3))
     _ = mallopt(M_MMAP_THRESHOLD, 1 << 20)
     do throws(Failure) {
-      try await run(ArgumentVector.current())
+      try run(ArgumentVector.current())
     } catch {
       StandardStream.error.writeIfPossible(text(of: error))
       exit(error.code.rawValue)
@@ -48,25 +44,23 @@ enum Program {
   }
 
   /// Runs the command that `arguments`, the words behind the program's name, ask for.
-  @MainActor
-  private static func run(_ arguments: [String]) async throws(Failure) {
+  private static func run(_ arguments: [String]) throws(Failure) {
     if let word = arguments.first, let command = commands.first(where: { $0.name == word }) {
-      try await run(command, arguments: Array(arguments.dropFirst())) {
+      try run(command, arguments: Array(arguments.dropFirst())) {
         HelpText.command(command)
       }
     } else {
       try refuseMisspelledCommand(arguments.first)
-      try await run(ImportCommand.self, arguments: arguments) { HelpText.overview() }
+      try run(ImportCommand.self, arguments: arguments) { HelpText.overview() }
     }
   }
 
-  @MainActor
   private static func run<C: Command>(
     _ type: C.Type, arguments: [String], help: () -> String
-  ) async throws(Failure) {
+  ) throws(Failure) {
     do throws(Failure) {
       switch try OptionParser.parse(type, arguments: arguments) {
-      case .run(let command): try await command.run()
+      case .run(let command): try command.run()
       case .help: try StandardStream.output.write(help())
       case .version: try StandardStream.output.write("\(name) \(version)\n")
       }

@@ -11,7 +11,7 @@ import Testing
   ) async throws -> String {
     let options = ImportOptions(
       backup: Fixture.path(fixture + ".tar.zst"), outputDirectory: directory.path + "/storage")
-    return try await importBackup(options, progress: nil).timelinePath
+    return try importBackup(options, progress: nil).timelinePath
   }
 
   /// Goal: a file, a stream and a device get the same tar, and a note says so on standard error.

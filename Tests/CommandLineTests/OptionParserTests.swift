@@ -6,7 +6,6 @@ import Testing
 @testable import import_backup
 
 /// Goal: every form in which an option can be given sets what it stands for, and nothing else.
-@MainActor
 struct OptionParserTests {
   /// The import that `arguments` ask for.
   private func parsed(_ arguments: String...) throws -> ImportCommand {

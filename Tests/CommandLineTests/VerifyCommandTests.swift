@@ -8,7 +8,7 @@ import Testing
   private static let backup = Fixture.path("clean-15-minimal-promoted.tar.zst")
 
   private static func imported(into directory: TemporaryDirectory) async throws -> String {
-    try await importBackup(
+    try importBackup(
       ImportOptions(backup: backup, outputDirectory: directory.path + "/out"), progress: nil
     ).timelinePath
   }

@@ -116,7 +116,7 @@ enum FuzzSeeds {
     for (name, relationSize) in [("small", UInt64(1) << 20), ("big", 8192)] {
       var options = ImportOptions(backup: backup, outputDirectory: directory.path + "/" + name)
       options.smallRelationSize = relationSize
-      _ = try await importBackup(options, progress: nil)
+      _ = try importBackup(options, progress: nil)
     }
     for (path, contents) in try directory.files() where path.hasSuffix("-00000001") {
       let parts = path.split(separator: "/")

@@ -74,7 +74,7 @@ enum HostileTar {
     var options = ImportOptions(backup: scene.backup, outputDirectory: scene.output)
     options.jobs = 1
     do throws(Failure) {
-      _ = try await importBackup(options, progress: nil)
+      _ = try importBackup(options, progress: nil)
       return nil
     } catch {
       #expect(try scene.files() == nil, "files are left", sourceLocation: sourceLocation)

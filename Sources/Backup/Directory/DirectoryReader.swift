@@ -27,7 +27,7 @@ final class DirectoryReader: BackupSource {
   ) throws(Failure) {
     let progress = InputProgress()
     self.progress = progress
-    readAhead = ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
+    readAhead = try ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
       try DirectorySource(path: path, contents: contents, progress: progress)
     }
     try refillIfEmpty()

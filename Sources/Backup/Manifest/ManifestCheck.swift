@@ -112,7 +112,7 @@ package final class ManifestCheck {
     self.path = path
     self.isGiven = isGiven
     // It may be a FIFO, for which only the thread that reads ahead should wait.
-    let file = ReadAhead(failure: elsewhere) { () throws(Failure) in
+    let file = try ReadAhead(failure: elsewhere) { () throws(Failure) in
       try FileSource(path: path)
     }
     beginManifest()

@@ -5,15 +5,10 @@ import System
 /// The pipeline's first stage: reads the backup once, decides about every member, and fills
 /// batches with the pages.
 ///
-/// Runs on a thread of its own, for it waits for the input.
-package actor BackupReader: BlockingActor {
-  package nonisolated let executor = BlockingExecutor(label: "import-backup.reader")
-
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
-  }
+/// Used by one thread at a time: by the one that makes it and asks for what came of it, and by the
+/// pipeline's first stage in between.
+package final class BackupReader: @unchecked Sendable {
+  // Invariant: only the stage that runs it uses it until that has ended.
 
   private let counters: ImportCounters?
   private var progress: ProgressThrottle
@@ -24,20 +19,15 @@ package actor BackupReader: BlockingActor {
   private let isManifestGiven: Bool
   private let failure: FirstFailure
 
-  private let feed: BatchFeed<PageBatch>
-
-  /// Takes empty batches from `free` and gives full ones to `work`; `counters` are told of in
-  /// progress where something is written. It does not wait for its input behind a `failure` of the pipeline.
+  /// Opens the backup; `counters` say in progress what has been written. It does not wait for its input behind a `failure` of the pipeline.
   package init(
     _ options: BackupReaderOptions, counters: ImportCounters?,
-    progress: (any ProgressReporting)?, free: Channel<PageBatch>, work: Channel<PageBatch>,
-    failure: FirstFailure
+    progress: (any ProgressReporting)?, failure: FirstFailure
   ) throws(Failure) {
     isManifestGiven = options.manifest != nil
     self.failure = failure
     self.counters = counters
     self.progress = ProgressThrottle(progress)
-    feed = BatchFeed(free: free, work: work)
     let known = options.checksManifest ? try options.knownManifest() : nil
     knownManifest = known
     source = try openBackup(
@@ -63,8 +53,8 @@ package actor BackupReader: BlockingActor {
     package var inputByteCount: UInt64
   }
 
-  /// Reads to the backup's proper end, and finishes `work` then.
-  package func run() throws(Failure) -> Result {
+  /// Reads to the backup's proper end, and fills the batches of `feed`.
+  package func run(_ feed: BatchFeed<PageBatch>) throws(Failure) -> Result {
     if let knownManifest {
       try manifestCheck?.read(
         fileAt: knownManifest, isGiven: isManifestGiven, failure: failure)
@@ -76,9 +66,8 @@ package actor BackupReader: BlockingActor {
           inputBytesRead: source.inputBytesRead, inputByteCount: source.inputByteCount,
           outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8))
       }
-      if let pages = try intake.take(member) { try readPages(pages, of: member) }
+      if let pages = try intake.take(member) { try readPages(pages, of: member, into: feed) }
     }
-    feed.finish()
     return Result(contents: intake.contents, inputByteCount: source.inputBytesRead)
   }
 
@@ -96,7 +85,7 @@ package actor BackupReader: BlockingActor {
   /// A file without pages still makes a run, for it exists. The CRC-32C of a relation's pages is
   /// left to those who compress them, for whom the page is in the processor's cache.
   private func readPages(
-    _ pages: MemberIntake.Pages, of member: TarMember
+    _ pages: MemberIntake.Pages, of member: TarMember, into feed: BatchFeed<PageBatch>
   ) throws(Failure) {
     let pageCount = UInt32(member.byteCount / UInt64(PageRuns.pageByteCount))
     var check = manifestCheck

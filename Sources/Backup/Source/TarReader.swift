@@ -83,7 +83,7 @@ public final class TarReader: BackupSource {
     open: @escaping @Sendable () throws(Failure) -> any ByteSource
   ) throws(Failure) {
     try self.init(
-      ReadAhead(bufferCount: bufferCount, failure: failure, open: open), subject: subject,
+      try ReadAhead(bufferCount: bufferCount, failure: failure, open: open), subject: subject,
       progress: progress)
   }
 

@@ -2,18 +2,8 @@ import Backup
 import Pipeline
 import System
 
-/// An export's last stage: writes the tar.
-///
-/// Runs on a thread of its own, for it waits for the output.
-actor BackupWriter: BlockingActor {
-  nonisolated let executor = BlockingExecutor(label: "import-backup.backup-writer")
-
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
-  }
-
+/// Writes the tar of an export.
+final class BackupWriter {
   private let destination: FileDestination
   private var tar: TarWriter
   private let counters: ImportCounters
@@ -46,17 +36,8 @@ actor BackupWriter: BlockingActor {
     }
   }
 
-  /// Writes the batches that come, in their order, and gives each back.
-  func writePages(
-    _ made: Channel<ExportBatch>, free: Channel<ExportBatch>
-  ) throws(Failure) {
-    try made.waitInOrder { batch throws(Failure) in
-      try write(batch)
-      free.send(batch)
-    }
-  }
-
-  private func write(_ batch: ExportBatch) throws(Failure) {
+  /// Writes the pages of the next batch.
+  func write(_ batch: ExportBatch) throws(Failure) {
     let before = destination.byteCount
     let pages = batch.pages  // not copied
     var first = 0

@@ -4,28 +4,20 @@ import PostgresFormat
 import System
 import Timeline
 
-/// The stages of one export and the channels between them.
+/// The stages of one export and the channels between them, each under its thread's name.
 ///
 /// ```
-///                 work                made
-///  TimelineReader ──► workers × jobs ──► BackupWriter
-///        ▲                                    │
-///        └─────────────── free ───────────────┘
+///  read ─► decompress-1 … ─► write
+///    ▲                         │
+///    └───────── free ──────────┘
 /// ```
-///
-/// As in `ImportPipeline`: batches come from a fixed pool, and a stage that fails stops all others.
-struct ExportPipeline: Pipeline {
-  let failure = FirstFailure()
+struct ExportPipeline {
   private let options: ExportOptions
   private let jobs: Int
   private let timeline: Timeline
   private let version: PostgresVersion
   private let reader: TimelineReader
   private let counters = ImportCounters()
-
-  private let free: Channel<ExportBatch>
-  private let work = Channel<ExportBatch>()
-  private let made = Channel<ExportBatch>()
 
   /// Reads the index, and refuses a timeline that cannot be exported by what that says.
   init(_ options: ExportOptions, progress: (any ProgressReporting)?) throws(Failure) {
@@ -35,31 +27,29 @@ struct ExportPipeline: Pipeline {
     try timeline.requireAlive()
     try timeline.requireWhole()
     version = try timeline.exportableVersion()
-    free = Channel((0..<jobs * 4 + 8).map { _ in ExportBatch() })
     reader = TimelineReader(
-      timeline, forPageserver: options.forPageserver, counters: counters, progress: progress,
-      free: free, work: work)
+      timeline, forPageserver: options.forPageserver, counters: counters, progress: progress)
   }
 
-  func run() async throws(Failure) -> ExportSummary {
-    let contents = try await reader.readContents(version)
+  func run() throws(Failure) -> ExportSummary {
+    let contents = try reader.readContents(version)
     let members = try timeline.members(of: contents, forPageserver: options.forPageserver)
     // Only now: what cannot be exported leaves no trace.
     let writer = try BackupWriter(
       options.output, time: members.controlFile.time, counters: counters)
-    try await writer.add(members.beforePages())
-    try await movePages(of: contents, to: writer)
-    try await writer.add(members.afterPages())
+    try writer.add(members.beforePages())
+    try movePages(of: contents, to: writer)
+    try writer.add(members.afterPages())
     try Interruption.check()
-    try await writer.finish()
+    try writer.finish()
 
     var summary = ExportSummary()
     summary.postgresVersion = version.rawValue
     summary.endLSN = members.end.description
     summary.databaseCount = contents.databases.count { $0.id != 0 }
-    summary.fileCount = await writer.fileCount
-    summary.pageCount = await writer.pageCount
-    summary.byteCount = await writer.byteCount
+    summary.fileCount = writer.fileCount
+    summary.pageCount = writer.pageCount
+    summary.byteCount = writer.byteCount
     summary.preparedTransactionCount = contents.twoPhaseFiles.count
     return summary
   }
@@ -67,25 +57,19 @@ struct ExportPipeline: Pipeline {
   /// Runs the stages side by side until the last page is written.
   private func movePages(
     of contents: ExportContents, to writer: BackupWriter
-  ) async throws(Failure) {
-    let read: Stage = { () throws(Failure) in try await reader.readPages(contents) }
-    try await run([read, decompress]) { () throws(Failure) in
-      try await writer.writePages(made, free: free)
-    }
-  }
-
-  var channels: [any FailableChannel] { [free, work, made] }
-
-  /// Makes pages of stored values with as many workers as there are jobs.
-  private func decompress() async throws(Failure) {
-    try await runWorkers(jobs) { () throws(Failure) in
-      var decompressor = try BlobDecompressor()
-      while let batch = try await work.receive() {
-        try batch.makePages(with: &decompressor)
-        made.send(batch)
-      }
-    }
-    made.finish()
+  ) throws(Failure) {
+    let pipeline = BatchPipeline(
+      StageGroup(), BatchPipeline.Names(fill: "read", work: "decompress", drain: "write"),
+      jobs: jobs, batches: (0..<jobs * 4 + 8).map { _ in ExportBatch() })
+    try pipeline.run(
+      fill: { [reader] feed throws(Failure) in try reader.readPages(contents, into: feed) },
+      work: { batches throws(Failure) in
+        var decompressor = try BlobDecompressor()
+        try batches.each { batch throws(Failure) in
+          try batch.makePages(with: &decompressor)
+        }
+      },
+      drain: writer.write)
   }
 }
 

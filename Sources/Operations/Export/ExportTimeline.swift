@@ -44,10 +44,10 @@ public struct ExportSummary: Sendable {
 /// a relation fork.
 public func exportTimeline(
   _ options: ExportOptions, progress: (any ProgressReporting)?
-) async throws(Failure) -> ExportSummary {
+) throws(Failure) -> ExportSummary {
   let start = ContinuousClock.now
   let pipeline = try ExportPipeline(options, progress: progress)
-  var summary = try await pipeline.run()
+  var summary = try pipeline.run()
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   return summary
 }

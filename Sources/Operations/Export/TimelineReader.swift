@@ -7,21 +7,14 @@ import Timeline
 
 /// An export's first stage: reads a timeline in key order, its small values first, then its pages.
 ///
-/// Runs on a thread of its own, for it waits for the disk.
-actor TimelineReader: BlockingActor {
-  nonisolated let executor = BlockingExecutor(label: "import-backup.timeline-reader")
-
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
-  }
+/// Used by one thread at a time: first by the one that makes it, then by the pipeline's first stage.
+final class TimelineReader: @unchecked Sendable {
+  // Invariant: only the stage that reads the pages uses it until that has ended.
 
   private let timeline: Timeline
   private let forPageserver: Bool
   private let counters: ImportCounters
   private var progress: ProgressThrottle
-  private let feed: BatchFeed<ExportBatch>
 
   private var cursor: TimelineCursor
   private var bytesRead: UInt64 = 0
@@ -29,13 +22,12 @@ actor TimelineReader: BlockingActor {
 
   init(
     _ timeline: Timeline, forPageserver: Bool, counters: ImportCounters,
-    progress: (any ProgressReporting)?, free: Channel<ExportBatch>, work: Channel<ExportBatch>
+    progress: (any ProgressReporting)?
   ) {
     self.timeline = timeline
     self.forPageserver = forPageserver
     self.counters = counters
     self.progress = ProgressThrottle(progress)
-    feed = BatchFeed(free: free, work: work)
     cursor = TimelineCursor(timeline)
     byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
   }
@@ -76,20 +68,23 @@ actor TimelineReader: BlockingActor {
     }
   }
 
-  /// Reads all pages into batches, and finishes `work` then.
-  func readPages(_ contents: ExportContents) throws(Failure) {
+  /// Reads all pages into the batches of `feed`.
+  func readPages(
+    _ contents: ExportContents, into feed: BatchFeed<ExportBatch>
+  ) throws(Failure) {
     for index in contents.relations.indices {
       for file in contents.files(ofRelationAt: index, forPageserver: forPageserver) {
-        try readPages(of: file)
+        try readPages(of: file, into: feed)
       }
     }
     for segment in contents.slruSegments {
-      try readPages(of: contents.file(of: segment))
+      try readPages(of: contents.file(of: segment), into: feed)
     }
-    feed.finish()
   }
 
-  private func readPages(of file: ExportFile) throws(Failure) {
+  private func readPages(
+    of file: ExportFile, into feed: BatchFeed<ExportBatch>
+  ) throws(Failure) {
     progress.report {
       ImportProgress(
         inputBytesRead: bytesRead, inputByteCount: byteCount,

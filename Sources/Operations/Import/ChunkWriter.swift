@@ -10,26 +10,32 @@ struct FullChunk: Sendable {
   var name: LayerName
 }
 
-/// Writes chunks as L0 layers beside the rest of the pipeline, one at a time.
+/// The chunks on their way to be written as L0 layers beside the rest of the pipeline, one at a time.
 ///
-/// Runs on a thread of its own, for it waits for the disk. A spool goes back when it is empty, so
-/// that there are two of them at most: one that is filled, one that is drained.
-actor ChunkWriter: BlockingActor {
-  nonisolated let executor = BlockingExecutor(label: "import-backup.chunk-writer")
+/// A spool goes back when it is empty, so that there are two of them at most: one that is filled, one
+/// that is drained.
+struct ChunkWriter: Sendable {
+  let full: Channel<FullChunk>
+  let empty: Channel<ChunkSpool>
+  /// Gets every layer, and ends with the last.
+  let finished: Channel<FinishedLayer>
 
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
+  /// Channels of `group`, and a spool that is empty.
+  init(
+    _ group: StageGroup, memoryLimit: Int, finished: Channel<FinishedLayer>
+  ) {
+    full = group.channel(capacity: 1)
+    empty = group.channel(capacity: 2, [ChunkSpool(memoryLimit: memoryLimit)])
+    self.finished = finished
   }
 
-  func run(
-    full: Channel<FullChunk>, empty: Channel<ChunkSpool>, finished: Channel<FinishedLayer>
-  ) throws(Failure) {
-    while var chunk = try full.wait() {
+  /// Writes chunks until `full` ends, and then ends `finished`.
+  func run() throws(Failure) {
+    while var chunk = try full.receive() {
       try chunk.spool.drain(into: &chunk.writer)
-      finished.send(try chunk.writer.finish(as: chunk.name))
-      empty.send(chunk.spool)
+      try finished.send(try chunk.writer.finish(as: chunk.name))
+      try empty.send(chunk.spool)
     }
+    finished.finish()
   }
 }

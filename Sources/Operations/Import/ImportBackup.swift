@@ -9,14 +9,14 @@ import Timeline
 /// code. Memory: `ImportPlan` says how it is bounded.
 public func importBackup(
   _ options: ImportOptions, progress: (any ProgressReporting)?
-) async throws(Failure) -> ImportSummary {
+) throws(Failure) -> ImportSummary {
   let start = ContinuousClock.now
   var summary: ImportSummary
   do throws(Failure) {
     if let recovery = options.recovery {
-      summary = try await importRecovered(options, recovery, progress: progress)
+      summary = try importRecovered(options, recovery, progress: progress)
     } else {
-      summary = try await importAsItIs(options, progress: progress)
+      summary = try importAsItIs(options, progress: progress)
     }
   } catch {
     throw Interruption.cause(of: error, reading: options.backup)
@@ -27,16 +27,16 @@ public func importBackup(
 
 private func importAsItIs(
   _ options: ImportOptions, progress: (any ProgressReporting)?
-) async throws(Failure) -> ImportSummary {
+) throws(Failure) -> ImportSummary {
   try OnlineBackup.requireNone(
     for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
-  return try await ImportPipeline(plan: try ImportPlan(options), progress: progress).run()
+  return try ImportPipeline(plan: try ImportPlan(options), progress: progress).run()
 }
 
 /// Recovers the backup on a copy of it, and imports that.
 private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, progress: (any ProgressReporting)?
-) async throws(Failure) -> ImportSummary {
+) throws(Failure) -> ImportSummary {
   // What is wrong with the output shows now rather than after hours of recovery.
   let plan = try ImportPlan(options)
   try TimelineDirectory.requireUsable(
@@ -51,19 +51,19 @@ private func importRecovered(
     try parents.make(RecoveryOptions.place(beside: plan.outputDirectory))
     try parents.sync()
   }
-  return try await importRecovered(options, recovery, plan, progress: progress)
+  return try importRecovered(options, recovery, plan, progress: progress)
 }
 
 /// When it returns or throws, the copy is gone, unless it is to be kept.
 private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
   progress: (any ProgressReporting)?
-) async throws(Failure) -> ImportSummary {
-  let cluster = try await Recovery(
+) throws(Failure) -> ImportSummary {
+  var recoveryOfCopy = Recovery(
     of: options.backup, outputDirectory: options.outputDirectory,
     stripComponents: options.stripComponents, manifest: options.manifest, recovery,
-    progress: progress
-  ).run()
+    progress: progress)
+  let cluster = try recoveryOfCopy.run()
   var settings = options
   settings.backup = cluster.scratch.data
   settings.stripComponents = 0
@@ -71,7 +71,7 @@ private func importRecovered(
   settings.tenantID = plan.tenant.description
   settings.timelineID = plan.timeline.description
   let pipeline = try ImportPipeline(plan: try ImportPlan(settings), progress: progress)
-  var summary = try await pipeline.run()
+  var summary = try pipeline.run()
   summary.take(cluster)
   if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
   return summary

@@ -5,34 +5,17 @@ import PostgresFormat
 import System
 import Timeline
 
-/// The stage behind the workers: takes batches in the order of the backup, and makes layers of them.
+/// Takes batches of pages in the order of the backup, and makes layers of them.
 ///
-/// Runs on a thread of its own, for it waits for the disk. Memory: the open image layer or the
-/// chunk's share (`ImportPlan`), and the segment table.
-actor TimelineWriter: BlockingActor {
-  nonisolated let executor = BlockingExecutor(label: "import-backup.writer")
-
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
-  }
-
+/// Memory: the open image layer or the chunk's share (`ImportPlan`), and the segment table.
+final class TimelineWriter {
   private let plan: ImportPlan
   private let directory: TimelineDirectory
-  /// Where the timeline lies.
-  nonisolated let timelinePath: String
-
-  /// Layers that are complete, on their way to `DurabilityStage`.
-  private let finished: Channel<FinishedLayer>
-  /// One for each finished layer that may wait to be made durable.
-  private let permits: Channel<Void>
+  /// Chunks on their way to be written, and the layers that are complete.
+  private let chunks: ChunkWriter
 
   private var imageLayer: (writer: LayerWriter, firstKey: Key)?
   private var chunk: ChunkSpool
-  /// Chunks on their way to `ChunkWriter`, and the empty ones that come back.
-  private let fullChunks: Channel<FullChunk>
-  private let emptyChunks: Channel<ChunkSpool>
   private var chunkCount = 0
   private var temporaryFileCount = 0
 
@@ -44,34 +27,20 @@ actor TimelineWriter: BlockingActor {
   private(set) var pageCheck = PageCheckResult()
 
   /// Claims the timeline's directory; throws as `TimelineDirectory` does.
-  init(
-    plan: ImportPlan, fullChunks: Channel<FullChunk>,
-    emptyChunks: Channel<ChunkSpool>, finished: Channel<FinishedLayer>, permits: Channel<Void>
-  ) throws(Failure) {
+  init(plan: ImportPlan, chunks: ChunkWriter) throws(Failure) {
     self.plan = plan
-    self.fullChunks = fullChunks
-    self.emptyChunks = emptyChunks
-    self.finished = finished
-    self.permits = permits
+    self.chunks = chunks
     directory = try TimelineDirectory(
       output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
       force: plan.force)
-    timelinePath = directory.path
     chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
   }
 
-  /// Takes batches until `compressed` ends, and gives each back to `free` when it is stored.
-  func run(
-    compressed: Channel<PageBatch>, free: Channel<PageBatch>
-  ) throws(Failure) {
-    try compressed.waitInOrder { batch throws(Failure) in
-      try store(batch.pages)
-      free.send(batch)
-    }
-    try finishChunk()
-  }
+  /// The timeline's directory.
+  var timelinePath: String { directory.path }
 
-  private func store(_ pages: PageRuns) throws(Failure) {
+  /// Stores the pages of the next batch.
+  func store(_ pages: PageRuns) throws(Failure) {
     stampedPageCount += UInt64(pages.stampedPageCount)
     pageCount += UInt64(pages.pageCount)
     pageCheck.add(pages.pageCheck)
@@ -140,14 +109,13 @@ actor TimelineWriter: BlockingActor {
   // MARK: L0 layers
 
   /// Has what the chunk holds written as the next L0, and takes an empty chunk.
-  private func finishChunk() throws(Failure) {
+  func finishChunk() throws(Failure) {
     guard !chunk.isEmpty else { return }
     let range = try plan.chunkRange(chunkCount)
     chunkCount += 1
-    _ = try permits.wait()
     let writer = try makeLayer(valuesAt: range.lowerBound)
-    fullChunks.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
-    guard let empty = try emptyChunks.wait() else {
+    try chunks.full.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
+    guard let empty = try chunks.empty.receive() else {
       throw Failure(.bug, "the pipeline has ended before its chunks")
     }
     chunk = empty
@@ -179,14 +147,11 @@ actor TimelineWriter: BlockingActor {
   }
 
   private func finish(_ writer: LayerWriter, as name: LayerName) throws(Failure) {
-    _ = try permits.wait()
-    finished.send(try writer.finish(as: name))
+    try chunks.finished.send(try writer.finish(as: name))
   }
 
-  /// Waits until every layer is durable.
-  func waitForLayers() throws(Failure) {
-    for _ in 0..<ImportPlan.pendingLayerLimit { _ = try permits.wait() }
-  }
+  /// Says that no layer follows.
+  func finish() { chunks.full.finish() }
 
   /// Gives the layers, all of them durable, their names and writes the index.
   func commit(

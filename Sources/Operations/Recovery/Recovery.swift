@@ -10,17 +10,7 @@ import System
 /// programs run? ─► room? ─► unpack or copy ─► replay the WAL, stop ─► shut down? ─► tablespaces
 ///                                             postgres --single       pg_control    one by one
 /// ```
-///
-/// Runs on a thread of its own, for it waits for disks and for another program.
-actor Recovery: BlockingActor {
-  nonisolated let executor = BlockingExecutor(label: "import-backup.recovery")
-
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
-  }
-
+struct Recovery {
   private let backup: String
   private let outputDirectory: String
   private let stripComponents: Int
@@ -46,7 +36,7 @@ actor Recovery: BlockingActor {
   ///
   /// Throws `.damaged` where Postgres cannot recover the backup, `.unsupported` where the programs
   /// do not fit it, `.usage` where the server's user cannot work there.
-  func run() throws(Failure) -> RecoveredCluster {
+  mutating func run() throws(Failure) -> RecoveredCluster {
     let backup = try OnlineBackup(at: backup, writeAheadLog: options.writeAheadLog)
     let parent = try ScratchDirectory.parent(
       options.scratchParent ?? RecoveryOptions.place(beside: outputDirectory))
@@ -113,7 +103,7 @@ actor Recovery: BlockingActor {
 
   // MARK: The copy
 
-  private func unpack(
+  private mutating func unpack(
     _ backup: OnlineBackup, into intake: inout ScratchIntake
   ) throws(Failure) {
     let writeAheadLog: String?
@@ -137,7 +127,7 @@ actor Recovery: BlockingActor {
     if let writeAheadLog { try unpack(writeAheadLog, .writeAheadLog, 0, into: &intake) }
   }
 
-  private func unpack(
+  private mutating func unpack(
     _ path: String, _ part: ScratchIntake.Part, _ stripComponents: Int,
     into intake: inout ScratchIntake
   ) throws(Failure) {

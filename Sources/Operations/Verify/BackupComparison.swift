@@ -7,22 +7,22 @@ import Timeline
 /// Compares a timeline with a backup: every page, every other value, and that neither has more.
 ///
 /// ```
-///            work                located              compared
-/// BackupReader ──► StoredPageReader ──► workers × jobs ──► collector
-///       ▲                                                     │
-///       └───────────────────────── free ──────────────────────┘
+///  read ─► tar ─► locate ─► compare-1 … ─► check
+///           ▲        ▲                       │
+///           │        └──────── free ─────────┤
+///           └───────────── empty ────────────┘
 /// ```
 ///
+/// `tar` fills batches with pages as in an import, `locate` puts beside them what the timeline has
+/// stored (`StoredPageReader`), `compare` compares, `check` gathers what came of it.
+///
 /// The backup is read once, as an import reads it. Values are compared as they are stored.
-struct BackupComparison: Pipeline {
-  let failure = FirstFailure()
+struct BackupComparison {
+  private let group = StageGroup()
   private let timeline: Timeline
   private let jobs: Int
   private let reader: BackupReader
-  private let free: Channel<PageBatch>
-  private let work = Channel<PageBatch>()
-  private let located = Channel<ComparisonBatch>()
-  private let compared = Channel<ComparisonBatch>()
+  private let batchCount: Int
 
   /// What came of it.
   struct Result: Sendable {
@@ -46,9 +46,9 @@ struct BackupComparison: Pipeline {
       recoveryHint: RecoveryCommand(backup: backup).hint)
     self.timeline = timeline
     self.jobs = jobs
-    free = Channel((0..<options.batchCount).map { _ in PageBatch() })
+    batchCount = options.batchCount
     reader = try BackupReader(
-      options, counters: nil, progress: progress, free: free, work: work, failure: failure)
+      options, counters: nil, progress: progress, failure: group.failure)
   }
 
   /// Throws what is wrong with the backup, as an import would.
@@ -56,37 +56,8 @@ struct BackupComparison: Pipeline {
   /// A backup of a cluster with another identifier is one finding, and differs in nothing else.
   func run(
     _ placements: PlacementTable, systemIdentifier: UInt64?
-  ) async throws(Failure) -> Result {
-    let stored = StoredPageReader(timeline, placements)
-    let locate: Stage = { () throws(Failure) in
-      try await stored.run(work: work, located: located)
-    }
-    return try await run([locate, compare]) { () throws(Failure) in
-      try await conduct(placements, systemIdentifier)
-    }
-  }
-
-  var channels: [any FailableChannel] { [free, work, located, compared] }
-
-  private func compare() async throws(Failure) {
-    try await runWorkers(jobs) { () throws(Failure) in
-      var decompressor = try BlobDecompressor()
-      while let batch = try await located.receive() {
-        try batch.compare(with: &decompressor)
-        compared.send(batch)
-      }
-    }
-    compared.finish()
-  }
-
-  private func conduct(
-    _ placements: PlacementTable, _ systemIdentifier: UInt64?
-  ) async throws(Failure) -> Result {
-    async let collecting = outcome { () throws(Failure) in try await collect(placements) }
-    let read = await outcome { () throws(Failure) in try await reader.run() }
-    if case .failure(let error) = read { fail(error) }
-    var collected = try await collecting.get()
-    var contents = try read.get().contents
+  ) throws(Failure) -> Result {
+    var (contents, collected) = try collect(placements)
     let assessment = try contents.assessed()
     let found = assessment.controlFile.systemIdentifier
     if let systemIdentifier, found != systemIdentifier {
@@ -107,19 +78,44 @@ struct BackupComparison: Pipeline {
     return collected.result
   }
 
-  /// Takes batches in the order of the backup.
-  private func collect(_ placements: PlacementTable) async throws(Failure) -> Collected {
-    var collected = Collected(placements: placements)
-    try await compared.receiveInOrder { batch throws(Failure) in
-      for run in batch.backup.pages.runs { collected.segments.add(run) }
-      for case .some(let stored) in batch.stored {
-        collected.placements.markCompared(stored.run)
-      }
-      for difference in batch.differences { collected.result.findings.add(difference) }
-      collected.result.pageCount += UInt64(batch.backup.pages.pageCount)
-      free.send(batch.backup)
+  /// Reads the backup and compares all pages.
+  private func collect(
+    _ placements: PlacementTable
+  ) throws(Failure) -> (ClusterContents, Collected) {
+    let empty = group.channel(
+      capacity: batchCount, (0..<batchCount).map { _ in PageBatch() })
+    let full = group.channel(capacity: batchCount, [PageBatch]())
+    let reading = StageResult<BackupReader.Result>()
+    let read = Stage("tar") { [reader] () throws(Failure) in
+      let feed = BatchFeed(free: empty, work: full)
+      reading.set(try reader.run(feed))
+      try feed.finish()
     }
-    return collected
+    let pipeline = BatchPipeline(
+      group, BatchPipeline.Names(fill: "locate", work: "compare", drain: "check"), jobs: jobs,
+      batches: (0..<batchCount).map { _ in ComparisonBatch() })
+    var collected = Collected(placements: placements)
+    try pipeline.run(
+      beside: [read],
+      fill: { [timeline] feed throws(Failure) in
+        var reader = StoredPageReader(timeline, placements)
+        try reader.run(full, into: feed)
+      },
+      work: { batches throws(Failure) in
+        var decompressor = try BlobDecompressor()
+        try batches.each { batch throws(Failure) in try batch.compare(with: &decompressor) }
+      },
+      drain: { batch throws(Failure) in
+        guard let backup = batch.backup else { return }
+        for run in backup.pages.runs { collected.segments.add(run) }
+        for case .some(let stored) in batch.stored {
+          collected.placements.markCompared(stored.run)
+        }
+        for difference in batch.differences { collected.result.findings.add(difference) }
+        collected.result.pageCount += UInt64(backup.pages.pageCount)
+        try empty.send(backup)
+      })
+    return (try reading.get().contents, collected)
   }
 }
 

@@ -6,7 +6,7 @@ import System
 import Timeline
 
 /// Pages of the backup beside what the timeline has stored for them.
-final class ComparisonBatch: SequencedBatch, @unchecked Sendable {
+final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
   // Invariant: a batch belongs to one stage at a time (locator, worker, collector); it changes
   // hands through a channel, whose lock orders the accesses.
 
@@ -20,18 +20,31 @@ final class ComparisonBatch: SequencedBatch, @unchecked Sendable {
   }
 
   /// The pages; they go back to the reader of the backup when all is compared.
-  let backup: PageBatch
-  var sequence: Int { backup.sequence }
+  private(set) var backup: PageBatch?
+  var sequence = 0
   /// One for each page; nil where the timeline has none.
   private(set) var stored: [Stored?] = []
   private(set) var differences: [VerifySummary.Finding] = []
   private var buffer: [UInt8] = []
 
-  init(_ backup: PageBatch) {
-    self.backup = backup
+  /// An empty batch.
+  init() {
     buffer.reserveCapacity(PageRuns.byteCount)
     stored.reserveCapacity(PageRuns.pageCapacity)
   }
+
+  /// One batch of the backup fills it.
+  var isFull: Bool { backup != nil }
+
+  func reset() {
+    backup = nil
+    stored.removeAll(keepingCapacity: true)
+    differences = []
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Takes the pages of the backup; what is stored for each must follow.
+  func take(_ pages: PageBatch) { backup = pages }
 
   func appendMissing() { stored.append(nil) }
 
@@ -50,7 +63,7 @@ final class ComparisonBatch: SequencedBatch, @unchecked Sendable {
     let stored = stored
     var page = 0
     var differences: [VerifySummary.Finding] = []
-    try backup.pages.examinePages { file, block, bytes throws(Failure) in
+    try backup?.pages.examinePages { file, block, bytes throws(Failure) in
       defer { page += 1 }
       guard let key = file.key(block: block).meaning else { return }
       guard let stored = stored[page] else {

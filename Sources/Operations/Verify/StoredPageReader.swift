@@ -8,16 +8,8 @@ import Timeline
 /// Finds what a timeline has stored for the pages of a backup, in the backup's order.
 ///
 /// The pages of a file follow each other in their layer as well, so most of what is read is read
-/// once and in large pieces. Runs on a thread of its own, for it waits for the disk. Memory: 1 MiB.
-actor StoredPageReader: BlockingActor {
-  nonisolated let executor = BlockingExecutor(label: "import-backup.stored-pages")
-
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
-  }
-
+/// once and in large pieces. Belongs to one stage. Memory: 1 MiB.
+struct StoredPageReader {
   private let timeline: Timeline
   private let placements: PlacementTable
   private var layer: (index: UInt32, file: LayerFile)?
@@ -33,23 +25,23 @@ actor StoredPageReader: BlockingActor {
     self.placements = placements
   }
 
-  /// Takes pages until `work` ends, and gives each batch with what is stored to `located`.
-  func run(
-    work: Channel<PageBatch>, located: Channel<ComparisonBatch>
+  /// Takes pages until `backup` ends, and fills the batches of `feed` with them and what is stored.
+  mutating func run(
+    _ backup: Channel<PageBatch>, into feed: BatchFeed<ComparisonBatch>
   ) throws(Failure) {
-    while let backup = try work.wait() {
-      let batch = ComparisonBatch(backup)
-      for run in backup.pages.runs {
+    while let pages = try backup.receive() {
+      let batch = try feed.open()
+      batch.take(pages)
+      for run in pages.pages.runs {
         for page in 0..<run.pageCount {
           try append(run.file.key(block: run.firstKey.field6 + UInt32(page)), to: batch)
         }
       }
-      located.send(batch)
+      try feed.submit()
     }
-    located.finish()
   }
 
-  private func append(_ key: Key, to batch: ComparisonBatch) throws(Failure) {
+  private mutating func append(_ key: Key, to batch: ComparisonBatch) throws(Failure) {
     guard let (run, block) = placements.find(key) else { return batch.appendMissing() }
     let file = try open(placements.runs[run].layerIndex)
     if position?.run != run || (position?.block ?? 0) > block {
@@ -68,7 +60,7 @@ actor StoredPageReader: BlockingActor {
       isWrapped: !file.name.isImage)
   }
 
-  private func open(_ index: UInt32) throws(Failure) -> LayerFile {
+  private mutating func open(_ index: UInt32) throws(Failure) -> LayerFile {
     if let layer, layer.index == index { return layer.file }
     let file = try timeline.open(timeline.layers[Int(index)])
     layer = (index, file)
@@ -78,7 +70,7 @@ actor StoredPageReader: BlockingActor {
   }
 
   /// The blob at `offset`, whose bytes stand in the buffer then; the offset moves behind it.
-  private func nextBlob(
+  private mutating func nextBlob(
     of file: LayerFile
   ) throws(Failure) -> (header: BlobHeader, range: Range<Int>) {
     try fill(BlobHeader.longByteCount, of: file)
@@ -100,7 +92,7 @@ actor StoredPageReader: BlockingActor {
     }
   }
 
-  private func fill(_ count: Int, of file: LayerFile) throws(Failure) {
+  private mutating func fill(_ count: Int, of file: LayerFile) throws(Failure) {
     let end = bufferOffset + UInt64(filledByteCount)
     guard filledByteCount == 0 || offset < bufferOffset || offset + UInt64(count) > end else {
       return

@@ -6,16 +6,8 @@ import Timeline
 /// The first stage of a verification: walks the timeline in key order and fills batches with what
 /// is stored.
 ///
-/// Runs on a thread of its own, for it waits for the disk.
-actor TimelineWalker: BlockingActor {
-  nonisolated let executor = BlockingExecutor(label: "import-backup.walker")
-
-  // Not the default of another module: the runtime would not use it.
-  package nonisolated var unownedExecutor: UnownedSerialExecutor {
-    // Invariant: the actor holds its executor, which lives as long.
-    unsafe executor.asUnownedSerialExecutor()
-  }
-
+/// Belongs to that stage.
+final class TimelineWalker {
   private let timeline: Timeline
   private var progress: ProgressThrottle
   private let feed: BatchFeed<ValueBatch>
@@ -24,19 +16,19 @@ actor TimelineWalker: BlockingActor {
   private var bytesRead: UInt64 = 0
   private let byteCount: UInt64
 
-  /// Takes empty batches from `free` and gives full ones to `work`.
+  /// Fills the batches of `feed`; a large value takes one of the `permits`.
   init(
-    _ timeline: Timeline, progress: (any ProgressReporting)?, free: Channel<ValueBatch>,
-    work: Channel<ValueBatch>, permits: Channel<Void>
+    _ timeline: Timeline, progress: (any ProgressReporting)?, feed: BatchFeed<ValueBatch>,
+    permits: Channel<Void>
   ) {
     self.timeline = timeline
     self.progress = ProgressThrottle(progress)
-    feed = BatchFeed(free: free, work: work)
+    self.feed = feed
     self.permits = permits
     byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
   }
 
-  /// Reads to the last key, and finishes `work` then.
+  /// Reads to the last key.
   ///
   /// What is wrong with a layer goes with the batches; throws where reading fails.
   func run() throws(Failure) {
@@ -54,7 +46,6 @@ actor TimelineWalker: BlockingActor {
         try feed.open().failures.append(error.message)
       }
     }
-    feed.finish()
   }
 
   private func append(
@@ -65,7 +56,7 @@ actor TimelineWalker: BlockingActor {
         ? max(stored.byteCount, BlobDecompressor.claimedByteCount(of: stored)) : stored.byteCount
     }
     let isLarge = byteCount > ValueBatch.largeValueByteCount
-    if isLarge { _ = try permits.wait() }
+    if isLarge { _ = try permits.receive() }
     let batch = try feed.open()
     cursor.withBytes(of: value) { stored in batch.append(value, stored) }
     bytesRead &+= UInt64(value.stored.range.count)
@@ -78,7 +69,7 @@ actor TimelineWalker: BlockingActor {
     }
     if isLarge {
       batch.isLarge = true
-      feed.submit()
+      try feed.submit()
     }
   }
 }

@@ -3,28 +3,22 @@ import Pipeline
 import System
 import Timeline
 
-/// The stages that read a timeline and the channels between them.
+/// The stages that read a timeline and the channels between them, each under its thread's name.
 ///
 /// ```
-///               work               read
-///  TimelineWalker ──► workers × jobs ──► judge
-///        ▲                                 │
-///        └───────────── free ──────────────┘
+///  read ─► decompress-1 … ─► check
+///    ▲                         │
+///    └───────── free ──────────┘
 /// ```
 ///
 /// Batches come from a fixed pool and go round. Memory: 64 MiB for the layers that are open
 /// (`TimelineCursor`), 0.6 MiB a batch, one value of up to 24 MiB in its stages, the lists of one
 /// database (`KeyspaceCheck`), and what a comparison needs to know (`PlacementTable`).
-struct VerifyPipeline: Pipeline {
-  let failure = FirstFailure()
+struct VerifyPipeline {
   private let timeline: Timeline
   private let jobs: Int
   private let isForComparison: Bool
-  private let walker: TimelineWalker
-  private let free: Channel<ValueBatch>
-  private let work = Channel<ValueBatch>()
-  private let read = Channel<ValueBatch>()
-  private let permits = Channel<Void>([()])
+  private let progress: (any ProgressReporting)?
 
   /// What came of it.
   struct Result: Sendable {
@@ -49,54 +43,46 @@ struct VerifyPipeline: Pipeline {
     self.timeline = present
     self.jobs = jobs
     self.isForComparison = isForComparison
-    free = Channel((0..<jobs * 4 + 8).map { _ in ValueBatch() })
-    walker = TimelineWalker(
-      present, progress: progress, free: free, work: work, permits: permits)
+    self.progress = progress
   }
 
   /// Reads everything; what is wrong with the timeline is added to `findings`.
-  func run(_ findings: Findings) async throws(Failure) -> Result {
-    let walk: Stage = { () throws(Failure) in try await walker.run() }
-    return try await run([walk, decompress]) { () throws(Failure) in
-      try await judge(findings)
-    }
-  }
-
-  var channels: [any FailableChannel] { [free, work, read, permits] }
-
-  private func decompress() async throws(Failure) {
-    try await runWorkers(jobs) { () throws(Failure) in
-      var decompressor = try BlobDecompressor()
-      while let batch = try await work.receive() {
-        batch.read(with: &decompressor, skippingPages: isForComparison)
-        // The memory that a large value took is not kept.
-        if batch.isLarge { decompressor = try BlobDecompressor() }
-        read.send(batch)
-      }
-    }
-    read.finish()
-  }
-
-  /// Takes batches in the order of the keys.
-  private func judge(_ findings: Findings) async throws(Failure) -> Result {
+  func run(_ findings: Findings) throws(Failure) -> Result {
+    let group = StageGroup()
+    // The right to have a large value in memory.
+    let permits = group.channel(capacity: 1, [()])
+    let pipeline = BatchPipeline(
+      group, BatchPipeline.Names(fill: "read", work: "decompress", drain: "check"), jobs: jobs,
+      batches: (0..<jobs * 4 + 8).map { _ in ValueBatch() })
     var result = Result(findings: findings)
     var check = KeyspaceCheck(timeline.index.metadata, findings: findings)
     let isAsImported = timeline.isAsImported
-    try await read.receiveInOrder { batch throws(Failure) in
-      for finding in batch.failures { check.findings.add(finding) }
-      for entry in batch.entries {
-        if isAsImported {
-          check.take(entry)
-        } else {
-          check.findings.addDamage(of: entry)
+    try pipeline.run(
+      fill: { [timeline, progress] feed throws(Failure) in
+        try TimelineWalker(timeline, progress: progress, feed: feed, permits: permits).run()
+      },
+      work: { [isForComparison] batches throws(Failure) in
+        var decompressor = try BlobDecompressor()
+        try batches.each { batch throws(Failure) in
+          batch.read(with: &decompressor, skippingPages: isForComparison)
+          // The memory that a large value took is not kept.
+          if batch.isLarge { decompressor = try BlobDecompressor() }
         }
-        count(entry, in: &result)
-      }
-      let wasLarge = batch.isLarge
-      batch.reset()
-      if wasLarge { permits.send(()) }
-      free.send(batch)
-    }
+      },
+      drain: { batch throws(Failure) in
+        for finding in batch.failures { check.findings.add(finding) }
+        for entry in batch.entries {
+          if isAsImported {
+            check.take(entry)
+          } else {
+            check.findings.addDamage(of: entry)
+          }
+          count(entry, in: &result)
+        }
+        let wasLarge = batch.isLarge
+        batch.reset()
+        if wasLarge { try permits.send(()) }
+      })
     if isAsImported { check.finish() }
     result.findings = check.findings
     result.systemIdentifier = check.controlFile?.systemIdentifier

@@ -12,7 +12,7 @@ import Timeline
 /// findings is not compared. Memory: `VerifyPipeline` says how it is bounded.
 public func verifyTimeline(
   _ options: VerifyOptions, progress: (any ProgressReporting)?
-) async throws(Failure) -> VerifySummary {
+) throws(Failure) -> VerifySummary {
   let start = ContinuousClock.now
   let timeline = try Timeline(path: options.timeline)
   try timeline.requireAlive()
@@ -21,7 +21,7 @@ public func verifyTimeline(
   let jobs = min(options.jobs ?? Processors.count, VerifyOptions.usefulJobs)
   let pipeline = VerifyPipeline(
     timeline, jobs: jobs, isForComparison: options.backup != nil, progress: progress)
-  var result = try await pipeline.run(IndexCheck(timeline).findings)
+  var result = try pipeline.run(IndexCheck(timeline).findings)
 
   var summary = VerifySummary(timeline)
   summary.keyCount = result.keyCount
@@ -33,7 +33,7 @@ public func verifyTimeline(
       progress: progress)
     let compared: BackupComparison.Result
     do throws(Failure) {
-      compared = try await comparison.run(
+      compared = try comparison.run(
         result.placements, systemIdentifier: result.systemIdentifier)
     } catch {
       throw Interruption.cause(of: error, reading: backup)

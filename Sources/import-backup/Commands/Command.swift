@@ -25,7 +25,7 @@ protocol Command: Sendable {
   mutating func take(operands: [String]) throws(Failure)
 
   /// Does the work and prints its result.
-  @MainActor func run() async throws(Failure)
+  func run() throws(Failure)
 }
 
 extension Command {

@@ -57,8 +57,7 @@ struct ExportCommand: Command {
     settings.output = replacesFile ? .file(file) : .newFile(file)
   }
 
-  @MainActor
-  func run() async throws(Failure) {
+  func run() throws(Failure) {
     if settings.output == .standardOutput && isatty(STDOUT_FILENO) == 1 {
       throw .usage(
         "standard output is a terminal, and a backup is nothing to look at",
@@ -69,7 +68,7 @@ struct ExportCommand: Command {
     let summary: ExportSummary
     do {
       defer { progress?.erase() }
-      summary = try await exportTimeline(settings, progress: progress)
+      summary = try exportTimeline(settings, progress: progress)
     }
     if !isQuiet { StandardStream.error.writeIfPossible(Self.note(of: summary)) }
   }

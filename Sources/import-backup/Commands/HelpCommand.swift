@@ -45,8 +45,7 @@ struct HelpCommand: Command {
     }
   }
 
-  @MainActor
-  func run() async throws(Failure) {
+  func run() throws(Failure) {
     let text =
       switch form {
       case .text: subject.map { HelpText.command($0) } ?? HelpText.overview()

@@ -60,15 +60,14 @@ struct ImportCommand: Command {
     }
   }
 
-  @MainActor
-  func run() async throws(Failure) {
+  func run() throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     let progress = isQuiet ? nil : ProgressLine.onTerminal()
     let summary: ImportSummary
     do {
       defer { progress?.erase() }
-      summary = try await importBackup(settings, progress: progress)
+      summary = try importBackup(settings, progress: progress)
     } catch {
       if printsJSON { try SummaryOutput.write(findingsOf: error) }
       throw error

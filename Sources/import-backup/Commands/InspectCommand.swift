@@ -57,8 +57,7 @@ struct InspectCommand: Command {
     }
   }
 
-  @MainActor
-  func run() async throws(Failure) {
+  func run() throws(Failure) {
     try Operands.requireBackup(at: settings.path)
     Interruption.install()
     switch try inspect(settings) {

@@ -55,15 +55,14 @@ struct VerifyCommand: Command {
       operands, missing: "no timeline is given", single: "timeline to verify")
   }
 
-  @MainActor
-  func run() async throws(Failure) {
+  func run() throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     let progress = isQuiet ? nil : ProgressLine.onTerminal()
     let summary: VerifySummary
     do {
       defer { progress?.erase() }
-      summary = try await verifyTimeline(settings, progress: progress)
+      summary = try verifyTimeline(settings, progress: progress)
     }
     let result =
       printsJSON ? try SummaryOutput.json(summary) : VerifyText.line(summary)

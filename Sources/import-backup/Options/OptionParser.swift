@@ -1,7 +1,7 @@
+import Synchronization
 import System
 
 /// Reads a command's arguments by its table of options.
-@MainActor
 enum OptionParser {
   /// What a command line asks for.
   enum Outcome<C: Command> {
@@ -15,9 +15,18 @@ enum OptionParser {
   /// `--help` and `--version` end the reading: what comes behind them is not looked at.
   ///
   /// - Throws: `.usage`.
-  static func parse<C: Command>(_ type: C.Type, arguments: [String]) throws(Failure)
-    -> Outcome<C>
-  {
+  static func parse<C: Command>(
+    _ type: C.Type, arguments: [String]
+  ) throws(Failure) -> Outcome<C> {
+    try scanning.withLock { _ throws(Failure) in try scan(type, arguments: arguments) }
+  }
+
+  /// Held by the one scan that there may be at a time.
+  private static let scanning = Mutex(())
+
+  private static func scan<C: Command>(
+    _ type: C.Type, arguments: [String]
+  ) throws(Failure) -> Outcome<C> {
     let table = C.options
     let options = C.describedOptions
     var command = C()

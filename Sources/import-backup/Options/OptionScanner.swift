@@ -5,9 +5,8 @@ import Glibc
 ///
 /// Options and operands may be mixed, `--` ends the options, `--name=value` and `--name value` are
 /// the same, and a long name may be cut short where that leaves one option only. There is one scan
-/// at a time: `getopt_long` keeps its state in global variables, hence the main actor.
+/// at a time: `getopt_long` keeps its state in global variables, hence the lock in `OptionParser`.
 @safe
-@MainActor
 struct OptionScanner: ~Copyable {
   enum Event: Equatable {
     /// The option of that index, with its value if it takes one.

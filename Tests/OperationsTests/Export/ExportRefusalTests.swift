@@ -22,7 +22,7 @@ import Testing
     exporting path: String, to output: String
   ) async -> Failure? {
     do throws(Failure) {
-      _ = try await exportTimeline(
+      _ = try exportTimeline(
         ExportOptions(timeline: path, output: .file(output)), progress: nil)
       return nil
     } catch {
@@ -58,8 +58,8 @@ import Testing
     let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
     if message.contains("is a branch") || message.contains("one shard") {
       // The same keeps a verification from reading all of it.
-      await #expect(throws: try #require(error)) {
-        try await verifyTimeline(VerifyOptions(timeline: path), progress: nil)
+      #expect(throws: try #require(error)) {
+        try verifyTimeline(VerifyOptions(timeline: path), progress: nil)
       }
     }
     #expect(error?.code == code)
@@ -76,7 +76,7 @@ import Testing
     try index.replacing(#""generation":1"#, with: #""generation":1,"shard":"0001""#)
       .write(toFile: indexPath, atomically: false, encoding: .utf8)
     #expect(await Self.error(exporting: path, to: directory.path + "/export.tar") == nil)
-    let verified = try await verifyTimeline(VerifyOptions(timeline: path), progress: nil)
+    let verified = try verifyTimeline(VerifyOptions(timeline: path), progress: nil)
     #expect(verified.findings.isEmpty)
   }
 

@@ -70,7 +70,7 @@ import Testing
     _ path: String, _ directory: TemporaryDirectory, _ name: String
   ) async throws -> String {
     let options = ImportOptions(backup: path, outputDirectory: directory.path + "/" + name)
-    return try await importBackup(options, progress: nil).timelinePath
+    return try importBackup(options, progress: nil).timelinePath
   }
 
   static func export(
@@ -78,7 +78,7 @@ import Testing
   ) async throws -> ExportSummary {
     var options = ExportOptions(timeline: timeline, output: .file(path))
     configure(&options)
-    return try await exportTimeline(options, progress: nil)
+    return try exportTimeline(options, progress: nil)
   }
 
   /// Kind and contents of every member by its path; a directory may stand twice.

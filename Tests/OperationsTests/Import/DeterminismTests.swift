@@ -71,7 +71,7 @@ import Testing
     var options = ImportOptions(backup: path, outputDirectory: directory.path + "/out")
     options.tenantID = "11111111111111111111111111111111"
     options.timelineID = "22222222222222222222222222222222"
-    _ = try await importBackup(options, progress: nil)
+    _ = try importBackup(options, progress: nil)
     var files = try directory.files()
     files["pipe"] = nil
     #expect(files == expected)

@@ -17,7 +17,7 @@ import Testing
     options.tenantID = "11111111111111111111111111111111"
     options.timelineID = "22222222222222222222222222222222"
     configure(&options)
-    let summary = try await importBackup(options, progress: nil)
+    let summary = try importBackup(options, progress: nil)
     return (
       try directory.files(), summary, try TimelineListing.lines(of: summary.timelinePath)
     )
@@ -115,17 +115,17 @@ import Testing
     let cluster = try TemporaryDirectory()
     try SmallBackup.tar.unpack(into: cluster.path)
     let output = try TemporaryDirectory()
-    let summary = try await importBackup(
+    let summary = try importBackup(
       ImportOptions(backup: cluster.path, outputDirectory: output.path), progress: nil)
     var options = VerifyOptions(timeline: summary.timelinePath)
     options.backup = cluster.path
-    let sound = try await verifyTimeline(options, progress: nil)
+    let sound = try verifyTimeline(options, progress: nil)
     #expect(sound.findingCount == 0 && sound.comparedPageCount == summary.pageCount)
 
     let file = URL(filePath: cluster.path + "/base/5/2601")
     var bytes = try Data(contentsOf: file)
     bytes[bytes.count - 1] ^= 1
     try bytes.write(to: file)
-    #expect(try await verifyTimeline(options, progress: nil).findingCount == 1)
+    #expect(try verifyTimeline(options, progress: nil).findingCount == 1)
   }
 }

@@ -27,7 +27,7 @@ import Testing
       backup: directory.path + "/data", outputDirectory: directory.path + "/out")
     configure(&options)
     do {
-      _ = try await importBackup(options, progress: nil)
+      _ = try importBackup(options, progress: nil)
       return nil
     } catch {
       #expect(!FileManager.default.fileExists(atPath: directory.path + "/out"))

@@ -17,7 +17,7 @@ import Testing
     let output = try TemporaryDirectory()
     let options = ImportOptions(
       backup: Fixture.path(name + ".tar.zst"), outputDirectory: output.path)
-    let summary = try await importBackup(options, progress: nil)
+    let summary = try importBackup(options, progress: nil)
     let found = try TimelineListing.lines(of: summary.timelinePath)
     let expected = try Fixture.lines(name + ".keys").map(String.init)
     let missing = Set(expected).subtracting(found).sorted().prefix(5)

@@ -28,7 +28,7 @@ import Testing
     let summary = try await SmallBackup.importBytes(tar.encoded(), in: directory)
     var options = VerifyOptions(timeline: summary.timelinePath)
     options.backup = directory.path + "/backup"
-    let verified = try await verifyTimeline(options, progress: nil)
+    let verified = try verifyTimeline(options, progress: nil)
     #expect(verified.findings == [] && verified.isCompared)
 
     let path = directory.path + "/export.tar"

@@ -16,7 +16,7 @@ extension SmallBackup {
     options.tenantID = "11111111111111111111111111111111"
     options.timelineID = "22222222222222222222222222222222"
     configure(&options)
-    return try await importBackup(options, progress: nil)
+    return try importBackup(options, progress: nil)
   }
 
   /// The error that an import of these bytes ends with; it must leave nothing behind.

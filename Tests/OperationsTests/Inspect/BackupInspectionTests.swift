@@ -23,7 +23,7 @@ import Testing
   func agreesWithImport(_ name: String) async throws {
     let backup = Fixture.path(name + ".tar.zst")
     let output = try TemporaryDirectory()
-    let summary = try await importBackup(
+    let summary = try importBackup(
       ImportOptions(backup: backup, outputDirectory: output.path), progress: nil)
     let description = try BackupInspector.inspect(backup, strippingComponents: 0)
     #expect(description.isImportable)
@@ -57,8 +57,8 @@ import Testing
     #expect(description.backupKind == "running cluster" && description.postgresVersion == 15)
     #expect(description.relationCount > 1000)
     let output = try TemporaryDirectory()
-    let error = await #expect(throws: Failure.self) {
-      try await importBackup(
+    let error = #expect(throws: Failure.self) {
+      try importBackup(
         ImportOptions(backup: path, outputDirectory: output.path), progress: nil)
     }
     #expect(description.refusal?.message == error?.message)

@@ -19,7 +19,7 @@ import Testing
     options.smallRelationSize = 1 << 20
     options.imageLayerSize = 1 << 20
     options.chunkSize = 2 << 20
-    return try await importBackup(options, progress: nil).timelinePath
+    return try importBackup(options, progress: nil).timelinePath
   }
 
   private static func describe(

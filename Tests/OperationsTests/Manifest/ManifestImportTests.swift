@@ -124,13 +124,13 @@ import Testing
     manifest.walRanges = [(2, "0/2000028", "0/215AD68")]
     try Data(manifest.encoded()).write(to: URL(filePath: data + "/backup_manifest"))
     let options = ImportOptions(backup: data, outputDirectory: directory.path + "/out")
-    let summary = try await Operations.importBackup(options, progress: nil)
+    let summary = try Operations.importBackup(options, progress: nil)
     #expect(summary.manifest.result == .verified)
     #expect(summary.manifest.fileCount == UInt64(manifest.files.count))
 
     try Data("port = 1".utf8).write(to: URL(filePath: data + "/postgresql.conf"))
-    await #expect {
-      try await Operations.importBackup(options, progress: nil)
+    #expect {
+      try Operations.importBackup(options, progress: nil)
     } throws: { error in
       (error as? Failure)?.backupFindings?.manifest?.differences.map(\.file) == ["postgresql.conf"]
     }

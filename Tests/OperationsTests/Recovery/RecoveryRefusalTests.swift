@@ -43,7 +43,7 @@ import Testing
     configure(&recovery)
     options.recovery = recovery
     do {
-      _ = try await importBackup(options, progress: nil)
+      _ = try importBackup(options, progress: nil)
       return nil
     } catch {
       return error

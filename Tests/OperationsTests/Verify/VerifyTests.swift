@@ -18,11 +18,11 @@ import Testing
   ]) func fixture(name: String) async throws {
     let directory = try TemporaryDirectory()
     let backup = Fixture.path(name + ".tar.zst")
-    let imported = try await importBackup(
+    let imported = try importBackup(
       ImportOptions(backup: backup, outputDirectory: directory.path), progress: nil)
     var options = VerifyOptions(timeline: imported.timelinePath)
     options.backup = backup
-    let summary = try await verifyTimeline(options, progress: nil)
+    let summary = try verifyTimeline(options, progress: nil)
     #expect(summary.findings == [] && summary.findingCount == 0)
     #expect(summary.isCompared && !summary.isWrittenOn && summary.unreplayedKeyCount == 0)
     #expect(summary.pageCount == imported.pageCount)
@@ -137,8 +137,8 @@ import Testing
     let directory = try TemporaryDirectory()
     let path = directory.path + "/stop.tar"
     try Data(SmallBackup.tar.encoded()).write(to: URL(filePath: path))
-    let error = await #expect(throws: Failure.self) {
-      try await verifyTimeline(VerifyOptions(timeline: path), progress: nil)
+    let error = #expect(throws: Failure.self) {
+      try verifyTimeline(VerifyOptions(timeline: path), progress: nil)
     }
     #expect(error?.code == .cannotOpen && error?.hint?.contains("timelines/") == true)
   }
@@ -198,7 +198,7 @@ struct VerifySample {
     var options = VerifyOptions(timeline: path)
     options.jobs = jobs
     if against { options.backup = directory.path + "/backup" }
-    return try await verifyTimeline(options, progress: nil)
+    return try verifyTimeline(options, progress: nil)
   }
 
   /// Verifies the timeline against another backup.
@@ -207,7 +207,7 @@ struct VerifySample {
     try Data(tar.encoded()).write(to: URL(filePath: backup))
     var options = VerifyOptions(timeline: path)
     options.backup = backup
-    return try await verifyTimeline(options, progress: nil)
+    return try verifyTimeline(options, progress: nil)
   }
 
   /// The names of the layers, image layers first.

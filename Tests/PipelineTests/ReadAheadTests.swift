@@ -33,7 +33,7 @@ import Testing
   /// them. Method: more buffers than there are, each looked at while it is lent.
   @Test(arguments: [0, 1, 3, 4, 5, 19])
   func buffersThenError(count: Int) throws {
-    let readAhead = ReadAhead { () throws(Failure) in ScriptedSource(fillCount: count) }
+    let readAhead = try ReadAhead { () throws(Failure) in ScriptedSource(fillCount: count) }
     for number in 0..<count {
       let buffer = try #require(try readAhead.next())
       let isRight = buffer.withBytes { bytes in
@@ -48,8 +48,8 @@ import Testing
   }
 
   /// Goal: an error of opening is thrown. Method: a closure that throws.
-  @Test func errorOfOpening() {
-    let readAhead = ReadAhead { () throws(Failure) in
+  @Test func errorOfOpening() throws {
+    let readAhead = try ReadAhead { () throws(Failure) in
       throw Failure(.cannotOpen, "cannot open 'script'")
     }
     let error = #expect(throws: Failure.self) { _ = try readAhead.next() }
@@ -57,10 +57,10 @@ import Testing
   }
 
   /// Goal: a failure elsewhere ends the wait for the input. Method: a source that gives nothing.
-  @Test(.timeLimit(.minutes(1))) func failureElsewhere() {
+  @Test(.timeLimit(.minutes(1))) func failureElsewhere() throws {
     let gate = DispatchSemaphore(value: 0)
     let failure = FirstFailure()
-    let readAhead = ReadAhead(failure: failure) { () throws(Failure) in
+    let readAhead = try ReadAhead(failure: failure) { () throws(Failure) in
       ScriptedSource(fillCount: 0, gate: gate)
     }
     DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(50)) {
@@ -76,26 +76,11 @@ import Testing
   @Test(.timeLimit(.minutes(1)), arguments: [1, 100])
   func earlyEnd(fillCount: Int) throws {
     let gate = DispatchSemaphore(value: 0)
-    var readAhead: ReadAhead? = ReadAhead { () throws(Failure) in
+    var readAhead: ReadAhead? = try ReadAhead { () throws(Failure) in
       ScriptedSource(fillCount: fillCount, gate: gate)
     }
     #expect(try readAhead?.next()?.byteCount == ReadAhead.bufferSize)
     readAhead = nil
     gate.signal()
-  }
-
-  /// Goal: the zeros at a buffer's end are counted. Method: contents of several lengths before
-  /// zeros of several lengths.
-  @Test func trailingZeros() throws {
-    for meaningful in [0, 1, 7, 8, 9, 100] {
-      for zeros in [0, 1, 7, 8, 9, 63] {
-        let buffer = ByteBuffer(capacity: 200)
-        let bytes =
-          [UInt8](repeating: 1, count: meaningful) + [UInt8](repeating: 0, count: zeros)
-        try buffer.fill(from: MemorySource(bytes))
-        #expect(buffer.byteCount == meaningful + zeros)
-        #expect(buffer.withBytes { $0.byteCountBeforeTrailingZeros } == meaningful)
-      }
-    }
   }
 }

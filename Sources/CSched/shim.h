@@ -1,5 +1,0 @@
-#include <sched.h>
-#include <sys/types.h>
-
-// glibc declares it for programs that ask for GNU's extensions; Swift's module of glibc does not.
-int sched_getaffinity(pid_t process, size_t byte_count, cpu_set_t *mask);
