@@ -13,6 +13,11 @@ let floors: [Target.Dependency] = [
   "PostgresFormat", "LayerFormat", "System", "Pipeline", "Backup", "Timeline", "Operations",
 ]
 
+/// The commit that `--version` names. `make` sets the variable; a plain `swift build` does not know it.
+///
+/// Only the C file of `CBuild` is compiled with it, so that a new commit does not rebuild the rest.
+let commit = Context.environment["IMPORT_BACKUP_COMMIT"] ?? "unknown"
+
 let package = Package(
   name: "import-backup",
   targets: [
@@ -27,6 +32,8 @@ let package = Package(
     .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CGlibc"),
     .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .target(
+      name: "CBuild", cSettings: [.define("IMPORT_BACKUP_COMMIT", to: "\"\(commit)\"")]),
     .target(
       name: "PostgresFormat", dependencies: ["CIsal"],
       // For the one property that lends an array's bytes as a span.
@@ -51,7 +58,11 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "import-backup",
-      dependencies: floors + ["CGetopt", "CMalloc"],
+      dependencies: floors + [
+        "CBuild", "CGetopt", "CMalloc",
+        // For their versions.
+        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "CIsal",
+      ],
       swiftSettings: settings),
     .target(
       name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],

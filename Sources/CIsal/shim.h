@@ -1,3 +1,4 @@
+#include <isa-l.h>
 #include <isa-l/crc.h>
 #include <isa-l/mem_routines.h>
 

@@ -6,11 +6,6 @@ import System
 @main
 enum Program {
   static let name = "import-backup"
-  static let version = "0.1.0"
-
-  /// When that version was made, as the man page shows it.
-  static let releaseDate = "November 24, 2026"
-
   /// Every command, the default one first: it is meant where the first word names none.
   static let commands: [any Command.Type] = [
     ImportCommand.self, VerifyCommand.self, InspectCommand.self, ExportCommand.self,
@@ -62,7 +57,7 @@ enum Program {
       switch try OptionParser.parse(type, arguments: arguments) {
       case .run(let command): try command.run()
       case .help: try StandardStream.output.write(help())
-      case .version: try StandardStream.output.write("\(name) \(version)\n")
+      case .version: try StandardStream.output.write(Version.text())
       }
     } catch {
       throw error.pointing(toHelpOf: type)

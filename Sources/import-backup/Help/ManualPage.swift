@@ -4,9 +4,9 @@ import PostgresFormat
 enum ManualPage {
   static func text() -> String {
     var lines = [
-      ".Dd \(Program.releaseDate)",
+      ".Dd \(Version.releaseDate)",
       ".Dt \(Program.name.uppercased()) 1",
-      ".Os \(Program.name) \(Program.version)",
+      ".Os \(Program.name) \(Version.number)",
       ".Sh NAME",
       ".Nm \(Program.name)",
       ".Nd \(escaped(ImportCommand.summary))",
