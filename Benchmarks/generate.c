@@ -26,17 +26,17 @@ struct plan {
 
 static const char usage[] =
   "usage: generate [OPTION]... > BACKUP.tar\n"
-  "  --size SIZE            of all relations together, in whole pages (default: 1G)\n"
-  "  --relation-size SIZE   of each relation; the last may be smaller (default: 1G)\n"
+  "  --size SIZE            size of all relations together, in whole pages (default: 1G)\n"
+  "  --relation-size SIZE   size of each relation; the last may be smaller (default: 1G)\n"
   "  --pages KIND           accounts, btree, text, random, zero or mixed (default: accounts)\n"
-  "  --databases N          the relations are shared out to them (default: 1)\n"
-  "  --seed N               of what is drawn at random (default: 1)\n";
+  "  --databases N          number of databases that share the relations (default: 1)\n"
+  "  --seed N               seed of all random contents (default: 1)\n";
 
 static enum page_kind page_kind_named(const char *name) {
   for (int kind = 0; kind < page_kind_count; kind++) {
     if (strcmp(name, page_kind_names[kind]) == 0) return (enum page_kind)kind;
   }
-  fail("there is no such kind of pages");
+  fail("unknown kind of pages");
 }
 
 static struct plan plan_from_options(int count, char **arguments) {

@@ -1,4 +1,4 @@
-@testable import PostgresFormat
+import PostgresFormat
 
 // Each file that ends in a CRC is read twice: as it is, and with its CRC made right, which no
 // mutation finds.

@@ -6,7 +6,8 @@ extension [UInt8] {
     bytes.littleEndian(at: offset, as: type)
   }
 
-  mutating func setLittleEndian(_ value: some FixedWidthInteger, at offset: Int) {
+  /// Overwrites the bytes from `offset` on with an integer, the least significant byte first.
+  package mutating func setLittleEndian(_ value: some FixedWidthInteger, at offset: Int) {
     for index in 0..<(value.bitWidth / 8) {
       self[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
     }

@@ -63,7 +63,8 @@ public struct ControlFile: Sendable {
     self.version = version
   }
 
-  enum Offset {
+  /// Where the fields are in the file. (Postgres, `src/include/catalog/pg_control.h`)
+  package enum Offset {
     static let systemIdentifier = 0
     static let version = 8
     static let catalogVersion = 12
@@ -85,7 +86,8 @@ public struct ControlFile: Sendable {
     static let largeObjectChunkSize = 244
     static let valuesOf8BytesByValue = 248
     static let dataChecksumVersion = 252
-    static let checksum = 288
+    /// Of the CRC-32C of all bytes before it.
+    package static let checksum = 288
   }
 }
 
