@@ -1,10 +1,9 @@
+import Backup
 import LayerFormat
+import Operations
+import Pipeline
 import PostgresFormat
-
-@testable import Backup
-@testable import Operations
-@testable import Pipeline
-@testable import System
+import System
 
 extension FuzzTarget {
   /// Goes through a tar as an import does, all but the writing.

@@ -1,7 +1,6 @@
+import Backup
 import PostgresFormat
-
-@testable import Backup
-@testable import System
+import System
 
 extension FuzzTarget {
   /// Decompresses, up to a MiB: what comes behind it is more of the same.

@@ -1,8 +1,7 @@
 import LayerFormat
 import PostgresFormat
-
-@testable import System
-@testable import Timeline
+import System
+import Timeline
 
 extension FuzzTarget {
   /// Reads a layer as verifying, looking up and exporting do.

@@ -1,6 +1,5 @@
+import Backup
 import PostgresFormat
-
-@testable import Backup
 
 extension FuzzTarget {
   /// Reads a manifest as a whole and again byte by byte, which must come to the same.

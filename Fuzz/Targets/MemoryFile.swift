@@ -1,6 +1,5 @@
 import Glibc
-
-@testable import System
+import System
 
 /// A file in memory, with a path by which the program's readers open it.
 struct MemoryFile: ~Copyable {

@@ -44,7 +44,7 @@ package struct LayerScanner {
   }
 
   /// The entry of the value that `next` gives; the buffer stays as it is.
-  mutating func peek() throws(Failure) -> LayerEntry? {
+  package mutating func peek() throws(Failure) -> LayerEntry? {
     if let lookahead { return lookahead }
     let entry = try cursor.next()
     lookahead = .some(entry)

@@ -4,7 +4,7 @@ import System
 /// The decompressed bytes of a compressed stream.
 ///
 /// Refuses a stream that is damaged or cut off anywhere, and garbage behind it.
-final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: ByteSource {
+package final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: ByteSource {
   private let input: InputWindow
   private let subject: String
   private var decoder: Decoder

@@ -4,8 +4,8 @@ import PostgresFormat
 /// zlib's decoder for gzip members (RFC 1952), each of which has a CRC-32 and a length.
 ///
 /// Zeros behind the last member are padding, as of a tape block; anything else there is refused.
-@safe struct GzipDecoder: StreamDecoder, ~Copyable {
-  static let formatName = "gzip"
+@safe package struct GzipDecoder: StreamDecoder, ~Copyable {
+  package static let formatName = "gzip"
 
   // Invariant: initialised by inflateInit2_, which keeps its address; ended and freed in `deinit`
   // only.

@@ -4,7 +4,7 @@ import System
 ///
 /// Counts what is read from the input. As a source it gives what was looked at, then the rest, read
 /// right into the reader's buffer.
-final class InputWindow: ByteSource {
+package final class InputWindow: ByteSource {
   /// How far one can look ahead.
   package static let capacity = 256 << 10
 

@@ -5,8 +5,8 @@ import PostgresFormat
 ///
 /// Checks the checksums of header, blocks and content, and the content size, where a frame has
 /// them.
-@safe struct Lz4Decoder: StreamDecoder, ~Copyable {
-  static let formatName = "lz4"
+@safe package struct Lz4Decoder: StreamDecoder, ~Copyable {
+  package static let formatName = "lz4"
 
   // Invariant: a context from LZ4F_createDecompressionContext, freed in `deinit` only.
   private let context: OpaquePointer

@@ -4,7 +4,7 @@ import PostgresFormat
 ///
 /// Decodes frames (gzip calls them members, xz streams) that follow one another, and checks every
 /// length and checksum that the format has.
-protocol StreamDecoder: ~Copyable {
+package protocol StreamDecoder: ~Copyable {
   /// What messages call the format.
   static var formatName: String { get }
 
@@ -21,7 +21,7 @@ protocol StreamDecoder: ~Copyable {
 }
 
 /// What one call of a decoder did.
-struct DecodingStep {
+package struct DecodingStep {
   /// The bytes taken from the front of the input.
   var bytesTaken: Int
 

@@ -5,8 +5,8 @@ import PostgresFormat
 ///
 /// Refuses streams whose check it cannot verify; one with no check at all (`--check=none`) has
 /// only the lengths and the checksums of its headers.
-@safe struct XzDecoder: StreamDecoder, ~Copyable {
-  static let formatName = "xz"
+@safe package struct XzDecoder: StreamDecoder, ~Copyable {
+  package static let formatName = "xz"
 
   // Invariant: initialised by lzma_stream_decoder; ended and freed in `deinit` only.
   private let stream: UnsafeMutablePointer<lzma_stream>

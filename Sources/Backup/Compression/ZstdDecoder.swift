@@ -4,8 +4,8 @@ import PostgresFormat
 /// libzstd's streaming decoder: zstd frames, skippable ones among them (RFC 8878).
 ///
 /// Checks a frame's content size and checksum where it has them.
-@safe struct ZstdDecoder: StreamDecoder, ~Copyable {
-  static let formatName = "zstd"
+@safe package struct ZstdDecoder: StreamDecoder, ~Copyable {
+  package static let formatName = "zstd"
 
   // Invariant: a context from ZSTD_createDCtx, freed in `deinit` only.
   private let context: OpaquePointer

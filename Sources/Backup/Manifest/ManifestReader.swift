@@ -4,13 +4,15 @@ import PostgresFormat
 /// last line.
 ///
 /// (Postgres, `src/common/parse_manifest.c`, `verify_manifest_checksum`)
-struct ManifestReader {
+package struct ManifestReader {
   private(set) var parser = BackupManifestParser()
   private var sum = SHA2(.sha256)
   /// The sum up to the end of the line before the current one, and to that of the current one.
   private var sumBeforeLastLine: SHA2?
   private var sumOfLines: SHA2?
   private var endsInLine = true
+
+  package init() {}
 
   /// Takes the next bytes and gives each file that they complete to `file`.
   package mutating func update(

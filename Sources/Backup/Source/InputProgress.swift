@@ -6,6 +6,8 @@ package final class InputProgress: Sendable {
   private let readByteCount = Atomic<UInt64>(0)
   private let compressed = Atomic<Bool>(false)
 
+  package init() {}
+
   /// The size of a regular file, or of all files that are read of a directory; nil of a pipe.
   package var inputByteCount: UInt64? {
     let value = knownByteCount.load(ordering: .relaxed)

@@ -8,13 +8,24 @@ import Timeline
 ///
 /// Relation directories and sizes come from the segment table, the rest from the small files of
 /// the backup. (Docs/format.md, Keys and Values)
-struct MetadataValues: Sendable {
+package struct MetadataValues: Sendable {
   var contents: ClusterContents
   /// Every fork, in the order of the keys.
   var relations: [SegmentTable.Relation]
   var version: PostgresVersion
   var controlFile: [UInt8]
   var checkpoint: Checkpoint
+
+  package init(
+    contents: ClusterContents, relations: [SegmentTable.Relation], version: PostgresVersion,
+    controlFile: [UInt8], checkpoint: Checkpoint
+  ) {
+    self.contents = contents
+    self.relations = relations
+    self.version = version
+    self.controlFile = controlFile
+    self.checkpoint = checkpoint
+  }
 
   /// Writes each value as an image into a delta layer.
   func write(to writer: inout LayerWriter, level: Int32) throws(Failure) {
@@ -33,7 +44,7 @@ struct MetadataValues: Sendable {
   }
 
   /// Gives every key and its value to `body`, in the order of the keys.
-  func visit(_ body: (Key, [UInt8]) throws(Failure) -> Void) throws(Failure) {
+  package func visit(_ body: (Key, [UInt8]) throws(Failure) -> Void) throws(Failure) {
     try visitDatabaseValues(body)
     try visitSLRUValues(body)
     let transactions = contents.twoPhaseFiles.keys.sorted()
