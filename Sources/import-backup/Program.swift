@@ -2,11 +2,11 @@ import CMalloc
 import Glibc
 import System
 
-/// The program: finds the command, runs it, and makes messages and an exit code of what it throws.
+/// The program: finds the command, runs it, and turns its errors into messages and exit codes.
 @main
 enum Program {
   static let name = "import-backup"
-  /// Every command, the default one first: it is meant where the first word names none.
+  /// Every command; the first is the default, if the first word is not the name of a command.
   static let commands: [any Command.Type] = [
     ImportCommand.self, VerifyCommand.self, InspectCommand.self, ExportCommand.self,
     HelpCommand.self,
@@ -15,10 +15,10 @@ enum Program {
   /// Runs the command on the process's first thread, and ends with its exit code.
   static func main() {
     StandardStream.secureDescriptors()
-    // A reader that has gone shows as EPIPE, which is reported as any other failure to write.
+    // If the reader has exited, write fails with EPIPE, which is reported like any other failure.
     signal(SIGPIPE, SIG_IGN)
-    // Memory of 1 MiB and more goes back when it is let go of. glibc would keep ever larger pieces
-    // for later, which of a million relations is a third of the peak. (mallopt(3))
+    // Return pieces of memory of 1 MiB and more to the system when they are released. glibc would
+    // keep larger and larger ones: with a million relations, a third of the peak. (mallopt(3))
     _ = mallopt(M_MMAP_THRESHOLD, 1 << 20)
     do throws(Failure) {
       try run(ArgumentVector.current())
@@ -29,8 +29,8 @@ enum Program {
     exit(0)
   }
 
-  /// An `error:` line, one more for each of the first findings, and a `hint:` line where there is
-  /// something to do.
+  /// An `error:` line, one more for each of the first findings, and a `hint:` line if the error has
+  /// a hint.
   static func text(of error: Failure) -> String {
     var lines = ["error: \(error.message)"]
     lines += (error.findings?.lines ?? []).map { "error:   \($0)" }
@@ -38,7 +38,7 @@ enum Program {
     return lines.map { $0 + "\n" }.joined()
   }
 
-  /// Runs the command that `arguments`, the words behind the program's name, ask for.
+  /// Runs the command given by `arguments`, the words after the program's name.
   private static func run(_ arguments: [String]) throws(Failure) {
     if let word = arguments.first, let command = commands.first(where: { $0.name == word }) {
       try run(command, arguments: Array(arguments.dropFirst())) {
@@ -64,8 +64,7 @@ enum Program {
     }
   }
 
-  /// Throws for a first word that is nearly a command, rather than looking for a backup of that
-  /// name. Where there is a file of that name, it is a backup.
+  /// Throws if the first word is nearly a command. If a file has that name, it is a backup.
   private static func refuseMisspelledCommand(_ word: String?) throws(Failure) {
     guard let word, !word.contains(where: { "-./".contains($0) }), unsafe access(word, F_OK) != 0,
       let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })

@@ -14,8 +14,9 @@ import Testing
     return try importBackup(options, progress: nil).timelinePath
   }
 
-  /// Goal: a file, a stream and a device get the same tar, and a note says so on standard error.
-  /// Method: export to a file over an old one, which takes --force, and to standard output; nothing else is left.
+  /// Goal: a file, a stream and a device get the same tar, and standard error gets a note.
+  /// Method: export to an existing file, which needs --force, and to standard output; nothing else
+  /// is left.
   @Test func outputs() async throws {
     let directory = try TemporaryDirectory()
     let timeline = try await Self.timeline(in: directory)
@@ -44,7 +45,7 @@ import Testing
         == ["backup.tar", "storage"])
   }
 
-  /// Goal: standard output full, closed, or with its reader gone: exit code 74, no signal.
+  /// Goal: if standard output is full or closed, or its reader has exited: exit code 74, no signal.
   @Test(arguments: [
     (#""$@" > /dev/full"#, "No space left on device"), (#""$@" >&-"#, "Bad file descriptor"),
     (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe"),
@@ -57,21 +58,21 @@ import Testing
     #expect(run.error == "error: cannot write to standard output: \(cause)\n")
   }
 
-  /// Goal: a backup never goes to a terminal. Method: `script` from util-linux gives one.
+  /// Goal: a backup is never written to a terminal. Method: run under `script` from util-linux.
   @Test func terminal() async throws {
     let run = try await ProgramRun.run(
       [], script: #"script -qec "$1 export /nowhere" /dev/null < /dev/null"#)
     #expect(run.exitCode == 64)
-    #expect(run.outputText.contains("error: standard output is a terminal"))
-    #expect(run.outputText.contains("hint: Send it to a file with --output, or into a pipe."))
+    #expect(run.outputText.contains("error: refusing to write a tar to a terminal"))
+    #expect(run.outputText.contains("hint: Write it to a file with '--output', or pipe it to "))
   }
 
   /// Goal: each kind of failure has its exit code and message, and leaves no file.
   @Test(
     arguments: [
       (["/nowhere", "-o", "x.tar"], 66, "/nowhere"), (["/", "-o", "x.tar"], 66, "index_part.json"),
-      ([], 64, "no timeline is given"), (["a", "b"], 64, "'b' is given as well"),
-      (["a", "--output", ""], 64, "'--output' wants"),
+      ([], 64, "no timeline given"), (["a", "b"], 64, "unexpected argument 'b'"),
+      (["a", "--output", ""], 64, "option '--output' needs a value: FILE"),
     ] as [([String], Int32, String)])
   func failures(arguments: [String], code: Int32, message: String) async throws {
     let directory = try TemporaryDirectory()
@@ -84,8 +85,8 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
   }
 
-  /// Goal: an output that cannot be made ends in 73 and says where.
-  /// A file's name is the one that was asked for, not one that it has for a time.
+  /// Goal: an output that cannot be created ends in exit code 73, and the message has the name that
+  /// was asked for, not the temporary one.
   @Test(arguments: ["/nowhere/x.tar", "/"]) func impossibleOutput(path: String) async throws {
     let directory = try TemporaryDirectory()
     let timeline = try await Self.timeline(in: directory)

@@ -19,8 +19,8 @@ import Testing
     return "\(directory.path)/tenants/\(ids.0)/timelines/\(ids.1)"
   }
 
-  /// Goal: a person gets all of a backup on a page. Method: the whole text, of a backup on standard
-  /// input.
+  /// Goal: the text describes a whole backup on one page. Method: compare all of it, for a backup
+  /// on standard input.
   @Test func backupText() async throws {
     let run = try await ProgramRun.run(["inspect", "-"], input: .pipe(Self.backup))
     #expect(run.exitCode == 0)
@@ -28,7 +28,7 @@ import Testing
     #expect(run.outputText == Self.expectedBackup)
   }
 
-  /// Goal: the same of a timeline.
+  /// Goal: the same for a timeline.
   @Test func timelineText() async throws {
     let directory = try TemporaryDirectory()
     let path = try await Self.timeline(in: directory)
@@ -38,8 +38,8 @@ import Testing
     #expect(run.outputText == "timeline '\(path)'\n" + Self.expectedTimeline)
   }
 
-  /// Goal: a value is shown with its place, its bytes and no repeated lines; a layer with its
-  /// entries, and nothing besides; no line is wider than a page.
+  /// Goal: a value is shown with its position and its bytes, without repeated lines; a layer with
+  /// its entries, and nothing else; no line is wider than a page.
   @Test func keyAndLayer() async throws {
     let directory = try TemporaryDirectory()
     let path = try await Self.timeline(in: directory)
@@ -60,7 +60,7 @@ import Testing
     #expect(entries.dropFirst(2).filter { !$0.isEmpty }.count == 510)
   }
 
-  /// Goal: a script gets one object with everything, for both.
+  /// Goal: JSON has everything in one object, for both.
   @Test func json() async throws {
     let directory = try TemporaryDirectory()
     let path = try await Self.timeline(in: directory)
@@ -82,8 +82,8 @@ import Testing
     #expect(timeline.layers[3].keys == "base/16384/16403 blocks 0–509")
   }
 
-  /// Goal: the drawing is written where it is asked for, and the result is printed as well, unless the drawing
-  /// takes its place.
+  /// Goal: the drawing is written to the given file, and the result is printed as well, unless the
+  /// drawing goes to standard output.
   @Test func drawing() async throws {
     let directory = try TemporaryDirectory()
     let path = try await Self.timeline(in: directory)
@@ -134,11 +134,12 @@ import Testing
     #expect(run.outputText.contains("base/16384/16403 blocks 0–509"))
   }
 
-  /// Goal: what is neither a backup nor a timeline, and what does not fit it, is refused.
+  /// Goal: a path that is neither a backup nor a timeline, and options that do not fit it, are
+  /// refused.
   @Test(
     arguments: [
-      ([], 64, "neither a backup nor a timeline"),
-      (["a", "b"], 64, "'b' is given as well"),
+      ([], 64, "no backup or timeline given"),
+      (["a", "b"], 64, "unexpected argument 'b'"),
       (["/nowhere"], 66, "cannot open '/nowhere'"),
       (["/usr/bin"], 66, "'/usr/bin' has no 'index_part.json-"),
       (["/dev/null"], 65, "empty"),
@@ -152,7 +153,7 @@ import Testing
     #expect(run.error.hasPrefix("error: ") && run.error.contains(message), "\(run.error)")
   }
 
-  /// Goal: a data directory is told from a timeline's, and shown as a tar of it is.
+  /// Goal: a data directory is recognised, and shown like a tar of it.
   /// Method: inspect the tar and what it unpacks to, and compare all but the lines of the input.
   @Test func dataDirectory() async throws {
     let directory = try TemporaryDirectory()

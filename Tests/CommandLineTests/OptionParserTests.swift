@@ -5,18 +5,18 @@ import Testing
 @testable import System
 @testable import import_backup
 
-/// Goal: every form in which an option can be given sets what it stands for, and nothing else.
+/// Goal: every form of an option sets its own field, and nothing else.
 struct OptionParserTests {
-  /// The import that `arguments` ask for.
+  /// The import command that `arguments` are parsed to.
   private func parsed(_ arguments: String...) throws -> ImportCommand {
     let outcome = try OptionParser.parse(ImportCommand.self, arguments: arguments)
     guard case .run(let command) = outcome else {
-      throw Failure(.bug, "\(arguments) asks for no import")
+      throw Failure(.bug, "\(arguments) is not an import")
     }
     return command
   }
 
-  /// Method: the least that is valid, against the defaults of `ImportOptions`.
+  /// Method: compare the shortest valid command line with the defaults of `ImportOptions`.
   @Test func theDefaultsAreThoseOfTheLibrary() throws {
     let command = try parsed("backup.tar", "--output", "out")
     let expected = ImportOptions(backup: "backup.tar", outputDirectory: "out")
@@ -65,18 +65,18 @@ struct OptionParserTests {
     #expect(command.settings.jobs == 2)
   }
 
-  /// Method: a backup whose name looks like an option, behind `--`, and standard input's `-`.
+  /// Method: a backup with the name of an option, after `--`, and `-` for standard input.
   @Test func operandsThatBeginWithAHyphen() throws {
     #expect(try parsed("-o", "out", "--", "--json").settings.backup == "--json")
     #expect(try parsed("-", "-o", "out").settings.backup == "-")
   }
 
-  /// Method: help and version win over whatever is wrong behind them.
-  @Test func helpEndsTheReading() throws {
+  /// Method: options for help and version, followed by an unknown option.
+  @Test func helpEndsTheParsing() throws {
     for word in ["--help", "-h", "--version", "-V"] {
       let outcome = try OptionParser.parse(ImportCommand.self, arguments: [word, "--nonsense"])
       switch outcome {
-      case .run: Issue.record("\(word) does not end the reading")
+      case .run: Issue.record("\(word) does not end the parsing")
       case .help: #expect(word.contains("h"))
       case .version: #expect(word.lowercased().contains("v"))
       }
@@ -85,27 +85,28 @@ struct OptionParserTests {
 
   /// Method: wrong command lines, each with the whole message and what its hint begins with.
   @Test(arguments: [
-    ([], "no backup is given", "See "),
-    ([""], "no backup is given", "See "),
-    (["a"], "'--output' is missing: the directory that the timeline is written to", "See "),
-    (["a", "-o", ""], "'--output' is missing: the directory that the timeline is written to", ""),
-    (
-      ["a", "-o", "x", "b\n"], #"there is one backup to import, but 'b\n' is given as well"#, ""
-    ),
-    (["a", "-o"], "'--output' lacks its value, DIR", "See "),
-    (["a", "--output"], "'--output' lacks its value, DIR", "See "),
-    (["a", "--force=yes"], "'--force' takes no value", "See "),
+    ([], "no backup given", "For example: "),
+    ([""], "no backup given", "For example: "),
+    (["a"], "option '--output' is required: the directory to write the timeline to", "See "),
+    (["a", "-o", ""], "option '--output' is required: the directory to write the timeline to", ""),
+    (["a", "-o", "x", "b\n"], #"unexpected argument 'b\n'"#, "See "),
+    (["a", "-o"], "option '--output' needs a value: DIR", "See "),
+    (["a", "--output"], "option '--output' needs a value: DIR", "See "),
+    (["a", "-o", "x", "--manifest="], "option '--manifest' needs a value: FILE", "See "),
+    (["a", "-o", "x", "--wal", "w"], "'--wal' requires '--recover-with'", "Give the directory "),
+    (["a", "--force=yes"], "option '--force' takes no value", "See "),
     (["a", "--outptu", "x"], "unknown option '--outptu'", "Did you mean '--output'? "),
     (["a", "--tenantid=12"], "unknown option '--tenantid'", "Did you mean '--tenant-id'? "),
     (["a", "--frobnicate"], "unknown option '--frobnicate'", "See "),
     (["a", "-fx"], "unknown option '-x'", "See "),
     (["a", "-é"], "unknown option '-é'", "See "),
     (
-      ["a", "--ti", "--t", "x"], "'--timeline-id' wants 32 hexadecimal digits, not '--t'", "See "
+      ["a", "--ti", "--t", "x"], "option '--timeline-id' must be 32 hexadecimal digits, not '--t'",
+      "See "
     ),
     (
-      ["a", "--t", "x"], "option '--t' may be any of several",
-      "Did you mean '--tenant-id' or '--timeline-id'? "
+      ["a", "--t", "x"], "option '--t' is ambiguous",
+      "It could be '--tenant-id' or '--timeline-id'. "
     ),
   ])
   func refusals(arguments: [String], message: String, hint: String) {

@@ -3,7 +3,7 @@ import Testing
 @testable import System
 @testable import import_backup
 
-/// Goal: a value is read as what it says, or refused; none is cut, wrapped around or guessed at.
+/// Goal: a value is parsed exactly or refused; none is truncated, wrapped around or guessed.
 struct OptionValueTests {
   /// Method: sizes with each unit, at the bounds and as large as 64 bits hold.
   @Test(arguments: [
@@ -15,7 +15,7 @@ struct OptionValueTests {
     #expect(try OptionValue(option: "x", text: text).size(in: 0...UInt64.max) == size)
   }
 
-  /// Method: what is no size, and what is one but passes 64 bits, by its digits or by its unit.
+  /// Method: texts that are not a size, and sizes above 64 bits, by their digits or by their unit.
   @Test(arguments: [
     "", "K", "M16", "16MM", "16 M", "1.5G", "-1", "+1", "0x10", "16MiB", "16T", "٣", "1_000",
     "18446744073709551616", "17179869184G", "99999999999999999999999",
@@ -24,7 +24,7 @@ struct OptionValueTests {
     let error = #expect(throws: Failure.self) {
       try OptionValue(option: "memory", text: text).size(in: 0...UInt64.max)
     }
-    #expect(error?.message.hasPrefix("'--memory' wants a size ") == true)
+    #expect(error?.message.hasPrefix("option '--memory' must be a size ") == true)
     #expect(error?.message.hasSuffix(", not '\(text)'") == true)
   }
 
@@ -37,13 +37,13 @@ struct OptionValueTests {
       let error = #expect(throws: Failure.self) {
         try OptionValue(option: "x", text: text).size(in: range)
       }
-      #expect(error?.message == "'--x' wants a size from 1M to 16G, not '\(text)'")
+      #expect(error?.message == "option '--x' must be a size from 1M to 16G, not '\(text)'")
     }
     for text in ["0", "257", "4294967297"] {
       let error = #expect(throws: Failure.self) {
         try OptionValue(option: "jobs", text: text).integer(in: 1...256)
       }
-      #expect(error?.message == "'--jobs' wants a number from 1 to 256, not '\(text)'")
+      #expect(error?.message == "option '--jobs' must be a number from 1 to 256, not '\(text)'")
     }
   }
 
@@ -59,7 +59,7 @@ struct OptionValueTests {
     let error = #expect(throws: Failure.self) {
       try OptionParser.parse(ImportCommand.self, arguments: ["a", "-o", "b", "--\(option)", value])
     }
-    #expect(error?.message.hasPrefix("'--\(option)' wants a ") == true)
+    #expect(error?.message.hasPrefix("option '--\(option)' must be a ") == true)
     #expect(error?.code == .usage)
   }
 

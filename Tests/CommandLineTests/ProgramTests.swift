@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Goal: the program as its callers meet it: streams, messages and exit codes.
+/// Goal: streams, messages and exit codes are as documented.
 @Suite(.timeLimit(.minutes(1)))
 struct ProgramTests {
-  /// Method: what is asked for goes to standard output, and nothing to standard error.
+  /// Method: the requested text is on standard output, and nothing is on standard error.
   @Test(arguments: [
     (["--help"], "Usage:\n"), (["import", "--help"], "Usage: import-backup [import] BACKUP"),
     (["help"], "Usage:\n"), (["help", "import"], "Usage: import-backup [import] BACKUP"),
@@ -20,12 +20,16 @@ struct ProgramTests {
 
   /// Method: wrong usage is an error line, a hint line and exit code 64; nothing is written.
   @Test(arguments: [
-    ([], "no backup is given", ""),
+    (
+      [], "no backup given", "For example: import-backup backup.tar.zst --output storage. "
+    ),
     (["imprt", "a"], "unknown command 'imprt'", "Did you mean 'import'? "),
     (["help", "improt"], "unknown command 'improt'", "Did you mean 'import'? "),
     (["a.tar", "--ouput", "b"], "unknown option '--ouput'", "Did you mean '--output'? "),
     (
-      ["a.tar", "-o", "b", "--jobs", "0"], "'--jobs' wants a number from 1 to 256, not '0'", ""
+      ["a.tar", "-o", "b", "--jobs", "0"],
+      "option '--jobs' must be a number from 1 to 256, not '0'",
+      ""
     ),
   ])
   func wrongUsage(arguments: [String], message: String, hint: String) async throws {
@@ -35,7 +39,7 @@ struct ProgramTests {
     #expect(run.output.isEmpty)
   }
 
-  /// Method: wrong options of another command than the default one lead to that command's help.
+  /// Method: wrong options of a command other than the default point to that command's help.
   @Test(
     arguments: [
       (["verify", "a", "--frce"], "verify"), (["inspect", "a", "--svg", ""], "inspect"),
@@ -48,7 +52,7 @@ struct ProgramTests {
     #expect(run.error.hasSuffix("See 'import-backup \(command) --help'.\n"), "\(run.error)")
   }
 
-  /// Method: of two forms of help, or of one form for a command alone, none is shown.
+  /// Method: two forms of help together, and one form for a single command, are refused.
   @Test(arguments: [["help", "--man", "--completions"], ["help", "verify", "--man"]])
   func formsOfHelp(arguments: [String]) async throws {
     let run = try await ProgramRun.run(arguments)
@@ -56,7 +60,7 @@ struct ProgramTests {
     #expect(run.output.isEmpty)
   }
 
-  /// Method: a word that is nearly a command is a backup all the same where a file has that name.
+  /// Method: a word that is nearly a command is still a backup if a file has that name.
   @Test func aFileIsNoCommand() async throws {
     let run = try await ProgramRun.run(
       [],
@@ -65,17 +69,17 @@ struct ProgramTests {
         cd "$directory"; : > imprt; "$@" imprt
         """#)
     #expect(run.exitCode == 64)
-    #expect(run.error.hasPrefix("error: '--output' is missing"))
+    #expect(run.error.hasPrefix("error: option '--output' is required"))
   }
 
-  /// Method: an argument that is not UTF-8, which Swift's own list of arguments would repair.
+  /// Method: an argument that is not UTF-8; Swift's own list of arguments would repair it.
   @Test func argumentsThatAreNotText() async throws {
     let run = try await ProgramRun.run([], script: #""$@" -o out $'backup\xff.tar'"#)
     #expect(run.exitCode == 64)
     #expect(run.error.hasPrefix("error: argument 3 is not UTF-8\nhint: "))
   }
 
-  /// Method: standard output full, closed, or with its reader gone: exit code 74, no signal.
+  /// Method: standard output is full or closed, or its reader has exited: exit code 74, no signal.
   @Test(arguments: [
     (#""$@" > /dev/full"#, "No space left on device"), (#""$@" >&-"#, "Bad file descriptor"),
     (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe"),
@@ -86,14 +90,14 @@ struct ProgramTests {
     #expect(run.error == "error: cannot write to standard output: \(cause)\n")
   }
 
-  /// Method: with standard error closed there is no message, but the exit code stands.
+  /// Method: with standard error closed there is no message, but the same exit code.
   @Test func errorsThatCannotBeWritten() async throws {
     let run = try await ProgramRun.run([], script: #""$@" 2>&-"#)
     #expect(run.exitCode == 64)
     #expect(run.output.isEmpty)
   }
 
-  /// Method: `script` from util-linux gives the program a terminal for its standard input.
+  /// Method: `script` from util-linux runs the program with a terminal as standard input.
   @Test func aTerminalIsNoBackup() async throws {
     let run = try await ProgramRun.run(
       [], script: #"script -qec "$1 - --output out" /dev/null < /dev/null"#)

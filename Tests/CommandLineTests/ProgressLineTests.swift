@@ -3,7 +3,7 @@ import Testing
 @testable import Backup
 @testable import import_backup
 
-/// Goal: the line of progress says what is known and fits into any window.
+/// Goal: the progress line shows what is known, and fits into any window.
 struct ProgressLineTests {
   private let member = "base/16384/16397.1"
 
@@ -22,7 +22,7 @@ struct ProgressLineTests {
         == "1.0 GiB  128.0 MiB/s  0 bytes written  \(member)")
   }
 
-  /// Method: an input of which half was read in 100 seconds, and then another one.
+  /// Method: half of an input is read in 100 seconds, then another input starts.
   @Test func nextInput() {
     var progress = ImportProgress(
       inputBytesRead: 0, inputByteCount: 2000, outputBytesWritten: nil, member: "")
@@ -35,7 +35,7 @@ struct ProgressLineTests {
     #expect(seconds == [0, 100, 0, 2])
   }
 
-  /// Method: numbers at their ends, and more bytes than were announced, which a file that grows has.
+  /// Method: extreme numbers, and more bytes read than announced, as with a file that grows.
   @Test func extremes() {
     for (read, total) in [(0, nil), (0, 0), (5, 3), (UInt64.max, UInt64.max), (1, UInt64.max)]
       as [(UInt64, UInt64?)]
@@ -50,7 +50,7 @@ struct ProgressLineTests {
     }
   }
 
-  /// Method: windows of every width, and a name whose letters are two columns wide.
+  /// Method: windows of every width, and a name with letters that are two columns wide.
   @Test func widths() {
     let progress = ImportProgress(
       inputBytesRead: 1, inputByteCount: nil, outputBytesWritten: 1,

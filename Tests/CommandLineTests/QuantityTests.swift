@@ -2,9 +2,9 @@ import Testing
 
 @testable import import_backup
 
-/// Goal: numbers read as a person would write them, at every change of unit.
+/// Goal: numbers are formatted as people write them, at every change of unit.
 struct QuantityTests {
-  /// Method: sizes around each unit's bounds, rounded up into the next one where they must be.
+  /// Method: sizes around the bounds of each unit, rounded up to the next unit if necessary.
   @Test(arguments: [
     (0, "0 bytes"), (1, "1 byte"), (1023, "1,023 bytes"), (1024, "1.0 KiB"), (1536, "1.5 KiB"),
     (1_048_524, "1023.9 KiB"), (1_048_525, "1.0 MiB"), (147_200_000, "140.4 MiB"),
@@ -14,7 +14,7 @@ struct QuantityTests {
     #expect(Quantity.bytes(number) == text)
   }
 
-  /// Method: grouping around every third digit; nouns for none, one and many.
+  /// Method: grouping around every third digit; nouns for zero, one and many.
   @Test func counts() {
     #expect(Quantity.grouped(0) == "0")
     #expect(Quantity.grouped(999) == "999")
@@ -42,7 +42,7 @@ struct QuantityTests {
     #expect(!Quantity.clock(.infinity).isEmpty)
   }
 
-  /// Method: what is written as an option is read as the same size again.
+  /// Method: a size formatted as an option parses to the same size.
   @Test(arguments: [0, 1, 1000, 8192, 1 << 20, 5 << 20, 1 << 30, 1 << 40, UInt64.max])
   func options(size: UInt64) throws {
     let text = Quantity.option(size)

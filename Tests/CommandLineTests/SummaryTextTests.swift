@@ -4,7 +4,7 @@ import Testing
 
 @testable import import_backup
 
-/// Goal: the end of a run says what happened, in a line and notes, or in one JSON object.
+/// Goal: the result says what happened, as a line and notes, or as one JSON object.
 struct SummaryTextTests {
   private var summary: ImportSummary {
     var summary = ImportSummary()
@@ -28,7 +28,7 @@ struct SummaryTextTests {
     return summary
   }
 
-  /// Method: the whole line, for a summary with a one and with many.
+  /// Method: the whole line, with singular and plural.
   @Test func line() {
     #expect(
       SummaryText.line(summary)
@@ -37,18 +37,18 @@ struct SummaryTextTests {
         + "1.2 s")
   }
 
-  /// Method: where nothing was lost or changed, only the path and the next step are noted.
+  /// Method: if nothing was lost or changed, only the path and the next step are noted.
   @Test func fewestNotes() {
     #expect(
       SummaryText.notes(summary) == [
         "note: the timeline is '\(summary.timelinePath)'",
-        "next: attach tenant \(summary.tenantID) at generation 26,",
-        "next:   timeline \(summary.timelineID);",
-        "next:   or copy the directory to a bucket first, index_part.json-0000001a last",
+        "next: attach tenant \(summary.tenantID) (timeline \(summary.timelineID)) to a pageserver "
+          + "at generation 26",
+        "next: or upload the directory to a bucket first, index_part.json-0000001a last",
       ])
   }
 
-  /// Method: everything that can be noted, in full, names cut where the line would grow too long.
+  /// Method: every possible note in full; names are dropped if the line would be too long.
   @Test func allNotes() {
     var summary = summary
     summary.controlFileChanges = ["data checksums off", "WAL segment size 16 MiB"]
@@ -65,23 +65,25 @@ struct SummaryTextTests {
       .init(reason: "configuration", fileCount: 1, byteCount: 10, names: ["postgresql.conf"]),
     ]
     #expect(
-      SummaryText.notes(summary).dropFirst().dropLast(3) == [
+      SummaryText.notes(summary).dropFirst().dropLast(2) == [
         "note: changed in pg_control: data checksums off, WAL segment size 16 MiB",
-        "note: 208 pages in use bore no LSN and got one",
-        "note: mended 1 two-phase file whose checksum stood twice",
-        "note: the list of relations took 43.9 MiB of memory besides --memory",
-        "note: 2 unlogged relations come up empty in a compute, as after a crash",
+        "note: 208 pages had no LSN; each was given one "
+          + "(normal after bulk loads under wal_level = minimal)",
+        "note: repaired 1 two-phase file that contained its checksum twice",
+        "note: the list of relations used 43.9 MiB of memory in addition to --memory",
+        "note: 2 unlogged relations will be empty, as after a crash",
         "note: 1 replication slot is lost: slot_a",
         "note: left out 1,013 files, 48.0 MiB:",
         "note:   write-ahead log (1,012 files, 48.0 MiB): \(names[0]) and 1,011 more",
         "note:   configuration (1 file, 10 bytes): postgresql.conf",
         "note: 1 prepared transaction waits for COMMIT PREPARED or ROLLBACK PREPARED",
-        "note: a compute starts only with at least",
+        "note: the compute needs at least these settings to start:",
         "note:   max_connections = 100",
         "note:   max_prepared_transactions = 10",
       ])
-    // A path is never cut.
-    #expect(SummaryText.notes(summary).dropFirst().allSatisfy { $0.count <= SummaryText.columns })
+    // Paths and ids are never cut.
+    let notes = SummaryText.notes(summary).dropFirst().filter { $0.hasPrefix("note: ") }
+    #expect(notes.allSatisfy { $0.count <= SummaryText.columns })
   }
 
   /// Method: the JSON is one line, its keys are sorted, and it reads back as the same summary.

@@ -13,15 +13,21 @@ import Testing
     ).timelinePath
   }
 
-  /// Goal: a sound timeline is one line and exit code 0, with a backup from a pipe as well.
+  /// Goal: a timeline without findings is one line and exit code 0, also with a backup from a pipe.
   @Test func sound() async throws {
     let directory = try TemporaryDirectory()
     let timeline = try await Self.imported(into: directory)
     let run = try await ProgramRun.run(["verify", timeline])
     #expect(run.exitCode == 0 && run.error.isEmpty, "\(run.error)")
     #expect(
-      run.outputText.hasPrefix("verified Postgres 15 timeline, LSN 0/215ACF0 to 0/215AD68: "))
-    #expect(run.outputText.contains("not compared, 0 findings"))
+      run.outputText.hasPrefix(
+        "checked the structure of Postgres 15 timeline, LSN 0/215ACF0 to 0/215AD68: "))
+    #expect(
+      run.outputText.hasSuffix("; page contents were not compared; use --against BACKUP\n"))
+    let verified = try await ProgramRun.run(["verify", timeline, "--against", Self.backup])
+    #expect(
+      verified.outputText.hasPrefix("verified Postgres 15 timeline, LSN 0/215ACF0 to 0/215AD68: "))
+    #expect(verified.outputText.contains(" pages compared, 0 findings"))
     let compared = try await ProgramRun.run(
       ["verify", timeline, "--against", "-", "--json"], input: .pipe(Self.backup))
     #expect(compared.exitCode == 0 && compared.error.isEmpty, "\(compared.error)")
@@ -30,8 +36,8 @@ import Testing
     #expect(summary.comparedPageCount == summary.pageCount && summary.pageCount > 5000)
   }
 
-  /// Goal: what is wrong is listed on standard error, and the exit code is 1. Method: compare with
-  /// a backup in which one page is another.
+  /// Goal: findings are listed on standard error, and the exit code is 1. Method: compare with a
+  /// backup in which one page is different.
   @Test func different() async throws {
     let directory = try TemporaryDirectory()
     let timeline = try await Self.imported(into: directory)
@@ -51,7 +57,7 @@ import Testing
     #expect(summary.findings.first?.file == "global/1260" && summary.findings.first?.block == 0)
   }
 
-  /// Goal: each way of not being able to tell has its exit code and says nothing of success.
+  /// Goal: each kind of failure has its exit code, and no line of success.
   @Test func failures() async throws {
     let directory = try TemporaryDirectory()
     let timeline = try await Self.imported(into: directory)

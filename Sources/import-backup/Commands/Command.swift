@@ -1,27 +1,27 @@
 import System
 
-/// One command of the program: what it is called, what it takes, and what it does.
+/// One command of the program: its name, its arguments, and what it does.
 ///
-/// Parsing, help, man page and completions are all made from these declarations.
+/// The parser, the help, the man page and the completions all use these declarations.
 protocol Command: Sendable {
   static var name: String { get }
 
-  /// What follows the options, as the synopsis shows it: `BACKUP`.
+  /// The operands, as the synopsis shows them: `BACKUP`.
   static var operands: String { get }
 
   /// One line: lower case, no final period.
   static var summary: String { get }
 
-  /// Paragraphs for the help and the man page, each a few full sentences.
+  /// Paragraphs for the help and the man page, each of a few full sentences.
   static var discussion: [String] { get }
 
-  /// The options of this command alone, in the order in which help lists them.
+  /// The options of this command alone, in the order of the help.
   static var options: [CommandOption<Self>] { get }
 
-  /// The command as it is without any option.
+  /// The command without any option.
   init()
 
-  /// Takes the words that are no options, and checks that nothing required is missing.
+  /// Takes the operands, and checks that nothing required is missing.
   mutating func take(operands: [String]) throws(Failure)
 
   /// Does the work and prints its result.
@@ -29,7 +29,7 @@ protocol Command: Sendable {
 }
 
 extension Command {
-  /// What options, in order, this command understands: its own, then those that every command has.
+  /// All options of this command, in order: its own, then those that every command has.
   static var describedOptions: [OptionDescription] {
     options.map(\.description) + OptionDescription.common
   }

@@ -2,39 +2,41 @@ import Glibc
 import Operations
 import System
 
-/// `export`: a timeline becomes a backup again.
+/// `export`: turns a timeline back into a backup.
 struct ExportCommand: Command {
   static let name = "export"
   static let operands = "TIMELINE"
-  static let summary = "turn a timeline into a backup again"
+  static let summary = "turn a timeline back into a backup"
   static let discussion = [
     """
-    TIMELINE is the directory of a timeline that was imported, DIR/tenants/TENANT/timelines/TIMELINE. \
-    The backup is a tar of a data directory that Postgres of the same version starts from as after \
-    a clean shutdown; with --for-pageserver it is what a pageserver gives out as fullbackup. It goes \
-    to standard output, which must not be a terminal, or to a file, which is there when it is \
-    complete.
+    TIMELINE is the directory of an imported timeline, DIR/tenants/TENANT/timelines/TIMELINE. The \
+    backup is a tar of a data directory. Postgres of the same version starts from it as after a \
+    clean shutdown. With --for-pageserver, it has the format of a pageserver's fullbackup instead. \
+    It is written to standard output, which must not be a terminal, or to a file, which appears \
+    once it is complete.
     """,
     """
-    A timeline that a pageserver has written on holds WAL records, which only a pageserver can \
-    replay; it is refused.
+    A timeline that a pageserver has written to is refused: it contains WAL records, which only a \
+    pageserver can replay.
     """,
   ]
 
   static let options: [CommandOption<ExportCommand>] = [
     CommandOption(
-      "output", "o", value: "FILE", help: "write to FILE (default: -, standard output)"
+      "output", "o", value: "FILE", help: "file to write to (default: -, standard output)"
     ) { command, value in
       command.file = value.text == "-" ? nil : value.text
     },
-    CommandOption("force", "f", help: "replace FILE where it is there already") {
+    CommandOption("force", "f", help: "replace FILE if it exists") {
       command, _ in command.replacesFile = true
     },
-    CommandOption("for-pageserver", help: "write what a pageserver's fullbackup is") {
+    CommandOption(
+      "for-pageserver", help: "write a pageserver's fullbackup instead of a data directory"
+    ) {
       command, _ in command.settings.forPageserver = true
     },
     CommandOption(
-      "jobs", "j", value: "N", help: "batches decompressed at once (default: one a processor)"
+      "jobs", "j", value: "N", help: "number of decompression threads (default: one per CPU)"
     ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
@@ -51,17 +53,18 @@ struct ExportCommand: Command {
 
   mutating func take(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
-      operands, missing: "no timeline is given", single: "timeline to export")
+      operands, missing: "no timeline given",
+      hint: "For example: import-backup export storage/tenants/TENANT/timelines/TIMELINE.")
     guard let file else { return }
-    guard !file.isEmpty else { throw .usage("'--output' wants a file's name") }
+    guard !file.isEmpty else { throw .usage("option '--output' needs a value: FILE") }
     settings.output = replacesFile ? .file(file) : .newFile(file)
   }
 
   func run() throws(Failure) {
     if settings.output == .standardOutput && isatty(STDOUT_FILENO) == 1 {
       throw .usage(
-        "standard output is a terminal, and a backup is nothing to look at",
-        hint: "Send it to a file with --output, or into a pipe.")
+        "refusing to write a tar to a terminal",
+        hint: "Write it to a file with '--output', or pipe it to another program.")
     }
     Interruption.install()
     let progress = isQuiet ? nil : ProgressLine.onTerminal()
@@ -73,7 +76,7 @@ struct ExportCommand: Command {
     if !isQuiet { StandardStream.error.writeIfPossible(Self.note(of: summary)) }
   }
 
-  /// A line for standard error: standard output may be the backup.
+  /// The line on standard error; standard output may be the backup.
   static func note(of summary: ExportSummary) -> String {
     let parts = [
       Quantity.count(summary.databaseCount, "database"),

@@ -1,17 +1,17 @@
 import System
 
-/// `help`: what the program can do, as text, as a man page or for a shell's completion.
+/// `help`: shows the help, or writes the man page or the completions for a shell.
 struct HelpCommand: Command {
   static let name = "help"
   static let operands = "[COMMAND]"
-  static let summary = "show this help, or that of a command"
+  static let summary = "show this help, or the help of a command"
   static let discussion: [String] = []
 
   static let options: [CommandOption<HelpCommand>] = [
-    CommandOption("man", help: "write the man page, which is of all commands") {
+    CommandOption("man", help: "write the man page of all commands") {
       command, _ throws(Failure) in try command.take(.manualPage)
     },
-    CommandOption("completions", help: "write completions for bash, of all commands") {
+    CommandOption("completions", help: "write bash completions for all commands") {
       command, _ throws(Failure) in try command.take(.completions)
     },
   ]
@@ -27,7 +27,7 @@ struct HelpCommand: Command {
 
   private mutating func take(_ form: Form) throws(Failure) {
     guard self.form == .text || self.form == form else {
-      throw .usage("'--man' and '--completions' exclude each other")
+      throw .usage("'--man' and '--completions' cannot be used together")
     }
     self.form = form
   }
@@ -35,9 +35,11 @@ struct HelpCommand: Command {
   mutating func take(operands: [String]) throws(Failure) {
     guard let word = operands.first else { return }
     guard form == .text else {
-      throw .usage("the man page and the completions are of all commands, not of one")
+      throw .usage("'--man' and '--completions' are for all commands, not for one")
     }
-    guard operands.count == 1 else { throw .usage("help is given for one command at a time") }
+    guard operands.count == 1 else {
+      throw .usage("unexpected argument \(operands[1].quoted)")
+    }
     subject = Program.commands.first { $0.name == word }
     guard subject != nil else {
       let nearest = Suggestion.nearest(to: word, among: Program.commands.map { $0.name })

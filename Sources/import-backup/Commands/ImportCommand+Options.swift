@@ -8,23 +8,23 @@ extension ImportCommand {
   static let options: [CommandOption<ImportCommand>] = [
     CommandOption(
       "output", "o", value: "DIR",
-      help: "the root of the remote storage; made if it is not there"
+      help: "root directory of the remote storage; created if it does not exist"
     ) { command, value in command.settings.outputDirectory = value.text },
 
     CommandOption(
-      "tenant-id", value: "HEX", help: "the tenant's id, 32 hexadecimal digits (default: random)"
+      "tenant-id", value: "HEX", help: "tenant id, 32 hexadecimal digits (default: random)"
     ) { command, value throws(Failure) in command.settings.tenantID = try value.identifier() },
 
     CommandOption(
-      "timeline-id", value: "HEX",
-      help: "the timeline's id, 32 hexadecimal digits (default: random)"
-    ) { command, value throws(Failure) in command.settings.timelineID = try value.identifier()
+      "timeline-id", value: "HEX", help: "timeline id, 32 hexadecimal digits (default: random)"
+    ) { command, value throws(Failure) in
+      command.settings.timelineID = try value.identifier()
     },
 
     CommandOption(
       "generation", value: "N",
       help: """
-        the pageserver generation to write for, in decimal \
+        pageserver generation to write for, in decimal \
         (default: \(defaults.generation))
         """
     ) { command, value throws(Failure) in
@@ -32,14 +32,13 @@ extension ImportCommand {
     },
 
     CommandOption(
-      "force", "f",
-      help: "replace a timeline that is there already"
+      "force", "f", help: "replace an existing timeline"
     ) { command, _ in command.settings.force = true },
 
     CommandOption(
       "strip-components", value: "N",
       help: """
-        drop the first N directories of every name in the tar \
+        strip the first N directories from the names in the tar \
         (default: \(defaults.stripComponents))
         """
     ) { command, value throws(Failure) in
@@ -49,19 +48,18 @@ extension ImportCommand {
     CommandOption(
       "manifest", value: "FILE",
       help: """
-        the backup_manifest that the backup must agree with (default: the one beside BACKUP or in \
-        it, if there is one)
+        backup_manifest to check the backup against (default: the one next to BACKUP or in it, if \
+        there is one)
         """
     ) { command, value throws(Failure) in
-      guard !value.text.isEmpty else { throw .usage("'--manifest' lacks its value, FILE") }
-      command.settings.manifest = value.text
+      command.settings.manifest = try value.nonEmpty(placeholder: "FILE")
     },
 
     CommandOption(
       "page-checksums", value: "MODE", choices: PageChecksumMode.allCases.map(\.rawValue),
       help: """
-        what to do where a page does not match its checksum: 'verify' refuses the backup, 'warn' \
-        imports the page, 'skip' does not look (default: \(defaults.pageChecksums.rawValue))
+        what to do if a page does not match its checksum: 'verify' refuses the backup, 'warn' \
+        imports the page, 'skip' does not check (default: \(defaults.pageChecksums.rawValue))
         """
     ) { command, value throws(Failure) in
       command.settings.pageChecksums = try value.choice()
@@ -70,7 +68,7 @@ extension ImportCommand {
     CommandOption(
       "compression-level", value: "N",
       help: """
-        the zstd level of what is stored, to 19; 0 for none \
+        zstd compression level, 1 to 19, or 0 for no compression \
         (default: \(defaults.compressionLevel))
         """
     ) { command, value throws(Failure) in
@@ -80,7 +78,7 @@ extension ImportCommand {
     CommandOption(
       "image-layer-size", value: "SIZE",
       help: """
-        close an image layer at this size \
+        close image layers at this size \
         (default: \(Quantity.option(defaults.imageLayerSize)))
         """
     ) { command, value throws(Failure) in
@@ -90,7 +88,7 @@ extension ImportCommand {
     CommandOption(
       "chunk-size", value: "SIZE",
       help: """
-        small relations gathered for one L0 layer \
+        collect small relations into L0 layers of this size \
         (default: \(Quantity.option(defaults.chunkSize)))
         """
     ) { command, value throws(Failure) in
@@ -100,7 +98,7 @@ extension ImportCommand {
     CommandOption(
       "small-relation-size", value: "SIZE",
       help: """
-        make image layers of segments from this size on \
+        write segments of at least this size as image layers \
         (default: \(Quantity.option(defaults.smallRelationSize)))
         """
     ) { command, value throws(Failure) in
@@ -108,7 +106,7 @@ extension ImportCommand {
     },
 
     CommandOption(
-      "jobs", "j", value: "N", help: "batches compressed at once (default: one a processor)"
+      "jobs", "j", value: "N", help: "number of compression threads (default: one per CPU)"
     ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
@@ -116,7 +114,7 @@ extension ImportCommand {
     CommandOption(
       "memory", value: "SIZE",
       help: """
-        memory that buffers may take together \
+        memory limit of all buffers together \
         (default: \(Quantity.option(UInt64(defaults.memory))))
         """
     ) { command, value throws(Failure) in
@@ -126,38 +124,45 @@ extension ImportCommand {
     CommandOption(
       "recover-with", value: "BINDIR",
       help: """
-        let the Postgres whose programs are in BINDIR bring the backup of a running cluster to a \
-        stop, and empty tablespaces, on a copy
+        let the Postgres in BINDIR recover a copy of the backup first; required for a backup of a \
+        running cluster or with tablespaces
         """
     ) { command, value in command.recovery.programs = value.text },
 
     CommandOption(
-      "scratch", value: "DIR", help: "where that copy is made (default: beside the output)"
+      "scratch", value: "DIR", help: "directory to make that copy in (default: next to the output)"
     ) { command, value in command.recovery.scratchParent = value.text },
 
-    CommandOption("keep-scratch", help: "leave the copy and the server's log there") {
+    CommandOption("keep-scratch", help: "keep the copy and the server's log") {
       command, _ in command.recovery.keepsScratch = true
     },
 
     CommandOption(
       "recover-as", value: "USER",
-      help: "the user that the server runs as, where root imports (default: owner of the scratch)"
+      help: """
+        user to run Postgres as when import-backup runs as root (default: owner of the scratch \
+        directory)
+        """
     ) { command, value in command.recovery.user = value.text },
 
     CommandOption(
-      "wal", value: "FILE", help: "a tar with the WAL of the backup, where it is not in there"
+      "wal", value: "FILE",
+      help: "tar with the WAL of the backup, if the backup does not contain it"
     ) { command, value in command.recovery.writeAheadLog = value.text },
 
     CommandOption(
       "restore-command", value: "COMMAND",
-      help: "what gets WAL file %f to path %p, as Postgres' setting of that name (default: nothing)"
+      help: """
+        command that fetches WAL file %f to path %p, like restore_command in Postgres (default: \
+        none)
+        """
     ) { command, value in command.recovery.restoreCommand = value.text },
 
-    CommandOption("json", help: "print one JSON object instead of a line, and no notes") {
+    CommandOption("json", help: "print the result and the notes as one JSON object") {
       command, _ in command.printsJSON = true
     },
 
-    CommandOption("quiet", "q", help: "show no progress, and no note but the timeline's path") {
+    CommandOption("quiet", "q", help: "show no progress, and no notes except the timeline's path") {
       command, _ in command.isQuiet = true
     },
   ]

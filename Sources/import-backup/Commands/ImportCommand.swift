@@ -1,27 +1,28 @@
 import Operations
 import System
 
-/// `import`, the default command: a backup becomes a timeline.
+/// `import`, the default command: turns a backup into a timeline.
 struct ImportCommand: Command {
   static let name = "import"
   static let operands = "BACKUP --output DIR"
   static let summary = "turn a backup of a whole Postgres cluster into a timeline"
   static let discussion = [
     """
-    BACKUP is a tar of a data directory (Postgres 14 to 17), of a cluster that was shut down \
-    cleanly or as a pageserver's fullbackup gives it; - is standard input. It may be compressed \
-    with gzip, lz4, zstd or xz. It is read once, from its start to its end. BACKUP may also be the \
-    data directory itself, of a cluster that is stopped.
+    BACKUP is a tar of the data directory of a cluster that was shut down cleanly (Postgres 14 to \
+    17), or a pageserver's fullbackup; - reads it from standard input. It may be compressed with \
+    gzip, lz4, zstd or xz. It is read once, from start to end. BACKUP may also be the data \
+    directory of a stopped cluster.
     """,
     """
-    DIR gets tenants/TENANT/timelines/TIMELINE with layer files and one index_part.json, which is \
-    written last: a timeline without an index is not finished. Sizes are in bytes, or take K, M \
-    or G (powers of 1024).
+    The timeline is written to DIR/tenants/TENANT/timelines/TIMELINE: layer files, and last of all \
+    one index_part.json. A timeline without an index is incomplete. A SIZE is in bytes, or ends in \
+    K, M or G (powers of 1024).
     """,
     """
-    With --recover-with, BACKUP may be of a cluster that was running, or have tablespaces: the \
-    directory that pg_basebackup wrote, in tar or in plain format, or a tar that holds \
-    backup_label. Postgres of the same version recovers a copy of it, which is imported and removed.
+    With --recover-with, BACKUP may also be a backup of a running cluster, or of a cluster with \
+    tablespaces: the directory that pg_basebackup wrote, in tar or plain format, or a tar that \
+    contains backup_label. Postgres of the same version recovers a copy of it; the copy is \
+    imported, then removed.
     """,
   ]
 
@@ -32,14 +33,15 @@ struct ImportCommand: Command {
 
   mutating func take(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
-      operands, missing: "no backup is given", single: "backup to import")
+      operands, missing: "no backup given",
+      hint: "For example: import-backup backup.tar.zst --output storage.")
     guard !settings.outputDirectory.isEmpty else {
-      throw .usage("'--output' is missing: the directory that the timeline is written to")
+      throw .usage("option '--output' is required: the directory to write the timeline to")
     }
     try takeRecovery()
   }
 
-  /// Puts the options of a recovery where they take effect, or refuses those that take none.
+  /// Puts the options of a recovery into the settings, or refuses them without `--recover-with`.
   private mutating func takeRecovery() throws(Failure) {
     guard recovery.programs.isEmpty else {
       if !printsJSON && !isQuiet {
@@ -55,8 +57,8 @@ struct ImportCommand: Command {
     ]
     if let option = lonely.first(where: \.isGiven) {
       throw .usage(
-        "'--\(option.name)' is for a recovery, and none is asked for",
-        hint: "Give the directory of the Postgres programs with --recover-with.")
+        "'--\(option.name)' requires '--recover-with'",
+        hint: "Give the directory of the Postgres programs with '--recover-with'.")
     }
   }
 

@@ -1,44 +1,45 @@
 import Operations
 import System
 
-/// `inspect`: what a backup or a timeline is and holds.
+/// `inspect`: shows what a backup or a timeline contains.
 struct InspectCommand: Command {
   static let name = "inspect"
   static let operands = "PATH"
-  static let summary = "show what a backup or a timeline is and holds"
+  static let summary = "show what a backup or a timeline contains"
   static let discussion = [
     """
-    PATH is a backup as import takes it, with --recover-with as well, - for one on standard input, \
-    or the directory of a timeline: DIR/tenants/TENANT/timelines/TIMELINE. A backup is read once, its pages passed over; \
-    where an import would refuse it, the reason is shown, and the exit code is 0 all the same. Of a \
-    timeline the newest index is shown, and what each layer holds.
+    PATH is a backup that import accepts, with or without --recover-with, or the directory of a \
+    timeline: DIR/tenants/TENANT/timelines/TIMELINE; - reads a backup from standard input. A \
+    backup is read once, without its pages. If an import would refuse it, the reason is shown, and \
+    the exit code is still 0. For a timeline, the newest index and the contents of each layer are \
+    shown.
     """
   ]
 
   static let options: [CommandOption<InspectCommand>] = [
-    CommandOption("json", help: "print one JSON object, which holds everything") {
+    CommandOption("json", help: "print everything as one JSON object") {
       command, _ in command.printsJSON = true
     },
 
     CommandOption(
-      "svg", value: "FILE", help: "draw a timeline's layers into FILE; - is standard output"
+      "svg", value: "FILE", help: "draw the layers of a timeline to FILE; - is standard output"
     ) {
       command, value in command.drawing = value.text
     },
 
     CommandOption(
       "key", value: "HEX",
-      help: "show a key's value in a timeline, by the key's 36 hexadecimal digits"
+      help: "show the value of a key of a timeline, given as 36 hexadecimal digits"
     ) { command, value in command.settings.key = value.text },
 
     CommandOption(
       "layer", value: "NAME",
-      help: "list a layer's entries, by the name of its file or its number in the list of layers"
+      help: "list the entries of a layer, given as its file name or its number in the list"
     ) { command, value in command.settings.layer = value.text },
 
     CommandOption(
       "strip-components", value: "N",
-      help: "drop the first N directories of every name in the tar (default: 0)"
+      help: "strip the first N directories from the names in the tar (default: 0)"
     ) { command, value throws(Failure) in
       command.settings.stripComponents = try value.integer(in: 0...1000)
     },
@@ -50,10 +51,11 @@ struct InspectCommand: Command {
 
   mutating func take(operands: [String]) throws(Failure) {
     settings.path = try Operands.single(
-      operands, missing: "neither a backup nor a timeline is given", single: "thing to inspect")
-    if drawing == "" { throw .usage("'--svg' wants the name of a file") }
+      operands, missing: "no backup or timeline given",
+      hint: "For example: import-backup inspect backup.tar.zst.")
+    if drawing == "" { throw .usage("option '--svg' needs a value: FILE") }
     if drawing == "-" && printsJSON {
-      throw .usage("'--svg -' and '--json' both want standard output")
+      throw .usage("'--svg -' and '--json' both write to standard output")
     }
   }
 
@@ -62,7 +64,7 @@ struct InspectCommand: Command {
     Interruption.install()
     switch try inspect(settings) {
     case .backup(let backup):
-      guard drawing == nil else { throw .usage("'--svg' draws a timeline; this is a backup") }
+      guard drawing == nil else { throw .usage("'--svg' draws a timeline, not a backup") }
       try StandardStream.output.write(
         printsJSON ? try SummaryOutput.json(backup) + "\n" : BackupText.text(backup))
     case .timeline(let timeline):
@@ -78,7 +80,7 @@ struct InspectCommand: Command {
     }
   }
 
-  /// Ends in an error where a layer is damaged, once everything else has been shown.
+  /// Throws if a layer is damaged; called after everything else has been shown.
   private static func requireReadable(_ layers: [LayerDescription]) throws(Failure) {
     let problems = layers.compactMap(\.problem)
     guard let first = problems.first else { return }

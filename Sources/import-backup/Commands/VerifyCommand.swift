@@ -1,45 +1,44 @@
 import Operations
 import System
 
-/// `verify`: reads a timeline back, and compares it with a backup.
+/// `verify`: reads and checks a timeline, and compares it with a backup.
 struct VerifyCommand: Command {
   static let name = "verify"
   static let operands = "TIMELINE"
-  static let summary = "read every layer and every key of a timeline"
+  static let summary = "read and check every layer and every key of a timeline"
   static let discussion = [
     """
-    TIMELINE is the directory with index_part.json-*, of which that of the highest generation \
-    counts. Everything that a pageserver would read is read and checked; what is wrong is listed, \
-    and the exit code is 1 then. With --against, every page and every other value is compared with \
+    TIMELINE is a directory with index_part.json-* files; the one with the highest generation is \
+    used. Everything that a pageserver would read is read and checked. Findings are listed, and \
+    the exit code is then 1. With --against, every page and every other value is compared with \
     what an import of that backup stores.
     """,
     """
-    A timeline that a pageserver has written on is checked in its structure only.
+    If a pageserver has written to the timeline, only its structure is checked.
     """,
   ]
 
   static let options: [CommandOption<VerifyCommand>] = [
     CommandOption(
-      "against", value: "BACKUP", help: "compare with this backup; - is standard input"
+      "against", value: "BACKUP", help: "backup to compare with; - reads it from standard input"
     ) { command, value throws(Failure) in
-      guard !value.text.isEmpty else { throw .usage("'--against' lacks its value, BACKUP") }
-      command.settings.backup = value.text
+      command.settings.backup = try value.nonEmpty(placeholder: "BACKUP")
     },
 
     CommandOption(
       "strip-components", value: "N",
-      help: "drop the first N directories of every name in the tar (default: 0)"
+      help: "strip the first N directories from the names in the tar (default: 0)"
     ) { command, value throws(Failure) in
       command.settings.stripComponents = try value.integer(in: 0...1000)
     },
 
     CommandOption(
-      "jobs", "j", value: "N", help: "batches decompressed at once (default: one a processor)"
+      "jobs", "j", value: "N", help: "number of decompression threads (default: one per CPU)"
     ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
 
-    CommandOption("json", help: "print one JSON object instead of a line, and no findings") {
+    CommandOption("json", help: "print the result and the findings as one JSON object") {
       command, _ in command.printsJSON = true
     },
 
@@ -52,7 +51,8 @@ struct VerifyCommand: Command {
 
   mutating func take(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
-      operands, missing: "no timeline is given", single: "timeline to verify")
+      operands, missing: "no timeline given",
+      hint: "For example: import-backup verify storage/tenants/TENANT/timelines/TIMELINE.")
   }
 
   func run() throws(Failure) {

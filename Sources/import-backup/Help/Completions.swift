@@ -1,7 +1,7 @@
 /// The completions for bash.
 enum Completions {
-  /// A script for bash to source: commands, each command's options, what their values may be, and
-  /// files for everything else.
+  /// A script for bash to source: it completes commands, each command's options, the values that an
+  /// option may have, and file names for everything else.
   static func text() -> String {
     let names = Program.commands.map { $0.name }
     let options = Program.commands.map { command in
@@ -12,7 +12,7 @@ enum Completions {
         local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
         local command=${COMP_WORDS[1]} commands='\(names.joined(separator: " "))' options
         COMPREPLY=()
-        # bash makes three words of --name=value.
+        # bash splits --name=value into three words.
         if [[ $word == '=' ]]; then
           word=
         elif [[ $previous == '=' ]]; then
@@ -43,7 +43,7 @@ enum Completions {
     command.describedOptions.map { "--\($0.name)" }.joined(separator: " ")
   }
 
-  /// A line for each option of `command` that takes a value: what is completed behind it.
+  /// A line for each option of `command` that takes a value: what to complete after it.
   private static func values(of command: any Command.Type) -> [String] {
     command.describedOptions.compactMap { option in
       guard let placeholder = option.placeholder else { return nil }

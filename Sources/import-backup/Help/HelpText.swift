@@ -1,9 +1,9 @@
 /// The text of `--help`.
 enum HelpText {
-  /// How wide the text is.
+  /// The width of the text in columns.
   static let columns = 100
 
-  /// Every command in a line, then the options of the default one.
+  /// Every command on a line of its own, then the options of the default command.
   static func overview() -> String {
     var lines = ["Usage:"]
     for command in Program.commands { lines.append("  \(synopsis(command))") }
@@ -11,7 +11,7 @@ enum HelpText {
     for command in Program.commands {
       let isDefault = command.name == ImportCommand.name
       lines += entry(
-        "  \(command.name)", command.summary + (isDefault ? " (the default)" : ""), indent: 12)
+        "  \(command.name)", command.summary + (isDefault ? " (default)" : ""), indent: 12)
     }
     lines += body(ImportCommand.self, optionsOf: " of \(ImportCommand.name)")
     lines += ["", "Exit codes:"]
@@ -19,7 +19,7 @@ enum HelpText {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// One command's usage, description and options.
+  /// The usage, description and options of one command.
   static func command(_ command: any Command.Type) -> String {
     let lines = ["Usage: \(synopsis(command))", "", sentence(command.summary)] + body(command)
     return lines.joined(separator: "\n") + "\n"
@@ -32,7 +32,7 @@ enum HelpText {
     return "\(Program.name) \(name) \(command.operands) [OPTION]..."
   }
 
-  /// `text` in lines of at most `columns`; a word that is longer gets a line of its own.
+  /// Breaks `text` into lines of at most `columns`; a longer word gets a line of its own.
   static func wrapped(_ text: String, columns: Int) -> [String] {
     var lines: [String] = []
     var line = ""
@@ -49,7 +49,7 @@ enum HelpText {
     return lines + [line]
   }
 
-  /// A phrase with a capital letter and a period.
+  /// Turns a phrase into a sentence: a capital letter first, a period last.
   static func sentence(_ phrase: String) -> String {
     phrase.prefix(1).uppercased() + phrase.dropFirst() + "."
   }
@@ -66,7 +66,7 @@ enum HelpText {
     return lines
   }
 
-  /// A term, and beside it what it means.
+  /// A term, and its meaning next to it.
   private static func entry(_ term: String, _ meaning: String, indent: Int) -> [String] {
     let margin = String(repeating: " ", count: indent)
     let lines = wrapped(meaning, columns: columns - indent).map { margin + $0 }

@@ -45,18 +45,18 @@ enum ManualPage {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// What most people come for.
+  /// The most common uses.
   private static let examples = [
     (
       "Import the tar of a cluster that was shut down cleanly:",
       "import-backup backup.tar.zst --output storage"
     ),
     (
-      "The same without a file between, from the stopped cluster's directory on another machine:",
+      "The same without an intermediate file, from a stopped cluster on another machine:",
       "ssh db tar -C /var/lib/postgresql/15/main -cf - . | import-backup - --output storage"
     ),
     (
-      "Import what pg_basebackup -Ft made of a running cluster; Postgres recovers a copy first:",
+      "Import a backup that pg_basebackup took of a running cluster; Postgres recovers a copy first:",
       "import-backup monday --output storage --recover-with /usr/lib/postgresql/15/bin"
     ),
     (
@@ -64,7 +64,7 @@ enum ManualPage {
       "import-backup verify storage/tenants/TENANT/timelines/TIMELINE --against backup.tar.zst"
     ),
     (
-      "Make a backup of a timeline that Postgres starts from:",
+      "Turn a timeline into a backup that Postgres can start from:",
       "import-backup export storage/tenants/TENANT/timelines/TIMELINE --output backup.tar"
     ),
   ]
@@ -74,7 +74,7 @@ enum ManualPage {
     return (option.letter.map { "Fl \($0) , " } ?? "") + "Fl -\(option.name)" + value
   }
 
-  /// `text` with what roff would take for a command escaped.
+  /// Escapes what roff would read as a command.
   private static func escaped(_ text: String) -> String {
     let line = text.replacing("\\", with: "\\e").replacing("-", with: "\\-")
     return line.hasPrefix(".") || line.hasPrefix("'") ? "\\&" + line : line

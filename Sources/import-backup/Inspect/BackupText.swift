@@ -1,7 +1,7 @@
 import Operations
 import System
 
-/// What a backup is and holds, in words.
+/// The text about the contents of a backup.
 enum BackupText {
   static func text(_ backup: BackupDescription) -> String {
     let sections = [
@@ -52,7 +52,7 @@ enum BackupText {
 
   private static func verdict(_ backup: BackupDescription) -> [String] {
     guard let refusal = backup.refusal else {
-      return ["can be imported, as far as that shows without a look at its pages"]
+      return ["can be imported (pages were not checked)"]
     }
     let hint = refusal.hint.map { ["hint: \($0)"] } ?? []
     return (["cannot be imported (exit code \(refusal.exitCode)): \(refusal.message)"] + hint)

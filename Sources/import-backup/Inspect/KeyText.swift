@@ -1,12 +1,12 @@
 import Operations
 
-/// Where a key's value lies, and its bytes, in words.
+/// The text about a key: where its value is, and its bytes.
 enum KeyText {
   static func lines(_ key: KeyDescription) -> [String] {
     let name = "key \(key.key)"
     let title = key.meaning == name ? name : "\(name): \(key.meaning)"
     guard let newest = key.entries.first, let bytes = key.bytes else {
-      return [title, "  no layer has a value for it"]
+      return [title, "  not found in any layer"]
     }
     var table = TextTable([
       ("LSN", .left), ("", .left), ("offset", .right), ("stored", .right), ("plain", .right),
@@ -30,9 +30,9 @@ enum KeyText {
     return lines
   }
 
-  /// Sixteen bytes a line, from their hexadecimal digits: where, as numbers, as characters.
+  /// A dump of 16 bytes per line, from their hexadecimal digits: offset, bytes, characters.
   ///
-  /// Lines that repeat the one before them are one line with an asterisk.
+  /// Lines that repeat the line before them become one line with an asterisk.
   static func dump(_ digits: String) -> [String] {
     let digits = Array(digits.utf8)
     var lines: [String] = []

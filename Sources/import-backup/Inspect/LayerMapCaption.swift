@@ -1,6 +1,6 @@
 import Operations
 
-/// What stands in a drawing of a timeline's layers.
+/// The captions in a drawing of a timeline's layers.
 enum LayerMapCaption {
   static func map(of timeline: TimelineDescription) -> LayerMap {
     LayerMap(timeline, heading: heading(timeline)) { caption($0) }
@@ -10,7 +10,7 @@ enum LayerMapCaption {
     let bytes = timeline.layers.reduce(0) { $0 &+ $1.byteCount }
     return [
       "timeline \(timeline.timelineID ?? "")",
-      "tenant \(timeline.tenantID ?? "not known"), generation \(timeline.generation), "
+      "tenant \(timeline.tenantID ?? "unknown"), generation \(timeline.generation), "
         + "Postgres \(timeline.postgresVersion), "
         + "\(Quantity.count(timeline.layers.count, "layer")), \(Quantity.bytes(bytes))",
     ]

@@ -5,7 +5,7 @@ struct TextTable {
     case right
   }
 
-  /// How wide a row may be.
+  /// The maximum width of a row.
   static let columns = 100
   private static let gap = "  "
   private static let margin = "  "
@@ -14,18 +14,18 @@ struct TextTable {
   private let cutsFront: Bool
   private var rows: [[String]] = []
 
-  /// A table of columns with these headings.
+  /// A table with these headings.
   ///
-  /// The last column is cut where it does not fit: at its end, or at its front where `cutsFront`.
+  /// A last cell that does not fit is cut: at its end, or at its front if `cutsFront` is set.
   init(_ headings: [(name: String, alignment: Alignment)], cutsFront: Bool = false) {
     self.headings = headings
     self.cutsFront = cutsFront
   }
 
-  /// Adds a row of as many cells as there are headings.
+  /// Adds a row, with a cell for each heading.
   mutating func add(_ cells: [String]) { rows.append(cells) }
 
-  /// The headings, then the rows; nothing where there is no row.
+  /// The headings, then the rows; empty if there are no rows.
   var lines: [String] {
     guard !rows.isEmpty else { return [] }
     let all = [headings.map(\.name)] + rows
@@ -44,13 +44,13 @@ struct TextTable {
     }
   }
 
-  /// `text`, an ellipsis in the place of what does not fit.
+  /// `text`, cut to `room` with an ellipsis if it does not fit.
   private func cut(_ text: String, to room: Int) -> String {
     if text.count <= room { return text }
     return cutsFront ? "…" + text.suffix(max(room - 1, 0)) : text.prefix(max(room - 1, 0)) + "…"
   }
 
-  /// Names and values side by side; what has no value is left out. Values are never cut.
+  /// Names and values side by side, without those that have no value. Values are never cut.
   static func facts(_ facts: [(name: String, value: String?)]) -> [String] {
     let width = facts.reduce(0) { $1.value == nil ? $0 : max($0, $1.name.count) }
     return facts.compactMap { name, value in

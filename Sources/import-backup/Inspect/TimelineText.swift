@@ -1,9 +1,9 @@
 import Operations
 import PostgresFormat
 
-/// What a timeline is and holds, in words.
+/// The text about the contents of a timeline.
 enum TimelineText {
-  /// All of it, or, where a key or a layer was asked for, that alone.
+  /// All of it, or only the key or the layer that was asked for.
   static func text(_ timeline: TimelineDescription) -> String {
     let asked = [timeline.key.map(KeyText.lines), timeline.layerEntries.map(entries)]
       .compactMap(\.self)
@@ -29,7 +29,7 @@ enum TimelineText {
       ("Postgres version", "\(timeline.postgresVersion)"),
       ("index version", "\(timeline.indexVersion)"),
       ("disk_consistent_lsn", timeline.diskConsistentLSN),
-      ("prev_record_lsn", timeline.previousRecordLSN ?? "not known"),
+      ("prev_record_lsn", timeline.previousRecordLSN ?? "unknown"),
       ("latest_gc_cutoff_lsn", timeline.latestGCCutoffLSN),
       ("initdb_lsn", timeline.initdbLSN),
       ("ancestor", ancestor(timeline)),
@@ -60,7 +60,7 @@ enum TimelineText {
     layer.lsnEnd.map { "\(layer.lsnStart)–\($0)" } ?? layer.lsnStart
   }
 
-  /// `4.2×`; empty where nothing is stored.
+  /// `4.2×`; empty if nothing is stored.
   static func ratio(_ contents: LayerDescription.Contents?) -> String {
     contents?.compressionRatio.map { Quantity.factor($0) } ?? ""
   }
@@ -92,11 +92,11 @@ enum TimelineText {
 
   private static func unnamedFiles(_ names: [String]) -> [String] {
     guard !names.isEmpty else { return [] }
-    let title = "\(Quantity.count(names.count, "file")) that the index does not name:"
+    let title = "\(Quantity.count(names.count, "file")) not listed in the index:"
     return [title] + names.map { "  \($0)" }
   }
 
-  /// In an image layer all values are images, and of its own LSN.
+  /// In an image layer, all values are images, at the layer's LSN.
   private static func entries(_ layer: LayerEntriesDescription) -> [String] {
     let isDelta = layer.entries.contains { $0.lsn != nil }
     let middle: [(name: String, alignment: TextTable.Alignment)] =

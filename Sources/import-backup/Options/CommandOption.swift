@@ -1,12 +1,12 @@
 import System
 
-/// A row of a command's table of options: what it is called, what it is for, and what it sets.
+/// A row of a command's table of options: the option's name, its help, and what it sets.
 struct CommandOption<C: Sendable>: Sendable {
   typealias Application = @Sendable (inout C, OptionValue) throws(Failure) -> Void
 
   let description: OptionDescription
 
-  /// Sets what the option stands for; its value is empty where it takes none.
+  /// Sets what the option is for; the value is empty if the option takes none.
   let apply: Application
 
   init(

@@ -1,20 +1,22 @@
 import Glibc
 import System
 
-/// What commands ask of the words that are no options.
+/// Checks of the operands that several commands share.
 enum Operands {
-  /// The only operand; `missing` says what is wrong without one, `single` what there is one of.
+  /// The only operand; without one, throws `missing` with `hint`.
   static func single(
-    _ operands: [String], missing: String, single: String
+    _ operands: [String], missing: String, hint: String
   ) throws(Failure) -> String {
-    guard let operand = operands.first, !operand.isEmpty else { throw .usage(missing) }
+    guard let operand = operands.first, !operand.isEmpty else {
+      throw .usage(missing, hint: hint)
+    }
     guard operands.count == 1 else {
-      throw .usage("there is one \(single), but \(operands[1].quoted) is given as well")
+      throw .usage("unexpected argument \(operands[1].quoted)")
     }
     return operand
   }
 
-  /// Refuses to read a backup from a terminal, where `-` stands for it.
+  /// Throws if the backup is `-` and standard input is a terminal.
   static func requireBackup(at path: String?) throws(Failure) {
     if path == "-" && isatty(STDIN_FILENO) == 1 {
       throw .usage(

@@ -1,18 +1,18 @@
 import Synchronization
 import System
 
-/// Reads a command's arguments by its table of options.
+/// Parses a command's arguments according to its table of options.
 enum OptionParser {
-  /// What a command line asks for.
+  /// What the command line asks for.
   enum Outcome<C: Command> {
     case run(C)
     case help
     case version
   }
 
-  /// Applies the options of `arguments` in their order, then hands over the operands.
+  /// Applies the options in `arguments` in order, then passes on the operands.
   ///
-  /// `--help` and `--version` end the reading: what comes behind them is not looked at.
+  /// `--help` and `--version` end the parsing: what follows them is ignored.
   ///
   /// - Throws: `.usage`.
   static func parse<C: Command>(
@@ -21,7 +21,7 @@ enum OptionParser {
     try scanning.withLock { _ throws(Failure) in try scan(type, arguments: arguments) }
   }
 
-  /// Held by the one scan that there may be at a time.
+  /// Held during a scan: only one may run at a time.
   private static let scanning = Mutex(())
 
   private static func scan<C: Command>(
@@ -40,10 +40,10 @@ enum OptionParser {
         try table[index].apply(
           &command, OptionValue(option: options[index].name, text: value ?? ""))
       case .missingValue(let index):
-        throw .usage(
-          "'--\(options[index].name)' lacks its value, \(options[index].placeholder ?? "")")
+        throw .missingValue(
+          option: options[index].name, placeholder: options[index].placeholder ?? "")
       case .unwantedValue(let index):
-        throw .usage("'--\(options[index].name)' takes no value")
+        throw .usage("option '--\(options[index].name)' takes no value")
       case .unknown(let word):
         throw refusal(of: word, names: options.map(\.name))
       }
@@ -52,15 +52,15 @@ enum OptionParser {
     return .run(command)
   }
 
-  /// The error for `word`, which is no option, or the start of several.
+  /// The error for `word`, which is not an option, or is the start of several.
   private static func refusal(of word: String, names: [String]) -> Failure {
     guard word.hasPrefix("--") else { return .usage("unknown option \(word.quoted)") }
     let name = String(word.dropFirst(2).prefix { $0 != "=" })
     let begun = names.filter { $0.hasPrefix(name) }.map { "'--\($0)'" }
     guard begun.isEmpty else {
       return .usage(
-        "option \(("--" + name).quoted) may be any of several",
-        hint: "Did you mean \(begun.dropLast().joined(separator: ", ")) or \(begun.last ?? "")?")
+        "option \(("--" + name).quoted) is ambiguous",
+        hint: "It could be \(begun.dropLast().joined(separator: ", ")) or \(begun.last ?? "").")
     }
     let nearest = Suggestion.nearest(to: name, among: names)
     return .usage(

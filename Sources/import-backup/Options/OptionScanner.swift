@@ -1,34 +1,34 @@
 import CGetopt
 import Glibc
 
-/// A command line on its way through glibc's `getopt_long`.
+/// Splits a command line into options and operands with glibc's `getopt_long`.
 ///
 /// Options and operands may be mixed, `--` ends the options, `--name=value` and `--name value` are
-/// the same, and a long name may be cut short where that leaves one option only. There is one scan
-/// at a time: `getopt_long` keeps its state in global variables, hence the lock in `OptionParser`.
+/// the same, and a long name may be abbreviated if it stays unique. Only one scan may run at a
+/// time, hence the lock in `OptionParser`: `getopt_long` keeps its state in global variables.
 @safe
 struct OptionScanner: ~Copyable {
   enum Event: Equatable {
-    /// The option of that index, with its value if it takes one.
+    /// The option at this index, with its value if it takes one.
     case option(Int, value: String?)
-    /// The option of that index stands at the end and lacks its value.
+    /// The option at this index is the last word, and its value is missing.
     case missingValue(Int)
-    /// The option of that index was given a value that it does not take.
+    /// The option at this index was given a value but takes none.
     case unwantedValue(Int)
-    /// A word, with its hyphens, that is no option, or the start of several.
+    /// A word, with its hyphens, that is not an option, or is the start of several.
     case unknown(String)
   }
 
-  // Invariant: `words` has `count` C strings and a null behind them, `longOptions` an entry for each
-  // of `letters` and an empty one behind them. This struct owns both and all their strings;
-  // `getopt_long` changes nothing but the order of `words`.
+  // Invariant: `words` has `count` C strings, then a null; `longOptions` has an entry for each of
+  // `letters`, then an empty one. This struct owns both and all their strings. `getopt_long` only
+  // changes the order of `words`.
   private let count: Int
   private let words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let longOptions: UnsafeMutablePointer<option>
   private let letters: [Character?]
   private let shortOptions: String
 
-  /// What a long option's code is above every letter.
+  /// The code of the first long option, above the codes of all letters.
   private static let firstLongCode: Int32 = 256
 
   init(_ arguments: [String], options: [OptionDescription]) {
@@ -67,7 +67,7 @@ struct OptionScanner: ~Copyable {
     unsafe longOptions.deallocate()
   }
 
-  /// What comes next, or nil when the options are through and `operands` can be asked for.
+  /// The next event, or nil after the last option; then `operands` can be read.
   mutating func next() -> Event? {
     let code = unsafe getopt_long(Int32(count), words, shortOptions, longOptions, nil)
     switch code {
@@ -80,7 +80,7 @@ struct OptionScanner: ~Copyable {
     }
   }
 
-  /// The words that are no options, in their order. Only after `next` has given nil.
+  /// The operands, in order. Call this only after `next` has returned nil.
   func operands() -> [String] {
     var operands: [String] = []
     for index in Int(getopt_next_index())..<count { operands.append(word(index)) }
@@ -93,7 +93,7 @@ struct OptionScanner: ~Copyable {
     if offender >= Self.firstLongCode { return .unwantedValue(Int(offender - Self.firstLongCode)) }
     // No code: an unknown long option, which is the last word taken.
     if offender == 0 { return .unknown(word(index - 1)) }
-    // A letter of ASCII. Any other is the first byte of several, so that its word is still current.
+    // An ASCII letter. Any other is the first byte of several, and its word is still current.
     guard let byte = UInt8(exactly: offender), byte < 0x80 else { return .unknown(word(index)) }
     return .unknown("-\(Character(Unicode.Scalar(byte)))")
   }

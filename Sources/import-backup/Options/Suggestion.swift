@@ -1,7 +1,7 @@
-/// Finds the name that was meant.
+/// Finds the name that a misspelled word was meant to be.
 enum Suggestion {
-  /// The candidate nearest to `word`, or nil where none is near: a third of its letters may differ,
-  /// or two if that is more. Of two as near, the first.
+  /// The candidate nearest to `word`, or nil if none is near: a third of its letters may differ, or
+  /// two if that is more. Of two that are equally near, the first.
   static func nearest(to word: String, among candidates: [String]) -> String? {
     candidates
       .filter { candidate in
@@ -17,9 +17,9 @@ enum Suggestion {
 
   private static func limit(_ candidate: String) -> Int { max(2, candidate.utf8.count / 3) }
 
-  /// How many bytes must be put in, taken out, replaced, or swapped with their neighbour, to make
-  /// one word of the other (the restricted Damerau-Levenshtein distance). It takes time as the
-  /// product of the lengths.
+  /// The number of bytes to insert, delete, replace, or swap with their neighbour, to turn one word
+  /// into the other (the restricted Damerau-Levenshtein distance). The time grows with the product
+  /// of the lengths.
   static func distance(_ first: [UInt8], _ second: [UInt8]) -> Int {
     var beforePrevious: [Int] = []
     var previous = Array(0...second.count)

@@ -6,8 +6,13 @@ extension Failure {
     Failure(.usage, message, hint: hint)
   }
 
-  /// The same error; where the command line is wrong, with a pointer to the help of its command
-  /// behind the hint.
+  /// An option whose value is missing or empty.
+  static func missingValue(option: String, placeholder: String) -> Failure {
+    .usage("option '--\(option)' needs a value: \(placeholder)")
+  }
+
+  /// The same error; if the command line is wrong, the hint ends with a pointer to the command's
+  /// help.
   func pointing(toHelpOf command: any Command.Type) -> Failure {
     guard code == .usage else { return self }
     let isGeneral = command == ImportCommand.self || command == HelpCommand.self

@@ -1,9 +1,9 @@
 import Backup
 
-/// How long the current input has been read.
+/// Measures how long the current input has been read.
 ///
-/// One run may read several, one after the other: a backup, and then the copy of it that has been
-/// recovered. The rate of one says nothing of the next.
+/// A run may read several inputs, one after the other: a backup, then its recovered copy. The rate
+/// of one says nothing about the next.
 struct InputClock {
   private var start: ContinuousClock.Instant
   private var lastByteCount: UInt64 = 0
@@ -12,8 +12,7 @@ struct InputClock {
     self.start = start
   }
 
-  /// The seconds since the current input was begun; where fewer bytes were read than before, that
-  /// is now.
+  /// The seconds since the current input was started: now, if fewer bytes were read than before.
   mutating func seconds(at now: ContinuousClock.Instant, for progress: ImportProgress) -> Double {
     if progress.inputBytesRead < lastByteCount { start = now }
     lastByteCount = progress.inputBytesRead

@@ -1,7 +1,7 @@
 import Backup
 import Synchronization
 
-/// The line on a terminal that tells how far an import has come, rewritten in place.
+/// The progress line on a terminal, rewritten in place.
 final class ProgressLine: ProgressReporting {
   private let stream: StandardStream
   private let state: Mutex<State>
@@ -14,16 +14,16 @@ final class ProgressLine: ProgressReporting {
   private init(_ stream: StandardStream) {
     self.stream = stream
     state = Mutex(State(clock: InputClock(.now)))
-    show("waiting for the input")
+    show("waiting for input")
   }
 
-  /// A line on standard error, or nil where that is no terminal.
+  /// A line on standard error, or nil if that is not a terminal.
   static func onTerminal() -> ProgressLine? {
     StandardStream.error.terminalColumns == nil ? nil : ProgressLine(.error)
   }
 
   func report(_ progress: ImportProgress) {
-    // Asked each time: a window changes its size.
+    // Asked each time: the window may have been resized.
     guard let columns = stream.terminalColumns else { return }
     let seconds = state.withLock { $0.clock.seconds(at: .now, for: progress) }
     show(Self.text(progress, seconds: seconds, columns: columns - 1))
@@ -36,7 +36,7 @@ final class ProgressLine: ProgressReporting {
     }
   }
 
-  /// Leaves the terminal as it was before the first report.
+  /// Removes the line from the terminal.
   func erase() {
     state.withLock { state in
       if state.isShown { stream.writeIfPossible("\r\u{1B}[K") }
@@ -44,7 +44,7 @@ final class ProgressLine: ProgressReporting {
     }
   }
 
-  /// The line, no wider than `columns`; rate and time left are those of the input so far.
+  /// The line, at most `columns` wide; rate and time left are computed from the input so far.
   static func text(_ progress: ImportProgress, seconds: Double, columns: Int) -> String {
     let read = progress.inputBytesRead
     let rate = seconds > 0 ? Double(read) / seconds : 0
@@ -67,7 +67,7 @@ final class ProgressLine: ProgressReporting {
     return prefix(of: parts.joined(separator: "  "), columns: columns)
   }
 
-  /// As much of `text` as fits; what is not ASCII is taken for two columns wide.
+  /// As much of `text` as fits; a character outside ASCII counts as two columns.
   private static func prefix(of text: String, columns: Int) -> String {
     var room = columns
     var result = String.UnicodeScalarView()

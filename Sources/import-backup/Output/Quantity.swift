@@ -1,6 +1,6 @@
-/// Numbers as a person reads them.
+/// Numbers as text for people.
 enum Quantity {
-  /// `1 relation`, `12,345 relations`; `plural` where it is not made with an s.
+  /// `1 relation`, `12,345 relations`; `plural` is for nouns whose plural does not end in s.
   static func count(_ number: some BinaryInteger, _ noun: String, plural: String? = nil) -> String {
     "\(grouped(number)) \(number == 1 ? noun : plural ?? noun + "s")"
   }
@@ -21,7 +21,7 @@ enum Quantity {
     if number < 1024 { return count(number, "byte") }
     var value = Double(number) / 1024
     var units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][...]
-    // What would be rounded to 1024.0 is 1.0 of the next unit.
+    // A value that would be rounded to 1024.0 is 1.0 of the next unit.
     while value >= 1023.95, units.count > 1 {
       value /= 1024
       units.removeFirst()
@@ -37,7 +37,7 @@ enum Quantity {
     return "\(whole / 3600) h \(whole % 3600 / 60) min"
   }
 
-  /// `0:07`, `2:05`, `3:20:05`: for a clock that runs.
+  /// `0:07`, `2:05`, `3:20:05`: for a running clock.
   static func clock(_ seconds: Double) -> String {
     let whole = wholeNumber(seconds)
     let parts = [whole / 3600, whole / 60 % 60, whole % 60].drop { $0 == 0 }.suffix(3)
@@ -50,7 +50,7 @@ enum Quantity {
   /// `4.2×`.
   static func factor(_ value: Double) -> String { "\(tenths(value))×" }
 
-  /// As an option takes it: `128M`, `8K`, `10000`.
+  /// As the value of an option: `128M`, `8K`, `10000`.
   static func option(_ bytes: UInt64) -> String {
     for (shift, letter) in [(30, "G"), (20, "M"), (10, "K")]
     where bytes > 0 && bytes.isMultiple(of: 1 << shift) {
@@ -64,7 +64,7 @@ enum Quantity {
     return "\(tenths / 10).\(tenths % 10)"
   }
 
-  /// `value` rounded; 0 for what is negative or no number, and a ceiling that fits every use.
+  /// `value` rounded; 0 if it is negative or not a number, and at most 2^53.
   private static func wholeNumber(_ value: Double) -> UInt64 {
     value > 0 ? UInt64(min(value.rounded(), 0x1p53)) : 0
   }

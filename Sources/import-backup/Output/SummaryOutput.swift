@@ -2,19 +2,19 @@ import FoundationEssentials
 import Operations
 import System
 
-/// Prints what an import did.
+/// Prints the result of an import.
 enum SummaryOutput {
   /// Writes the result to standard output, then warnings and notes to standard error.
   ///
-  /// The result is one line for a person, or one JSON object, which holds all that the notes say.
-  /// Warnings come in any case.
-  /// Where standard output takes nothing, the error says where the finished timeline is.
+  /// The result is one line of text, or one JSON object that contains everything in the notes.
+  /// Warnings are always written. If standard output cannot be written, the error says where the
+  /// finished timeline is.
   static func write(_ summary: ImportSummary, asJSON: Bool, isQuiet: Bool) throws(Failure) {
     do throws(Failure) {
       let result = asJSON ? try json(summary) : SummaryText.line(summary)
       try StandardStream.output.write(result + "\n")
     } catch {
-      let hint = "The timeline is complete at \(summary.timelinePath.quoted)."
+      let hint = "The timeline at \(summary.timelinePath.quoted) is complete."
       throw Failure(error.code, error.message, hint: hint)
     }
     let warnings = SummaryText.warnings(summary)
@@ -24,8 +24,8 @@ enum SummaryOutput {
     StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
   }
 
-  /// Writes the JSON object of an import that a check has ended to standard output: the error's
-  /// code and message, and all that the check found. Other failures have none.
+  /// Writes the JSON object of an import that failed a check to standard output: the error's code
+  /// and message, and everything that the check found. Other failures have no object.
   static func write(findingsOf error: Failure) throws(Failure) {
     guard let findings = error.findings else { return }
     try StandardStream.output.write(try json(error, findings) + "\n")
@@ -48,7 +48,7 @@ enum SummaryOutput {
     var findings: Findings
   }
 
-  /// A summary as one line of JSON, its keys sorted.
+  /// A summary as one line of JSON with sorted keys.
   static func json(_ summary: some Encodable) throws(Failure) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

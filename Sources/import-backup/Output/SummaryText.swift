@@ -1,9 +1,9 @@
 import Backup
 import Operations
 
-/// What an import did, in words.
+/// The text about a finished import.
 enum SummaryText {
-  /// How wide a note may be; names that do not fit are counted.
+  /// The maximum width of a note; names that do not fit are counted.
   static let columns = 100
 
   /// The line on standard output.
@@ -23,23 +23,23 @@ enum SummaryText {
     return "\(title): \(parts.joined(separator: ", "))"
   }
 
-  /// From how many bytes on the memory for relations is worth a note.
+  /// The memory for relations, in bytes, from which on a note is given.
   private static let segmentTableNoteLimit = 1 << 20
 
-  /// The notes on standard error, a line each, the timeline's path first and the next step last.
+  /// The notes on standard error, one per line: the timeline's path first, the next step last.
   static func notes(_ summary: ImportSummary) -> [String] {
     [path(summary)] + changes(summary) + losses(summary) + nextSteps(summary)
   }
 
-  /// What must be heeded, a line each; most imports have none.
+  /// The warnings on standard error, one per line; most imports have none.
   static func warnings(_ summary: ImportSummary) -> [String] {
     let pages = summary.pageChecksums
     guard pages.damagedPageCount > 0 else { return [] }
     let title =
       pages.damagedPageCount == 1
-      ? "warning: 1 page imported as it is, whose checksum does not match its contents:"
-      : "warning: \(Quantity.count(pages.damagedPageCount, "page")) imported as they are, "
-        + "whose checksums do not match their contents:"
+      ? "warning: imported 1 page although its checksum does not match its contents:"
+      : "warning: imported \(Quantity.count(pages.damagedPageCount, "page")) although their "
+        + "checksums do not match their contents:"
     return [title] + pages.lines.map { "warning:   \($0)" }
   }
 
@@ -55,7 +55,7 @@ enum SummaryText {
       let count = summary.movedTablespaces.count
       lines.append(
         listing(
-          "note: moved to the default tablespace: \(Quantity.count(count, "tablespace"))",
+          "note: moved \(Quantity.count(count, "tablespace")) to the default tablespace",
           summary.movedTablespaces, of: count))
     }
     if !summary.controlFileChanges.isEmpty {
@@ -68,24 +68,29 @@ enum SummaryText {
       lines.append("note: verified \(files) against \((summary.manifest.path ?? "").quoted)")
     case .outdated:
       lines.append(
-        "note: did not check \((summary.manifest.path ?? "").quoted): the cluster has run since")
+        "note: skipped \((summary.manifest.path ?? "").quoted): "
+          + "the cluster has run since it was written")
     case .different, .none: break
     }
     if summary.pageChecksums.result == .verified {
       let pages = Quantity.count(summary.pageChecksums.pageCount, "page")
-      lines.append("note: verified the checksums of \(pages), which the storage does not keep")
+      lines.append("note: verified the checksums of \(pages); Neon does not keep them")
     }
     if summary.stampedPageCount > 0 {
       let pages = Quantity.count(summary.stampedPageCount, "page")
-      lines.append("note: \(pages) in use bore no LSN and got one")
+      let each = summary.stampedPageCount == 1 ? "it" : "each"
+      lines.append(
+        "note: \(pages) had no LSN; \(each) was given one "
+          + "(normal after bulk loads under wal_level = minimal)")
     }
     if summary.mendedTwoPhaseFileCount > 0 {
       let files = Quantity.count(summary.mendedTwoPhaseFileCount, "two-phase file")
-      lines.append("note: mended \(files) whose checksum stood twice")
+      let verb = summary.mendedTwoPhaseFileCount == 1 ? "contained its" : "contained their"
+      lines.append("note: repaired \(files) that \(verb) checksum twice")
     }
     if summary.segmentTableByteCount >= segmentTableNoteLimit {
       let bytes = Quantity.bytes(UInt64(summary.segmentTableByteCount))
-      lines.append("note: the list of relations took \(bytes) of memory besides --memory")
+      lines.append("note: the list of relations used \(bytes) of memory in addition to --memory")
     }
     return lines
   }
@@ -94,8 +99,7 @@ enum SummaryText {
     var lines: [String] = []
     if summary.unloggedRelationCount > 0 {
       let relations = Quantity.count(summary.unloggedRelationCount, "unlogged relation")
-      let verb = summary.unloggedRelationCount == 1 ? "comes" : "come"
-      lines.append("note: \(relations) \(verb) up empty in a compute, as after a crash")
+      lines.append("note: \(relations) will be empty, as after a crash")
     }
     if !summary.lostReplicationSlots.isEmpty {
       let count = summary.lostReplicationSlots.count
@@ -126,19 +130,20 @@ enum SummaryText {
       lines.append("note: \(transactions) \(verb) for COMMIT PREPARED or ROLLBACK PREPARED")
     }
     if !summary.requiredSettings.isEmpty {
-      lines.append("note: a compute starts only with at least")
+      lines.append("note: the compute needs at least these settings to start:")
       for (name, value) in summary.requiredSettings.sorted(by: { $0.key < $1.key }) {
         lines.append("note:   \(name) = \(value)")
       }
     }
     let index = "index_part.json-" + summary.generation.hexadecimal(8, uppercase: false)
-    lines.append("next: attach tenant \(summary.tenantID) at generation \(summary.generation),")
-    lines.append("next:   timeline \(summary.timelineID);")
-    lines.append("next:   or copy the directory to a bucket first, \(index) last")
+    lines.append(
+      "next: attach tenant \(summary.tenantID) (timeline \(summary.timelineID)) to a pageserver "
+        + "at generation \(summary.generation)")
+    lines.append("next: or upload the directory to a bucket first, \(index) last")
     return lines
   }
 
-  /// `title: a, b and 3 more`: as many of `names` as fit, one at least, `count` being that of all.
+  /// `title: a, b and 3 more`: as many of `names` as fit, at least one; `count` is the total.
   private static func listing(_ title: String, _ names: [String], of count: Int) -> String {
     guard let first = names.first else { return title }
     var line = "\(title): \(first)"
