@@ -7,22 +7,22 @@ import PostgresFormat
 /// plain length >= 128    1CCCLLLL LLLLLLLL LLLLLLLL LLLLLLLL     then the bytes
 /// ```
 ///
-/// CCC is 000 for plain and 001 for zstd; L is the length of what follows, in bytes, compressed
-/// where it is compressed. (Neon, `pageserver/src/tenant/blob_io.rs`; Docs/format.md, Blobs)
+/// CCC is 000 for plain and 001 for zstd; L is the length of the bytes that follow, compressed if
+/// they are compressed. (Neon, `pageserver/src/tenant/blob_io.rs`; Docs/format.md, Blobs)
 public struct BlobHeader: Equatable, Sendable {
-  /// Values shorter than this are stored plain behind a header of one byte.
+  /// Values shorter than this are stored plain, after a header of one byte.
   public static let shortLimit = 128
 
-  /// The longest value, in bytes, stored.
+  /// The length of the longest stored value in bytes.
   public static let maximumByteCount = (1 << 28) - 1
 
   /// The length of a long header in bytes.
   public static let longByteCount = 4
 
-  /// The length of what follows the header, in bytes.
+  /// The number of bytes that follow the header.
   public var byteCount: Int
 
-  /// Whether what follows the header is a zstd frame rather than the value itself.
+  /// Whether a zstd frame follows the header rather than the value itself.
   public var isCompressed: Bool
 
   /// The header before `byteCount` bytes.
@@ -32,15 +32,15 @@ public struct BlobHeader: Equatable, Sendable {
     self.isCompressed = isCompressed
   }
 
-  /// The four bytes of a long header, as a big-endian number: for values of at least 128 bytes,
-  /// and for all that are compressed.
+  /// The four bytes of a long header, as a big-endian number: for values of at least 128 bytes, and
+  /// for all compressed values.
   @inlinable
   public var long: UInt32 {
     precondition(byteCount <= Self.maximumByteCount, "the value is too long for a blob")
     return 0x8000_0000 | (isCompressed ? 0x1000_0000 : 0) | UInt32(byteCount)
   }
 
-  /// Appends the header: a short one where there is one.
+  /// Appends the header: the short form if it can be used.
   public func encode(into bytes: inout [UInt8]) {
     if byteCount < Self.shortLimit && !isCompressed {
       bytes.append(UInt8(byteCount))
@@ -49,21 +49,23 @@ public struct BlobHeader: Equatable, Sendable {
     }
   }
 
-  /// Reads the header at `offset`, and how many bytes it takes itself.
+  /// Reads the header at `offset`, and its own length in bytes.
   ///
-  /// Throws when it is cut off, its compression is not known, or it is long where it need not be.
+  /// Throws if it is cut off, its compression is unknown, or it is long without need.
   @inlinable
   public static func decode(
     _ bytes: RawSpan, at offset: Int
   ) throws(FormatError) -> (header: BlobHeader, headerByteCount: Int) {
-    guard offset < bytes.byteCount else { throw .damaged("a value's header lies outside the file") }
+    guard offset < bytes.byteCount else {
+      throw .damaged("the header of a value is outside the file")
+    }
     let first: UInt8 = bytes.bigEndian(at: offset)
     if first < 0x80 { return (BlobHeader(byteCount: Int(first), isCompressed: false), 1) }
     guard offset + longByteCount <= bytes.byteCount else {
-      throw .damaged("a value's header is cut off")
+      throw .damaged("the header of a value is cut off")
     }
     let compression = first >> 4 & 7
-    guard compression <= 1 else { throw .damaged("compression \(compression) is not known") }
+    guard compression <= 1 else { throw .damaged("unknown compression \(compression)") }
     let long: UInt32 = bytes.bigEndian(at: offset)
     let header = BlobHeader(byteCount: Int(long & 0x0FFF_FFFF), isCompressed: compression == 1)
     guard header.isCompressed || header.byteCount >= shortLimit else {

@@ -1,6 +1,6 @@
 import PostgresFormat
 
-/// How a delta layer wraps its values.
+/// The wrapping of values in a delta layer.
 ///
 /// ```
 /// u32 0, u64 length, the bytes     an image
@@ -9,10 +9,10 @@ import PostgresFormat
 ///
 /// Big-endian. (Neon, `libs/wal_decoder/src/models/value.rs`; Docs/format.md, Blobs)
 public enum DeltaValue {
-  /// The length in bytes of what stands before an image.
+  /// The length of the header before an image in bytes.
   public static let imageHeaderByteCount = 12
 
-  /// Stores what stands before an image of `byteCount` bytes at `offset`.
+  /// Stores the header of an image of `byteCount` bytes at `offset`.
   @inlinable
   public static func storeImageHeader(
     byteCount: Int, in bytes: inout MutableRawSpan, at offset: Int
@@ -21,25 +21,25 @@ public enum DeltaValue {
     bytes.storeBytes(of: UInt64(byteCount).bigEndian, toByteOffset: offset + 4, as: UInt64.self)
   }
 
-  /// Appends what stands before an image of `byteCount` bytes.
+  /// Appends the header of an image of `byteCount` bytes.
   public static func encodeImageHeader(byteCount: Int, into bytes: inout [UInt8]) {
     bytes.appendBigEndian(UInt32(0))
     bytes.appendBigEndian(UInt64(byteCount))
   }
 
-  /// Tells an image from a record, and checks an image's length.
+  /// Whether the value is an image rather than a record; checks the length of an image.
   ///
-  /// Returns true for an image, whose bytes begin at `imageHeaderByteCount`.
+  /// The bytes of an image begin at `imageHeaderByteCount`.
   public static func isImage(_ value: RawSpan) throws(FormatError) -> Bool {
     guard value.byteCount >= 4 else { throw .damaged("a value in a delta layer is cut off") }
     switch value.bigEndian(at: 0, as: UInt32.self) {
     case 0:
       guard value.byteCount >= imageHeaderByteCount,
         value.bigEndian(at: 4, as: UInt64.self) == UInt64(value.byteCount - imageHeaderByteCount)
-      else { throw .damaged("an image in a delta layer is not as long as it says") }
+      else { throw .damaged("an image in a delta layer has the wrong length") }
       return true
     case 1: return false
-    case let kind: throw .damaged("a value of kind \(kind) in a delta layer is not known")
+    case let kind: throw .damaged("a value in a delta layer is of unknown kind \(kind)")
     }
   }
 }

@@ -27,9 +27,9 @@ public enum DirectoryValue {
     }
   }
 
-  // What readers keep in memory has to have a bound.
+  // Limits, so that readers need a bounded amount of memory.
 
-  /// More databases than anybody has.
+  /// More databases than any cluster has.
   private static let databaseLimit = 1 << 20
   /// The members of 2^32 multixacts take 82,041 segments of 32 pages; no other SLRU has more.
   /// (Postgres, `src/backend/access/transam/multixact.c`)
@@ -49,7 +49,7 @@ public enum DirectoryValue {
     return bytes
   }
 
-  /// The databases in the order in which they stand there.
+  /// The databases in the order of the list.
   public static func decodeDatabases(_ bytes: RawSpan) throws(FormatError) -> [Database] {
     let count = try count(
       in: bytes, entryByteCount: 9, limit: databaseLimit, subject: "database directory")
@@ -57,10 +57,10 @@ public enum DirectoryValue {
     for offset in stride(from: 8, to: 8 + 9 * count, by: 9) {
       let id: UInt32 = bytes.bigEndian(at: offset + 4)
       guard bytes.bigEndian(at: offset) == Tablespace.id(ofDatabase: id) else {
-        throw .damaged("the database directory names a tablespace that does not exist")
+        throw .damaged("the database directory contains an unknown tablespace")
       }
       let flag: UInt8 = bytes.bigEndian(at: offset + 8)
-      guard flag <= 1 else { throw .damaged("the database directory has a flag of \(flag)") }
+      guard flag <= 1 else { throw .damaged("the database directory contains the flag \(flag)") }
       databases.append(Database(id: id, hasRelationMap: flag == 1))
     }
     return databases
@@ -75,11 +75,11 @@ public enum DirectoryValue {
       bytes.appendBigEndian(relation.relationNumber)
       bytes.append(relation.fork.rawValue)
     }
-    precondition(bytes.count == 8 + 5 * count, "a relation directory has as many forks as it says")
+    precondition(bytes.count == 8 + 5 * count, "the number of forks does not match the count")
     return bytes
   }
 
-  /// The forks of a database's relations in the order in which they stand there.
+  /// The forks of a database's relations in the order of the list.
   public static func decodeRelations(
     _ bytes: RawSpan, databaseID: UInt32
   ) throws(FormatError) -> [RelationForkID] {
@@ -89,7 +89,7 @@ public enum DirectoryValue {
     relations.reserveCapacity(count)
     for offset in stride(from: 8, to: 8 + 5 * count, by: 5) {
       guard let fork = RelationFork(rawValue: bytes.bigEndian(at: offset + 4)) else {
-        throw .damaged("a relation directory names a fork that does not exist")
+        throw .damaged("a relation directory contains an unknown fork")
       }
       relations.append(
         RelationForkID(
@@ -105,7 +105,7 @@ public enum DirectoryValue {
     return bytes
   }
 
-  /// The segment numbers of an SLRU in the order in which they stand there.
+  /// The segment numbers of an SLRU in the order of the list.
   public static func decodeSegments(_ bytes: RawSpan) throws(FormatError) -> [UInt32] {
     let count = try count(
       in: bytes, entryByteCount: 4, limit: segmentLimit, subject: "SLRU directory")
@@ -114,7 +114,7 @@ public enum DirectoryValue {
 
   /// Encodes the two-phase directory from transaction ids in ascending order.
   ///
-  /// Before version 17 the upper half of an id is left out, as there is none.
+  /// Before version 17, ids have no upper half.
   public static func encode(transactions: [UInt64], version: PostgresVersion) -> [UInt8] {
     var bytes = header(count: transactions.count, entryByteCount: width(version))
     for transaction in transactions {
@@ -127,7 +127,7 @@ public enum DirectoryValue {
     return bytes
   }
 
-  /// The ids of the prepared transactions in the order in which they stand there.
+  /// The ids of the prepared transactions in the order of the list.
   public static func decodeTransactions(
     _ bytes: RawSpan, version: PostgresVersion
   ) throws(FormatError) -> [UInt64] {
@@ -150,16 +150,18 @@ public enum DirectoryValue {
     return bytes
   }
 
-  /// The number of entries, which must account for every byte.
+  /// The number of entries, which must use up every byte.
   private static func count(
     in bytes: RawSpan, entryByteCount: Int, limit: Int, subject: String
   ) throws(FormatError) -> Int {
     guard bytes.byteCount >= 8, (bytes.byteCount - 8) % entryByteCount == 0,
       bytes.bigEndian(at: 0, as: UInt64.self) == UInt64((bytes.byteCount - 8) / entryByteCount)
-    else { throw .damaged("the \(subject)'s count does not fit its \(bytes.byteCount) bytes") }
+    else {
+      throw .damaged("the count of the \(subject) does not match its \(bytes.byteCount) bytes")
+    }
     let count = (bytes.byteCount - 8) / entryByteCount
     guard count <= limit else {
-      throw .damaged("the \(subject) lists \(count) entries, more than \(limit)")
+      throw .damaged("the \(subject) has \(count) entries, more than \(limit)")
     }
     return count
   }

@@ -1,6 +1,6 @@
 import PostgresFormat
 
-/// The 16 bytes that name a tenant or a timeline, written as 32 lower-case hexadecimal digits.
+/// The id of a tenant or a timeline: 16 bytes, written as 32 lower-case hexadecimal digits.
 public struct Identifier: Hashable, Sendable {
   /// The length of an encoded identifier in bytes.
   public static let byteCount = 16
@@ -13,7 +13,7 @@ public struct Identifier: Hashable, Sendable {
     self.low = low
   }
 
-  /// A random identifier from the system's generator.
+  /// A random id from the system's generator.
   public static func random() -> Identifier {
     Identifier(high: .random(in: 0...(.max)), low: .random(in: 0...(.max)))
   }

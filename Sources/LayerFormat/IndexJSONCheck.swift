@@ -1,33 +1,33 @@
 import PostgresFormat
 
-/// One pass over an index' bytes that finds what a pageserver would refuse or read in another way
-/// than the decoder here, and what would cost the decoder much memory.
+/// One pass over the bytes of an index that finds what a pageserver would refuse or read in another
+/// way than the decoder here, and what would cost the decoder much memory.
 ///
 /// | input | a pageserver (serde_json) | Foundation |
 /// | --- | --- | --- |
 /// | a byte order mark, UTF-16, UTF-32 | refuses | reads |
 /// | a field twice | refuses | takes the first |
 /// | a layer twice | takes the last | takes the first |
-/// | millions of values in fields that are not known | skips them | some 50 bytes for each |
+/// | millions of values in unknown fields | skips them | some 50 bytes for each |
 ///
-/// What is no JSON for other reasons is left to the decoder. Costs one pass; memory: 32 bytes a key
-/// of the objects that are open.
+/// The decoder finds all other errors. Cost: one pass. Memory: 32 bytes for each key of the open
+/// objects.
 struct IndexJSONCheck {
   private enum Container {
     case array
-    /// The keys so far, as they are written between their quotes.
+    /// The keys so far, as written between their quotes.
     case object(Set<ArraySlice<UInt8>>)
   }
 
   private static let depthLimit = 128
-  /// A layer has six values at most: its name, its fields and what they hold.
+  /// A layer has at most six values: its name, its fields and their contents.
   private static let valueLimit = 1 << 20
 
   private let bytes: [UInt8]
   private var containers: [Container] = []
   private var valueCount = 0
 
-  /// Throws `.damaged` for the above.
+  /// Throws `.damaged` for the inputs above.
   static func check(_ bytes: [UInt8]) throws(FormatError) {
     var check = IndexJSONCheck(bytes)
     try check.run()
@@ -50,7 +50,7 @@ struct IndexJSONCheck {
         let start = offset + 1
         offset = endOfString(from: start)
         if isKey(endingAt: offset) { try takeKey(bytes[start..<offset]) }
-      case 0: throw .damaged("the index is not UTF-8: it has a NUL")
+      case 0: throw .damaged("the index is not UTF-8: it contains a NUL")
       default: break
       }
       offset += 1
@@ -76,7 +76,7 @@ struct IndexJSONCheck {
     }
   }
 
-  /// Where the string's closing quote stands, or the end of the bytes where there is none.
+  /// The offset of the string's closing quote, or the end of the bytes if there is none.
   private func endOfString(from start: Int) -> Int {
     var offset = start
     while offset < bytes.count, bytes[offset] != UInt8(ascii: "\"") {
@@ -85,21 +85,21 @@ struct IndexJSONCheck {
     return min(offset, bytes.count)
   }
 
-  /// Whether a colon follows the string, as it does no other string in an object.
+  /// Whether a colon follows the string, as it only follows keys of objects.
   private func isKey(endingAt quote: Int) -> Bool {
     guard case .object = containers.last else { return false }
     return bytes[min(quote + 1, bytes.count)...].first { !Self.isSpace($0) } == UInt8(ascii: ":")
   }
 
   private mutating func takeKey(_ key: ArraySlice<UInt8>) throws(FormatError) {
-    // The same key could be written in another way with escapes, and no real one needs any.
+    // With escapes, the same key could be written in several ways; no real key needs them.
     guard !key.contains(UInt8(ascii: "\\")) else {
       throw .damaged(
-        "a field of the index has an escape in its name: '\(escaped(key.prefix(200)))'")
+        "the name of a field of the index contains an escape: '\(escaped(key.prefix(200)))'")
     }
     guard case .object(var keys) = containers.popLast() else { return }
     guard keys.insert(key).inserted else {
-      throw .damaged("the index has '\(escaped(key.prefix(200)))' twice")
+      throw .damaged("field '\(escaped(key.prefix(200)))' appears twice in the index")
     }
     containers.append(.object(keys))
   }

@@ -1,7 +1,6 @@
 import PostgresFormat
 
-/// A key as it stands in a layer's index: the 18 bytes of a `Key`, and in a delta layer the 8 of an
-/// LSN behind them.
+/// A key in the index of a layer: the 18 bytes of a `Key`, followed by an LSN in a delta layer.
 ///
 /// ```
 /// OFFSET SIZE MEANING
@@ -9,10 +8,11 @@ import PostgresFormat
 ///     18    8 LSN, big-endian; in delta layers only
 /// ```
 ///
-/// Compared as its bytes, which are held as integers: most of the work on an index is comparing.
+/// Keys are compared as bytes. They are held as integers, as most of the work on an index is
+/// comparing.
 /// (Neon, `pageserver/src/tenant/storage_layer/delta_layer.rs`, `DeltaKey`; Docs/format.md, Index)
 public struct IndexKey: Sendable {
-  // The bytes as big-endian integers of 8, 8, 8 and 2 bytes; zeros where an image layer has none.
+  // The bytes as big-endian integers of 8, 8, 8 and 2 bytes; an image layer has zeros for the LSN.
   private let words: (UInt64, UInt64, UInt64)
   private let tail: UInt16
 
@@ -28,10 +28,10 @@ public struct IndexKey: Sendable {
     tail = UInt16(truncatingIfNeeded: lsn.rawValue)
   }
 
-  /// Whether there is anything behind the bytes of an image layer's key.
+  /// Whether any byte after the 18 of an image layer's key is not zero.
   var hasLSN: Bool { words.2 << 16 != 0 || tail != 0 }
 
-  /// How many bytes two keys have in common at their front: 26 where they are equal.
+  /// The length of the common prefix of two keys in bytes: 26 if they are equal.
   func commonByteCount(with other: IndexKey) -> Int {
     let differences = (
       words.0 ^ other.words.0, words.1 ^ other.words.1, words.2 ^ other.words.2, tail ^ other.tail
@@ -42,7 +42,7 @@ public struct IndexKey: Sendable {
     return 24 + differences.3.leadingZeroBitCount / 8
   }
 
-  /// Appends the bytes in `range`, which lies within the key's 18 or 26.
+  /// Appends the bytes in `range`, which must be within the 18 or 26 of the key.
   func encode(_ range: Range<Int>, into bytes: inout [UInt8]) {
     for offset in range {
       let byte =

@@ -1,22 +1,22 @@
 import PostgresFormat
 
-/// A node of an index that has been checked: every key and value in it can be taken.
+/// A checked node of an index: every key and value in it can be read.
 public struct IndexNode: Sendable {
   private let bytes: [UInt8]
   private let keyByteCount: Int
   private let prefixByteCount: Int
   private let suffixByteCount: Int
 
-  /// How many keys the node has.
+  /// The number of keys in the node.
   public let count: Int
 
-  /// 0 for a leaf, one more for each step up.
+  /// The distance from the leaves: 0 for a leaf.
   public let level: Int
 
   /// Checks the 8192 bytes of a node with keys of `keyByteCount` bytes.
   ///
-  /// Throws unless the lengths fit each other and the page, keys ascend strictly, values are of
-  /// the level's kind, and zeros fill the rest. Costs one pass over the keys.
+  /// Throws unless the lengths match each other and the page, keys ascend strictly, values are of
+  /// the level's kind, and zeros fill the rest. Cost: one pass over the keys.
   public init(decoding page: RawSpan, keyByteCount: Int) throws(FormatError) {
     guard page.byteCount == IndexTree.nodeByteCount else {
       throw .damaged("an index node is cut off")
@@ -34,11 +34,11 @@ public struct IndexNode: Sendable {
       end <= IndexTree.nodeByteCount
     else {
       throw .damaged(
-        "an index node of \(count) keys, prefix \(prefixByteCount) and suffix \(suffixByteCount) "
-          + "bytes is impossible")
+        "an index node has impossible lengths: \(count) keys, prefix \(prefixByteCount) and suffix "
+          + "\(suffixByteCount) bytes")
     }
     guard bytes[end...].allSatisfy({ $0 == 0 }) else {
-      throw .damaged("bytes other than zeros follow an index node's values")
+      throw .damaged("the unused bytes of an index node are not zero")
     }
     try checkEntries()
   }
@@ -51,7 +51,7 @@ public struct IndexNode: Sendable {
         throw .damaged("a value in an index node of level \(level) is of the wrong kind")
       }
       guard index == 0 || suffix(at: index - 1).lexicographicallyPrecedes(suffix(at: index)) else {
-        throw .damaged("the keys of an index node do not ascend")
+        throw .damaged("the keys of an index node are not in ascending order")
       }
     }
   }
@@ -68,7 +68,7 @@ public struct IndexNode: Sendable {
     return bytes[start..<start + IndexTree.valueByteCount].reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// The key's bytes.
+  /// The bytes of a key.
   public func key(at index: Int) -> [UInt8] {
     var key: [UInt8] = []
     key.reserveCapacity(keyByteCount)
@@ -77,13 +77,13 @@ public struct IndexNode: Sendable {
     return key
   }
 
-  /// A leaf's value.
+  /// A value of a leaf.
   public func value(at index: Int) -> UInt64 {
     precondition(level == 0, "only leaves have values")
     return rawValue(at: index)
   }
 
-  /// The block number of an inner node's child, counted from the index' start.
+  /// The block number of a child of an inner node, counted from the start of the index.
   public func child(at index: Int) -> UInt32 {
     precondition(level > 0, "a leaf has no children")
     return UInt32(truncatingIfNeeded: rawValue(at: index))

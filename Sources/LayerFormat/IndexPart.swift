@@ -1,9 +1,9 @@
 import FoundationEssentials
 import PostgresFormat
 
-/// The one file that says which layers a timeline consists of: `index_part.json`.
+/// The list of the layers of a timeline: `index_part.json`.
 ///
-/// Decoding ignores fields that are not known here, as a pageserver adds some of its own.
+/// Decoding ignores unknown fields, as a pageserver adds some of its own.
 /// (Neon, `pageserver/src/tenant/remote_timeline_client/index.rs`; Docs/format.md, Index part)
 public struct IndexPart: Codable, Equatable, Sendable {
   /// The only version that is written and read here.
@@ -12,16 +12,16 @@ public struct IndexPart: Codable, Equatable, Sendable {
   /// The name of the index file before its generation.
   public static let filePrefix = "index_part.json"
 
-  /// What the index says of one layer file.
+  /// What the index says about one layer file.
   public struct LayerMetadata: Codable, Equatable, Sendable {
-    /// The file's length in bytes.
+    /// The length of the file in bytes.
     public var fileSize: UInt64
-    /// The generation in the file's name.
+    /// The generation in the name of the file.
     public var generation: UInt32
-    /// `<shard number><shard count>` in hexadecimal; nil for a tenant that is not sharded.
+    /// `<shard number><shard count>` in hexadecimal; nil if the tenant is not sharded.
     public var shard: String?
 
-    /// What is said of a file of `fileSize` bytes.
+    /// The entry for a file of `fileSize` bytes.
     public init(fileSize: UInt64, generation: UInt32, shard: String? = nil) {
       self.fileSize = fileSize
       self.generation = generation
@@ -34,19 +34,19 @@ public struct IndexPart: Codable, Equatable, Sendable {
     }
   }
 
-  /// Where the timeline stands in the write-ahead log.
+  /// The timeline's positions in the write-ahead log, its ancestor, and its Postgres version.
   public struct Metadata: Codable, Equatable, Sendable {
-    /// Where everything before is in the layers, and the next record starts.
+    /// The end of the WAL that the layers contain, where the next record starts.
     public var diskConsistentLSN: LogSequenceNumber
-    /// The start of the last record before `diskConsistentLSN`; nil where it is not known.
+    /// The start of the last record before `diskConsistentLSN`; nil if it is unknown.
     public var previousRecordLSN: LogSequenceNumber?
-    /// The timeline that this one branched off from; nil for one that stands alone.
+    /// The timeline that this one was branched from; nil if there is none.
     public var ancestorTimeline: String?
-    /// Where it branched off, else 0.
+    /// The LSN of the branch; 0 without an ancestor.
     public var ancestorLSN: LogSequenceNumber
     /// The first position that can be read.
     public var latestGCCutoffLSN: LogSequenceNumber
-    /// Where the cluster's own history begins.
+    /// The start of the cluster's own history.
     public var initdbLSN: LogSequenceNumber
     /// The major version.
     public var postgresVersion: Int
@@ -75,8 +75,8 @@ public struct IndexPart: Codable, Equatable, Sendable {
       case postgresVersion = "pg_version"
     }
 
-    // Both written by hand for the nulls: what is synthesised would leave the fields out, and
-    // would take one that is not there for a null.
+    // Both are written by hand because of the nulls: the synthesised methods would omit such a
+    // field, and would read a missing field as null.
     public init(from decoder: any Decoder) throws {
       let fields = try decoder.container(keyedBy: CodingKeys.self)
       diskConsistentLSN = try fields.decode(LogSequenceNumber.self, forKey: .diskConsistentLSN)
@@ -100,26 +100,26 @@ public struct IndexPart: Codable, Equatable, Sendable {
     }
   }
 
-  /// What a pageserver keeps of a timeline's ancestry; an imported one has none.
+  /// What a pageserver records of a timeline's ancestry; an imported timeline has none.
   public struct Lineage: Codable, Equatable, Sendable {
-    /// That of a timeline without ancestors.
+    /// The lineage of a timeline without ancestors.
     public init() {}
   }
 
-  /// The version of the index' shape.
+  /// The version of the format of the index.
   public var version: Int
-  /// When somebody had the timeline deleted, in the pageserver's words; nil where it lives.
+  /// When the timeline was deleted, as the pageserver wrote it; nil unless it was.
   ///
-  /// A pageserver that finds it goes on with the deletion, and never serves the timeline. (Neon,
+  /// A pageserver that finds this continues the deletion, and never serves the timeline. (Neon,
   /// `pageserver/src/tenant/remote_timeline_client.rs`, `MaybeDeletedIndexPart`)
   public var deletedAt: String?
-  /// Layer names without generation to what is known of their files.
+  /// The layer files, by layer name without generation.
   public var layers: [String: LayerMetadata]
-  /// The same as in the metadata.
+  /// The same value as in the metadata.
   public var diskConsistentLSN: LogSequenceNumber
-  /// Where the timeline stands.
+  /// The positions, ancestor and Postgres version of the timeline.
   public var metadata: Metadata
-  /// Its ancestry.
+  /// The timeline's ancestry.
   public var lineage: Lineage
 
   /// An index of the current version.
@@ -142,7 +142,7 @@ public struct IndexPart: Codable, Equatable, Sendable {
 }
 
 extension IndexPart {
-  /// The file's bytes: keys sorted, so that one timeline has one index.
+  /// The bytes of the file. Keys are sorted, so that the same timeline gives the same bytes.
   public func encoded() -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -153,27 +153,27 @@ extension IndexPart {
     }
   }
 
-  /// Reads an index; throws when it is no JSON of this shape or of a version that is not known.
+  /// Reads an index; throws if it is malformed or of an unknown version.
   ///
-  /// Memory: some ten times the bytes.
+  /// Memory: about ten times the bytes.
   public init(decoding bytes: [UInt8]) throws(FormatError) {
     try IndexJSONCheck.check(bytes)
-    // The version first: what other versions look like is not known.
+    // The version first, as the format of other versions is unknown.
     let version = try Self.decode(Version.self, from: bytes).version
     guard version == Self.currentVersion else {
       throw .unsupported(
-        "index version \(version) is not \(Self.currentVersion), the only one known")
+        "index version \(version) is not supported, only \(Self.currentVersion)")
     }
     self = try Self.decode(IndexPart.self, from: bytes)
     guard diskConsistentLSN == metadata.diskConsistentLSN else {
-      throw .damaged("the two 'disk_consistent_lsn' of the index differ")
+      throw .damaged("the two 'disk_consistent_lsn' fields of the index differ")
     }
     if let ancestor = metadata.ancestorTimeline, Identifier(ancestor) == nil {
-      throw .damaged("the index' ancestor_timeline \(ancestor.quoted) is no timeline's id")
+      throw .damaged("'ancestor_timeline' of the index is not a timeline id: \(ancestor.quoted)")
     }
     for shard in layers.values.compactMap(\.shard)
     where shard.utf8.count != 4 || UInt64(hexadecimal: Array(shard.utf8)) == nil {
-      throw .damaged("the index has \(shard.quoted) for a shard's number and count")
+      throw .damaged("a 'shard' of the index is malformed: \(shard.quoted)")
     }
   }
 
@@ -185,33 +185,38 @@ extension IndexPart {
     do {
       return try JSONDecoder().decode(type, from: Data(bytes))
     } catch let error as DecodingError {
-      throw .damaged("the index is not JSON of the shape that is expected: \(reason(error))")
+      throw .damaged(message(of: error))
     } catch {
-      throw .damaged("the index is not JSON")
+      throw .damaged("the index is not valid JSON")
     }
   }
 
-  /// The field that a decoder stumbled over and what it says of it.
-  private static func reason(_ error: DecodingError) -> String {
+  /// What is wrong with the index, with the field if it is known.
+  private static func message(of error: DecodingError) -> String {
+    let (context, problem): (DecodingError.Context, String)
     switch error {
-    case .keyNotFound(let key, _): "field \(key.stringValue.quoted) is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context),
-      .dataCorrupted(let context):
-      if let field = context.codingPath.last {
-        "field \(field.stringValue.quoted) is not of the right kind"
-      } else {
-        "it does not parse, or a number in it is out of range"
-      }
-    @unknown default: "it does not parse"
+    case .keyNotFound(let key, _):
+      return "field \(key.stringValue.quoted) of the index is missing"
+    case .typeMismatch(let type, let mismatch):
+      let noun =
+        type is any BinaryInteger.Type ? "a number" : type == String.self ? "a string" : "an object"
+      (context, problem) = (mismatch, "is not \(noun)")
+    case .valueNotFound(_, let missing): (context, problem) = (missing, "is null")
+    case .dataCorrupted(let corrupted): (context, problem) = (corrupted, "is not valid")
+    @unknown default: return "the index is not valid JSON"
     }
+    guard let field = context.codingPath.last else {
+      return "the index is not valid JSON, or a number in it is out of range"
+    }
+    return "field \(field.stringValue.quoted) of the index \(problem)"
   }
 
-  /// The index file's name for a generation.
+  /// The name of the index file for a generation.
   public static func fileName(generation: UInt32) -> String {
     Generation.fileName(filePrefix, generation: generation)
   }
 
-  /// The generation in an index file's name; nil for any other name.
+  /// The generation in the name of an index file; nil for any other name.
   public static func parse(fileName: String) -> UInt32? {
     guard let (stem, generation) = Generation.parse(fileName: fileName), stem == filePrefix
     else { return nil }

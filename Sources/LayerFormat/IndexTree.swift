@@ -1,4 +1,4 @@
-/// The shape of an index: a B-tree of 8192-byte nodes from keys to the offsets of blobs.
+/// The format of an index: a B-tree of 8192-byte nodes from keys to the offsets of blobs.
 ///
 /// ```
 /// OFFSET SIZE MEANING
@@ -12,9 +12,10 @@
 ///             zeros up to 8192
 /// ```
 ///
-/// A leaf's value is the offset of a blob (in a delta layer: twice that, plus 1 where the value
-/// stands alone); an inner node's is byte 80 and the number of the child's block, whose first key
-/// is the key here. (Neon, `pageserver/src/tenant/disk_btree.rs`; Docs/format.md, Index)
+/// A value of a leaf is the offset of a blob (in a delta layer: twice that, plus 1 if the value can
+/// be read without older ones). A value of an inner node is byte 80 and the block number of the
+/// child, and the key is the first key of the child. (Neon, `pageserver/src/tenant/disk_btree.rs`;
+/// Docs/format.md, Index)
 public enum IndexTree {
   /// The length of a node in bytes.
   public static let nodeByteCount = 8192
@@ -22,18 +23,18 @@ public enum IndexTree {
   static let headerByteCount = 5
   static let valueByteCount = 5
 
-  /// Values stay below this: its top bit tells an inner node's values from a leaf's.
+  /// Values of leaves are below this; the top bit marks the values of inner nodes.
   public static let valueLimit: UInt64 = 1 << 39
 
-  /// The length of an image layer's keys: the key alone.
+  /// The length of keys in an image layer: the key alone.
   public static let imageKeyByteCount = Key.byteCount
 
-  /// The length of a delta layer's keys: the key, then the LSN.
+  /// The length of keys in a delta layer: the key, then the LSN.
   public static let deltaKeyByteCount = Key.byteCount + 8
 
-  /// The first byte of what inner nodes hold.
+  /// The first byte of the values of inner nodes.
   static let childMark: UInt64 = 0x80
 
-  /// What inner nodes hold for the child in this block.
+  /// The value of an inner node for the child in this block.
   static func childValue(block: UInt32) -> UInt64 { childMark << 32 | UInt64(block) }
 }

@@ -1,32 +1,32 @@
-/// Builds the index of a layer from keys that come in ascending order.
+/// Builds the index of a layer from keys in ascending order.
 ///
 /// ```
 ///        append ──► ┌───────────┐  full: strip the common prefix, try again;
-///                   │ open leaf │  still full: write the node out, and tell its
-///                   └─────┬─────┘  first key and block to the parent
+///                   │ open leaf │  still full: write the node out, and append
+///                   └─────┬─────┘  its first key and block to the parent,
 ///                   ┌─────▼──────┐
-///                   │ open inner │  … which may be full in turn
+///                   │ open inner │  … which may be full too
 ///                   └─────┬──────┘
 ///   pieces: leaf leaf … inner leaf leaf … inner … root
 /// ```
 ///
-/// One node a level is open; the others are in `pieces` already, children before their parents,
-/// the root last. The bytes are those that a pageserver's writer makes of the same keys and
-/// values. Memory: the finished blocks, about 8 bytes a key in an image layer of a relation, and up
-/// to 80 KiB for an open node.
+/// One node per level is open; the others are already in `pieces`, children before their parents,
+/// the root last. A pageserver's writer makes the same bytes from the same keys and values. Memory:
+/// the finished blocks, about 8 bytes per key in an image layer of a relation, and up to 80 KiB for
+/// each open node.
 public struct IndexTreeBuilder: Sendable {
   private let keyByteCount: Int
   /// The open nodes, leaf first.
   private var openNodes: [OpenNode]
 
-  /// The finished nodes, in the order in which they stand in the file, in pieces of 1 MiB: an index
-  /// that grows does not move.
+  /// The finished nodes in the order of the file, in pieces of 1 MiB: a growing index is not moved
+  /// in memory.
   public private(set) var pieces: [[UInt8]] = []
   private var blockCount = 0
 
   private static let blocksInPiece = (1 << 20) / IndexTree.nodeByteCount
 
-  /// How many keys there are.
+  /// The number of keys.
   public private(set) var count = 0
 
   private var lastKey: IndexKey?
@@ -37,18 +37,18 @@ public struct IndexTreeBuilder: Sendable {
     openNodes = [OpenNode(level: 0, keyByteCount: keyByteCount)]
   }
 
-  /// The bytes that the index takes in the file, but for nodes that are still to be opened.
+  /// The length of the index in the file in bytes, without nodes that are not open yet.
   public var byteCount: Int { (blockCount + openNodes.count) * IndexTree.nodeByteCount }
 
-  /// Adds a key behind all others; `value` must be below `IndexTree.valueLimit`.
+  /// Adds a key after all others; `value` must be below `IndexTree.valueLimit`.
   ///
-  /// Traps on a key that is not above the last, or, in an image layer's index, has an LSN. Takes some
-  /// 10 ns.
+  /// Traps if the key is not above the last one, or has an LSN in the index of an image layer.
+  /// Takes about 10 ns.
   public mutating func append(_ key: IndexKey, value: UInt64) {
-    precondition(value < IndexTree.valueLimit, "a layer file has grown beyond its index' values")
+    precondition(value < IndexTree.valueLimit, "a layer file is too large for its index")
     precondition(
       keyByteCount == IndexTree.deltaKeyByteCount || !key.hasLSN, "an image layer has one LSN")
-    if let lastKey { precondition(lastKey < key, "keys come in ascending order") }
+    if let lastKey { precondition(lastKey < key, "keys are in ascending order") }
     count += 1
     lastKey = key
     append(key, value: value, level: 0)
@@ -74,9 +74,9 @@ public struct IndexTreeBuilder: Sendable {
     append(firstKey, value: IndexTree.childValue(block: block), level: level + 1)
   }
 
-  /// Writes out what is open, the root last, and gives the root's block number.
+  /// Writes out the open nodes, the root last, and returns the root's block number.
   ///
-  /// Traps when there is no key: a pageserver cannot read an empty index. Nothing can be added
+  /// Traps if there is no key: a pageserver cannot read an empty index. Nothing can be added
   /// afterwards.
   public mutating func finish() -> UInt32 {
     precondition(count > 0, "an index has at least one key")
@@ -90,7 +90,7 @@ public struct IndexTreeBuilder: Sendable {
     return root
   }
 
-  /// Moves the open node of a level to the blocks, and gives its number.
+  /// Moves the open node of a level to the blocks, and returns its number.
   private mutating func encodeNode(level: Int) -> UInt32 {
     if blockCount.isMultiple(of: Self.blocksInPiece) {
       pieces.append([])
@@ -102,11 +102,11 @@ public struct IndexTreeBuilder: Sendable {
   }
 }
 
-/// A node that still takes keys; what they have in common is left out when they are encoded.
+/// A node that keys can be added to; their common prefix is encoded once.
 private struct OpenNode: Sendable {
   private let level: UInt8
   private let keyByteCount: Int
-  /// How many bytes all keys begin with that are stored once; 0 until the node is full without.
+  /// The length of the prefix that is encoded once; 0 until the node is full without it.
   private var prefixByteCount = 0
   private var entries: [(key: IndexKey, value: UInt64)] = []
 
@@ -115,7 +115,7 @@ private struct OpenNode: Sendable {
     self.keyByteCount = keyByteCount
   }
 
-  /// Empties the node; what it has allocated stays.
+  /// Empties the node, and keeps its memory.
   mutating func reset() {
     prefixByteCount = 0
     entries.removeAll(keepingCapacity: true)
@@ -129,7 +129,7 @@ private struct OpenNode: Sendable {
     IndexTree.headerByteCount + prefixByteCount + entries.count * entryByteCount
   }
 
-  /// Takes the key unless the node is full or the key lacks its prefix.
+  /// Adds the key unless the node is full or the key does not have its prefix.
   mutating func append(_ key: IndexKey, value: UInt64) -> Bool {
     guard byteCount + entryByteCount < IndexTree.nodeByteCount,
       prefixByteCount == 0 || firstKey.commonByteCount(with: key) >= prefixByteCount
@@ -138,7 +138,7 @@ private struct OpenNode: Sendable {
     return true
   }
 
-  /// Makes what the first and the last key, and so all of them, begin with the prefix.
+  /// Sets the prefix to the common prefix of the first and the last key, and so of all keys.
   mutating func stripPrefix() {
     guard prefixByteCount == 0, entries.count > 1 else { return }
     prefixByteCount = firstKey.commonByteCount(with: entries[entries.count - 1].key)

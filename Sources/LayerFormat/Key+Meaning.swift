@@ -1,24 +1,24 @@
 import PostgresFormat
 
-/// What a key stands for: the table of Docs/format.md, Keys, in both directions.
+/// The meaning of a key: the table of Docs/format.md, Keys, in both directions.
 public enum KeyMeaning: Hashable, Sendable {
-  /// Which databases there are.
+  /// The list of databases.
   case databaseDirectory
-  /// A database's `pg_filenode.map`; database 0 has the shared relations'.
+  /// The `pg_filenode.map` of a database; database 0 is for the shared relations.
   case relationMap(databaseID: UInt32)
-  /// Which relation forks a database has.
+  /// The list of relation forks of a database.
   case relationDirectory(databaseID: UInt32)
   /// A page of a relation.
   case relationBlock(RelationForkID, block: UInt32)
-  /// How many blocks a relation fork has.
+  /// The number of blocks of a relation fork.
   case relationSize(RelationForkID)
-  /// Which segments an SLRU has.
+  /// The list of segments of an SLRU.
   case slruDirectory(SLRUKind)
   /// A page of an SLRU.
   case slruBlock(SLRUKind, segment: UInt32, block: UInt32)
-  /// How many blocks an SLRU's segment has.
+  /// The number of blocks of a segment of an SLRU.
   case slruSegmentSize(SLRUKind, segment: UInt32)
-  /// Which transactions are prepared.
+  /// The list of prepared transactions.
   case twoPhaseDirectory
   /// The state of a prepared transaction; its id is not 0.
   case twoPhaseFile(transactionID: UInt64)
@@ -28,12 +28,12 @@ public enum KeyMeaning: Hashable, Sendable {
   case checkpoint
   /// The cumulative statistics.
   case statisticsFile
-  /// How far a replication origin has come.
+  /// The progress of a replication origin.
   case replicationOrigin(id: UInt16)
 }
 
 extension Key {
-  /// The last field of the keys that hold a size rather than a block.
+  /// The last field of keys for a size rather than a block.
   static let sizeField: UInt32 = .max
 
   private enum Group {
@@ -45,7 +45,7 @@ extension Key {
     static let replicationOrigin: UInt8 = 0x63
   }
 
-  /// The key of a relation's block; the hot one.
+  /// The key of a block of a relation, the most frequent one.
   @inlinable
   public init(_ relation: RelationForkID, block: UInt32) {
     self.init(
@@ -53,7 +53,7 @@ extension Key {
       relation.relationNumber, relation.fork.rawValue, block)
   }
 
-  /// The key that stands for something.
+  /// The key for a meaning.
   public init(_ meaning: KeyMeaning) {
     switch meaning {
     case .databaseDirectory:
@@ -101,7 +101,7 @@ extension Key {
       middle: UInt64(truncatingIfNeeded: hash >> 16), low: UInt16(truncatingIfNeeded: hash))
   }()
 
-  /// What the key stands for; nil for a key that no import writes.
+  /// The meaning of the key; nil for a key that no import writes.
   public var meaning: KeyMeaning? {
     let candidate: KeyMeaning? =
       switch field1 {
@@ -114,7 +114,7 @@ extension Key {
         .replicationOrigin(id: UInt16(truncatingIfNeeded: field6))
       default: nil
       }
-    // The fields that a meaning does not have must be as it writes them.
+    // Fields that the meaning does not use must have their usual values.
     guard let candidate, Key(candidate) == self else { return nil }
     return candidate
   }

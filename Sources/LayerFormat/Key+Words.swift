@@ -1,16 +1,16 @@
 import PostgresFormat
 
 extension Key {
-  /// What the key stands for, as a person would say it: `base/5/16384 block 7`.
+  /// The meaning of the key as text: `base/5/16384 block 7`.
   ///
-  /// A key that no import writes is given as its digits.
+  /// A key that no import writes is shown as its digits.
   public var words: String {
     meaning.map { $0.description } ?? "key \(self)"
   }
 }
 
 extension KeyMeaning: CustomStringConvertible {
-  /// The file and block, or the kind of thing that the key stands for.
+  /// The file and block, or the kind of value.
   public var description: String {
     switch self {
     case .databaseDirectory: "directory of databases"
@@ -44,8 +44,8 @@ extension KeyMeaning: CustomStringConvertible {
 }
 
 extension Range<Key> {
-  /// What the keys stand for: `base/5/16384 blocks 0–131071`, where they are blocks of one file
-  /// and no other key could lie among them.
+  /// The meaning of the keys as text: `base/5/16384 blocks 0–131071` if they are blocks of one
+  /// file, and no other key could be between them.
   public var words: String {
     if lowerBound == .minimum && upperBound == .maximum { return "all keys" }
     switch (lowerBound.meaning, upperBound.meaning) {

@@ -1,6 +1,6 @@
 import PostgresFormat
 
-/// The 18 bytes under which a pageserver stores one value.
+/// The key of one value in a pageserver: 18 bytes.
 ///
 /// ```
 /// OFFSET SIZE FIELD     relation block        SLRU block
@@ -12,13 +12,13 @@ import PostgresFormat
 ///     14    4 field 6   block                 block
 /// ```
 ///
-/// All fields are big-endian and keys are compared as their bytes; `Key+Meaning.swift` has every
-/// kind of key. (Neon, `libs/pageserver_api/src/key.rs`; Docs/format.md, Keys)
+/// All fields are big-endian, and keys are compared as bytes; `Key+Meaning.swift` has every kind of
+/// key. (Neon, `libs/pageserver_api/src/key.rs`; Docs/format.md, Keys)
 public struct Key: Hashable, Sendable {
   /// The length of an encoded key in bytes.
   public static let byteCount = 18
 
-  // The 18 bytes as big-endian integers of 8, 8 and 2 bytes: comparing keys is comparing these.
+  // The 18 bytes as big-endian integers of 8, 8 and 2 bytes, which compare like the bytes.
   @usableFromInline let high: UInt64
   @usableFromInline let middle: UInt64
   @usableFromInline let low: UInt16
@@ -43,10 +43,10 @@ public struct Key: Hashable, Sendable {
     low = UInt16(truncatingIfNeeded: field6)
   }
 
-  /// The first key of all.
+  /// The lowest key.
   public static let minimum = Key(high: 0, middle: 0, low: 0)
 
-  /// The last key of all: the open end of a layer over the whole key space.
+  /// The highest key: the open end of a layer over the whole key space.
   public static let maximum = Key(high: .max, middle: .max, low: .max)
 
   /// The group that the key belongs to.
@@ -64,7 +64,7 @@ public struct Key: Hashable, Sendable {
   /// The block, or FFFFFFFF for a size.
   public var field6: UInt32 { UInt32(truncatingIfNeeded: middle) << 16 | UInt32(low) }
 
-  /// The key that follows this one in the order of the bytes; the maximum's is the maximum.
+  /// The next key in the order of the bytes; for the maximum, the maximum itself.
   public var next: Key {
     if low < .max { return Key(high: high, middle: middle, low: low + 1) }
     if middle < .max { return Key(high: high, middle: middle + 1, low: 0) }
@@ -91,7 +91,7 @@ extension Key {
     bytes.appendBigEndian(low)
   }
 
-  /// The key whose 18 bytes stand at `offset`; traps when they do not lie within the span.
+  /// Reads the 18 bytes at `offset`; traps if they are not within the span.
   @inlinable
   public init(decoding bytes: RawSpan, at offset: Int = 0) {
     high = bytes.bigEndian(at: offset)

@@ -1,6 +1,6 @@
 import PostgresFormat
 
-/// What a layer file covers, which is also its name.
+/// The keys and LSNs that a layer file covers, which are also its name.
 ///
 /// ```
 /// image layer   <key start>-<key end>__<LSN>
@@ -10,7 +10,7 @@ import PostgresFormat
 /// Keys have 36 and LSNs 16 upper-case hexadecimal digits; both ranges are half open. (Neon,
 /// `pageserver/src/tenant/storage_layer/layer_name.rs`; Docs/format.md, Names)
 public struct LayerName: Hashable, Sendable {
-  /// What the layer holds, and at which LSNs.
+  /// The contents of a layer, and their LSNs.
   public enum Extent: Hashable, Sendable {
     /// Every value of the key range as of one LSN.
     case image(at: LogSequenceNumber)
@@ -20,7 +20,7 @@ public struct LayerName: Hashable, Sendable {
 
   /// The keys that the layer covers.
   public let keys: Range<Key>
-  /// What it holds for them.
+  /// The contents of the layer, and their LSNs.
   public let extent: Extent
 
   /// A layer over these keys; neither range may be empty.
@@ -34,19 +34,19 @@ public struct LayerName: Hashable, Sendable {
     LayerName(keys: .minimum..<(.maximum), extent: .delta(range))
   }
 
-  /// Whether it is a delta layer over the whole key space, by which a pageserver tells its L0s.
+  /// Whether it is a delta layer over the whole key space, which a pageserver treats as an L0.
   public var isLevel0: Bool {
     guard case .delta = extent else { return false }
     return keys.lowerBound == .minimum && keys.upperBound == .maximum
   }
 
-  /// Whether the layer holds an image of each of its keys.
+  /// Whether it is an image layer.
   public var isImage: Bool {
     guard case .image = extent else { return false }
     return true
   }
 
-  /// The LSNs that the layer covers; an image layer's range is its LSN alone.
+  /// The LSNs that the layer covers; for an image layer, its LSN only.
   public var lsns: Range<LogSequenceNumber> {
     switch extent {
     case .image(let lsn): lsn..<(lsn + 1)
@@ -54,17 +54,17 @@ public struct LayerName: Hashable, Sendable {
     }
   }
 
-  /// A layer of what a file or its name says; nil when a range is empty.
+  /// A layer from the fields of a file or its name; nil if a range is empty.
   ///
-  /// Without an `lsnEnd` it is an image layer, which cannot lie at the last LSN of all: its range
-  /// would have no end.
+  /// Without an `lsnEnd` it is an image layer, which cannot be at the highest LSN: its range would
+  /// have no end.
   init?(keyStart: Key, keyEnd: Key, lsn: LogSequenceNumber, lsnEnd: LogSequenceNumber?) {
     guard keyStart < keyEnd, lsn < lsnEnd ?? LogSequenceNumber(rawValue: .max) else { return nil }
     keys = keyStart..<keyEnd
     extent = if let lsnEnd { .delta(lsn..<lsnEnd) } else { .image(at: lsn) }
   }
 
-  /// Reads a name without its generation; nil for anything else, also for an empty range.
+  /// Reads a name without generation; nil for anything else, also for an empty range.
   public init?(_ text: String) {
     guard let separator = text.firstRange(of: "__") else { return nil }
     let keyTexts = text[..<separator.lowerBound].split(
@@ -77,7 +77,7 @@ public struct LayerName: Hashable, Sendable {
     else { return nil }
     self.init(
       keyStart: keyStart, keyEnd: keyEnd, lsn: lsns[0], lsnEnd: lsns.count == 2 ? lsns[1] : nil)
-    // Digits of the other case would make a second name for the same layer.
+    // Lower-case digits would be a second name for the same layer.
     guard description == text else { return nil }
   }
 
@@ -88,12 +88,12 @@ public struct LayerName: Hashable, Sendable {
     return LogSequenceNumber(rawValue: number)
   }
 
-  /// The file's name for a generation: the layer's name, a dash and eight lower-case digits.
+  /// The file name for a generation: the name of the layer, a dash and eight lower-case digits.
   public func fileName(generation: UInt32) -> String {
     Generation.fileName(description, generation: generation)
   }
 
-  /// Splits a layer file's name into the layer's and the generation; nil for any other name.
+  /// Splits a file name into the name of the layer and the generation; nil for any other name.
   public static func parse(fileName: String) -> (LayerName, generation: UInt32)? {
     guard let (stem, generation) = Generation.parse(fileName: fileName),
       let name = LayerName(String(stem))

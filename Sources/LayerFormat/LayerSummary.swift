@@ -19,7 +19,7 @@ import PostgresFormat
 /// Big-endian, zeros up to 8192 bytes. (Neon, `image_layer.rs` and `delta_layer.rs`, `Summary`;
 /// Docs/format.md, Summary)
 public struct LayerSummary: Equatable, Sendable {
-  /// The length of a page, and so of the summary, in bytes.
+  /// The length of the summary, one page, in bytes.
   public static let byteCount = 8192
 
   static let imageMagic: UInt16 = 0x5A60
@@ -32,13 +32,13 @@ public struct LayerSummary: Equatable, Sendable {
   public var tenant: Identifier
   /// The timeline that the layer belongs to.
   public var timeline: Identifier
-  /// What the layer covers: the same as its file's name says.
+  /// The keys and LSNs that the layer covers, as in the name of its file.
   public var name: LayerName
 
-  /// The number of the file's page at which the index begins.
+  /// The number of the first page of the index in the file.
   public var indexStart: UInt32
 
-  /// The block number of the index' root, counted from the index' start.
+  /// The block number of the root, counted from the start of the index.
   public var indexRoot: UInt32
 
   /// A summary of these fields.
@@ -53,7 +53,7 @@ public struct LayerSummary: Equatable, Sendable {
     self.indexRoot = indexRoot
   }
 
-  /// The summary's 8192 bytes.
+  /// The 8192 bytes of the summary.
   public func encoded() -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Self.byteCount)
@@ -77,20 +77,20 @@ public struct LayerSummary: Equatable, Sendable {
 
   /// Reads a summary from a page of 8192 bytes.
   ///
-  /// Throws when the magic, the version or a range is impossible, or anything but zeros follows
-  /// the fields. That it agrees with the file's name is for the caller to check.
+  /// Throws if the magic, the version or a range is impossible, or the bytes after the fields are
+  /// not zero. The caller must check that it agrees with the name of the file.
   public init(decoding page: RawSpan) throws(FormatError) {
     guard page.byteCount == Self.byteCount else {
-      throw .damaged("a layer's summary is \(Self.byteCount) bytes, not \(page.byteCount)")
+      throw .damaged("the summary of a layer has \(page.byteCount) bytes, not \(Self.byteCount)")
     }
     let magic: UInt16 = page.bigEndian(at: 0)
     guard magic == Self.imageMagic || magic == Self.deltaMagic else {
-      throw .damaged("magic number \(magic.hexadecimal(4)) is no layer's")
+      throw .damaged("\(magic.hexadecimal(4)) is not the magic number of a layer")
     }
     let version: UInt16 = page.bigEndian(at: 2)
     guard version == Self.formatVersion else {
       throw .unsupported(
-        "storage format version \(version) is not \(Self.formatVersion), the only one known")
+        "storage format version \(version) is not supported, only \(Self.formatVersion)")
     }
     tenant = Identifier(decoding: page, at: 4)
     timeline = Identifier(decoding: page, at: 20)
@@ -107,7 +107,7 @@ public struct LayerSummary: Equatable, Sendable {
     indexRoot = page.bigEndian(at: indexOffset + 4)
     for offset in stride(from: indexOffset + 8, to: Self.byteCount, by: 8) {
       guard page.bigEndian(at: offset, as: UInt64.self) == 0 else {
-        throw .damaged("bytes other than zeros follow the summary's fields")
+        throw .damaged("the unused bytes of the summary are not zero")
       }
     }
   }

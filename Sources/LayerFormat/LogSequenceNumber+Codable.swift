@@ -1,12 +1,12 @@
 import PostgresFormat
 
-/// A position in JSON: the string that Postgres writes for it, and no other.
+/// An LSN in JSON: the string exactly as Postgres writes it.
 extension LogSequenceNumber: Codable {
   public init(from decoder: any Decoder) throws {
     let field = try decoder.singleValueContainer()
     let text = try field.decode(String.self)
     guard let lsn = LogSequenceNumber(text), lsn.description == text else {
-      throw DecodingError.dataCorruptedError(in: field, debugDescription: "'\(text)' is no LSN")
+      throw DecodingError.dataCorruptedError(in: field, debugDescription: "'\(text)' is not an LSN")
     }
     self = lsn
   }

@@ -1,15 +1,15 @@
 import PostgresFormat
 
-/// One fork of one relation: what a pageserver keeps a size and a run of blocks for.
+/// A fork of a relation. A pageserver stores its size and its blocks.
 ///
-/// The tablespace follows from the database: 1664 (`pg_global`) for database 0, else 1663
-/// (`pg_default`); the storage knows no other. (Neon, `libs/postgres_ffi_types`, `RelTag`)
+/// The tablespace follows from the database: 1664 (`pg_global`) for database 0, otherwise 1663
+/// (`pg_default`); Neon supports no other. (Neon, `libs/postgres_ffi_types`, `RelTag`)
 public struct RelationForkID: Hashable, Sendable {
   /// The database's oid, 0 for the shared relations under `global/`.
   public var databaseID: UInt32
-  /// The number that the relation's files are named after.
+  /// The relation file number, as in the names of the relation's files.
   public var relationNumber: UInt32
-  /// Which of the relation's forks it is.
+  /// The fork.
   public var fork: RelationFork
 
   /// A fork of a relation.
@@ -20,12 +20,12 @@ public struct RelationForkID: Hashable, Sendable {
     self.fork = fork
   }
 
-  /// The oid of the tablespace that follows from the database.
+  /// The oid of the tablespace, which follows from the database.
   public var tablespaceID: UInt32 { Tablespace.id(ofDatabase: databaseID) }
 }
 
 extension RelationForkID: Comparable {
-  /// The order of the keys: tablespace 1663 before 1664, so shared relations come last.
+  /// The order of the keys: tablespace 1663 before 1664, so that shared relations come last.
   public static func < (left: Self, right: Self) -> Bool {
     left.order < right.order
   }

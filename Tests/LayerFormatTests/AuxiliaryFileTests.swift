@@ -12,7 +12,7 @@ struct AuxiliaryFileTests {
   /// `pg_stat/pgstat.stat`
   private static let path = "70675F737461742F7067737461742E73746174"
 
-  /// Goal: the statistics' value. Method: known bytes both ways, of an empty file too.
+  /// Goal: the value of the statistics file. Method: known bytes both ways, also of an empty file.
   @Test(arguments: ["", "AABBCC"]) func knownBytes(digits: String) throws {
     let contents = try bytes(digits)
     let value = try bytes("01 00000013" + Self.path + "0000000\(contents.count)" + digits)
@@ -23,11 +23,11 @@ struct AuxiliaryFileTests {
     #expect(decoded == contents)
   }
 
-  /// Goal: any other value is refused. Method: every byte before the contents changed in turn,
-  /// every length cut off, a byte too many, random bytes (seed 80).
+  /// Goal: any other value is refused. Method: change each byte before the contents, cut off at
+  /// each length, add a byte, random bytes (seed 80).
   @Test func refusals() {
     let value = AuxiliaryFile.encodeStatistics([1, 2, 3])
-    let part = "not of the shape"
+    let part = "statistics file is malformed"
     for index in 0..<value.count - 3 {
       var changed = value
       changed[index] ^= 0x80

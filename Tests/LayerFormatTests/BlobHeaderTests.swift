@@ -11,8 +11,8 @@ struct BlobHeaderTests {
     try bytes.withBytes { bytes throws(FormatError) in try BlobHeader.decode(bytes, at: offset) }
   }
 
-  /// Goal: headers are the bytes that the format has. Method: a table around each limit, both ways,
-  /// at the start of the bytes and further on.
+  /// Goal: headers have the bytes of the format. Method: a table around each limit, both ways, at
+  /// the start of the bytes and at an offset.
   @Test(
     arguments: [
       (0, false, "00"), (1, false, "01"), (126, false, "7E"), (127, false, "7F"),
@@ -39,25 +39,25 @@ struct BlobHeaderTests {
     }
   }
 
-  /// Goal: what is cut off, of unknown compression, or longer than it need be is refused. Method:
-  /// every prefix of a long header, each compression, the plain lengths below the limit.
+  /// Goal: a header that is cut off, of unknown compression, or too long is refused. Method: every
+  /// prefix of a long header, each compression, the plain lengths below the limit.
   @Test func refusals() throws {
     let header: [UInt8] = [0x90, 0, 1, 0]
     for count in 1..<4 {
-      #expect(throws: FormatError.damaged("a value's header is cut off")) {
+      #expect(throws: FormatError.damaged("the header of a value is cut off")) {
         try decode(Array(header.prefix(count)))
       }
-      #expect(throws: FormatError.damaged("a value's header is cut off")) {
+      #expect(throws: FormatError.damaged("the header of a value is cut off")) {
         try decode([0, 0] + header.prefix(count), at: 2)
       }
     }
     for (bytes, offset): ([UInt8], Int) in [([], 0), (header, 4), (header, 5), (header, .max)] {
-      #expect(throws: FormatError.damaged("a value's header lies outside the file")) {
+      #expect(throws: FormatError.damaged("the header of a value is outside the file")) {
         try decode(bytes, at: offset)
       }
     }
     for compression in 2...7 as ClosedRange<UInt8> {
-      #expect(throws: FormatError.damaged("compression \(compression) is not known")) {
+      #expect(throws: FormatError.damaged("unknown compression \(compression)")) {
         try decode([0x80 | compression << 4, 0, 1, 0])
       }
     }
@@ -66,7 +66,7 @@ struct BlobHeaderTests {
     }
   }
 
-  /// Goal: any bytes are a header or refused, and a header encodes to the bytes it came from.
+  /// Goal: any bytes are a header or refused, and a decoded header encodes to the same bytes.
   /// Method: every first byte with 20 random tails (seed 40) of up to 4 bytes.
   @Test func anyBytes() {
     var generator = SeededGenerator(state: 40)

@@ -8,8 +8,8 @@ struct DeltaValueTests {
     try bytes.withBytes { bytes throws(FormatError) in try DeltaValue.isImage(bytes) }
   }
 
-  /// Goal: both ways to write an image's header give the format's bytes, which are read as an image.
-  /// Method: known bytes for some lengths, in an array and into a span.
+  /// Goal: both ways to write an image header give the bytes of the format, which decode as an
+  /// image. Method: known bytes for some lengths, in an array and into a span.
   @Test(arguments: [(0, "00"), (1, "01"), (8192, "2000"), (0x0FFF_FFFF, "0FFFFFFF")])
   func imageHeader(byteCount: Int, digits: String) throws {
     let padding = String(repeating: "0", count: 16 - digits.utf8.count)
@@ -28,17 +28,19 @@ struct DeltaValueTests {
     }
   }
 
-  /// Goal: records are told from images, and nothing else passes. Method: known bytes.
+  /// Goal: records and images are recognised, and nothing else. Method: known bytes.
   @Test func kinds() throws {
     #expect(try !isImage(try bytes("00000001")))
     #expect(try !isImage(try bytes("00000001 00000000 00")))
     for (digits, part) in [
-      ("", "is cut off"), ("000000", "is cut off"), ("00000002", "of kind 2"),
-      ("FFFFFFFF 00000000 00000000", "of kind 4294967295"), ("01000000", "of kind 16777216"),
-      ("00000000", "not as long"), ("00000000 00000000 000000", "not as long"),
-      ("00000000 00000000 00000001", "not as long"),
-      ("00000000 00000000 00000000 AA", "not as long"),
-      ("00000000 FFFFFFFF FFFFFFFF", "not as long"), ("00000000 80000000 00000000", "not as long"),
+      ("", "is cut off"), ("000000", "is cut off"), ("00000002", "unknown kind 2"),
+      ("FFFFFFFF 00000000 00000000", "unknown kind 4294967295"),
+      ("01000000", "unknown kind 16777216"),
+      ("00000000", "wrong length"), ("00000000 00000000 000000", "wrong length"),
+      ("00000000 00000000 00000001", "wrong length"),
+      ("00000000 00000000 00000000 AA", "wrong length"),
+      ("00000000 FFFFFFFF FFFFFFFF", "wrong length"),
+      ("00000000 80000000 00000000", "wrong length"),
     ] {
       expectRefusal(part, of: try bytes(digits)) { bytes throws(FormatError) in
         _ = try DeltaValue.isImage(bytes)

@@ -39,16 +39,16 @@ struct DirectoryValueTests {
     }
   }
 
-  /// Goal: a database directory that cannot be is refused. Method: each field broken in turn.
+  /// Goal: an impossible database directory is refused. Method: break each field.
   @Test func damagedDatabaseDirectory() throws {
     for digits in [
       "0000000000000001 00000680 00000005 01", "0000000000000001 0000067F 00000000 01",
       "0000000000000001 00000000 00000005 01",
     ] {
-      expectRefusal("names a tablespace", of: try bytes(digits), by: databases)
+      expectRefusal("unknown tablespace", of: try bytes(digits), by: databases)
     }
     let flag = try bytes("0000000000000001 0000067F 00000005 02")
-    expectRefusal("flag of 2", of: flag, by: databases)
+    expectRefusal("the flag 2", of: flag, by: databases)
   }
 
   /// Goal: a relation directory. Method: known bytes both ways; a fork that does not exist.
@@ -68,10 +68,10 @@ struct DirectoryValueTests {
       DirectoryValue.encode(relationCount: 0, [] as [RelationForkID])
         == [UInt8](repeating: 0, count: 8))
     let fork = try bytes("0000000000000001 000004EB 04")
-    expectRefusal("names a fork", of: fork, by: relations)
+    expectRefusal("unknown fork", of: fork, by: relations)
   }
 
-  /// Goal: an SLRU's directory. Method: known bytes both ways.
+  /// Goal: the directory of an SLRU. Method: known bytes both ways.
   @Test func slruDirectory() throws {
     let expected = try bytes("0000000000000002 00000000 00014078")
     #expect(DirectoryValue.encode(segments: [0, 0x14078]) == expected)
@@ -81,8 +81,8 @@ struct DirectoryValueTests {
     #expect(decoded == [0, 0x14078])
   }
 
-  /// Goal: the two-phase directory, whose ids are longer from version 17 on. Method: known bytes
-  /// both ways for every version; the checksum that a real timeline's value has.
+  /// Goal: the two-phase directory; ids are longer from version 17 on. Method: known bytes both
+  /// ways for every version; the checksum of the value of a real timeline.
   @Test func twoPhaseDirectory() throws {
     for version in PostgresVersion.allCases {
       let isWide = version >= .v17
@@ -93,7 +93,7 @@ struct DirectoryValueTests {
         try DirectoryValue.decodeTransactions(bytes, version: version)
       }
       #expect(decoded == [0x326])
-      expectRefusal("two-phase directory's count", of: expected) { bytes throws(FormatError) in
+      expectRefusal("count of the two-phase directory", of: expected) { bytes throws(FormatError) in
         _ = try DirectoryValue.decodeTransactions(bytes, version: isWide ? .v14 : .v17)
       }
     }
@@ -112,7 +112,7 @@ struct DirectoryValueTests {
     }
   }
 
-  /// Goal: the count accounts for every byte. Method: each directory cut off, too long, and with
+  /// Goal: the count must use up every byte. Method: each directory cut off, too long, and with
   /// counts that overflow.
   @Test func counts() throws {
     let counts = [
@@ -122,18 +122,18 @@ struct DirectoryValueTests {
     ]
     for digits in counts {
       let bytes = try bytes(digits)
-      expectRefusal("database directory's count", of: bytes, by: databases)
-      expectRefusal("relation directory's count", of: bytes, by: relations)
-      expectRefusal("SLRU directory's count", of: bytes, by: segments)
+      expectRefusal("count of the database directory", of: bytes, by: databases)
+      expectRefusal("count of the relation directory", of: bytes, by: relations)
+      expectRefusal("count of the SLRU directory", of: bytes, by: segments)
       for version in [PostgresVersion.v14, .v17] {
-        expectRefusal("two-phase directory's count", of: bytes) { bytes throws(FormatError) in
+        expectRefusal("count of the two-phase directory", of: bytes) { bytes throws(FormatError) in
           _ = try DirectoryValue.decodeTransactions(bytes, version: version)
         }
       }
     }
   }
 
-  /// Goal: lists of any length come back. Method: 100 random lists of each kind (seed 70).
+  /// Goal: lists of any length decode as encoded. Method: 100 random lists of each kind (seed 70).
   @Test func roundTrips() throws {
     var generator = SeededGenerator(state: 70)
     for _ in 0..<100 {
@@ -163,8 +163,8 @@ struct DirectoryValueTests {
     }
   }
 
-  /// Goal: a list that is longer than any real one is refused before it takes memory. Method: one
-  /// entry more than the most, and the most.
+  /// Goal: a list longer than any real one is refused before it uses memory. Method: the limit, and
+  /// one entry more.
   @Test func tooLong() throws {
     func list(_ count: Int, _ width: Int) -> [UInt8] {
       var bytes: [UInt8] = []

@@ -18,7 +18,7 @@ struct GoldenLayer {
   ]
   static let names = [imageName] + deltaNames
 
-  /// A value as the layer stores it.
+  /// A value as stored in the layer.
   struct StoredValue {
     var key: Key
     /// Nil in an image layer.
@@ -46,10 +46,10 @@ struct GoldenLayer {
       keyByteCount: summary.name.isImage ? 18 : 26)
   }
 
-  /// Where a blob of the index begins.
+  /// The offset of the blob for a value of the index.
   func offset(of value: UInt64) -> Int { Int(summary.name.isImage ? value : value >> 1) }
 
-  /// Every value in the order of the index, and where the last one ends.
+  /// Every value in the order of the index, and the end of the last one.
   func values() throws -> (values: [StoredValue], end: Int) {
     var values: [StoredValue] = []
     var end = 0

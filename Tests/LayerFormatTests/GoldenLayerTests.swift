@@ -5,7 +5,7 @@ import Testing
 @testable import LayerFormat
 
 struct GoldenLayerTests {
-  /// Goal: a real layer's summary is read, agrees with the file's name, and is written the same.
+  /// Goal: the summary of a real layer is read, agrees with the file name, and is written the same.
   /// Method: decode, compare with the parsed name, encode.
   @Test(arguments: GoldenLayer.names) func summary(name: String) throws {
     let layer = try GoldenLayer(name)
@@ -25,8 +25,8 @@ struct GoldenLayerTests {
         == (isImage ? "2222222222222222222222222222ee25" : "2222222222222222222222222222aa17"))
   }
 
-  /// Goal: our builder makes the very pages that a pageserver made. Method: read all keys and
-  /// values from a real index, build one of them, compare bytes and root; the naive model too.
+  /// Goal: our builder makes the same pages as a pageserver. Method: read all keys and values from
+  /// a real index, build an index from them, compare bytes and root; also with the naive model.
   @Test(arguments: GoldenLayer.names) func index(name: String) throws {
     let layer = try GoldenLayer(name)
     #expect(layer.index.nodeCount * 8192 == layer.indexBlocks.count)
@@ -43,8 +43,8 @@ struct GoldenLayerTests {
     #expect(layer.index.levelCount == naive.levelCount)
   }
 
-  /// Goal: blobs lie back to back in the order of the index, from the first page to the padding
-  /// before the index. Method: every header of a real layer is decoded, and encoded again.
+  /// Goal: blobs follow each other in the order of the index, from the first page to the padding
+  /// before the index. Method: decode and encode every header of a real layer.
   @Test(arguments: GoldenLayer.names) func blobs(name: String) throws {
     let layer = try GoldenLayer(name)
     var offset = 8192
@@ -66,8 +66,8 @@ struct GoldenLayerTests {
     #expect((compressedCount > 0) == layer.summary.name.isImage)
   }
 
-  /// Goal: every key of real layers lies in the layer's ranges, and means something here. Method:
-  /// each is decoded, explained, and made again from its meaning.
+  /// Goal: every key of real layers is in the layer's ranges, and has a meaning here. Method:
+  /// decode each, and make it again from its meaning.
   @Test(arguments: GoldenLayer.names) func keys(name: String) throws {
     let layer = try GoldenLayer(name)
     for bytes in layer.index.keys {
@@ -83,8 +83,8 @@ struct GoldenLayerTests {
     }
   }
 
-  /// Goal: the values of real delta layers are told apart. Method: all of them; what is an image
-  /// must stand alone, and carries our header; the layer of images has nothing else.
+  /// Goal: images and records of real delta layers are recognised. Method: all values; an image
+  /// must need no older value, and has our header; the layer of images has nothing else.
   @Test(arguments: GoldenLayer.deltaNames) func deltaValues(name: String) throws {
     let values = try GoldenLayer(name).values().values
     var imageCount = 0
@@ -105,8 +105,8 @@ struct GoldenLayerTests {
     #expect((imageCount == values.count) == holdsImagesOnly)
   }
 
-  /// Goal: the small values that a pageserver writes are those that the fixture's list has. Method:
-  /// length and checksum of every value of the image layer that is stored plain.
+  /// Goal: the small values of a pageserver are those in the fixture's list. Method: length and
+  /// checksum of every value of the image layer that is stored plain.
   @Test func plainValues() throws {
     let listed = try Fixture.lines("clean-15.keys").map { String($0) }
     let expected = Set(listed)
@@ -115,7 +115,7 @@ struct GoldenLayerTests {
       let meaning = try #require(value.key.meaning)
       var bytes = value.bytes
       switch meaning {
-      case .checkpoint, .twoPhaseFile: continue  // not as an import has them
+      case .checkpoint, .twoPhaseFile: continue  // differ from those of an import
       case .databaseDirectory: bytes = try sorted(databases: bytes)
       default: break
       }
@@ -137,8 +137,8 @@ struct GoldenLayerTests {
       })
   }
 
-  /// Goal: the list of keys that an import must serve is understood in full. Method: every key's
-  /// meaning and back.
+  /// Goal: every key that an import must serve has a meaning. Method: from each key to its meaning
+  /// and back.
   @Test func everyListedKey() throws {
     var kinds = Set<String>()
     for line in try Fixture.lines("clean-15.keys") {

@@ -28,7 +28,7 @@ struct IdentifierTests {
     #expect(Identifier(zero.dropLast() + "a")?.description == zero.dropLast() + "a")
   }
 
-  /// Goal: nothing but 32 digits is an identifier. Method: near misses.
+  /// Goal: only 32 digits are an identifier. Method: near misses.
   @Test(arguments: [
     "", "0", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0",
     "0123456789abcdef0123456789abcdeg", "0123456789abcdef-123456789abcdef",

@@ -2,11 +2,11 @@ import PostgresFormat
 
 @testable import LayerFormat
 
-/// What an index holds, read node by node from its root.
+/// The contents of an index, read node by node from its root.
 struct IndexContents: Equatable {
   var keys: [[UInt8]] = []
   var values: [UInt64] = []
-  /// How many nodes the walk has met, on every level.
+  /// The number of nodes on all levels.
   var nodeCount = 0
   /// The levels of the tree.
   var levelCount = 0
@@ -23,7 +23,7 @@ struct IndexContents: Equatable {
   private func node(_ block: UInt32, in blocks: [UInt8], _ keyByteCount: Int) throws -> IndexNode {
     let start = Int(block) * IndexTree.nodeByteCount
     guard start + IndexTree.nodeByteCount <= blocks.count else {
-      throw Malformed(reason: "block \(block) lies outside the index")
+      throw Malformed(reason: "block \(block) is outside the index")
     }
     return try Array(blocks[start..<start + IndexTree.nodeByteCount]).withBytes {
       page throws(FormatError) in

@@ -5,7 +5,7 @@ import Testing
 @testable import LayerFormat
 
 extension IndexKey {
-  /// The key of 18 or 26 bytes, as an index has them.
+  /// The key from the 18 or 26 bytes of an index.
   init(bytes: [UInt8]) {
     let key = Key(decoding: bytes.bytes)
     guard bytes.count > Key.byteCount else {
@@ -18,9 +18,9 @@ extension IndexKey {
 }
 
 struct IndexKeyTests {
-  /// Goal: keys are compared, and have a common front, as their bytes. Method: pairs of random bytes
-  /// (seed 51) that differ from some byte on, at each of the 26 places, or nowhere; the standard
-  /// library on the bytes is the model.
+  /// Goal: keys compare like their bytes, and so do their common prefixes. Method: pairs of random
+  /// bytes (seed 51) that differ from one of the 26 bytes on, or nowhere; the model is the standard
+  /// library on the bytes.
   @Test(arguments: [18, 26]) func order(byteCount: Int) {
     var generator = SeededGenerator(state: 51)
     for common in 0...byteCount {
@@ -44,7 +44,8 @@ struct IndexKeyTests {
     }
   }
 
-  /// Goal: every part of a key is given as its bytes. Method: all ranges of random keys (seed 52).
+  /// Goal: every part of a key is encoded as its bytes. Method: all ranges of random keys (seed
+  /// 52).
   @Test(arguments: [18, 26]) func encoding(byteCount: Int) {
     var generator = SeededGenerator(state: 52)
     for _ in 0..<20 {

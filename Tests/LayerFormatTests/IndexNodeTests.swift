@@ -5,7 +5,7 @@ import Testing
 @testable import LayerFormat
 
 struct IndexNodeTests {
-  /// A page with these fields, keys and values and zeros behind.
+  /// A page with these fields, keys and values, followed by zeros.
   private func page(
     count: Int = 3, level: UInt8 = 0, prefix: [UInt8] = [UInt8](repeating: 7, count: 16),
     suffixByteCount: UInt8 = 2, suffixes: [UInt8] = [0, 1, 0, 2, 1, 0],
@@ -25,8 +25,8 @@ struct IndexNodeTests {
     _ = try IndexNode(decoding: page, keyByteCount: 18)
   }
 
-  /// Goal: a node's fields lie where the format has them. Method: a leaf and an inner node of known
-  /// bytes.
+  /// Goal: the fields of a node have the offsets of the format. Method: a leaf and an inner node of
+  /// known bytes.
   @Test func knownBytes() throws {
     let keys = [[0, 1], [0, 2], [1, 0]].map { [UInt8](repeating: 7, count: 16) + $0 }
     let leaf = try page().withBytes { page throws(FormatError) in
@@ -43,15 +43,15 @@ struct IndexNodeTests {
     #expect((0..<3).map(inner.child(at:)) == [0, 0x102, .max])
   }
 
-  /// Goal: impossible nodes are refused. Method: a good node with each field broken in turn.
+  /// Goal: impossible nodes are refused. Method: break each field of a good node.
   @Test func refusals() {
     expectRefusal("cut off", of: [], by: decode)
     expectRefusal("cut off", of: Array(page().dropLast()), by: decode)
     expectRefusal("cut off", of: page() + [0], by: decode)
-    expectRefusal("of 0 keys", of: page(count: 0), by: decode)
-    expectRefusal("of 0 keys", of: [UInt8](repeating: 0, count: 8192), by: decode)
-    expectRefusal("of 2000 keys", of: page(count: 2000), by: decode)
-    expectRefusal("of 65535 keys", of: page(count: 65535), by: decode)
+    expectRefusal(": 0 keys", of: page(count: 0), by: decode)
+    expectRefusal(": 0 keys", of: [UInt8](repeating: 0, count: 8192), by: decode)
+    expectRefusal(": 2000 keys", of: page(count: 2000), by: decode)
+    expectRefusal(": 65535 keys", of: page(count: 65535), by: decode)
     expectRefusal("suffix 3 bytes", of: page(suffixByteCount: 3), by: decode)
     expectRefusal("suffix 255 bytes", of: page(suffixByteCount: 255), by: decode)
     expectRefusal("prefix 15", of: page(prefix: [UInt8](repeating: 7, count: 15)), by: decode)
@@ -60,8 +60,8 @@ struct IndexNodeTests {
       of: page(
         count: 1, prefix: [UInt8](repeating: 7, count: 18), suffixByteCount: 0, suffixes: [],
         values: [0, 0, 0, 0, 1]), by: decode)
-    expectRefusal("do not ascend", of: page(suffixes: [0, 1, 0, 1, 1, 0]), by: decode)
-    expectRefusal("do not ascend", of: page(suffixes: [0, 1, 1, 0, 0, 2]), by: decode)
+    expectRefusal("not in ascending order", of: page(suffixes: [0, 1, 0, 1, 1, 0]), by: decode)
+    expectRefusal("not in ascending order", of: page(suffixes: [0, 1, 1, 0, 0, 2]), by: decode)
     expectRefusal("of level 0 is of the wrong kind", of: page(values: children), by: decode)
     expectRefusal("of level 1 is of the wrong kind", of: page(level: 1), by: decode)
     for mark in [0x81, 0xC0, 0xFF, 0x00] as [UInt8] {
@@ -72,7 +72,7 @@ struct IndexNodeTests {
     for offset in [5 + 16 + 3 * 7, 5000, 8191] {
       var page = page()
       page[offset] = 1
-      expectRefusal("other than zeros", of: page, by: decode)
+      expectRefusal("unused bytes of an index node are not zero", of: page, by: decode)
     }
   }
 
@@ -83,7 +83,7 @@ struct IndexNodeTests {
     }
   }
 
-  /// The number of nodes among pages that are read; every key and value of those is taken.
+  /// The number of pages that decode as nodes; every key and value of those is read.
   private func readCount(_ pages: some Sequence<[UInt8]>) -> Int {
     var count = 0
     for page in pages {
@@ -105,8 +105,8 @@ struct IndexNodeTests {
     return count
   }
 
-  /// Goal: random pages never trap. Method: 300 of random bytes (seed 60) behind headers that are
-  /// random, or right but for the rest.
+  /// Goal: random pages never trap. Method: 300 pages of random bytes (seed 60) after headers that
+  /// are random or correct.
   @Test func randomPages() {
     var generator = SeededGenerator(state: 60)
     let pages = (0..<300).map { index in
@@ -129,7 +129,7 @@ struct IndexNodeTests {
       return page
     }
     let count = readCount(pages)
-    // Of what is read, the prefix may be anything, and most bits of keys and values.
+    // In the nodes that decode, any prefix is possible, and most bits of keys and values.
     #expect(count >= 16 * 8 && count < pages.count - 5 * 7)
   }
 }

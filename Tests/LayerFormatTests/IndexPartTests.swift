@@ -18,8 +18,8 @@ struct IndexPartTests {
     try IndexPart(decoding: Array(text.utf8))
   }
 
-  /// Goal: the index that a real pageserver wrote is read, and what we write of it is read as the
-  /// same. Method: every field of the golden one, then a round trip.
+  /// Goal: the index of a real pageserver is read, and is the same after we wrote it. Method: every
+  /// field of the golden one, then a round trip.
   @Test func golden() throws {
     let part = try IndexPart(decoding: try Fixture.bytes("golden/index_part.json-00000001"))
     #expect(part.version == 15)
@@ -38,7 +38,7 @@ struct IndexPartTests {
     #expect(part.metadata != metadata)
   }
 
-  /// Goal: an index is always the same bytes: keys sorted, nulls written, no shard where there is
+  /// Goal: an index always has the same bytes: keys sorted, nulls written, and no shard if there is
   /// none. Method: known text both ways.
   @Test func knownText() throws {
     let part = IndexPart(
@@ -53,7 +53,8 @@ struct IndexPartTests {
     #expect(try decode(sample) == part)
   }
 
-  /// Goal: what a pageserver adds is ignored. Method: unknown fields on every level, white space.
+  /// Goal: fields that a pageserver adds are ignored. Method: unknown fields on every level, white
+  /// space.
   @Test func unknownFields() throws {
     let more = sample.replacing("\"version\":15", with: "\n \"version\" : 15, \"l2_lsn\":\"0/0\"")
       .replacing("\"generation\":1", with: "\"generation\":1,\"more\":[1,{}]")
@@ -61,30 +62,29 @@ struct IndexPartTests {
     #expect(try decode(more) == decode(sample))
   }
 
-  /// Goal: what is no index of this version is refused, and the message names the field
-  /// where the decoder tells it. Method:
-  /// one change each to a good one.
+  /// Goal: anything but an index of this version is refused, and the message names the field if the
+  /// decoder does. Method: one change at a time to a good index.
   @Test func refusals() {
     for (old, new, kind, part): (String, String, FormatError.Kind, String) in [
-      ("\"version\":15", "\"version\":14", .unsupported, "index version 14 is not 15"),
+      ("\"version\":15", "\"version\":14", .unsupported, "version 14 is not supported, only 15"),
       ("\"version\":15", "\"version\":16,\"x\":1", .unsupported, "version 16"),
-      ("\"version\":15", "\"version\":\"15\"", .damaged, "'version'"),
-      (",\"version\":15", "", .damaged, "'version' is missing"),
-      ("\"layer_metadata\"", "\"layers\"", .damaged, "'layer_metadata' is missing"),
+      ("\"version\":15", "\"version\":\"15\"", .damaged, "'version' of the index is not a number"),
+      (",\"version\":15", "", .damaged, "field 'version' of the index is missing"),
+      ("\"layer_metadata\"", "\"layers\"", .damaged, "'layer_metadata' of the index is missing"),
       ("\"file_size\":123", "\"file_size\":-1", .damaged, "out of range"),
       ("\"file_size\":123", "\"file_size\":1.5", .damaged, "out of range"),
       ("18446744073709551615", "18446744073709551616", .damaged, "out of range"),
       ("4294967295", "4294967296", .damaged, "out of range"),
-      ("\"file_size\":123,", "", .damaged, "'file_size' is missing"),
-      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":\"0\"", .damaged, "'ancestor_lsn'"),
-      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":0", .damaged, "'ancestor_lsn'"),
-      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":null", .damaged, "'ancestor_lsn'"),
+      ("\"file_size\":123,", "", .damaged, "'file_size' of the index is missing"),
+      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":\"0\"", .damaged, "of the index is not valid"),
+      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":0", .damaged, "of the index is not a string"),
+      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":null", .damaged, "of the index is null"),
       (
         "{\"disk_consistent_lsn\":\"0/C84D4E0\"", "{\"disk_consistent_lsn\":\"0/1\"", .damaged,
-        "'disk_consistent_lsn' of the index differ"
+        "the two 'disk_consistent_lsn' fields of the index differ"
       ),
-      ("\"pg_version\":15", "\"pg_version\":\"15\"", .damaged, "'pg_version'"),
-      ("}}", "}", .damaged, "JSON"),
+      ("\"pg_version\":15", "\"pg_version\":\"15\"", .damaged, "'pg_version' of the index is not"),
+      ("}}", "}", .damaged, "the index is not valid JSON"),
     ] {
       let changed = sample.replacing(old, with: new)
       expectRefusal(part, as: kind, of: Array(changed.utf8)) { bytes throws(FormatError) in
@@ -93,8 +93,8 @@ struct IndexPartTests {
     }
   }
 
-  /// Goal: bytes that are no JSON are refused without a trap. Method: some by hand, the sample cut
-  /// off at every place, with every byte changed, nested deep, and random bytes (seed 90).
+  /// Goal: bytes that are not JSON are refused without a trap. Method: some by hand, the sample cut
+  /// off at every byte, with every byte changed, nested deep, and random bytes (seed 90).
   @Test func noJSON() {
     for text in [
       "", " ", "null", "[]", "15", "\"\"", "{}", "{", "}", "[[", "\0",
@@ -121,7 +121,8 @@ struct IndexPartTests {
     #expect(readCount > 0 && readCount < bytes.count)
   }
 
-  /// Goal: an index file's name is its generation. Method: known names both ways, near misses.
+  /// Goal: the name of an index file has its generation. Method: known names both ways, near
+  /// misses.
   @Test func fileNames() {
     for (generation, name): (UInt32, String) in [
       (1, "index_part.json-00000001"), (0xAB, "index_part.json-000000ab"),
@@ -140,9 +141,9 @@ struct IndexPartTests {
     }
   }
 
-  /// Goal: what a pageserver's reader refuses, or reads in another way, is refused. Method: a field
-  /// and a layer twice, an escape in a name, a byte order mark, too deep, too many values; strings
-  /// that look like any of these are none.
+  /// Goal: anything that a pageserver refuses or reads differently is refused. Method: a field and
+  /// a layer twice, an escape in a name, a byte order mark, too deep, too many values; strings that
+  /// look like these pass.
   @Test func strictness() throws {
     for (old, new) in [
       ("\"version\":15", "\"version\":15,\"version\":15"),

@@ -5,18 +5,18 @@ import Testing
 @testable import LayerFormat
 
 struct IndexTreeBuilderTests {
-  /// How the keys of a sweep are made.
+  /// The kinds of keys in a sweep.
   enum Keys: CaseIterable {
-    /// The blocks of one relation: all but the last bytes are shared.
+    /// The blocks of one relation: all bytes but the last are shared.
     case blocks
-    /// Keys that no node shares a byte of.
+    /// Keys without a common byte in any node.
     case unshared
     /// Short runs of blocks of many relations: a prefix that ends before its node is full.
     case runs
     /// Any bytes, sorted (seed 50).
     case random
 
-    /// `count` keys of 18 bytes, or of 26 with an LSN behind.
+    /// `count` keys of 18 bytes, or of 26 with an LSN at the end.
     func make(_ count: Int, byteCount: Int) -> [[UInt8]] {
       var generator = SeededGenerator(state: 50)
       let keys: [[UInt8]] =
@@ -51,8 +51,8 @@ struct IndexTreeBuilderTests {
     UInt64(index) &* 0x9E37_79B9_7F4A_7C15 % IndexTree.valueLimit
   }
 
-  /// Finishes a builder that has the first `count` keys, and compares with the model and with what
-  /// is read back.
+  /// Finishes a builder with the first `count` keys, compares its pages with the model, and reads
+  /// them back.
   private func check(_ builder: IndexTreeBuilder, _ keys: [[UInt8]]) throws -> IndexContents {
     var builder = builder
     let values = keys.indices.map(value)
@@ -70,9 +70,9 @@ struct IndexTreeBuilderTests {
     return contents
   }
 
-  /// Goal: around each full leaf the nodes are those of the model. Method: for every kind of keys
-  /// and both lengths, all counts around the first three ends of a leaf, around where a leaf is
-  /// full but for its prefix, and some small ones.
+  /// Goal: around each full leaf, the nodes are those of the model. Method: for every kind of keys
+  /// and both lengths, all counts around the first three ends of a leaf, around the count at which
+  /// a leaf is full without its prefix, and some small ones.
   @Test(arguments: Keys.allCases, [18, 26]) func fullLeaves(kind: Keys, byteCount: Int) throws {
     let keys = kind.make(4000, byteCount: byteCount)
     let model = NaiveIndex(keys: keys, values: keys.indices.map(value))
@@ -90,8 +90,8 @@ struct IndexTreeBuilderTests {
     #expect(model.leafStarts[0] > 2 * plainCapacity || kind != .blocks)
   }
 
-  /// Goal: the tree grows from two levels to three where it must. Method: the model says at which
-  /// count; that one and its neighbours are built, for both lengths of keys.
+  /// Goal: the tree grows from two levels to three at the right count. Method: the model gives the
+  /// count; build that and its neighbours, for both lengths of keys.
   @Test(arguments: [(18, 140_000), (26, 80_000)])
   func threeLevels(byteCount: Int, count: Int) throws {
     let keys = Keys.random.make(count, byteCount: byteCount)
@@ -106,8 +106,8 @@ struct IndexTreeBuilderTests {
     }
   }
 
-  /// Goal: the size that is told while keys come bounds what comes out. Method: after every key of
-  /// two levels' worth, against a finished copy at each change.
+  /// Goal: the size reported while keys are added is an upper limit. Method: after every key of two
+  /// levels, compare with a finished copy at each change.
   @Test func byteCountWhileBuilding() {
     var builder = IndexTreeBuilder(ofImageLayer: true)
     var last = 0
@@ -122,8 +122,8 @@ struct IndexTreeBuilderTests {
     #expect(last > 3 * IndexTree.nodeByteCount)
   }
 
-  /// Goal: keys out of order or with an LSN too many, values beyond their width and empty indexes are
-  /// bugs that stop the program. Method: each in a process of its own.
+  /// Goal: keys out of order or with an LSN too many, values that are too large, and empty indexes
+  /// trap. Method: each in a process of its own.
   @Test func misuse() async {
     await #expect(processExitsWith: .failure) {
       var builder = IndexTreeBuilder(ofImageLayer: true)

@@ -11,8 +11,8 @@ struct KeyMeaningTests {
     RelationForkID(databaseID: databaseID, relationNumber: number, fork: fork)
   }
 
-  /// Goal: every kind of key is made and understood as the format has it. Method: a table with
-  /// rows for each, in both directions; real lists of keys have most of them.
+  /// Goal: every kind of key is encoded and decoded as in the format. Method: a table with rows for
+  /// each, in both directions; most are from real lists of keys.
   @Test(
     arguments: [
       (.databaseDirectory, "000000000000000000000000000000000000"),
@@ -66,15 +66,15 @@ struct KeyMeaningTests {
     #expect(try key(digits).meaning == meaning)
   }
 
-  /// Goal: the statistics' key is the one that a pageserver looks under. Method: the list of keys
-  /// that one served has it, and no other of its group.
+  /// Goal: the key of the statistics is the one that a pageserver uses. Method: the list of keys
+  /// that a pageserver served has it, and no other of its group.
   @Test func statisticsKeyOfARealTimeline() throws {
     let listed = try Fixture.lines("clean-15.keys").filter { $0.hasPrefix("62") }
     #expect(listed.map { $0.prefix(36) } == [Key(.statisticsFile).description.prefix(36)])
   }
 
-  /// Goal: keys that no import writes mean nothing. Method: a field too many in each kind, groups,
-  /// forks and kinds that do not exist.
+  /// Goal: keys that no import writes have no meaning. Method: a field too many in each kind, and
+  /// groups, forks and kinds that do not exist.
   @Test(arguments: [
     "000000000100000000000000000000000000", "000000067F00000005000000000000000002",
     "000000067F00000005000000000100000000", "000000067F000000050000000000FFFFFFFF",
@@ -95,8 +95,8 @@ struct KeyMeaningTests {
     #expect(try key(digits).meaning == nil)
   }
 
-  /// Goal: a key has one meaning and a meaning one key. Method: 20000 random keys (seed 12), most
-  /// fields small so that many mean something; those that do must give themselves again.
+  /// Goal: a key has one meaning, and a meaning one key. Method: 20000 random keys (seed 12), most
+  /// fields small so that many have a meaning; those keys must come back from their meaning.
   @Test func randomKeys() {
     var generator = SeededGenerator(state: 12)
     var meaningful = 0
@@ -115,8 +115,7 @@ struct KeyMeaningTests {
     #expect(meaningful > 200 && meaningful < 18000)
   }
 
-  /// Goal: sorting relation forks sorts their keys, shared relations last. Method: all pairs of
-  /// some.
+  /// Goal: relation forks sort like their keys, shared relations last. Method: all pairs of a few.
   @Test func orderOfRelations() {
     let databases: [UInt32] = [0, 1, 5, .max]
     let forks = databases.flatMap { database in

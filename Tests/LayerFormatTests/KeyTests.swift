@@ -4,7 +4,7 @@ import Testing
 @testable import LayerFormat
 
 struct KeyTests {
-  /// Goal: the six fields lie where the format has them. Method: known keys as text and as bytes,
+  /// Goal: the six fields have the offsets of the format. Method: known keys as text and as bytes,
   /// and every field of each.
   @Test(
     arguments: [
@@ -28,8 +28,8 @@ struct KeyTests {
     #expect(fields.field4 == field4 && fields.field5 == field5 && fields.field6 == field6)
   }
 
-  /// Goal: encoding, decoding and text lose nothing, and keys are ordered as their bytes. Method:
-  /// 2000 random pairs (seed 10) that share a prefix of random length, against the bytes' order.
+  /// Goal: encoding, decoding and text lose nothing, and keys are ordered like their bytes. Method:
+  /// 2000 random pairs (seed 10) with a common prefix of random length.
   @Test func roundTripsAndOrder() throws {
     var generator = SeededGenerator(state: 10)
     for _ in 0..<2000 {
@@ -82,7 +82,7 @@ struct KeyTests {
     #expect(Key.maximum.encoded == [UInt8](repeating: 0xFF, count: 18))
   }
 
-  /// Goal: nothing but 36 digits is a key. Method: near misses.
+  /// Goal: only 36 digits are a key. Method: near misses.
   @Test(arguments: [
     "",
     "0",

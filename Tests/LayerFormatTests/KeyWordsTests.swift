@@ -1,13 +1,13 @@
 import LayerFormat
 import Testing
 
-/// Goal: keys and ranges of keys are said as a person would say them.
+/// Goal: keys and ranges of keys are described in words.
 @Suite struct KeyWordsTests {
   private static let table = RelationForkID(databaseID: 5, relationNumber: 16384, fork: .main)
   private static let map = RelationForkID(
     databaseID: 5, relationNumber: 16384, fork: .visibilityMap)
 
-  /// Method: one key of each meaning, and one that has none.
+  /// Method: one key of each meaning, and one without.
   @Test(
     arguments: [
       (.databaseDirectory, "directory of databases"),

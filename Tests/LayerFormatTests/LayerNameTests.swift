@@ -18,8 +18,8 @@ struct LayerNameTests {
     #expect(name == LayerName(keys: name.keys, extent: name.extent))
   }
 
-  /// Goal: delta layers are named and read, an L0 is told from others. Method: one of each, and an
-  /// image layer over everything, which is none.
+  /// Goal: delta layers are named and read, and an L0 is recognised. Method: one of each, and an
+  /// image layer over everything, which is not an L0.
   @Test func deltaLayers() throws {
     let text = "\(Self.start)-\(Self.end)__0000000000000010-0000000006319E39"
     let name = try #require(LayerName(text))
@@ -35,7 +35,7 @@ struct LayerNameTests {
     #expect(LayerName(all + "__0000000000000010")?.isLevel0 == false)
   }
 
-  /// Goal: nothing else is read as a layer's name, above all no second spelling of one, and no
+  /// Goal: nothing else is read as a layer name, in particular no second spelling of a name, and no
   /// range that is empty or has no end. Method: near misses.
   @Test(arguments: [
     "", "__", "-", "-__-", "\(start)-\(end)", "\(start)-\(end)__", "\(start)__0000000000000010",
@@ -59,8 +59,8 @@ struct LayerNameTests {
     #expect(LayerName(text) == nil)
   }
 
-  /// Goal: a file's name is the layer's and the generation. Method: both kinds, both directions,
-  /// every other shape refused.
+  /// Goal: a file name has the name of the layer and the generation. Method: both kinds, both
+  /// directions; every other form is refused.
   @Test func fileNames() throws {
     for text in [
       "\(Self.start)-\(Self.end)__0000000000000010",

@@ -25,7 +25,7 @@ struct LayerSummaryTests {
     "00112233445566778899aabbccddeeff ffeeddccbbaa99887766554433221100"
     + "000000067F00004000000040180000000000 FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
 
-  /// Goal: the fields lie where the format has them. Method: known bytes of one summary of each
+  /// Goal: the fields have the offsets of the format. Method: known bytes of one summary of each
   /// kind, both ways.
   @Test func knownBytes() throws {
     for (summary, magic, lsns) in [
@@ -43,35 +43,35 @@ struct LayerSummaryTests {
 
   private func decode(_ page: RawSpan) throws(FormatError) { _ = try LayerSummary(decoding: page) }
 
-  /// Goal: no impossible summary is read. Method: each field broken in turn.
+  /// Goal: an impossible summary is refused. Method: break each field.
   @Test func refusals() {
     let page = delta.encoded()
     func with(_ bytes: [UInt8], at offset: Int, in page: [UInt8]) -> [UInt8] {
       Array(page[..<offset]) + bytes + page[(offset + bytes.count)...]
     }
     let maximum = [UInt8](repeating: 0xFF, count: 18)
-    expectRefusal("summary is 8192 bytes, not 0", of: [], by: decode)
-    expectRefusal("not 8191", of: Array(page.dropLast()), by: decode)
-    expectRefusal("not 8193", of: page + [0], by: decode)
-    expectRefusal("5A62 is no layer's", of: with([0x62], at: 1, in: page), by: decode)
-    expectRefusal("0000 is no layer's", of: [UInt8](repeating: 0, count: 8192), by: decode)
-    expectRefusal("version 2", as: .unsupported, of: with([2], at: 3, in: page), by: decode)
+    expectRefusal("the summary of a layer has 0 bytes, not 8192", of: [], by: decode)
+    expectRefusal("has 8191 bytes", of: Array(page.dropLast()), by: decode)
+    expectRefusal("has 8193 bytes", of: page + [0], by: decode)
+    expectRefusal("5A62 is not the magic", of: with([0x62], at: 1, in: page), by: decode)
+    expectRefusal("0000 is not the magic", of: [UInt8](repeating: 0, count: 8192), by: decode)
+    expectRefusal("version 2 is not", as: .unsupported, of: with([2], at: 3, in: page), by: decode)
     expectRefusal("version 259", as: .unsupported, of: with([1], at: 2, in: page), by: decode)
     expectRefusal("is empty", of: with(maximum, at: 36, in: page), by: decode)
     expectRefusal("is empty", of: with(Array(page[36..<54]), at: 54, in: page), by: decode)
     expectRefusal("is empty", of: with(Array(page[80..<88]), at: 72, in: page), by: decode)
     expectRefusal("is empty", of: with([1], at: 72, in: with([0], at: 80, in: page)), by: decode)
     for offset in [96, 97, 4000, 8191] {
-      expectRefusal("other than zeros", of: with([1], at: offset, in: page), by: decode)
+      expectRefusal("unused bytes", of: with([1], at: offset, in: page), by: decode)
     }
     let imagePage = image.encoded()
-    expectRefusal("other than zeros", of: with([1], at: 88, in: imagePage), by: decode)
+    expectRefusal("unused bytes", of: with([1], at: 88, in: imagePage), by: decode)
     expectRefusal(
       "is empty", of: with([UInt8](repeating: 0xFF, count: 8), at: 72, in: imagePage), by: decode)
   }
 
-  /// Goal: no page traps, and what is read can be used. Method: 300 pages (seed 20) of random
-  /// fields behind a right beginning, zeros after them.
+  /// Goal: no page traps, and every summary that is read can be used. Method: 300 pages (seed 20)
+  /// of random fields after a correct beginning, then zeros.
   @Test func randomFields() {
     var generator = SeededGenerator(state: 20)
     var readCount = 0

@@ -1,9 +1,9 @@
-/// The index as the format's description has it, made the slow way: one level after the other,
-/// and only then the order in which the nodes are written.
+/// The index as the format describes it, made the slow way: one level after the other, and only
+/// then the order in which the nodes are written.
 ///
 /// Shares no code with `IndexTreeBuilder`.
 struct NaiveIndex {
-  /// A node: which entries of its level it takes, and how many bytes of prefix it has.
+  /// A node: the entries of its level that it contains, and the length of its prefix in bytes.
   private struct Node {
     var entries: Range<Int>
     var prefixByteCount: Int
@@ -11,7 +11,7 @@ struct NaiveIndex {
 
   private let keys: [[UInt8]]
   private let values: [UInt64]
-  /// The nodes of each level, the leaves' first.
+  /// The nodes of each level, the leaves first.
   private var levels: [[Node]] = []
 
   init(keys: [[UInt8]], values: [UInt64]) {
@@ -27,10 +27,10 @@ struct NaiveIndex {
 
   var levelCount: Int { levels.count }
 
-  /// How many keys come before each leaf but the first.
+  /// The number of keys before each leaf except the first.
   var leafStarts: [Int] { levels[0].dropFirst().map(\.entries.lowerBound) }
 
-  /// With how many keys the tree has three levels for the first time; nil if it never has.
+  /// The number of keys with which the tree first has three levels; nil if it never has.
   var firstCountOfThreeLevels: Int? {
     guard levelCount > 2 else { return nil }
     return levels[0][levels[1][1].entries.lowerBound].entries.lowerBound + 1
@@ -67,10 +67,10 @@ struct NaiveIndex {
     } ?? first.count
   }
 
-  /// The nodes' bytes as they stand in the file, the root last.
+  /// The bytes of the nodes in the order of the file, the root last.
   ///
-  /// A node is written when its next sibling gets its first entry, or else at the end, from the
-  /// leaf up; and a sibling's first entry is the node written just before.
+  /// A node is written when its next sibling gets its first entry, or at the end, from the leaf up;
+  /// and the first entry of a sibling is the node written just before.
   func blocks() -> [UInt8] {
     var order: [(level: Int, index: Int)] = []
     var numbers = levels.map { [UInt32](repeating: 0, count: $0.count) }

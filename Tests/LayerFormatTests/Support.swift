@@ -5,10 +5,10 @@ import Testing
 
 func lsn(_ value: UInt64) -> LogSequenceNumber { LogSequenceNumber(rawValue: value) }
 
-/// The key of 36 hexadecimal digits, which must be some.
+/// The key of 36 hexadecimal digits; anything else fails the test.
 func key(_ digits: String) throws -> Key { try #require(Key(digits)) }
 
-/// The bytes that hexadecimal digits and spaces between them spell.
+/// The bytes of hexadecimal digits, with spaces between them or not.
 func bytes(_ hexadecimal: String) throws -> [UInt8] {
   let digits = Array(hexadecimal.utf8.filter { $0 != 0x20 })
   return try stride(from: 0, to: digits.count, by: 2).map { index in
@@ -16,7 +16,7 @@ func bytes(_ hexadecimal: String) throws -> [UInt8] {
   }
 }
 
-/// Expects that decoding refuses the bytes, and that the message holds `part`.
+/// Expects that decoding refuses the bytes, and that the message contains `part`.
 func expectRefusal(
   _ part: String, as kind: FormatError.Kind = .damaged, of bytes: [UInt8],
   sourceLocation: SourceLocation = #_sourceLocation,
