@@ -1,4 +1,4 @@
-/// Integers in the bytes of an array.
+/// Reads and writes integers in an array of bytes.
 extension [UInt8] {
   func littleEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
     at offset: Int, as type: Integer.Type = Integer.self

@@ -1,4 +1,4 @@
-/// `1 byte`, `8191 bytes`: a length as messages give it.
+/// A length as messages show it: `1 byte`, `8191 bytes`.
 public func byteWords(_ count: some BinaryInteger) -> String {
   "\(count) \(count == 1 ? "byte" : "bytes")"
 }

@@ -1,20 +1,21 @@
-/// A row of `pg_database` or `pg_tablespace` that every transaction sees, as far as its page alone
-/// tells.
+/// A row of `pg_database` or `pg_tablespace` that is visible to every transaction, as far as its
+/// page shows.
 ///
 ///     OFFSET SIZE MEANING                              all little-endian
-///          0    4 xmin, which inserted it
-///          4    4 xmax, which deleted or locked it
-///         20    2 what is known of both (`HEAP_…`)
-///         22    1 where the columns begin: oid (4 bytes), name (64 bytes), …
+///          0    4 xmin: the transaction that inserted it
+///          4    4 xmax: the transaction that deleted or locked it
+///         20    2 hint bits for both (`HEAP_…`)
+///         22    1 offset of the columns: oid (4 bytes), name (64 bytes), …
 ///
-/// (Postgres, `src/include/access/htup_details.h`.) Whether a transaction has committed stands in the
-/// log of transactions, and in the row only when somebody has looked. Rows that nobody has looked at
-/// are passed over: what is found here is certain, and what is not found may be there all the same.
+/// (Postgres, `src/include/access/htup_details.h`.) Whether a transaction has committed is recorded
+/// in `pg_xact`; the hint bits of the row show it once any query has read the row. Rows without
+/// hint bits are skipped: a row that is found exists, but a row that is not found may exist too.
 public struct CatalogRow: Equatable, Sendable {
+  /// The oid of the database or tablespace.
   public let oid: UInt32
-  /// Escaped.
+  /// Its name, escaped.
   public let name: String
-  /// Whether it is that of a database which was dropped in part, so that its files may be gone.
+  /// Whether it is a database that was dropped in part, so that files of it may be missing.
   /// (`src/include/catalog/pg_database.h`, `DATCONNLIMIT_INVALID_DB`)
   public let isInvalidDatabase: Bool
 
@@ -24,10 +25,10 @@ public struct CatalogRow: Equatable, Sendable {
   private static let isCommitted: UInt16 = 0x0100
   private static let isNotDeletedOrOnlyLocked: UInt16 = 0x0800 | 0x0080
 
-  /// The rows of a page of `pg_database` or `pg_tablespace`; of a page that is none, anything.
+  /// The rows of a page of `pg_database` or `pg_tablespace`; for other pages, anything.
   ///
-  /// A line pointer has, from its lowest bit on, an offset (15 bits), a state (2 bits, 1 is a row),
-  /// and a length (15 bits). (`src/include/storage/itemid.h`, `bufpage.h`)
+  /// A line pointer contains, from its lowest bit on, an offset (15 bits), a state (2 bits, 1 is a
+  /// row), and a length (15 bits). (`src/include/storage/itemid.h`, `bufpage.h`)
   public static func visible(on page: RawSpan, version: PostgresVersion) -> [CatalogRow] {
     let end = min(Int(page.littleEndian(at: 12, as: UInt16.self)), page.byteCount)
     var rows: [CatalogRow] = []
@@ -51,7 +52,7 @@ public struct CatalogRow: Equatable, Sendable {
   private init(columns: RawSpan, version: PostgresVersion) {
     oid = columns.littleEndian(at: 0)
     name = escaped(columns.extracting(4..<Self.nameEnd).array.prefix { $0 != 0 })
-    // The limit of connections; in version 14 two names more stand before it.
+    // The connection limit; in version 14, two more names come before it.
     let offset = version >= .v15 ? 80 : 208
     isInvalidDatabase =
       offset + 4 <= columns.byteCount && columns.littleEndian(at: offset, as: Int32.self) == -2

@@ -1,19 +1,22 @@
 extension Checkpoint {
-  /// A page of a log of transaction state, counted from the log's first.
+  /// A page of a log of transaction state, counted from the start of the log.
   public struct LogPage: Equatable, Sendable {
+    /// The log.
     public let log: SLRUKind
+    /// The number of the page in the log.
     public let page: UInt32
 
+    /// The number of the segment that contains the page.
     public var segmentNumber: UInt32 { page / UInt32(SLRUKind.pagesPerSegment) }
+    /// The number of the page in its segment.
     public var pageInSegment: UInt32 { page % UInt32(SLRUKind.pagesPerSegment) }
   }
 
-  /// The pages without which no server starts from this checkpoint after a shutdown: those that
-  /// hold the state of the next transaction and the next multixact, where they hold any other's too.
+  /// The pages that a server needs to start from this checkpoint after a shutdown: those with the
+  /// state of the next transaction and the next multixact, unless they are the first on their page.
   ///
   /// (Postgres, `src/backend/access/transam`: `clog.c`, `TrimCLOG`; `multixact.c`, `TrimMultiXact`.
-  /// A transaction takes 2 bits, an offset 4 bytes, four members 20 bytes and never parts of two
-  /// pages.)
+  /// A transaction takes 2 bits, an offset 4 bytes, and four members 20 bytes on the same page.)
   public var neededLogPages: [LogPage] {
     let transaction = UInt32(truncatingIfNeeded: nextTransactionID)
     let memberGroup = nextMultixactMember / 4
@@ -27,28 +30,31 @@ extension Checkpoint {
 }
 
 extension Checkpoint {
-  /// The segments of one log that may be looked into, the newest first: as far as they were not
-  /// truncated, they are there without a gap.
+  /// The segments of one log that may be read, the newest first: those that were not truncated
+  /// exist without a gap.
   public struct LogRange: Equatable, Sendable {
+    /// The log.
     public let log: SLRUKind
-    /// From the newest to the oldest; the numbers begin anew behind the highest.
+    /// From the newest to the oldest; the numbers start again after the highest.
     public let segmentNumbers: [UInt32]
   }
 
-  /// What the rows of the cluster may ask the logs of transaction state for.
+  /// The segments of the logs of transaction state that rows of the cluster may refer to.
   ///
-  /// The newest segment of each must be there. The older end is an estimate: the checkpoint's
-  /// oldest transaction may be older than the log (`src/backend/access/transam/clog.c`, `clog_redo`,
-  /// truncates without setting it; `pg_resetwal -x` of former versions made one up), and where the
-  /// oldest multixact's members begin stands in the log only, but each multixact has one or more.
+  /// The newest segment of each must exist. The oldest is an estimate. The checkpoint's oldest
+  /// transaction may be older than the log (`src/backend/access/transam/clog.c`, `clog_redo`,
+  /// truncates without setting it; `pg_resetwal -x` of earlier versions made one up). The first
+  /// member of the oldest multixact is recorded in the log only, but each multixact has at least
+  /// one.
   ///
-  /// - Parameter isPageservers: whether a pageserver wrote the checkpoint, whose next transaction id
-  ///   is ahead of those given out by up to 1024 (Neon, `libs/postgres_ffi/src/xlog_utils.rs`,
+  /// - Parameter isPageservers: whether a pageserver wrote the checkpoint. Its next transaction id
+  ///   is
+  ///   up to 1024 ahead of those assigned (Neon, `libs/postgres_ffi/src/xlog_utils.rs`,
   ///   `XID_CHECKPOINT_INTERVAL`).
   public func liveLogs(isPageservers: Bool) -> [LogRange] {
     let next = UInt32(truncatingIfNeeded: nextTransactionID)
     let ahead = isPageservers ? min(1024, next &- oldestTransactionID) : 1
-    // The ids below 3 are given to nobody.
+    // Ids below 3 are never assigned.
     let last = next <= 3 ? .max : next &- max(1, ahead)
     let multixactCount = nextMultixactID &- oldestMultixactID
     let memberCount = nextMultixactMember == 0 ? 0 : multixactCount
@@ -58,7 +64,7 @@ extension Checkpoint {
       (.multixactMembers, memberCount, nextMultixactMember &- 1, 8192 / 20 * 4 * 32),
     ]
     return ranges.compactMap { log, count, last, perSegment in
-      // Half of all ids are older than any one, and half newer.
+      // For any id, half of all ids are older, and half newer.
       guard count > 0, count <= 1 << 31 else { return nil }
       let segmentCount = UInt32.max / perSegment + 1
       let newest = last / perSegment

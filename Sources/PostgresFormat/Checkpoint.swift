@@ -1,4 +1,4 @@
-/// Postgres' `CheckPoint` struct, as the control file and the checkpoint's WAL record hold it.
+/// Postgres's `CheckPoint` struct, as in the control file and in the WAL record of a checkpoint.
 ///
 ///     OFFSET SIZE MEANING                     all little-endian
 ///          0    8 redo: where replay from this checkpoint would start
@@ -7,51 +7,57 @@
 ///         20    4 wal_level (17 and later; padding before)
 ///         24    8 next transaction id, with its epoch
 ///         36    4 next multixact id
-///         40    4 where the next multixact's members begin
-///         44    4 oldest transaction id that a row may bear
-///         52    4 oldest multixact id that a row may bear
+///         40    4 number of the first member of the next multixact
+///         44    4 oldest transaction id that a row may have
+///         52    4 oldest multixact id that a row may have
 ///         80    4 oldest active transaction id
 ///
-/// The layout is the same in versions 14 to 17 (Postgres, `src/include/catalog/pg_control.h`). What
-/// is not named above is carried along as it is.
+/// The layout is the same in versions 14 to 17 (Postgres, `src/include/catalog/pg_control.h`). All
+/// other bytes are kept as they are.
 public struct Checkpoint: Equatable, Sendable {
+  /// The length of the struct in bytes.
   public static let byteCount = 88
 
-  /// The struct as it stands in a file; always `byteCount` bytes.
+  /// The bytes of the struct as in a file; always `byteCount` bytes.
   public private(set) var bytes: [UInt8]
 
-  /// Takes a copy of `byteCount` bytes; any other count is a bug of the caller.
+  /// Copies the struct from exactly `byteCount` bytes; traps on any other count.
   public init(_ bytes: RawSpan) {
     precondition(bytes.byteCount == Self.byteCount)
     self.bytes = bytes.array
   }
 
+  /// The position from which WAL would be replayed.
   public var redo: LogSequenceNumber {
     get { LogSequenceNumber(rawValue: bytes.littleEndian(at: 0)) }
     set { bytes.setLittleEndian(newValue.rawValue, at: 0) }
   }
 
+  /// The Postgres timeline of the checkpoint.
   public var timelineID: UInt32 {
     get { bytes.littleEndian(at: 8) }
     set { bytes.setLittleEndian(newValue, at: 8) }
   }
 
+  /// The Postgres timeline before this one; the same if the checkpoint did not start a new one.
   public var prevTimelineID: UInt32 {
     get { bytes.littleEndian(at: 12) }
     set { bytes.setLittleEndian(newValue, at: 12) }
   }
 
-  /// The next transaction id to be given out; the epoch is the upper half.
+  /// The next transaction id to be assigned; the upper half is the epoch.
   public var nextTransactionID: UInt64 { bytes.littleEndian(at: 24) }
 
+  /// The next multixact id to be assigned.
   public var nextMultixactID: UInt32 { bytes.littleEndian(at: 36) }
 
-  /// The number of the next multixact's first member, counted over all multixacts.
+  /// The number of the first member of the next multixact, counted over all multixacts.
   public var nextMultixactMember: UInt32 { bytes.littleEndian(at: 40) }
 
-  /// The oldest transaction id that a row may bear and that is looked up.
+  /// The oldest transaction id in rows that is looked up in `pg_xact`.
   public var oldestTransactionID: UInt32 { bytes.littleEndian(at: 44) }
 
+  /// The oldest multixact id that a row may have.
   public var oldestMultixactID: UInt32 { bytes.littleEndian(at: 52) }
 
   /// The oldest transaction id that may still run; 0 in a shutdown checkpoint.
@@ -64,12 +70,12 @@ public struct Checkpoint: Equatable, Sendable {
 extension Checkpoint {
   /// The checkpoint as a timeline stores it.
   ///
-  /// A compute starts from it as a hot standby would: it needs to know the oldest transaction that
-  /// may still run, which a shutdown checkpoint does not say, and knows Postgres timeline 1 only.
+  /// A compute starts from it like a hot standby. It needs the oldest transaction that may still
+  /// run, which a shutdown checkpoint does not contain, and supports Postgres timeline 1 only.
   ///
   /// - Parameters:
-  ///   - end: the end of the shutdown checkpoint record; nil for a pageserver's own backup, whose
-  ///     checkpoint is adjusted already and keeps what it says.
+  ///   - end: the end of the shutdown checkpoint record; nil for a backup by a pageserver, in which
+  ///     the checkpoint is already adjusted and keeps its values.
   ///   - preparedTransactions: the ids of the two-phase files, in any order.
   public func forTimeline(
     end: LogSequenceNumber?, preparedTransactions: [UInt64]
@@ -88,10 +94,10 @@ extension Checkpoint {
     return adjusted
   }
 
-  /// The checkpoint as the record of a shutdown at `start` holds it, made from a timeline's.
+  /// The checkpoint of a shutdown at `start`, made from the checkpoint of a timeline.
   ///
-  /// The oldest transaction that may still run is one that only a running cluster's checkpoint
-  /// names (`src/include/catalog/pg_control.h`, `oldestActiveXid`).
+  /// Only the checkpoint of a running cluster has an oldest transaction that may still run
+  /// (`src/include/catalog/pg_control.h`, `oldestActiveXid`).
   public func forShutdown(at start: LogSequenceNumber) -> Checkpoint {
     var adjusted = self
     adjusted.redo = start
@@ -101,11 +107,11 @@ extension Checkpoint {
     return adjusted
   }
 
-  /// Checks that a prepared transaction began before the checkpoint, and, where the names of
-  /// two-phase files have an epoch, that this is the one of the transaction.
+  /// Checks that a prepared transaction began before the checkpoint, and, if the names of two-phase
+  /// files have an epoch, that it is the epoch of the transaction.
   ///
-  /// - Throws: `damaged` where it did not: Postgres would delete its file as one of the future when
-  ///   it starts (`src/backend/access/transam/twophase.c`, `ProcessTwoPhaseBuffer`), or look for it
+  /// - Throws: `damaged` otherwise. Postgres would delete the file as one from the future when it
+  ///   starts (`src/backend/access/transam/twophase.c`, `ProcessTwoPhaseBuffer`), or look for it
   ///   under another name (`AdjustToFullTransactionId` in version 17).
   public func requireAssigned(
     preparedTransaction id: UInt64, version: PostgresVersion
@@ -117,17 +123,17 @@ extension Checkpoint {
         "transaction \(id) is prepared, but the checkpoint's next transaction id is \(next)")
     }
     guard version.twoPhaseNameDigits == 16 else { return }
-    // What is numbered above the next id was begun before the epoch changed.
+    // Transactions with ids above the next one began before the epoch changed.
     let epoch = nextTransactionID >> 32
     guard id >> 32 &+ (low > next ? 1 : 0) == epoch else {
       throw .damaged(
-        "the name of its two-phase file has epoch \(id >> 32), which does not fit the checkpoint's "
-          + "next transaction id, \(next) in epoch \(epoch)")
+        "the name of its two-phase file has epoch \(id >> 32), but the checkpoint's next transaction "
+          + "id is \(next) in epoch \(epoch)")
     }
   }
 
-  /// Whether one transaction id is older than another: modulo 2^32, but for the ids below 3, which
-  /// are older than all others (`src/backend/access/transam/transam.c`, `TransactionIdPrecedes`).
+  /// Whether one transaction id is older than another: modulo 2^32, except that ids below 3 are
+  /// older than all others (`src/backend/access/transam/transam.c`, `TransactionIdPrecedes`).
   static func precedes(_ left: UInt32, _ right: UInt32) -> Bool {
     if left < 3 || right < 3 { return left < right }
     return Int32(bitPattern: left &- right) < 0

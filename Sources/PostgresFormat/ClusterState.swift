@@ -1,6 +1,6 @@
 /// What a cluster was doing when its control file was written.
 ///
-/// Postgres' `DBState` (`src/include/catalog/pg_control.h`).
+/// Postgres's `DBState` (`src/include/catalog/pg_control.h`).
 public enum ClusterState: Equatable, Sendable {
   case startingUp
   case shutDown
@@ -40,7 +40,7 @@ public enum ClusterState: Equatable, Sendable {
 }
 
 extension ClusterState: CustomStringConvertible {
-  /// The state as `pg_controldata` words it.
+  /// The state as `pg_controldata` prints it.
   public var description: String {
     switch self {
     case .startingUp: "starting up"

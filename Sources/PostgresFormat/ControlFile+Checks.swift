@@ -1,7 +1,7 @@
 extension ControlFile {
-  /// Checks that the cluster was shut down cleanly, so that its files alone are consistent.
+  /// Checks that the cluster was shut down cleanly, so that its files are consistent without WAL.
   ///
-  /// - Parameter recoveryHint: what to do about a cluster that was running, where there is something.
+  /// - Parameter recoveryHint: the hint for a cluster that was running, if there is one.
   /// - Throws: `unsupported`.
   public func requireCleanShutdown(
     recoveryHint: @autoclosure () -> String? = nil
@@ -12,7 +12,7 @@ extension ControlFile {
     case .shutDownInRecovery:
       throw .unsupported(
         "the cluster is a standby that was shut down in recovery",
-        hint: "Promote the standby, stop it cleanly, and back it up again.")
+        hint: "Promote the standby, stop it cleanly, and take a new backup.")
     default:
       throw .unsupported(
         "the cluster was running or crashed (state: \(state))",
@@ -20,13 +20,13 @@ extension ControlFile {
     }
   }
 
-  /// Checks that the cluster's files are laid out as those of the builds that a compute runs.
+  /// Checks that the layout of the cluster's files is that of the builds that computes run.
   ///
-  /// - Throws: `unsupported` for the first field that says otherwise.
+  /// - Throws: `unsupported` for the first field that differs.
   public func validateLayout() throws(FormatError) {
     try require(Offset.alignment, 8, "maximum alignment")
     guard bytes.littleEndian(at: Offset.floatFormat) == (1_234_567.0 as Double).bitPattern else {
-      throw .unsupported("the cluster's floating-point format is not that of this machine")
+      throw .unsupported("the cluster's floating-point format differs from this machine's")
     }
     try require(Offset.blockSize, 8192, "block size")
     try require(Offset.relationSegmentBlocks, 131_072, "relation segment size in blocks")
@@ -48,9 +48,9 @@ extension ControlFile {
     let value: UInt32 = bytes.littleEndian(at: offset)
     guard value == expected else {
       throw .unsupported(
-        "\(name) \(value) instead of \(expected)",
-        hint: "The cluster belongs to a Postgres that was built with other limits; move its data "
-          + "to one with the default limits by dump and restore.")
+        "\(name) is \(value) instead of \(expected)",
+        hint: "The cluster belongs to a Postgres that was built with other limits. Move its data "
+          + "to one with the default limits with pg_dumpall and psql.")
     }
   }
 
@@ -68,7 +68,7 @@ extension ControlFile {
     case let version where version & 0xFFFF == 0:
       throw .unsupported(
         "the cluster was written by a big-endian machine",
-        hint: "Move its data to a little-endian machine by dump and restore.")
+        hint: "Move its data to a little-endian machine with pg_dumpall and psql.")
     default:
       throw .unsupported(
         "unknown version: control file version \(controlFileVersion)",

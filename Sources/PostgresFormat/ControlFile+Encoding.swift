@@ -1,8 +1,8 @@
 extension ControlFile {
-  /// The control file as a timeline stores it, and what that changed, in words.
+  /// The control file as a timeline stores it, and the changes in words.
   ///
-  /// Data checksums off, WAL segments of 16 MiB, Postgres timeline 1: what `pg_checksums --disable`
-  /// and `pg_resetwal --wal-segsize` would do. The CRC is computed anew.
+  /// Data checksums off, WAL segments of 16 MiB, Postgres timeline 1: as `pg_checksums --disable`
+  /// and `pg_resetwal --wal-segsize` would do. The CRC is computed again.
   public func normalised() -> (bytes: [UInt8], changes: [String]) {
     var changes: [String] = []
     var checkpoint = checkpointCopy
@@ -25,7 +25,7 @@ extension ControlFile {
     return (result, changes)
   }
 
-  /// The control file with other values in the given fields and the CRC that belongs to them.
+  /// The control file with these values in the given fields, and the matching CRC.
   public func encoded(
     state: ClusterState, checkPoint: LogSequenceNumber, checkpointCopy: Checkpoint,
     walSegmentSize: UInt32

@@ -6,10 +6,10 @@
 ///         12    4 catalog version
 ///         16    4 state
 ///         24    8 when the file was written
-///         32    8 where the last checkpoint's record starts
-///         40   88 the last checkpoint itself, a copy
+///         32    8 where the record of the last checkpoint starts
+///         40   88 a copy of the last checkpoint
 ///        172    4 wal_level
-///        180 4x5  max_connections and its like
+///        180 4x5  max_connections and four other settings
 ///        204    4 alignment                   the build:
 ///        208    8 the floating-point number 1234567.0
 ///        216    4 block size
@@ -21,23 +21,24 @@
 ///        252    4 data checksum version
 ///        288    4 CRC-32C of the bytes before it
 ///
-/// (Postgres, `src/include/catalog/pg_control.h`.) Check it in this order: `init`, which knows
-/// whether these are the bytes of a supported version at all; `requireCleanShutdown`, for a backup
-/// that is not a pageserver's own; `validateLayout`.
+/// (Postgres, `src/include/catalog/pg_control.h`.) Check it in this order: `init`, which checks
+/// that the version is supported; `requireCleanShutdown`, unless a pageserver made the backup;
+/// `validateLayout`.
 public struct ControlFile: Sendable {
-  /// The length of the file; what follows the CRC is zeros.
+  /// The length of the file in bytes; zeros follow the CRC.
   public static let byteCount = 8192
 
-  /// The file as it was read.
+  /// The bytes of the file as read.
   public let bytes: [UInt8]
 
+  /// The major version of Postgres.
   public let version: PostgresVersion
 
   /// Checks the length, the control file version, the CRC and the catalog version, in this order.
   ///
-  /// The version comes first because other versions keep their CRC in other places.
+  /// The version comes first because other versions have their CRC at other offsets.
   ///
-  /// - Throws: `damaged` or `unsupported`; the message of the latter names the version where it is
+  /// - Throws: `damaged` or `unsupported`; the message of the latter names the version if it is
   ///   known.
   public init(decoding bytes: RawSpan) throws(FormatError) {
     guard bytes.byteCount == Self.byteCount else {
@@ -56,7 +57,7 @@ public struct ControlFile: Sendable {
     let controlFileVersion: UInt32 = bytes.littleEndian(at: Offset.version)
     guard version.controlFileVersion == controlFileVersion else {
       throw .damaged(
-        "control file version \(controlFileVersion) does not belong to Postgres "
+        "control file version \(controlFileVersion) is not a version of Postgres "
           + "\(version.rawValue)")
     }
     self.bytes = bytes.array
@@ -92,8 +93,10 @@ public struct ControlFile: Sendable {
 }
 
 extension ControlFile {
+  /// The system identifier of the cluster.
   public var systemIdentifier: UInt64 { bytes.littleEndian(at: Offset.systemIdentifier) }
 
+  /// What the cluster was doing when the file was written.
   public var state: ClusterState {
     ClusterState(rawValue: bytes.littleEndian(at: Offset.state))
   }
@@ -101,11 +104,12 @@ extension ControlFile {
   /// When the file was written, in seconds since 1970.
   public var time: Int64 { bytes.littleEndian(at: Offset.time) }
 
-  /// Where the record of the last checkpoint starts; 0 in a pageserver's own backup.
+  /// Where the record of the last checkpoint starts; 0 in a backup by a pageserver.
   public var checkPoint: LogSequenceNumber {
     LogSequenceNumber(rawValue: bytes.littleEndian(at: Offset.checkPoint))
   }
 
+  /// The copy of the last checkpoint.
   public var checkpointCopy: Checkpoint {
     let range = Offset.checkpointCopy..<Offset.checkpointCopy + Checkpoint.byteCount
     return Checkpoint(bytes.bytes.extracting(range))
@@ -114,16 +118,16 @@ extension ControlFile {
   /// The length of a WAL segment in bytes; a power of two only once `validateLayout` has passed.
   public var walSegmentSize: UInt32 { bytes.littleEndian(at: Offset.walSegmentSize) }
 
-  /// 0 where pages carry no checksums.
+  /// The version of the data checksums; 0 if they are off.
   public var dataChecksumVersion: UInt32 { bytes.littleEndian(at: Offset.dataChecksumVersion) }
 
-  /// The cluster's `wal_level`, as the setting words it. (`src/include/access/xlog.h`, `WalLevel`)
+  /// The cluster's `wal_level`, as in the setting. (`src/include/access/xlog.h`, `WalLevel`)
   public var walLevel: String {
     let level: UInt32 = bytes.littleEndian(at: Offset.walLevel)
     return level == 0 ? "minimal" : level == 1 ? "replica" : "logical"
   }
 
-  /// The settings that a server which starts from this cluster must not fall below.
+  /// The minimum settings of a server that starts from this cluster like a hot standby.
   public var settings: [(name: String, value: Int32)] {
     let names = [
       "max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions",

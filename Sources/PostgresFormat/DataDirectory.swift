@@ -1,7 +1,7 @@
-/// What lies in every data directory.
+/// The directories of every data directory.
 public enum DataDirectory {
-  /// The directories that a server looks for and a backup may leave out, in the order of their
-  /// paths: pg_basebackup does with the contents of most. `pg_wal/summaries` is of version 17.
+  /// The directories that a server needs, in the order of their paths. A backup may omit them, as
+  /// pg_basebackup omits the contents of most. `pg_wal/summaries` exists from version 17 on.
   ///
   /// (Postgres, `initdb.c`, `subdirs`; `xlog.c`, `ValidateXLOGDirectoryStructure`)
   public static let directories = [

@@ -1,5 +1,5 @@
-/// The decisions within the directories that Postgres knows. `names` are the components below it,
-/// at least one; their indices begin at 1.
+/// The decisions within the directories of Postgres. `names` are the components below the
+/// directory, at least one; their indices start at 1.
 extension DataDirectoryMember {
   typealias Names = ArraySlice<ArraySlice<UInt8>>
 
@@ -18,7 +18,7 @@ extension DataDirectoryMember {
     guard names.count == 1 else { return database(0, names, kind) }
     let name = names[1]
     if name.isNamed("pg_control") { return stored(.controlFile, kind) }
-    // What pg_upgrade makes of the file in the old cluster, so that nobody starts that.
+    // pg_upgrade renames the file of the old cluster, so that it cannot be started.
     if name.isNamed("pg_control.old") { return leftOut(.setAside, kind) }
     if name.hasPrefix("config_exec_params") { return leftOut(.configuration, kind) }
     if name.hasSuffix(".stat") { return leftOut(.extensionStatistics, kind) }
@@ -26,7 +26,7 @@ extension DataDirectoryMember {
     return database(0, names, kind)
   }
 
-  /// What `global` and a database's directory have in common.
+  /// The decisions that `global` and the directory of a database share.
   private static func database(_ databaseID: UInt32, _ names: Names, _ kind: MemberKind) -> Self {
     let name = names[names.startIndex]
     if name.hasPrefix("pgsql_tmp") { return leftOut(.temporaryFiles, kind) }
@@ -79,7 +79,7 @@ extension DataDirectoryMember {
     return foreign(names, kind)
   }
 
-  /// Extensions write here under names of their own, so that nothing is foreign.
+  /// Extensions write files with any name here, so no name is foreign.
   static func statistics(_ names: Names, _ kind: MemberKind) -> Self {
     let name = names[1]
     if names.count == 1 {
@@ -92,8 +92,8 @@ extension DataDirectoryMember {
     return leftOut(.extensionStatistics, kind)
   }
 
-  /// A slot that is being made or dropped lies in a directory `<name>.tmp`; a name as long as
-  /// `NAMEDATALEN` is no slot's. (Postgres, `slot.c`)
+  /// A slot that is being created or dropped is in a directory `<name>.tmp`; the name of a slot is
+  /// shorter than `NAMEDATALEN`. (Postgres, `slot.c`)
   static func replicationSlot(_ name: ArraySlice<UInt8>) -> Self {
     if name.hasSuffix(".tmp") { return .leftOut(.temporaryFiles, slot: nil) }
     return .leftOut(.replicationSlots, slot: name.count < 64 ? escaped(name) : nil)

@@ -1,8 +1,8 @@
 extension DataDirectoryMember {
-  /// The decision for a name at the top that is none of Postgres' directories.
+  /// The decision for a name at the top that is not a directory of Postgres.
   ///
-  /// A `standby.signal` decides nothing by itself: a cluster that has run as a standby says so in
-  /// its control file, and one that has not is complete without being one.
+  /// A `standby.signal` by itself means nothing: the control file shows whether the cluster has run
+  /// as a standby, and a cluster that has not is complete without the file.
   static func top(_ name: ArraySlice<UInt8>, _ kind: MemberKind) -> Self {
     guard name.allSatisfy({ $0 < 0x80 }) else { return user(below: false, kind) }
     switch String(decoding: name, as: UTF8.self) {

@@ -1,8 +1,9 @@
-/// What becomes of one member of a backup, decided from its place in the data directory and kind.
+/// What to do with one member of a backup, decided from its path in the data directory and its
+/// kind.
 ///
-/// Every place has a decision. What a timeline stores is named exactly, so that no two names stand
-/// for the same thing; in directories that Postgres knows, names that it does not write are
-/// refused; elsewhere they are the user's own and left out.
+/// Every path has a decision. The names of stored files are matched exactly, so that no two names
+/// mean the same thing. In the directories of Postgres, names that it does not write are refused;
+/// elsewhere, they are files of the user and left out.
 public enum DataDirectoryMember: Equatable, Sendable {
   /// `base/<database>/<relation>…`, `global/<relation>…`.
   case relationSegment(RelationSegment)
@@ -12,7 +13,7 @@ public enum DataDirectoryMember: Equatable, Sendable {
   case versionFile(databaseID: UInt32?)
   /// A file of `pg_xact`, `pg_multixact/members` or `pg_multixact/offsets`.
   case slruSegment(SLRUKind, segmentNumber: UInt32)
-  /// A file of `pg_twophase`; how many digits its name has must fit the version.
+  /// A file of `pg_twophase`; the number of digits in its name must match the version.
   case twoPhase(xid: UInt64, digitCount: Int)
   /// `pg_stat/pgstat.stat`.
   case statistics
@@ -22,24 +23,27 @@ public enum DataDirectoryMember: Equatable, Sendable {
   case controlFile
   /// `neon.signal` or `zenith.signal`.
   case neonSignal
+  /// `backup_label`.
   case backupLabel
+  /// `tablespace_map`.
   case tablespaceMap
   /// Anything in `pg_tblspc`; the name is escaped.
   case tablespace(name: String)
   /// A file of an incremental backup.
   case incremental
-  /// A directory that holds nothing to store of its own.
+  /// A directory, which needs no value of its own.
   case directory
-  /// Left out on purpose. `slot` is the escaped name of a replication slot, and not nil for every
-  /// member of its directory. A directory counts only where it is all that is known of the thing:
-  /// a slot's, or a user's own at the top.
+  /// Left out on purpose. `slot` is the escaped name of the replication slot for every member of a
+  /// slot's directory, otherwise nil. Of directories, only those of slots and those of the user at
+  /// the top are left out as such.
   case leftOut(LeftOutReason, slot: String?)
+  /// The backup cannot be imported with this member.
   case refused(FormatError)
 
-  /// Decides by bytes, and for a relation's file, as most are, without allocating: it runs for every
-  /// member.
+  /// Decides on the bytes of the path, as this runs for every member; for the files of relations,
+  /// which are most, without allocating.
   public init(_ path: MemberPath, kind: MemberKind) {
-    // What `base` would come to, without taking the path apart.
+    // The same as `base` would decide, without splitting the path.
     if kind == .file, let segment = RelationSegment(path: path.bytes[...]) {
       self = .relationSegment(segment)
       return
@@ -72,7 +76,7 @@ public enum DataDirectoryMember: Equatable, Sendable {
     }
   }
 
-  /// The directory of a known name itself. Of one that is left out, a link to elsewhere is too.
+  /// The decision for a known directory itself. A link is left out if the directory would be.
   private static func known(_ directory: KnownDirectory, _ kind: MemberKind) -> Self {
     switch kind {
     case .directory:
@@ -81,33 +85,33 @@ public enum DataDirectoryMember: Equatable, Sendable {
       guard let reason = directory.reasonToLeaveOutLink else { fallthrough }
       return .leftOut(reason, slot: nil)
     case .file, .hardLink, .other:
-      return .refused(kind.refusal(whereBelongs: "a directory"))
+      return .refused(kind.refusal(expected: "a directory"))
     }
   }
 
   /// The decision for a name that is stored: it must be a file.
   static func stored(_ member: Self, _ kind: MemberKind) -> Self {
-    kind == .file ? member : .refused(kind.refusal(whereBelongs: "a file"))
+    kind == .file ? member : .refused(kind.refusal(expected: "a file"))
   }
 
   /// The decision for a name that must be a directory.
   static func directory(_ kind: MemberKind) -> Self {
-    kind == .directory ? .directory : .refused(kind.refusal(whereBelongs: "a directory"))
+    kind == .directory ? .directory : .refused(kind.refusal(expected: "a directory"))
   }
 
-  /// The decision for what is left out, of whatever kind; its directories are nothing.
+  /// The decision for a name that is left out, of any kind; directories need no decision.
   static func leftOut(_ reason: LeftOutReason, _ kind: MemberKind) -> Self {
     kind == .directory ? .directory : .leftOut(reason, slot: nil)
   }
 
-  /// The decision for what is a user's own, at the top or below a directory there.
+  /// The decision for a name of the user, at the top or below a directory there.
   static func user(below: Bool, _ kind: MemberKind) -> Self {
     below && kind == .directory ? .directory : .leftOut(.userFiles, slot: nil)
   }
 
-  /// The decision for a name in one of Postgres' directories that Postgres does not write there.
+  /// The decision for a name in a directory of Postgres that Postgres does not write there.
   ///
-  /// What file systems and desktops leave everywhere is a user's own.
+  /// Names that file systems and desktops create everywhere are files of the user.
   static func foreign(_ names: ArraySlice<ArraySlice<UInt8>>, _ kind: MemberKind) -> Self {
     if names.contains(where: { $0.isNamed("lost+found") })
       || names.last?.isNamed(".DS_Store") == true
@@ -116,9 +120,9 @@ public enum DataDirectoryMember: Equatable, Sendable {
     }
     return .refused(
       .damaged(
-        "Postgres keeps nothing of this name there",
-        hint:
-          "If it is not the database's own, move it away, or leave it out of a tar with --exclude.")
+        "unexpected file",
+        hint: "If it does not belong to Postgres, move it away, or exclude it from the tar with "
+          + "--exclude.")
     )
   }
 }

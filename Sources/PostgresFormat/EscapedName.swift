@@ -1,8 +1,8 @@
-/// A name from a backup as it can be shown to a person, on one line and without side effects.
+/// A name from a backup, safe to print: on one line and without side effects.
 ///
-/// Control characters, characters that have no shape or turn the direction of the text,
+/// Control characters, invisible characters, characters that change the direction of the text,
 /// backslashes, and bytes that are not UTF-8 are written as `\n`, `\\`, `\u{202E}`, `\xFF`;
-/// everything else stands as it is.
+/// everything else is unchanged.
 public func escaped(_ name: some Collection<UInt8>) -> String {
   var result = ""
   var rest = name[...]
@@ -21,7 +21,7 @@ public func escaped(_ name: some Collection<UInt8>) -> String {
   return result
 }
 
-/// How many bytes the UTF-8 sequence has that begins with this byte.
+/// The length of the UTF-8 sequence that begins with this byte.
 private func sequenceLength(_ first: UInt8) -> Int {
   first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
 }
@@ -43,6 +43,6 @@ private func escaped(_ scalar: Unicode.Scalar) -> String {
 }
 
 extension String {
-  /// The text in single quotes, escaped, so that no name can pass for output of ours.
+  /// The text in single quotes, escaped, so that no name can imitate our output.
   public var quoted: String { "'\(escaped(utf8))'" }
 }

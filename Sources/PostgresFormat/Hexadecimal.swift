@@ -1,6 +1,6 @@
 extension FixedWidthInteger {
-  /// The number that hexadecimal digits of either case spell; nil where there is none, another
-  /// character, or more than fit.
+  /// Reads hexadecimal digits of either case; nil if there are none or too many, or another
+  /// character.
   package init?(hexadecimal digits: some Collection<UInt8>) {
     guard !digits.isEmpty, digits.count <= Self.bitWidth / 4 else { return nil }
     var number: Self = 0
@@ -19,7 +19,7 @@ extension FixedWidthInteger {
 }
 
 extension FixedWidthInteger where Self: UnsignedInteger {
-  /// The number in hexadecimal, with zeros before it up to `digitCount` digits.
+  /// The number in hexadecimal, padded with zeros to `digitCount` digits.
   package func hexadecimal(_ digitCount: Int, uppercase: Bool = true) -> String {
     let digits = String(self, radix: 16, uppercase: uppercase)
     return String(repeating: "0", count: Swift.max(0, digitCount - digits.utf8.count)) + digits
@@ -27,7 +27,7 @@ extension FixedWidthInteger where Self: UnsignedInteger {
 }
 
 extension [UInt8] {
-  /// The bytes that pairs of hexadecimal digits of either case spell; nil for anything else.
+  /// Reads pairs of hexadecimal digits of either case; nil for anything else.
   package init?(hexadecimalPairs digits: some RandomAccessCollection<UInt8>) {
     guard digits.count.isMultiple(of: 2) else { return nil }
     self = []

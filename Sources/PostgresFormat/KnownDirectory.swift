@@ -1,4 +1,4 @@
-/// The directories at the top of a data directory that Postgres makes.
+/// The directories that Postgres creates at the top of a data directory.
 enum KnownDirectory: String {
   case base
   case global
@@ -23,8 +23,8 @@ enum KnownDirectory: String {
     self.init(rawValue: String(decoding: name, as: UTF8.self))
   }
 
-  /// Why a link in the place of the directory can be left out; nil where what it points to is part
-  /// of the timeline.
+  /// Why a link instead of the directory can be left out; nil if its target is part of the
+  /// timeline.
   var reasonToLeaveOutLink: LeftOutReason? {
     switch self {
     case .base, .global, .transactions, .multixacts, .twoPhase, .logical, .statistics, .tablespaces:

@@ -1,4 +1,4 @@
-/// Why a file of a data directory does not belong into a timeline; the words are for the summary.
+/// Why a file of a data directory is not stored in a timeline, in the words of the summary.
 public enum LeftOutReason: String, CaseIterable, Sendable, Comparable {
   case writeAheadLog = "write-ahead log"
   case configuration = "configuration"
@@ -17,6 +17,6 @@ public enum LeftOutReason: String, CaseIterable, Sendable, Comparable {
   case setAside = "files set aside by Postgres"
   case userFiles = "user files"
 
-  /// By the words, so that summaries list them in one order.
+  /// By the words, so that summaries always list them in the same order.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

@@ -1,8 +1,9 @@
-/// A position in a cluster's write-ahead log, in bytes from its beginning.
+/// A position in the write-ahead log of a cluster, in bytes from its start.
 ///
 /// Written as Postgres writes it: the upper and the lower half in upper-case hexadecimal without
 /// leading zeros, `0/C84D4E0` (Postgres, `src/include/access/xlogdefs.h`, `LSN_FORMAT_ARGS`).
 public struct LogSequenceNumber: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The position in bytes.
   public var rawValue: UInt64
 
   @inlinable
@@ -21,7 +22,7 @@ public struct LogSequenceNumber: RawRepresentable, Hashable, Comparable, Sendabl
     guard (1...8).contains(digits.utf8.count),
       digits.utf8.allSatisfy({ $0 != 0x2B && $0 != 0x2D })
     else {
-      return nil  // `+1` and `-0` are integers to the standard library, not to Postgres
+      return nil  // the standard library reads `+1` and `-0`, Postgres does not
     }
     return UInt32(digits, radix: 16)
   }

@@ -1,4 +1,4 @@
-/// What kind of thing a member of a tar is.
+/// The kind of a member of a tar.
 public enum MemberKind: Sendable {
   case file
   case directory
@@ -9,8 +9,8 @@ public enum MemberKind: Sendable {
 }
 
 extension MemberKind {
-  /// The refusal of a member of this kind in a place where only one of another kind can be.
-  func refusal(whereBelongs expected: String) -> FormatError {
+  /// The error for a member of this kind at a path that needs another kind.
+  func refusal(expected: String) -> FormatError {
     let (name, hint): (String, String?) =
       switch self {
       case .file: ("a file", nil)
@@ -18,15 +18,15 @@ extension MemberKind {
       case .symbolicLink:
         (
           "a symbolic link",
-          "No link is followed. Import a tar made with --dereference, which holds what the link leads to."
+          "Links are not followed. Make the tar with --dereference, so that it contains their targets."
         )
       case .hardLink:
         (
           "a hard link",
-          "Make the tar with --hard-dereference, so that it holds the file under each of its names."
+          "Make the tar with --hard-dereference, so that it contains the file under each of its names."
         )
       case .other: ("a device, pipe or socket", nil)
       }
-    return .damaged("\(name) where \(expected) belongs", hint: hint)
+    return .damaged("it is \(name), not \(expected)", hint: hint)
   }
 }

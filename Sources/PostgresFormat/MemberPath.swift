@@ -1,21 +1,19 @@
-/// Where a member of a tar lies in the data directory: its name, taken apart and checked.
+/// The path of a member of a tar in the data directory, checked.
 public struct MemberPath: Hashable, Sendable {
-  /// The components with one slash between them; at least one, each non-empty and neither `.` nor
-  /// `..`.
+  /// The components, separated by one slash; at least one, none empty, `.` or `..`.
   public let bytes: [UInt8]
 
-  /// Takes the name as it stands in the tar: `./` and empty components count for nothing, nor does
-  /// a slash at the end.
+  /// Reads the name in the tar; `./`, empty components and a slash at the end are ignored.
   ///
-  /// - Parameter strippingComponents: how many components to take off the front.
-  /// - Returns: nil when nothing is left, as of `./`.
-  /// - Throws: `damaged` for a name that is empty, absolute, climbs (`..`) or holds a NUL, before
-  ///   anything is taken off.
+  /// - Parameter strippingComponents: the number of components to remove from the front.
+  /// - Returns: nil if nothing is left, as for `./`.
+  /// - Throws: `damaged` for a name that is empty or absolute, or contains `..` or a NUL, also in
+  ///   components that would be removed.
   public init?(_ name: RawSpan, strippingComponents: Int = 0) throws(FormatError) {
     let name = name.array
-    guard let first = name.first else { throw .damaged("a member without a name") }
-    guard first != slash else { throw .damaged("an absolute name") }
-    guard !name.contains(0) else { throw .damaged("a name with a NUL in it") }
+    guard let first = name.first else { throw .damaged("the name is empty") }
+    guard first != slash else { throw .damaged("the name is absolute") }
+    guard !name.contains(0) else { throw .damaged("the name contains a NUL") }
     var left = strippingComponents
     var bytes: [UInt8] = []
     bytes.reserveCapacity(name.count)
@@ -25,7 +23,7 @@ public struct MemberPath: Hashable, Sendable {
       let component = name[start..<end]
       start = end + 1
       if component.isEmpty || component.isNamed(".") { continue }
-      guard !component.isNamed("..") else { throw .damaged("a name that climbs") }
+      guard !component.isNamed("..") else { throw .damaged("the name contains '..'") }
       if left > 0 {
         left -= 1
       } else {
@@ -37,10 +35,11 @@ public struct MemberPath: Hashable, Sendable {
     self.bytes = bytes
   }
 
+  /// The components of the path.
   public var components: [ArraySlice<UInt8>] { bytes.split(separator: slash) }
 
-  /// How many components stand before `global/pg_control` where that is the end of the path, else
-  /// nil; what to strip from a tar that was made from a directory higher up.
+  /// The number of components before `global/pg_control` if the path ends with it, otherwise nil:
+  /// what to strip from a tar that was made from a higher directory.
   public var componentsBeforeControlFile: Int? {
     let components = components
     guard components.count >= 2, components[components.count - 1].elementsEqual("pg_control".utf8),
@@ -51,7 +50,7 @@ public struct MemberPath: Hashable, Sendable {
 }
 
 extension MemberPath: CustomStringConvertible {
-  /// The path as it can be shown to a person.
+  /// The path, escaped.
   public var description: String { escaped(bytes) }
 }
 

@@ -1,8 +1,8 @@
-/// Numbers in file names, exactly as Postgres writes them: a number has one spelling only.
+/// Numbers in file names, exactly as Postgres writes them: each number has one spelling.
 ///
-/// Anything looser would let two files stand for the same relation.
+/// Otherwise two files could mean the same relation.
 extension ArraySlice<UInt8> {
-  /// A decimal number that fits, without sign or leading zeros, and not 0.
+  /// A decimal number of 32 bits, without sign or leading zeros, and not 0.
   var positiveDecimal: UInt32? {
     guard let first, first != UInt8(ascii: "0"), count <= 10 else { return nil }
     var value: UInt64 = 0

@@ -1,18 +1,22 @@
-/// What `neon.signal` and `zenith.signal` say of the WAL record before the backup's LSN.
+/// The contents of `neon.signal` and `zenith.signal`: where the WAL record before the backup
+/// starts.
 ///
-/// One line, `PREV LSN: X/Y`, `PREV LSN: none` or `PREV LSN: invalid`, that a pageserver writes
+/// One line, `PREV LSN: X/Y`, `PREV LSN: none` or `PREV LSN: invalid`, which a pageserver writes
 /// into its backups.
 public enum NeonSignal: Equatable, Sendable {
+  /// The record starts here.
   case previous(LogSequenceNumber)
+  /// There is no record.
   case none
+  /// The position is unknown.
   case invalid
 
-  /// Where the record before the backup's LSN starts, if that is known.
+  /// Where the record before the backup's LSN starts, if it is known.
   public var previousRecord: LogSequenceNumber? {
     if case .previous(let position) = self { position } else { nil }
   }
 
-  /// Reads the file; a newline at its end is tolerated.
+  /// Reads the file; a newline at its end is allowed.
   ///
   /// - Throws: `damaged` for anything else.
   public static func decode(_ bytes: RawSpan) throws(FormatError) -> NeonSignal {
@@ -30,7 +34,7 @@ public enum NeonSignal: Equatable, Sendable {
     case "invalid": return .invalid
     default:
       guard let position = LogSequenceNumber(value), position.rawValue != 0 else {
-        throw .damaged("the signal file holds no LSN: '\(escaped(value.utf8))'")
+        throw .damaged("the signal file contains no LSN: '\(escaped(value.utf8))'")
       }
       return .previous(position)
     }

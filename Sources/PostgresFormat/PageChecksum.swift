@@ -1,24 +1,24 @@
-/// The checksum that a page of a relation bears where its cluster has data checksums.
+/// The checksum of a page of a relation, if the cluster has data checksums.
 ///
 /// ```
 /// page     row 0  │ lane 0 │ lane 1 │ pd_checksum 0 … │ … │ lane 31 │   32 little-endian u32
-///          row 1  │        │        │                 │   │         │   a row
+///          row 1  │        │        │                 │   │         │   per row
 ///            ⋮
 ///          row 63 │        │        │                 │   │         │
 ///                     ▼        ▼             ▼                ▼        FNV-1a down each lane,
 ///                     └────────┴── xor ──────┴────────────────┘        two rows of zeros last
 /// ```
 ///
-/// The sum is combined with the block's number in its fork, counted across segments, and reduced
-/// to 1...65535: no page that is in use has the checksum 0.
-/// (Postgres, `src/include/storage/checksum_impl.h`, `pg_checksum_page`.)
+/// The sum is combined with the number of the block in its fork, counted across segments, and
+/// reduced to 1...65535: no page in use has the checksum 0. (Postgres,
+/// `src/include/storage/checksum_impl.h`, `pg_checksum_page`.)
 public enum PageChecksum {
-  /// The checksum of a page in use, as it stands as block `block` of its fork; what the page bears
-  /// in its place counts as 0. Traps where `page` is not 8192 bytes long.
+  /// The checksum of a page in use, block `block` of its fork; the stored checksum counts as 0.
+  /// Traps if `page` is not 8192 bytes long.
   ///
-  /// Some 20 GB/s: all lanes go through the page together, four to a vector, so that there are as many
-  /// multiplications apart as hide each other's latency. (32 lanes in one SIMD32 are not
-  /// specialised, and take a hundred times as long.)
+  /// About 20 GB/s: all lanes are computed together, four to a vector, so that the latency of the
+  /// multiplications is hidden. (32 lanes in one SIMD32 are not specialised, and take a hundred
+  /// times as long.)
   public static func checksum(of page: RawSpan, block: UInt32) -> UInt16 {
     precondition(page.byteCount == PageHeader.pageByteCount)
     var sums = Sums.offsets
@@ -40,7 +40,7 @@ public enum PageChecksum {
   private struct Sums {
     var a, b, c, d, e, f, g, h: Lanes
 
-    /// Adds the 128 bytes at `row`, of which the first 16 are given.
+    /// Adds the 128 bytes at `row`; the first 16 are passed in `firstLanes`.
     @inline(__always)
     mutating func addRow(of page: RawSpan, at row: Int, firstLanes: Lanes) {
       a = Self.mixed(a ^ firstLanes)
@@ -67,13 +67,13 @@ public enum PageChecksum {
 
     var folded: Lanes { a ^ b ^ c ^ d ^ e ^ f ^ g ^ h }
 
-    /// FNV-1a's multiplication, and the upper bits once more, which it alone does not spread.
+    /// The multiplication of FNV-1a, xored with the upper bits, which it alone does not spread.
     @inline(__always)
     private static func mixed(_ lanes: Lanes) -> Lanes {
       (lanes &* Lanes(repeating: 16_777_619)) ^ (lanes &>> Lanes(repeating: 17))
     }
 
-    /// Postgres' `checksumBaseOffsets`: random numbers, one a lane.
+    /// Postgres's `checksumBaseOffsets`: random numbers, one per lane.
     static let offsets = Sums(
       a: [0x5B1F_36E9, 0xB852_5960, 0x02AB_50AA, 0x1DE6_6D2A],
       b: [0x79FF_467A, 0x9BB9_F8A3, 0x217E_7CD2, 0x83E1_3D2C],

@@ -1,32 +1,33 @@
-/// What an import needs of the header of a page in a relation.
+/// The fields of the header of a relation page that an import needs.
 ///
 ///     OFFSET SIZE MEANING                     all little-endian
 ///          0    4 LSN of the last change, upper half
 ///          4    4 LSN of the last change, lower half
-///          8    2 pd_checksum: 0 where the page bears none
+///          8    2 pd_checksum: 0 if the page has none
 ///         14    2 pd_upper: end of the page's free space; 0 in a page that is not in use
 ///
 /// (Postgres, `src/include/storage/bufpage.h`.) Made for loops over every page of a backup.
 @frozen
 public struct PageHeader: Sendable {
+  /// The length of a page in bytes.
   public static let pageByteCount = 8192
 
-  /// What a page in use that bears no LSN is given, as the pages of initdb's bootstrap are.
+  /// The LSN that a page in use without an LSN is given, as initdb's bootstrap does.
   public static let bootstrapLSN = LogSequenceNumber(rawValue: 0x28)
 
-  /// Where the WAL record of the page's last change ends; 0 if no record was written.
+  /// The end of the WAL record of the last change; 0 if no record was written.
   public let lsn: LogSequenceNumber
 
-  /// The checksum that the page bears; 0 for none.
+  /// The stored checksum; 0 for none.
   public let checksum: UInt16
 
   /// Whether the page has been initialised.
   public let isInUse: Bool
 
-  /// Reads the header of the page that begins at `offset` of `bytes`; traps beyond their end.
+  /// Reads the header of the page at `offset` of `bytes`; traps if it is not within them.
   @inlinable
   public init(_ bytes: RawSpan, at offset: Int = 0) {
-    // Two u32, the upper half first: one little-endian load has them the wrong way round.
+    // Two u32, the upper half first: one little-endian load swaps the halves.
     let halves: UInt64 = bytes.littleEndian(at: offset)
     lsn = LogSequenceNumber(rawValue: halves << 32 | halves >> 32)
     checksum = bytes.littleEndian(at: offset + 8)

@@ -1,11 +1,11 @@
-/// A major version of Postgres whose clusters can be imported, and what differs between them.
+/// A major version of Postgres that can be imported, and the differences between versions.
 public enum PostgresVersion: Int, CaseIterable, Sendable, Comparable {
   case v14 = 14
   case v15, v16, v17
 
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
-  /// The version whose catalog version `pg_control` names; nil for development and other versions.
+  /// The version with this catalog version; nil for development and other versions.
   public init?(catalogVersion: UInt32) {
     guard let version = Self.allCases.first(where: { $0.catalogVersion == catalogVersion }) else {
       return nil
@@ -36,17 +36,17 @@ public enum PostgresVersion: Int, CaseIterable, Sendable, Comparable {
     }
   }
 
-  /// How many hexadecimal digits the name of a file in `pg_twophase` has.
+  /// The number of hexadecimal digits in the name of a file in `pg_twophase`.
   public var twoPhaseNameDigits: Int { self >= .v17 ? 16 : 8 }
 
-  /// Whether the cumulative statistics lie in `pg_stat/pgstat.stat`, as from version 15 on.
+  /// Whether the cumulative statistics are in `pg_stat/pgstat.stat`, as from version 15 on.
   public var hasStatisticsFile: Bool { self >= .v15 }
 }
 
 extension PostgresVersion {
   /// Reads the contents of a `PG_VERSION` file: the major version, with or without a newline.
   ///
-  /// - Throws: `damaged` when it holds no version, `unsupported` when it names one that cannot be
+  /// - Throws: `damaged` if it contains no version, `unsupported` if the version cannot be
   ///   imported.
   public init(versionFile bytes: RawSpan) throws(FormatError) {
     var text = bytes.array[...]
@@ -54,7 +54,7 @@ extension PostgresVersion {
     guard (1...16).contains(text.count),
       text.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") })
     else {
-      throw .damaged("it holds no version number")
+      throw .damaged("it contains no version number")
     }
     let name = String(decoding: text, as: UTF8.self)
     guard let version = Self.allCases.first(where: { String($0.rawValue) == name }) else {
@@ -64,7 +64,7 @@ extension PostgresVersion {
     self = version
   }
 
-  /// What a pageserver gives out as `PG_VERSION`: a newline follows the number from 16 on only.
+  /// `PG_VERSION` as in a fullbackup of a pageserver: a newline follows the number only from 16 on.
   public var versionFileContents: [UInt8] {
     Array((String(rawValue) + (self >= .v16 ? "\n" : "")).utf8)
   }

@@ -1,8 +1,8 @@
 /// Integers of fixed width at any byte offset, in either byte order.
 ///
-/// The one place of this module that loads through a raw address.
+/// The only place in this module that loads through a raw address.
 extension RawSpan {
-  /// The little-endian integer at `offset`; traps when it does not lie within the span.
+  /// The little-endian integer at `offset`; traps if it is not within the span.
   @inlinable
   public func littleEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
     at offset: Int, as type: Integer.Type = Integer.self
@@ -12,7 +12,7 @@ extension RawSpan {
     unsafe Integer(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: type))
   }
 
-  /// The big-endian integer at `offset`; traps when it does not lie within the span.
+  /// The big-endian integer at `offset`; traps if it is not within the span.
   @inlinable
   public func bigEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
     at offset: Int, as type: Integer.Type = Integer.self
@@ -24,13 +24,13 @@ extension RawSpan {
   /// A copy of the bytes.
   @inlinable
   public var array: [UInt8] {
-    // Invariant: the buffer is only lent to the initialiser, which copies it.
+    // Invariant: the buffer is valid while the initialiser copies it.
     unsafe withUnsafeBytes { buffer in unsafe [UInt8](buffer) }
   }
 }
 
 extension [UInt8] {
-  /// The array's bytes, lent.
+  /// The bytes of the array, borrowed.
   @inlinable
   public var bytes: RawSpan {
     @_lifetime(borrow self)
@@ -42,7 +42,7 @@ extension [UInt8] {
 }
 
 extension SIMD4<UInt32> {
-  /// Four little-endian integers from `offset` on; traps when they do not lie within the span.
+  /// Four little-endian integers from `offset` on; traps if they are not within the span.
   @inline(__always)
   init(_ bytes: RawSpan, at offset: Int) {
     // Invariant: as above; every bit pattern is a valid vector of integers.

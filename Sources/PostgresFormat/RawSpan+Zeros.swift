@@ -1,16 +1,16 @@
 import CIsal
 
 extension RawSpan {
-  /// Whether every byte is zero: 0.15 µs for a page of zeros in the cache. (ISA-L, `mem_routines.h`)
+  /// Whether every byte is zero: 0.15 µs for a page of zeros in the cache. (ISA-L,
+  /// `mem_routines.h`)
   public var isZero: Bool {
-    // Invariant: the buffer is lent for the call, with its length; of no bytes ISA-L reads none.
+    // Invariant: the buffer is valid during the call; ISA-L reads as many bytes as it has.
     unsafe withUnsafeBytes { buffer in unsafe is_all_zeros(buffer.baseAddress, buffer.count) }
   }
 
-  /// How many bytes are left when the zeros at the end are taken off.
+  /// The number of bytes without the zeros at the end.
   ///
-  /// Looks at the bytes from the end backwards, and no further than the first that is not zero but
-  /// for a page.
+  /// Reads backwards from the end, and at most one page beyond the last byte that is not zero.
   public var byteCountBeforeTrailingZeros: Int {
     var end = byteCount
     for step in [PageHeader.pageByteCount, 64, 1] {

@@ -1,13 +1,14 @@
 /// One of the files of pages that make up a relation.
 ///
-/// The numbers are Postgres' `ForkNumber` (`src/include/common/relpath.h`), and a timeline's keys.
+/// The numbers are those of Postgres's `ForkNumber` (`src/include/common/relpath.h`), and of the
+/// keys of a timeline.
 public enum RelationFork: UInt8, CaseIterable, Hashable, Comparable, Sendable {
   case main = 0
   case freeSpaceMap
   case visibilityMap
   case initialisation
 
-  /// What follows the relation's number in a file name.
+  /// The part of a file name after the relation's number.
   public var suffix: String {
     switch self {
     case .main: ""

@@ -1,22 +1,23 @@
-/// Which files the catalogs lie in that a server needs to find all others: `pg_filenode.map`.
+/// The files of the catalogs that a server needs to find all others: `pg_filenode.map`.
 ///
 ///     OFFSET SIZE MEANING                     all little-endian
 ///          0    4 magic, 592717
-///          4    4 how many of the pairs count
-///          8 8xN  pairs of a catalog's oid and its file's number; N is 62, from version 16 on 64
-///     8+8*N    4 CRC-32C of all before it; zeros up to 512 bytes before version 16
+///          4    4 number of pairs in use
+///          8 8xN  pairs of the oid of a catalog and the number of its file; N is 62, or 64 from
+///                 version 16 on
+///     8+8*N    4 CRC-32C of all before it; before version 16, zeros up to 512 bytes
 ///
 /// (Postgres, `src/backend/utils/cache/relmapper.c`, `RelMapFile`.) A timeline stores it as it is.
 public enum RelationMapFile {
   /// Checks the whole file.
   ///
-  /// - Throws: `damaged` where a server would not read it.
+  /// - Throws: `damaged` if a server would not read it.
   public static func check(_ bytes: RawSpan, version: PostgresVersion) throws(FormatError) {
     let pairLimit = version >= .v16 ? 64 : 62
     let checksumOffset = 8 + 8 * pairLimit
     let byteCount = version >= .v16 ? checksumOffset + 4 : 512
     guard bytes.byteCount == byteCount else {
-      throw .damaged("a relation map has \(byteCount) bytes, not \(bytes.byteCount)")
+      throw .damaged("the relation map has \(bytes.byteCount) bytes, not \(byteCount)")
     }
     guard bytes.littleEndian(at: 0, as: UInt32.self) == magic else {
       throw .damaged("the magic number of the relation map is wrong")
@@ -26,11 +27,11 @@ public enum RelationMapFile {
         == CRC32C.checksum(of: bytes.extracting(0..<checksumOffset))
     else { throw .damaged("the checksum of the relation map does not match its contents") }
     guard bytes.littleEndian(at: 4, as: UInt32.self) <= pairLimit else {
-      throw .damaged("the relation map has more pairs than there is room for")
+      throw .damaged("the relation map counts more than \(pairLimit) pairs")
     }
   }
 
-  /// The pairs of a map that was checked.
+  /// The pairs of a checked map.
   public static func pairs(of bytes: RawSpan) -> [(catalog: UInt32, relationNumber: UInt32)] {
     (0..<Int(bytes.littleEndian(at: 4, as: UInt32.self))).map { index in
       (
@@ -41,8 +42,8 @@ public enum RelationMapFile {
   }
 
   /// The mapped relations that a server reads before it can look anything up, and that have a page
-  /// in every cluster: tables that are never empty, and indexes, which begin with a page of their
-  /// own. (`src/include/catalog/pg_*.h`; `src/backend/utils/cache/relcache.c`,
+  /// in every cluster: tables that are never empty, and indexes, which always have a first page.
+  /// (`src/include/catalog/pg_*.h`; `src/backend/utils/cache/relcache.c`,
   /// `RelationCacheInitializePhase3`)
   public static let neverEmpty: Set<UInt32> = [
     // pg_type, pg_attribute, pg_proc, pg_class, and the indexes of these

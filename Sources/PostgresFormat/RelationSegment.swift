@@ -1,19 +1,22 @@
-/// A file of up to 1 GiB that holds part of a relation's fork.
+/// A file of up to 1 GiB with a part of a relation fork.
 ///
-/// Named `<relation>[_<fork>][.<segment>]`, in `base/<database>` or, for the relations that all
+/// The name is `<relation>[_<fork>][.<segment>]`, in `base/<database>` or, for relations that all
 /// databases share, in `global` (Postgres, `src/common/relpath.c` and
 /// `src/backend/storage/smgr/md.c`).
 public struct RelationSegment: Hashable, Sendable {
   /// The number of blocks in a full segment.
   public static let blockCount: UInt32 = 131_072
 
-  /// 0 for `global`.
+  /// The oid of the database; 0 for `global`.
   public var databaseID: UInt32
+  /// The relation file number.
   public var relationNumber: UInt32
+  /// The fork.
   public var fork: RelationFork
-  /// At most `maximumSegmentNumber`, so that the number of every block fits.
+  /// The number of the segment, at most `maximumSegmentNumber`, so that every block number fits.
   public var segmentNumber: UInt32
 
+  /// A segment with these numbers.
   public init(
     databaseID: UInt32, relationNumber: UInt32, fork: RelationFork, segmentNumber: UInt32
   ) {
@@ -25,21 +28,21 @@ public struct RelationSegment: Hashable, Sendable {
 
   /// The segment of the last block that Postgres can number.
   ///
-  /// Its last block would have the number FFFFFFFF, which no block can have: a fork is one block
-  /// short of 2^32 at most.
+  /// Its last block would have the number FFFFFFFF, which is not a valid block number: a fork has
+  /// at most 2^32 - 1 blocks.
   public static let maximumSegmentNumber = UInt32.max / blockCount
 
-  /// Where the file lies in the data directory.
+  /// The path of the file in the data directory.
   public var path: String {
     Self.directory(ofDatabase: databaseID) + "/" + fileName
   }
 
-  /// Where the files of a database lie; database 0 stands for the relations that all share.
+  /// The directory of the files of a database; database 0 is for the shared relations.
   public static func directory(ofDatabase databaseID: UInt32) -> String {
     databaseID == 0 ? "global" : "base/\(databaseID)"
   }
 
-  /// The file's name in its directory.
+  /// The name of the file in its directory.
   public var fileName: String {
     let segment = segmentNumber == 0 ? "" : ".\(segmentNumber)"
     return "\(relationNumber)\(fork.suffix)\(segment)"
@@ -55,8 +58,8 @@ extension RelationSegment: Comparable {
 }
 
 extension RelationSegment {
-  /// The segment that a file of this name in this database holds; nil for all other names, also
-  /// such as Postgres would not write: `016384`, `16384.0`, `16384_foo`, `4294967296`.
+  /// The segment with this file name in this database; nil for all other names, also for those that
+  /// Postgres would not write: `016384`, `16384.0`, `16384_foo`, `4294967296`.
   public init?(fileName: ArraySlice<UInt8>, databaseID: UInt32) {
     var stem = fileName
     var segmentNumber: UInt32 = 0
@@ -80,7 +83,7 @@ extension RelationSegment {
       segmentNumber: segmentNumber)
   }
 
-  /// The segment that the file at `base/<database>/<name>` holds; nil for all other paths.
+  /// The segment with the path `base/<database>/<name>`; nil for all other paths.
   init?(path: ArraySlice<UInt8>) {
     guard path.hasPrefix("base/"),
       let slash = path.dropFirst(5).firstIndex(of: UInt8(ascii: "/")),

@@ -1,5 +1,4 @@
-/// How far a cluster has applied what it receives as a logical subscriber:
-/// `pg_logical/replorigin_checkpoint`.
+/// The progress of a cluster as a logical subscriber: `pg_logical/replorigin_checkpoint`.
 ///
 ///     OFFSET SIZE MEANING                     all little-endian
 ///          0    4 magic, 1257DADE
@@ -8,25 +7,31 @@
 ///
 /// (Postgres, `src/backend/replication/logical/origin.c`.)
 public struct ReplicationOrigins: Equatable, Sendable {
+  /// The progress of one origin.
   public struct Origin: Equatable, Sendable {
+    /// The id of the origin.
     public var origin: UInt16
+    /// The LSN on the publisher up to which changes were applied.
     public var remoteLSN: LogSequenceNumber
 
+    /// The progress of an origin.
     public init(origin: UInt16, remoteLSN: LogSequenceNumber) {
       self.origin = origin
       self.remoteLSN = remoteLSN
     }
   }
 
-  /// In the file's order.
+  /// The origins in the order of the file.
   public var origins: [Origin]
 
+  /// A file of these origins.
   public init(_ origins: [Origin]) { self.origins = origins }
 
   /// Decodes a whole file.
   ///
   /// - Throws: `damaged` for anything that Postgres does not write: another length or magic, a
-  ///   wrong checksum, bytes set in the padding, an id that no origin has or that two have.
+  ///   wrong
+  ///   checksum, padding that is not zero, an impossible or repeated id.
   public static func decode(_ bytes: RawSpan) throws(FormatError) -> ReplicationOrigins {
     guard bytes.byteCount >= 8, bytes.byteCount % 16 == 8 else {
       throw .damaged("a file of replication origins cannot have \(bytes.byteCount) bytes")
@@ -42,9 +47,9 @@ public struct ReplicationOrigins: Equatable, Sendable {
     var seen: Set<UInt16> = []
     for offset in stride(from: 4, to: end, by: 16) {
       let word: UInt64 = bytes.littleEndian(at: offset)
-      // 0 is no origin, and 65535 stands for changes that are not to be replicated.
+      // 0 means no origin, and 65535 marks changes that must not be replicated.
       guard (1..<0xFFFF).contains(word), seen.insert(UInt16(word)).inserted else {
-        throw .damaged("replication origin \(word) is impossible or there twice")
+        throw .damaged("replication origin \(word) is impossible or appears twice")
       }
       origins.append(
         Origin(

@@ -1,6 +1,6 @@
 /// One of the logs of transaction state that a timeline stores ("simple least recently used").
 ///
-/// The numbers are those of a timeline's keys.
+/// The numbers are those in the keys of a timeline.
 public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
   case transactions = 0
   case multixactMembers
@@ -9,7 +9,7 @@ public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
   /// The number of pages in a full segment.
   public static let pagesPerSegment = 32
 
-  /// Where the segments lie in the data directory.
+  /// The directory of the segments in the data directory.
   public var directory: String {
     switch self {
     case .transactions: "pg_xact"
@@ -18,12 +18,12 @@ public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
     }
   }
 
-  /// The name of a segment's file: at least four upper-case hexadecimal digits.
+  /// The file name of a segment: at least four upper-case hexadecimal digits.
   public static func fileName(ofSegment number: UInt32) -> String {
     number.hexadecimal(4)
   }
 
-  /// Where a segment's file lies in the data directory.
+  /// The path of a segment in the data directory.
   public func path(ofSegment number: UInt32) -> String {
     "\(directory)/\(Self.fileName(ofSegment: number))"
   }
@@ -31,8 +31,8 @@ public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
   @inlinable
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
-  /// The number of the segment that a file of this name holds: four to six digits (Postgres,
-  /// `src/backend/access/transam/slru.c`), and more than four only where they are needed.
+  /// The number of the segment with this file name: four to six digits (Postgres,
+  /// `src/backend/access/transam/slru.c`), and more than four only if they are needed.
   static func segmentNumber(fileName: ArraySlice<UInt8>) -> UInt32? {
     guard (4...6).contains(fileName.count), let number = fileName.upperHexadecimal,
       fileName.count == 4 || fileName.first != UInt8(ascii: "0")

@@ -1,12 +1,14 @@
-/// The `tablespace_map` of a backup: which tablespaces the cluster had, and where they lay.
+/// The `tablespace_map` of a backup: the tablespaces of the cluster, and their directories.
 ///
-/// One line each: the tablespace's oid, a space, the path of its directory. A backslash stands
-/// before a newline, a carriage return or a backslash within the path.
+/// One line for each: the oid of the tablespace, a space, the path of its directory. Newlines,
+/// carriage returns and backslashes in the path are escaped with a backslash.
 /// (Postgres, `xlog.c`, `do_pg_backup_start`; `xlogrecovery.c`, `read_tablespace_map`)
 public struct TablespaceMap: Sendable {
-  /// The directories by oid; bytes, as no encoding is known.
+  /// The directories by oid, as bytes, since their encoding is unknown.
   public let locations: [UInt32: [UInt8]]
 
+  /// Reads the file.
+  ///
   /// - Throws: `damaged` for a line without an oid or a path.
   public static func decode(_ bytes: RawSpan) throws(FormatError) -> Self {
     var locations: [UInt32: [UInt8]] = [:]
@@ -23,12 +25,12 @@ public struct TablespaceMap: Sendable {
       } else if !line.isEmpty {
         guard let space = line.firstIndex(of: UInt8(ascii: " ")),
           let id = line[..<space].positiveDecimal, space + 1 < line.endIndex
-        else { throw .damaged("a line that is no oid and path: '\(escaped(line))'") }
+        else { throw .damaged("a line is not an oid and a path: '\(escaped(line))'") }
         locations[id] = Array(line[(space + 1)...])
         line = []
       }
     }
-    guard line.isEmpty else { throw .damaged("its last line is not whole") }
+    guard line.isEmpty else { throw .damaged("the last line is incomplete") }
     return Self(locations: locations)
   }
 }

@@ -7,16 +7,17 @@
 ///        end    4 CRC-32C of all before it
 ///
 /// (Postgres, `src/backend/access/transam/twophase.c`, `TwoPhaseFileHeader`.) A timeline stores it
-/// without the checksum, which a pageserver appends on the way out. A pageserver's importer keeps
-/// it; in backups of timelines that it made the checksum stands twice, the second over the first.
+/// without the checksum, which a pageserver appends when it serves the file. A pageserver's own
+/// importer stores the checksum too. So files in backups of such timelines contain the checksum
+/// twice; the second covers the first.
 public struct TwoPhaseFile: Equatable, Sendable {
-  /// The lower half of the transaction's id.
+  /// The lower half of the transaction id.
   public let transactionID: UInt32
 
-  /// How many of the file's first bytes a timeline stores.
+  /// The length of the part that a timeline stores, from the start of the file, in bytes.
   public let storedByteCount: Int
 
-  /// Whether the checksum stood twice; such a file is mended by storing `storedByteCount` bytes.
+  /// Whether the file contained its checksum twice; storing `storedByteCount` bytes repairs it.
   public let wasDoubled: Bool
 
   /// Checks the whole file.
@@ -35,39 +36,39 @@ public struct TwoPhaseFile: Equatable, Sendable {
       length % 8 == 4
     else {
       throw .damaged(
-        "the two-phase file has \(bytes.byteCount) bytes, its header says \(length)")
+        "the two-phase file has \(bytes.byteCount) bytes, but its header says \(length)")
     }
     guard hasChecksum(bytes.extracting(0..<length)), !wasDoubled || hasChecksum(bytes) else {
       throw .damaged("the checksum of the two-phase file does not match its contents")
     }
     let transactionID: UInt32 = bytes.littleEndian(at: 8)
     guard transactionID >= 3 else {
-      throw .damaged("\(transactionID) is no id of a transaction that can be prepared")
+      throw .damaged("transaction id \(transactionID) cannot belong to a prepared transaction")
     }
     return TwoPhaseFile(
       transactionID: transactionID, storedByteCount: length - 4, wasDoubled: wasDoubled)
   }
 
-  /// Checks that the file has the name of its transaction.
+  /// Checks that the name of the file matches its transaction.
   ///
   /// - Parameters:
-  ///   - id: what the name says.
-  ///   - digitCount: how many digits the name has.
-  /// - Throws: `damaged`: Postgres would overlook the file, or look in vain for its transaction.
+  ///   - id: the transaction id in the name.
+  ///   - digitCount: the number of digits in the name.
+  /// - Throws: `damaged`: Postgres would ignore the file, or not find its transaction.
   public func requireName(
     transactionID id: UInt64, digitCount: Int, version: PostgresVersion
   ) throws(FormatError) {
     guard digitCount == version.twoPhaseNameDigits else {
       throw .damaged(
         "the name of a two-phase file has \(version.twoPhaseNameDigits) digits in Postgres "
-          + "\(version.rawValue), this one \(digitCount)")
+          + "\(version.rawValue), not \(digitCount)")
     }
     guard UInt32(truncatingIfNeeded: id) == transactionID else {
-      throw .damaged("the two-phase file holds transaction \(transactionID), not \(id)")
+      throw .damaged("the two-phase file contains transaction \(transactionID), not \(id)")
     }
   }
 
-  /// The whole file of what a timeline stores of it: the checksum comes back.
+  /// The whole file from the part that a timeline stores, with the checksum.
   public static func encode(stored: [UInt8]) -> [UInt8] {
     var bytes = stored
     bytes.appendLittleEndian(CRC32C.checksum(of: stored.bytes))

@@ -1,34 +1,35 @@
-/// How records lie in the write-ahead log.
+/// The layout of records in the write-ahead log.
 ///
 ///     segment ──────────────────────────────────────────────┐
 ///     │ 40 header │ records … │ 24 header │ … records … │ …  │
 ///     └─ page of 8192 ────────┴─ page ───────────────────────┘
 ///
-/// A record starts at a multiple of 8, never within a page's header, and flows around the headers
-/// that it meets (Postgres, `src/include/access/xlog_internal.h`).
+/// A record starts at a multiple of 8, never within a page header, and continues after the page
+/// headers in its way (Postgres, `src/include/access/xlog_internal.h`).
 public enum WALLayout {
+  /// The length of a WAL page in bytes.
   public static let pageSize: UInt64 = 8192
 
-  /// The segment size of computes, safekeepers and pageservers, whatever the cluster's was.
+  /// The segment size of computes, safekeepers and pageservers, whatever the cluster used.
   public static let pageserverSegmentSize: UInt32 = 16 << 20
 
-  /// The length of the record of a checkpoint: its header, the data's header, the data.
+  /// The length of a checkpoint record in bytes: record header, data header, data.
   public static let checkpointRecordByteCount: UInt64 = 24 + 2 + UInt64(Checkpoint.byteCount)
 
-  /// The length of the header of the page that starts at `pageStart`.
+  /// The length of the header of the page at `pageStart` in bytes.
   public static func headerByteCount(at pageStart: LogSequenceNumber, segmentSize: UInt32)
     -> UInt64
   {
     pageStart.rawValue.isMultiple(of: UInt64(segmentSize)) ? 40 : 24
   }
 
-  /// Where the next record will start, after the checkpoint record at `start`.
+  /// Where the next record starts after the checkpoint record at `start`.
   ///
-  /// The record itself lies in segments of the cluster's size; the next one a compute writes, so
-  /// that a boundary between the two is followed by a header of segments of 16 MiB.
+  /// The record itself is in segments of the cluster's size. A compute writes the next record, so a
+  /// page boundary between the two is followed by a header as in segments of 16 MiB.
   ///
-  /// - Parameter segmentSize: the cluster's, a power of two that has been checked.
-  /// - Throws: `damaged` when no record can start at `start`.
+  /// - Parameter segmentSize: the segment size of the cluster, a checked power of two.
+  /// - Throws: `damaged` if no record can start at `start`.
   public static func endOfCheckpointRecord(
     startingAt start: LogSequenceNumber, segmentSize: UInt32
   ) throws(FormatError) -> LogSequenceNumber {
@@ -49,7 +50,7 @@ public enum WALLayout {
     return position
   }
 
-  /// The first position from `position` on, a multiple of 8, that is not within a page's header.
+  /// The first position from `position` on, a multiple of 8, that is not within a page header.
   public static func recordStart(
     atOrAfter position: LogSequenceNumber, segmentSize: UInt32
   ) -> LogSequenceNumber {
@@ -58,8 +59,8 @@ public enum WALLayout {
     return max(position, pageStart + headerByteCount(at: pageStart, segmentSize: segmentSize))
   }
 
-  /// Checks that a record can start at a position: a multiple of 8, not within a page's header, not
-  /// in the first segment, which Postgres never uses, and not at the very end of the log's range.
+  /// Checks that a record can start at a position: a multiple of 8, not within a page header, not
+  /// in the first segment, which Postgres never uses, and not at the very end of the range of LSNs.
   public static func requireRecordStart(
     _ position: LogSequenceNumber, segmentSize: UInt32
   ) throws(FormatError) {
@@ -73,10 +74,11 @@ public enum WALLayout {
     }
   }
 
-  /// Checks that a position can be the end of a record: a multiple of 8, and not below 1 MiB, for
-  /// no cluster uses its first segment.
+  /// Checks that a record can end at a position: a multiple of 8, and not below 1 MiB, as no
+  /// cluster uses its first segment.
   ///
-  /// What to ask of the position that a pageserver's own backup claims; it may be a page's first.
+  /// For the position of a backup by a pageserver, which may be the start of a page.
+  ///
   /// - Throws: `damaged`.
   public static func requireRecordEnd(_ position: LogSequenceNumber) throws(FormatError) {
     guard position.rawValue >= 1 << 20, position.rawValue.isMultiple(of: 8),

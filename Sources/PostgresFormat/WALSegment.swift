@@ -1,52 +1,56 @@
-/// A file of `pg_wal` that a server can start from, whole.
+/// A whole file of `pg_wal` that a server can start from.
 public struct WALSegment: Equatable, Sendable {
-  /// Timeline and place in the log, 24 hexadecimal digits.
+  /// The file name, 24 hexadecimal digits: Postgres timeline and position in the log.
   public let name: String
 
-  /// The contents, a segment's size of them.
+  /// The contents, as many bytes as the segment size.
   public let bytes: [UInt8]
 }
 
-/// Makes the WAL segments of a backup, which hold one record at most.
+/// Makes the WAL segments of a backup, with at most one record.
 ///
-///     page's header                              all little-endian
+///     page header                                all little-endian
 ///     OFFSET SIZE MEANING
 ///          0    2 magic, by version
-///          2    2 1: begins with the rest of a record; 2: long header
+///          2    2 1: starts with the rest of a record; 2: long header
 ///          4    4 timeline
-///          8    8 the page's own LSN
-///         16    4 bytes of the record that go on, or are left of it, on this page and the next ones
+///          8    8 LSN of the page itself
+///         16    4 remaining bytes of the record, on this page and the next ones
 ///         20    4 zero
-///         24    8 system identifier              a segment's first page only
+///         24    8 system identifier              first page of a segment only
 ///         32    4 segment size
 ///         36    4 page size
 ///
 /// (Postgres, `src/include/access/xlog_internal.h`, `XLogLongPageHeaderData`.)
 public struct WALSegmentBuilder: Sendable {
+  /// The major version of Postgres.
   public var version: PostgresVersion
+  /// The system identifier of the cluster.
   public var systemIdentifier: UInt64
+  /// The Postgres timeline.
   public var timelineID: UInt32 = 1
-  /// A power of two that has been checked.
+  /// The segment size in bytes, a checked power of two.
   public var segmentSize = WALLayout.pageserverSegmentSize
 
+  /// A builder for the segments of a cluster, on Postgres timeline 1.
   public init(version: PostgresVersion, systemIdentifier: UInt64) {
     self.version = version
     self.systemIdentifier = systemIdentifier
   }
 
-  /// The segment that a pageserver puts into its own backups: zeros but for the headers of its first
-  /// page and of the page that `end` is on, which says that a record ends at `end`.
+  /// The segment that a pageserver puts into its own backups: zeros except for the headers of its
+  /// first page and of the page with `end`, which says that a record ends at `end`.
   ///
-  /// `end` must lie behind a page's header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
+  /// `end` must be after a page header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
   public func segment(endingAt end: LogSequenceNumber) -> WALSegment {
-    // A pageserver sets the bit even where nothing is left of a record.
+    // A pageserver sets the bit even if no bytes of a record remain.
     segments(holding: [], at: end, firstPageFlags: Flag.continuesRecord)[0]
   }
 
-  /// The segments, two where the record meets the end of the first, with a shutdown checkpoint's
-  /// record at `start`.
+  /// The segments with a shutdown checkpoint record at `start`: two if the record crosses the end
+  /// of the first.
   ///
-  /// `start` must lie behind a page's header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
+  /// `start` must be after a page header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
   public func segments(
     holding checkpoint: Checkpoint, at start: LogSequenceNumber
   ) -> [WALSegment] {
@@ -61,9 +65,9 @@ public struct WALSegmentBuilder: Sendable {
   ///     OFFSET SIZE MEANING
   ///          0    4 length, 114
   ///          4    4 transaction id, 0
-  ///          8    8 where the record before starts; a start from this one does not look back
-  ///         16    2 shutdown checkpoint (0) of the log's own resource manager (0)
-  ///         20    4 CRC-32C of what follows, then of what stands before
+  ///          8    8 start of the previous record; not used when a server starts from this one
+  ///         16    2 shutdown checkpoint (0) of the WAL resource manager (0)
+  ///         20    4 CRC-32C of the bytes after it, then of the bytes before it
   ///         24    2 255, 88: main data, its length
   ///         26   88 the checkpoint
   ///
@@ -89,7 +93,7 @@ public struct WALSegmentBuilder: Sendable {
     static let isLong: UInt16 = 2
   }
 
-  /// Lays `record` out over as many segments as it touches, at least the one that `start` is in.
+  /// Writes `record` into as many segments as it needs, at least the one with `start`.
   private func segments(
     holding record: [UInt8], at start: LogSequenceNumber, firstPageFlags: UInt16
   ) -> [WALSegment] {
@@ -97,9 +101,9 @@ public struct WALSegmentBuilder: Sendable {
     let base = start.rawValue - start.rawValue % size
     var bytes = [UInt8](repeating: 0, count: Int(size))
     let page = pageStart(of: start)
-    let behindHeader = start.rawValue - page - header(at: page)
+    let afterHeader = start.rawValue - page - header(at: page)
     if page != base { putHeader(at: base, flags: 0, remaining: 0, in: &bytes, base: base) }
-    putHeader(at: page, flags: firstPageFlags, remaining: behindHeader, in: &bytes, base: base)
+    putHeader(at: page, flags: firstPageFlags, remaining: afterHeader, in: &bytes, base: base)
 
     var position = start.rawValue
     var rest = record[...]
@@ -149,7 +153,7 @@ public struct WALSegmentBuilder: Sendable {
     bytes.setLittleEndian(UInt32(WALLayout.pageSize), at: offset + 36)
   }
 
-  /// `TTTTTTTTHHHHHHHHLLLLLLLL`: the timeline, and the segment's number in two parts
+  /// `TTTTTTTTHHHHHHHHLLLLLLLL`: the Postgres timeline, and the number of the segment in two parts
   /// (`XLogFileName`).
   private func name(ofSegmentAt base: UInt64) -> String {
     let number = base / UInt64(segmentSize)

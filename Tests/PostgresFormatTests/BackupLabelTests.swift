@@ -1,7 +1,7 @@
 import PostgresFormat
 import Testing
 
-/// What a backup of a running cluster says of itself in two small files.
+/// The two small files that describe a backup of a running cluster.
 struct BackupLabelTests {
   private static let label = """
     START WAL LOCATION: 0/2FA2A50 (file 00000001000000000000002F)
@@ -14,15 +14,15 @@ struct BackupLabelTests {
 
     """
 
-  /// Goal: place and timeline are read from lines that begin with their names. Method: what a
-  /// server wrote, with a label that looks like another line.
+  /// Goal: position and timeline are read from the lines with their names. Method: a file of a
+  /// server, with a label that looks like another line.
   @Test func label() throws {
     let label = try BackupLabel.decode(Array(Self.label.utf8).bytes)
     #expect(label.start == LogSequenceNumber("0/2FA2A50"))
     #expect(label.timelineID == 3)
   }
 
-  /// Goal: a label without either, or with another text in its place, is damaged.
+  /// Goal: a label without either, or with another text instead, is damaged.
   @Test(arguments: [
     "", "START TIMELINE: 1", "START WAL LOCATION: 0/1 (file x)\nSTART TIMELINE: 0",
     "START WAL LOCATION: 01 (file x)\nSTART TIMELINE: 1", "START WAL LOCATION: 0/1\n",
@@ -34,7 +34,7 @@ struct BackupLabelTests {
     #expect(error?.kind == .damaged)
   }
 
-  /// Goal: oids and paths, backslashes taken off. Method: every character that Postgres escapes.
+  /// Goal: oids and paths are read, and unescaped. Method: every character that Postgres escapes.
   @Test func tablespaceMap() throws {
     let bytes = Array("16384 /srv/one\n16385 /srv/t w\\\no\\\\\n4294967295 /\n".utf8)
     let map = try TablespaceMap.decode(bytes.bytes)
@@ -47,7 +47,7 @@ struct BackupLabelTests {
     #expect(empty.locations.isEmpty)
   }
 
-  /// Goal: a line that is no oid and path, or is cut off, is damaged.
+  /// Goal: a line that is not an oid and a path, or is cut off, is damaged.
   @Test(arguments: ["16384", "16384 ", "x /srv", "0 /srv", "4294967296 /srv", "1 /srv\\"])
   func damagedTablespaceMap(text: String) {
     let error = #expect(throws: FormatError.self) {

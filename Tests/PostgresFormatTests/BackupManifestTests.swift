@@ -4,7 +4,7 @@ import Testing
 
 @testable import PostgresFormat
 
-/// Goal: what Postgres writes about a backup is understood, and nothing else is.
+/// Goal: manifests of Postgres are parsed, and nothing else.
 struct BackupManifestTests {
   private struct Contents: Equatable {
     var files: [BackupManifest.File] = []
@@ -13,7 +13,7 @@ struct BackupManifestTests {
     var checksum: [UInt8]?
   }
 
-  /// Parses a manifest in pieces of a size.
+  /// Parses a manifest in pieces of this size.
   private func parse(_ bytes: [UInt8], pieces: Int = 1000) throws(FormatError) -> Contents {
     var parser = BackupManifestParser()
     var contents = Contents()
@@ -34,7 +34,7 @@ struct BackupManifestTests {
     Array(try Data(contentsOf: URL(filePath: Fixture.path("online-15/backup_manifest"))))
   }
 
-  /// Method: a manifest of Postgres 15, against Foundation's decoder of the whole.
+  /// Method: compare a manifest of Postgres 15 with Foundation's decoder.
   @Test func real() throws {
     struct Manifest: Decodable {
       struct File: Decodable {
@@ -83,7 +83,7 @@ struct BackupManifestTests {
     """
   }
 
-  /// Method: every algorithm, names in hexadecimal, every escape, and what version 2 adds.
+  /// Method: every algorithm, names in hexadecimal, every escape, and the fields of version 2.
   @Test(
     arguments: [
       (#""Path":"a\"\\\/\b\f\n\r\té\u00e9\ud83d\ude00","Size":0"#, "a\"\\/\u{8}\u{C}\n\r\téé😀"),
@@ -108,48 +108,48 @@ struct BackupManifestTests {
     #expect(contents.files.first?.checksum.count == algorithm.byteCount)
   }
 
-  /// Method: each kind of nonsense; none may trap, each has its words.
+  /// Method: each kind of nonsense; none may trap, and each has its message.
   @Test(
     arguments: [
-      ("", "cut off"), ("[]", "no backup manifest"), ("{}", "no version"),
+      ("", "cut off"), ("[]", "not a backup manifest"), ("{}", "version is missing"),
       (#"{"Files": []}"#, "does not begin with its version"),
-      (#"{"PostgreSQL-Backup-Manifest-Version": 3}"#, "version 3"),
+      (#"{"PostgreSQL-Backup-Manifest-Version": 3}"#, "unknown manifest version 3"),
       (#"{"PostgreSQL-Backup-Manifest-Version": "1"}"#, "unknown field"),
-      (#"{"PostgreSQL-Backup-Manifest-Version": 1}"#, "no checksum of its own"),
+      (#"{"PostgreSQL-Backup-Manifest-Version": 1}"#, "own checksum is missing"),
       (#"{"PostgreSQL-Backup-Manifest-Version": 1,}"#, "unexpected '}'"),
       (#"{"PostgreSQL-Backup-Manifest-Version": 1"#, "cut off"),
       (#"{"PostgreSQL-Backup-Manifest-Version": -"#, "cut off"),
       (#"{"PostgreSQL-Backup-Manifest-Version": true}"#, "unexpected 't'"),
-      (#"{"PostgreSQL-Backup-Manifest-Version": 1, "Manifest-Checksum": "12"}"#, "no SHA-256"),
+      (#"{"PostgreSQL-Backup-Manifest-Version": 1, "Manifest-Checksum": "12"}"#, "not a SHA-256"),
       (#"{"PostgreSQL-Backup-Manifest-Version": 1, "Other": 1}"#, "unknown field 'Other'"),
-      (text(file: "1"), "no backup manifest"), (text(file: "{}"), "without a path"),
+      (text(file: "1"), "not a backup manifest"), (text(file: "{}"), "has no path"),
       (text(file: #"{"Path":"x"}"#), "'x' has no size"),
-      (text(file: #"{"Path":"x","Encoded-Path":"00","Size":1}"#), "with two"),
+      (text(file: #"{"Path":"x","Encoded-Path":"00","Size":1}"#), "or two"),
       (text(file: #"{"Encoded-Path":"0","Size":1}"#), "not hexadecimal"),
-      (text(file: #"{"Path":"x","Size":1,"Size":1}"#), "stands twice"),
+      (text(file: #"{"Path":"x","Size":1,"Size":1}"#), "appears twice"),
       (text(file: #"{"Path":"x","Size":1,"Colour":1}"#), "unknown field 'Colour'"),
-      (text(file: #"{"Path":"x","Size":-1}"#), "impossible number"),
-      (text(file: #"{"Path":"x","Size":18446744073709551616}"#), "impossible number"),
-      (text(file: #"{"Path":"x","Size":1,"Checksum":"00"}"#), "none of its algorithm"),
+      (text(file: #"{"Path":"x","Size":-1}"#), "field 'Size' is impossible"),
+      (text(file: #"{"Path":"x","Size":18446744073709551616}"#), "field 'Size' is impossible"),
+      (text(file: #"{"Path":"x","Size":1,"Checksum":"00"}"#), "does not match its algorithm"),
       (text(file: #"{"Path":"x","Size":1,"Checksum-Algorithm":"MD5"}"#), "algorithm 'MD5'"),
       (
         text(file: #"{"Path":"x","Size":1,"Checksum-Algorithm":"CRC32C","Checksum":"0"}"#),
-        "none of its algorithm"
+        "does not match its algorithm"
       ),
-      (text(file: #"{"Path":"\ud800","Size":1}"#), "half of a character"),
-      (text(file: #"{"Path":"\ud800x","Size":1}"#), "half of a character"),
-      (text(file: #"{"Path":"\udc00","Size":1}"#), "half of a character"),
+      (text(file: #"{"Path":"\ud800","Size":1}"#), "half of a surrogate pair"),
+      (text(file: #"{"Path":"\ud800x","Size":1}"#), "half of a surrogate pair"),
+      (text(file: #"{"Path":"\udc00","Size":1}"#), "half of a surrogate pair"),
       (text(file: #"{"Path":"\u00g0","Size":1}"#), "unexpected"),
       (text(file: #"{"Path":"\x","Size":1}"#), "unexpected 'x'"),
       (text(file: "{\"Path\":\"\n\",\"Size\":1}"), "unexpected"),
       (text(file: "") + "x", "unexpected 'x'"),
-      (String(repeating: "[", count: 100), "no backup manifest"),
+      (String(repeating: "[", count: 100), "not a backup manifest"),
     ])
   func refused(text: String, message: String) throws {
     expectRefusal(text, message)
   }
 
-  /// Method: a path that is longer than any; apart from the others, for it is much to show.
+  /// Method: a path that is too long; apart from the others, as it is a long argument.
   @Test func longPath() throws {
     let path = String(repeating: "x", count: 40_000)
     expectRefusal(Self.text(file: #"{"Path":"\#(path)"}"#), "more than 32768")
@@ -163,7 +163,7 @@ struct BackupManifestTests {
     }
   }
 
-  /// Goal: no bytes make the parser trap. Method: random changes of a real manifest's beginning.
+  /// Goal: no bytes make the parser trap. Method: random changes of the start of a real manifest.
   @Test func hostile() throws {
     var generator = SeededGenerator(state: 11)
     let sound = Array(try Self.real().prefix(1500))
@@ -176,7 +176,7 @@ struct BackupManifestTests {
     }
   }
 
-  /// Method: pg_verifybackup's list, and names that are like those on it.
+  /// Method: the list of pg_verifybackup, and similar names.
   @Test func ignoredPaths() {
     let ignored = [
       "backup_manifest", "pg_wal", "pg_wal/000000010000000000000001", "postgresql.auto.conf",

@@ -19,9 +19,9 @@ struct CRC32CTests {
     #expect(crc32c(bytes) == expected)
   }
 
-  /// Goal: it agrees with the definition, however the bytes are cut. Method: every length up to 70
-  /// against a bit-by-bit model, and every split of each; and long runs at every alignment, for which
-  /// the library has ways of their own.
+  /// Goal: it agrees with the definition, however the bytes are split. Method: every length up to
+  /// 70 against a bit-by-bit model, and every split of each; and long runs at every alignment, for
+  /// which the library has separate code.
   @Test func everySplit() {
     var generator = SeededGenerator(state: 1)
     let bytes = generator.bytes(70)
@@ -46,8 +46,8 @@ struct CRC32CTests {
     }
   }
 
-  /// Goal: two checksums joined are that of the bytes joined. Method: runs of any length followed by
-  /// none to nine blocks.
+  /// Goal: two joined checksums are the checksum of the joined bytes. Method: runs of any length
+  /// followed by zero to nine blocks.
   @Test func joined() {
     var generator = SeededGenerator(state: 2)
     for length in [0, 1, 100, 8192, 20_000] {

@@ -2,9 +2,9 @@ import PostgresFormat
 import TestSupport
 import Testing
 
-/// Rows of `pg_database` as pages hold them.
+/// Rows of `pg_database` on pages.
 @Suite struct CatalogRowTests {
-  /// A page with one row behind each other from the end down.
+  /// A page with these rows, from the end down.
   private static func page(
     _ rows: [(oid: UInt32, mask: UInt16, limit: Int32)], limitOffset: Int = 80
   ) -> [UInt8] {
@@ -27,8 +27,8 @@ import Testing
     return page
   }
 
-  /// Goal: a row counts only where its page says that it is visible. Method: what is known of
-  /// inserting and deleting transactions, in all ways that matter.
+  /// Goal: a row counts only if its hint bits show that it is visible. Method: all relevant hint
+  /// bits for the inserting and the deleting transaction.
   @Test(
     arguments: [
       (0x0900, true), (0x0B00, true), (0x2902, true), (0x0180, true), (0x0800, false),
@@ -40,8 +40,8 @@ import Testing
     #expect(rows.allSatisfy { $0.name == "db\\ns" && !$0.isInvalidDatabase })
   }
 
-  /// Goal: a database that was dropped in part is told, in every version. Method: limits of
-  /// connections where the versions have them.
+  /// Goal: a partly dropped database is recognised in every version. Method: connection limits at
+  /// the offsets of each version.
   @Test func invalid() {
     for (version, offset) in [(PostgresVersion.v14, 208), (.v15, 80), (.v17, 80)] {
       let page = Self.page([(7, 0x0900, -2), (8, 0x0900, 5)], limitOffset: offset)
@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  /// Goal: no page makes it trap. Method: random bytes, and line pointers that lead anywhere.
+  /// Goal: no page makes it trap. Method: random bytes, and line pointers to anywhere.
   @Test func hostile() {
     var generator = SeededGenerator(state: 12)
     for _ in 0..<2000 {

@@ -11,8 +11,8 @@ struct CheckpointTests {
     return bytes.withBytes { Checkpoint($0) }
   }
 
-  /// Goal: the stored checkpoint of real clusters. Method: the checksum of the value that a
-  /// pageserver served for them.
+  /// Goal: the stored checkpoint of real clusters. Method: the checksum of the value from a
+  /// pageserver.
   @Test(
     arguments: [
       ("clean-14", 0x27A_C258, [816], 0xB221_19CD),
@@ -39,8 +39,8 @@ struct CheckpointTests {
     #expect(crc32c(stored.bytes) == checksum)
   }
 
-  /// Goal: the pages that a server reads when it starts are those of the next ids, unless these begin
-  /// a page. Method: positions around the ends of pages and segments, those of members by their
+  /// Goal: the pages that a server reads when it starts are those of the next ids, unless these are
+  /// the first on a page. Method: positions around the ends of pages and segments, for members in
   /// groups of four.
   @Test(
     arguments: [
@@ -84,8 +84,8 @@ struct CheckpointTests {
     }
   }
 
-  /// Goal: a pageserver's own checkpoint keeps its oldest transaction; a shutdown checkpoint's is
-  /// computed whatever it says. Method: one that bears a value, both ways.
+  /// Goal: a pageserver's own checkpoint keeps its oldest transaction; for a shutdown checkpoint,
+  /// it is always computed. Method: one with a value, both ways.
   @Test func valueThatIsThere() {
     let bearing = checkpoint(next: 1000, oldestActive: 900)
     #expect(
@@ -95,7 +95,7 @@ struct CheckpointTests {
     )
   }
 
-  /// Goal: transactions of the future are refused. Method: ids at and around the next one.
+  /// Goal: transactions from the future are refused. Method: ids at and around the next one.
   @Test func futureTransactions() throws {
     try checkpoint(next: 1000).requireAssigned(preparedTransaction: 999, version: .v16)
     try checkpoint(next: 5).requireAssigned(preparedTransaction: 0xFFFF_FFFF, version: .v16)
@@ -106,8 +106,8 @@ struct CheckpointTests {
     }
   }
 
-  /// Goal: a name's epoch is the one in which the transaction began. Method: ids on both sides of
-  /// the wrap with the right epoch and with those around it.
+  /// Goal: the epoch in a name is the one in which the transaction began. Method: ids on both sides
+  /// of the wrap with the right epoch and its neighbours.
   @Test func epochs() throws {
     for (next, low, epoch): (UInt64, UInt64, UInt64) in [
       (0x0_0000_0400, 0x3FF, 0), (0x7_0000_0400, 0x3FF, 7), (0x7_0000_0400, 0xFFFF_FF00, 6),
@@ -126,8 +126,8 @@ struct CheckpointTests {
     }
   }
 
-  /// Goal: the segments that rows may ask for are those between the oldest and the newest id.
-  /// Method: positions at the borders of segments, round the highest id, and of nothing at all.
+  /// Goal: the segments that rows may refer to are those between the oldest and the newest id.
+  /// Method: positions at the ends of segments, around the highest id, and an empty range.
   @Test func liveLogs() {
     typealias Logs = [SLRUKind: [UInt32]]
     let cases: [(next: UInt64, oldest: UInt32, multixacts: [UInt32], Logs)] = [

@@ -3,7 +3,7 @@ import Testing
 @testable import PostgresFormat
 
 struct ControlFileTests {
-  /// A control file with other bytes in some places, and the CRC that belongs to them.
+  /// A control file with some bytes changed, and the matching CRC.
   private func changed(
     _ changes: (Int, UInt32)..., of name: String = "clean-15", checksum: Bool = true
   ) throws -> [UInt8] {
@@ -15,8 +15,8 @@ struct ControlFileTests {
     return bytes
   }
 
-  /// Goal: every supported version's control file is read. Method: those of real clusters, against
-  /// what `pg_controldata` would print.
+  /// Goal: the control file of every supported version is read. Method: compare those of real
+  /// clusters with the output of `pg_controldata`.
   @Test(
     arguments: [
       ("clean-14", .v14, 0x27A_C1E0, 16, 0),
@@ -56,8 +56,9 @@ struct ControlFileTests {
     #expect(file.normalised().bytes == file.bytes)
   }
 
-  /// Goal: another version is named before its CRC, which lies elsewhere, is looked at. Method: a
-  /// real control file of Postgres 18, and versions written into one of 15 without a right CRC.
+  /// Goal: another version is reported before the CRC is checked, as its offset differs. Method: a
+  /// real control file of Postgres 18, and versions written into one of 15 without the matching
+  /// CRC.
   @Test func otherVersions() throws {
     let newer = #expect(throws: FormatError.self) { try controlFile("clean-18") }
     #expect(newer?.kind == .unsupported)
@@ -84,8 +85,8 @@ struct ControlFileTests {
     #expect(throws: FormatError.self) { try decodeControlFile(mixed) }
   }
 
-  /// Goal: no damage to what the CRC covers passes. Method: every single bit of the first 292 bytes
-  /// flipped, and every length but the right one.
+  /// Goal: any damage to the bytes that the CRC covers is found. Method: flip every single bit of
+  /// the first 292 bytes, and try every length but the right one.
   @Test func damage() throws {
     let bytes = try controlFileBytes("clean-15")
     for bit in 0..<(292 * 8) {
@@ -102,8 +103,7 @@ struct ControlFileTests {
     #expect(throws: FormatError.self) { try decodeControlFile(bytes + [0]) }
   }
 
-  /// Goal: only a clean shutdown passes, each other state with a hint of its own. Method: all
-  /// states.
+  /// Goal: only a clean shutdown passes; other states have their hints. Method: all states.
   @Test func states() throws {
     for state in 0...8 as ClosedRange<UInt32> where state != 1 {
       let file = try decodeControlFile(try changed((16, state)))
@@ -117,7 +117,7 @@ struct ControlFileTests {
     }
   }
 
-  /// Goal: builds with other limits are refused. Method: every field of the layout changed alone.
+  /// Goal: builds with other limits are refused. Method: change each field of the layout.
   @Test func layout() throws {
     for (offset, value): (Int, UInt32) in [
       (204, 4), (208, 1), (216, 16384), (216, 4096), (220, 65536), (220, 0), (224, 4096),
@@ -135,8 +135,8 @@ struct ControlFileTests {
     }
   }
 
-  /// Goal: the normalised file differs in the four fields and the CRC only, and says so. Method: a
-  /// promoted cluster with checksums, one with 1 MiB segments, and one that needs no change.
+  /// Goal: the normalised file differs only in the four fields and the CRC, and lists the changes.
+  /// Method: a promoted cluster with checksums, one with 1 MiB segments, and one without changes.
   @Test func normalisation() throws {
     let untouched = try controlFile("clean-15")
     #expect(untouched.normalised().bytes == untouched.bytes)
@@ -162,7 +162,7 @@ struct ControlFileTests {
     #expect(reread.normalised().changes.isEmpty)
   }
 
-  /// Goal: an encoded file is read with the values given, all else as before. Method: a round trip.
+  /// Goal: an encoded file has the given values, and all others as before. Method: a round trip.
   @Test func encoding() throws {
     let file = try controlFile("clean-17")
     var checkpoint = file.checkpointCopy

@@ -8,7 +8,8 @@ struct DataDirectoryMemberTests {
     DataDirectoryMember(try path(name), kind: kind)
   }
 
-  /// Goal: everything that a timeline stores is told by its name. Method: one name of each kind.
+  /// Goal: everything that a timeline stores is recognised by its name. Method: one name of each
+  /// kind.
   @Test(
     arguments: [
       (
@@ -47,12 +48,12 @@ struct DataDirectoryMemberTests {
         continue
       }
       #expect(error.kind == .damaged)
-      #expect(error.message.hasSuffix("where a file belongs"))
+      #expect(error.message.hasSuffix(", not a file"))
     }
   }
 
-  /// Goal: a relation's file is told at once as it would be by its directories. Method: names of every
-  /// shape below `base`, and the decision of the way that takes them apart.
+  /// Goal: the fast path for files of relations decides as the slow one. Method: names of every
+  /// form below `base`, and the decision of the code that splits them.
   @Test(arguments: ["5", "16385", "0", "05", "4294967296", "x", ""])
   func relations(database: String) throws {
     let names = [
@@ -68,7 +69,8 @@ struct DataDirectoryMemberTests {
     }
   }
 
-  /// Goal: what cannot be imported is told. Method: tablespaces in every shape, incremental files.
+  /// Goal: members that cannot be imported are recognised. Method: tablespaces in every form,
+  /// incremental files.
   @Test func tablespacesAndIncrementalBackups() throws {
     for kind in [MemberKind.file, .directory, .symbolicLink] {
       #expect(try decide("pg_tblspc/16400", kind) == .tablespace(name: "16400"))
@@ -79,7 +81,7 @@ struct DataDirectoryMemberTests {
     #expect(try decide("global/INCREMENTAL.1262_vm") == .incremental)
   }
 
-  /// Goal: what is left out is, each for its reason. Method: names of real data directories.
+  /// Goal: files are left out for the right reason. Method: names of real data directories.
   @Test(
     arguments: [
       ("pg_wal/000000010000000000000001", .writeAheadLog),
@@ -119,8 +121,8 @@ struct DataDirectoryMemberTests {
     #expect(try decide(name) == .leftOut(reason, slot: nil))
   }
 
-  /// Goal: every member of a slot's directory bears its name, so that the slot can be named.
-  /// Method: a slot's directory and files, and one that was being dropped.
+  /// Goal: every member of a slot's directory has the name of the slot. Method: the directory and
+  /// files of a slot, and of one that was being dropped.
   @Test func replicationSlots() throws {
     let slot = DataDirectoryMember.leftOut(.replicationSlots, slot: "downstream")
     #expect(try decide("pg_replslot/downstream", .directory) == slot)
@@ -131,7 +133,7 @@ struct DataDirectoryMemberTests {
     #expect(try decide("pg_replslot", .directory) == .directory)
   }
 
-  /// Goal: directories hold nothing of their own, but a user's at the top is named. Method: each.
+  /// Goal: directories need no value, but those of the user at the top are listed. Method: each.
   @Test func directories() throws {
     for name in [
       "base", "global", "pg_xact", "pg_multixact", "pg_multixact/members", "pg_multixact/offsets",
@@ -145,7 +147,7 @@ struct DataDirectoryMemberTests {
     #expect(try decide("log", .directory) == .leftOut(.userFiles, slot: nil))
   }
 
-  /// Goal: links are left out only where what they lead to would be. Method: both sorts of places.
+  /// Goal: links are left out only if their targets would be. Method: directories of both kinds.
   @Test func links() throws {
     for (name, reason): (String, LeftOutReason) in [
       ("pg_wal", .writeAheadLog), ("pg_stat_tmp", .temporaryFiles), ("log", .userFiles),
@@ -169,7 +171,8 @@ struct DataDirectoryMemberTests {
     }
   }
 
-  /// Goal: in Postgres' directories nothing unknown passes. Method: near misses of stored names.
+  /// Goal: nothing unknown passes in the directories of Postgres. Method: near misses of stored
+  /// names.
   @Test(arguments: [
     "base/5/016384", "base/5/16384.0", "base/5/16384_foo", "base/5/4294967296", "base/05/16384",
     "base/0/16384", "base/4294967296/1", "base/x", "base/5/x/y", "base/5/16384/x",
@@ -189,8 +192,8 @@ struct DataDirectoryMemberTests {
     #expect(error.hint?.contains("--exclude") == true)
   }
 
-  /// Goal: no name traps, and none but the canonical one is stored. Method: names put together at
-  /// random from parts of real ones; whatever is taken for a relation has that very path.
+  /// Goal: no name traps, and only the canonical one is stored. Method: names combined at random
+  /// from parts of real ones; any that is read as a relation must have the path of the relation.
   @Test func randomNames() throws {
     var generator = SeededGenerator(state: 3)
     let parts = [

@@ -5,7 +5,7 @@ import Testing
 
 struct HostileInputTests {
   /// Goal: bytes of any length and content end in a value or an error, never in a trap. Method:
-  /// every length up to 300 of zeros, ones and random bytes (seed 4), raw and behind each right
+  /// every length up to 300 of zeros, ones and random bytes (seed 4), raw and after each valid
   /// beginning.
   @Test func anyBytes() {
     var generator = SeededGenerator(state: 4)
@@ -39,8 +39,8 @@ struct HostileInputTests {
     #expect(refusals < attempts)
   }
 
-  /// Goal: a control file with a right checksum and any other contents does not trap. Method:
-  /// random fields behind the versions, 2000 times (seed 5), through every function.
+  /// Goal: a control file with a valid checksum and any contents does not trap. Method: random
+  /// fields after the versions, 2000 times (seed 5), through every function.
   @Test func anyControlFile() throws {
     var generator = SeededGenerator(state: 5)
     let head = try controlFileBytes("clean-16")

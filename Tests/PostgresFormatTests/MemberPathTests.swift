@@ -9,7 +9,7 @@ struct MemberPathTests {
     }
   }
 
-  /// Goal: the spellings of one path are one. Method: names as tars hold them.
+  /// Goal: all spellings of a path give the same path. Method: names as in tars.
   @Test(arguments: [
     ("base/5/16384", 0, "base/5/16384"), ("./base/5/16384", 0, "base/5/16384"),
     ("././base//5/./16384/", 0, "base/5/16384"), ("pg_wal/", 0, "pg_wal"),
@@ -25,7 +25,7 @@ struct MemberPathTests {
     #expect(path.description == expected)
   }
 
-  /// Goal: where nothing is left, there is no path. Method: the top, and too much stripped.
+  /// Goal: if nothing is left, there is no path. Method: the top, and too much stripped.
   @Test func nothingLeft() throws {
     for name in [".", "./", "././", ".//."] { #expect(try read(Array(name.utf8)) == nil) }
     #expect(try read(Array("data/".utf8), strip: 1) == nil)
@@ -44,7 +44,8 @@ struct MemberPathTests {
     }
   }
 
-  /// Goal: a tar made from higher up is told by where its control file lies. Method: some places.
+  /// Goal: a tar made from a higher directory is recognised by the path of its control file.
+  /// Method: some paths.
   @Test func controlFileBelow() throws {
     for (name, count): (String, Int?) in [
       ("global/pg_control", 0), ("./data/global/pg_control", 1), ("a/b/global/pg_control", 2),
@@ -54,8 +55,8 @@ struct MemberPathTests {
     }
   }
 
-  /// Goal: names are shown on one line and harmlessly. Method: each thing that is escaped, and what
-  /// is not; bytes that are no UTF-8 at the start, middle and end of a sequence.
+  /// Goal: names are safe to print, on one line. Method: everything that is escaped, and some that
+  /// is not; bytes that are not UTF-8 at the start, middle and end of a sequence.
   @Test func escapedNames() {
     for (bytes, expected): ([UInt8], String) in [
       (Array("base/5 ü 猫".utf8), "base/5 ü 猫"), (Array("a\nb\tc\\d\r".utf8), "a\\nb\\tc\\\\d\\r"),

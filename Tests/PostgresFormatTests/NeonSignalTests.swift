@@ -19,7 +19,7 @@ struct NeonSignalTests {
     #expect(String(decoding: signal.encode(), as: UTF8.self) == text)
   }
 
-  /// Goal: only what a record's start is counts as one. Method: the forms' values.
+  /// Goal: only the first form has a record. Method: the values of the forms.
   @Test func previousRecord() {
     #expect(NeonSignal.previous(lsn(8)).previousRecord == lsn(8))
     #expect(NeonSignal.none.previousRecord == nil)

@@ -4,9 +4,9 @@ import Testing
 @testable import PostgresFormat
 
 struct PageChecksumTests {
-  /// Goal: the lanes taken four at a time agree with the definition. Method: random pages and
-  /// blocks against a model that goes number by number, as the description in
-  /// `checksum_impl.h` does; the checksum that a page bears must not matter.
+  /// Goal: the lanes, four at a time, agree with the definition. Method: random pages and blocks
+  /// against a model that goes number by number, as the description in `checksum_impl.h`; the
+  /// stored checksum must not matter.
   @Test func definition() {
     var generator = SeededGenerator(state: 8)
     for _ in 0..<20 {
@@ -22,8 +22,8 @@ struct PageChecksumTests {
     }
   }
 
-  /// Goal: it is Postgres' checksum. Method: every page in use of a cluster with checksums that
-  /// Postgres wrote bears it.
+  /// Goal: it is Postgres's checksum. Method: every page in use of a real cluster with checksums
+  /// has it.
   @Test func realPages() throws {
     let tar = TestTar(decoding: try Fixture.bytes("clean-15-minimal-promoted.tar"))
     var pageCount = 0
@@ -69,7 +69,7 @@ struct PageChecksumTests {
 }
 
 extension String {
-  /// What a member of this name is, if anything.
+  /// The decision for a member of this name.
   fileprivate var bytePath: DataDirectoryMember? {
     get throws {
       try Array(utf8).withBytes { try MemberPath($0) }.map { DataDirectoryMember($0, kind: .file) }

@@ -3,7 +3,7 @@ import Testing
 @testable import PostgresFormat
 
 struct PageHeaderTests {
-  /// Goal: the LSN's halves are put together in the right order and pages in use are told. Method:
+  /// Goal: the halves of the LSN are in the right order, and pages in use are recognised. Method:
   /// pages made by hand, also in the middle of a batch.
   @Test func fields() {
     var pages = [UInt8](repeating: 0, count: 2 * PageHeader.pageByteCount)
@@ -17,7 +17,7 @@ struct PageHeaderTests {
     #expect(second.isInUse)
   }
 
-  /// Goal: the bootstrap's LSN has the bytes that a timeline stores. Method: read them.
+  /// Goal: the LSN of the bootstrap has the bytes that a timeline stores. Method: read them.
   @Test func bootstrap() {
     let bytes = [0, 0, 0, 0, 0x28, 0, 0, 0] + [UInt8](repeating: 0, count: 8184)
     #expect(bytes.withBytes { PageHeader($0) }.lsn == PageHeader.bootstrapLSN)

@@ -9,8 +9,8 @@ struct PostgresVersionTests {
     }
   }
 
-  /// Goal: `PG_VERSION` is read with and without a newline, and what is written is read again.
-  /// Method: all versions.
+  /// Goal: `PG_VERSION` is read with and without a newline, and as we write it. Method: all
+  /// versions.
   @Test(arguments: PostgresVersion.allCases)
   func versionFileRoundTrip(version: PostgresVersion) throws {
     #expect(try read("\(version.rawValue)\n") == version)
@@ -20,7 +20,7 @@ struct PostgresVersionTests {
     #expect(PostgresVersion(catalogVersion: version.catalogVersion) == version)
   }
 
-  /// Goal: other versions are told from damage. Method: names of old and new versions, and rubbish.
+  /// Goal: other versions are not reported as damage. Method: old and new versions, and rubbish.
   @Test func otherVersionFiles() {
     for text in ["18\n", "13\n", "9.6\n", "015\n", "15.2"] {
       let error = #expect(throws: FormatError.self) { try read(text) }

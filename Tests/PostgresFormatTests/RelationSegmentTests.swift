@@ -33,7 +33,7 @@ struct RelationSegmentTests {
     #expect(parse(name) == nil)
   }
 
-  /// Goal: temporary relations are told. Method: their names and near misses.
+  /// Goal: temporary relations are recognised. Method: their names and near misses.
   @Test func temporary() {
     for name in ["t3_16384", "t0_16384_fsm", "t12_16384_init.3"] {
       #expect(RelationSegment.isTemporary(fileName: Array(name.utf8)[...]), "\(name)")
@@ -43,14 +43,15 @@ struct RelationSegmentTests {
     }
   }
 
-  /// Goal: shared relations lie elsewhere. Method: database 0.
+  /// Goal: shared relations are in another directory. Method: database 0.
   @Test func shared() {
     let segment = RelationSegment(
       databaseID: 0, relationNumber: 1262, fork: .visibilityMap, segmentNumber: 2)
     #expect(segment.path == "global/1262_vm.2")
   }
 
-  /// Goal: segments of the transaction logs have one name each. Method: numbers around the digits.
+  /// Goal: segments of the transaction logs have one name each. Method: numbers around each number
+  /// of digits.
   @Test func transactionLogSegments() {
     for (name, number): (String, UInt32?) in [
       ("0000", 0), ("00FF", 0xFF), ("FFFF", 0xFFFF), ("10000", 0x1_0000), ("14078", 0x1_4078),

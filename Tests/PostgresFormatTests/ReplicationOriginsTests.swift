@@ -18,8 +18,8 @@ struct ReplicationOriginsTests {
     #expect(ReplicationOrigins([]).encode() == none)
   }
 
-  /// Goal: no damage passes. Method: every bit flipped, every length cut off, and files with right
-  /// checksums that Postgres does not write.
+  /// Goal: no damage passes. Method: every bit flipped, cut off at every length, and files with
+  /// valid checksums that Postgres does not write.
   @Test func damage() throws {
     let bytes = ReplicationOrigins([
       .init(origin: 3, remoteLSN: lsn(1)), .init(origin: 2, remoteLSN: lsn(0)),

@@ -10,7 +10,7 @@ func fixture(_ name: String) throws -> [UInt8] {
   return [UInt8](try Data(contentsOf: directory.appending(path: name)))
 }
 
-/// The whole control file of a fixture, whose file leaves out the zeros at the end.
+/// The whole control file of a fixture; the stored file omits the zeros at the end.
 func controlFileBytes(_ name: String) throws -> [UInt8] {
   let head = try fixture(name + ".pg_control")
   return head + [UInt8](repeating: 0, count: ControlFile.byteCount - head.count)
@@ -28,7 +28,7 @@ func crc32c(_ bytes: [UInt8]) -> UInt32 { bytes.withBytes { CRC32C.checksum(of: 
 
 func lsn(_ value: UInt64) -> LogSequenceNumber { LogSequenceNumber(rawValue: value) }
 
-/// The path that a tar's member name stands for; the name must be a good one.
+/// The path for the name of a member of a tar; an invalid name fails the test.
 func path(_ name: String) throws -> MemberPath {
   try #require(
     try [UInt8](name.utf8).withBytes { bytes throws(FormatError) in try MemberPath(bytes) })

@@ -7,7 +7,7 @@ struct TwoPhaseFileTests {
     try bytes.withBytes { bytes throws(FormatError) in try TwoPhaseFile.decode(bytes) }
   }
 
-  /// A file of zeros of that length with a right header and checksum.
+  /// A file of zeros of this length with a valid header and checksum.
   private func made(length: Int, claimed: Int? = nil, xid: UInt32 = 800) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: length - 4)
     bytes.setLittleEndian(0x57F9_4534 as UInt32, at: 0)
@@ -17,8 +17,8 @@ struct TwoPhaseFileTests {
     return bytes
   }
 
-  /// Goal: real files are taken in without their checksum. Method: files of three versions, and the
-  /// checksum of the value that a pageserver served for them.
+  /// Goal: real files are stored without their checksum. Method: files of three versions, and the
+  /// checksum of the value from a pageserver.
   @Test(
     arguments: [
       ("clean-14.twophase-00000330", 816, .v14, 232, 0x2A01_E7D9, false),
@@ -47,14 +47,14 @@ struct TwoPhaseFileTests {
     }
   }
 
-  /// Goal: in version 17 the name's upper half, the epoch, is not in the file. Method: such a name.
+  /// Goal: in version 17, the epoch in the name is not in the file. Method: such a name.
   @Test func epoch() throws {
     let file = try decode(try fixture("clean-17.twophase-0000000000000336"))
     try file.requireName(transactionID: 0x5_0000_0336, digitCount: 16, version: .v17)
   }
 
-  /// Goal: no damage passes. Method: every bit of a plain and a doubled file flipped, every length
-  /// cut off, bytes added.
+  /// Goal: no damage passes. Method: every bit of a plain and a doubled file flipped, cut off at
+  /// every length, bytes added.
   @Test(arguments: [
     "clean-15.twophase-00000326", "fullbackup-15-doubled-twophase-crc.twophase-00000326",
   ])
@@ -65,7 +65,7 @@ struct TwoPhaseFileTests {
       damaged[bit / 8] ^= 1 << UInt8(bit % 8)
       #expect(throws: FormatError.self, "bit \(bit)") { try decode(damaged) }
     }
-    // A doubled file that loses its last four bytes is a plain one, and sound.
+    // A doubled file without its last four bytes is a valid plain one.
     for length in 0..<bytes.count where length != 244 {
       #expect(throws: FormatError.self, "length \(length)") {
         try decode(Array(bytes.prefix(length)))
@@ -77,8 +77,8 @@ struct TwoPhaseFileTests {
     #expect(throws: FormatError.self) { try decode(bytes + [0, 0, 0, 0]) }
   }
 
-  /// Goal: right checksums do not make up for a wrong header. Method: made files, each impossible
-  /// in one way; a good one of the same making passes.
+  /// Goal: a wrong header is refused despite a valid checksum. Method: constructed files, each
+  /// impossible in one way; a valid one made the same way passes.
   @Test func impossibleHeaders() throws {
     #expect(try decode(made(length: 76)).storedByteCount == 72)
     for bytes in [

@@ -3,8 +3,8 @@ import Testing
 @testable import PostgresFormat
 
 struct WALLayoutTests {
-  /// Goal: the ends of real clusters' shutdown checkpoints. Method: where a pageserver that took
-  /// their WAL in says that they end.
+  /// Goal: the ends of shutdown checkpoints of real clusters. Method: compare with a pageserver
+  /// that ingested their WAL.
   @Test(
     arguments: [
       ("clean-14", 0x27A_C258), ("clean-15", 0x505_7188), ("clean-16", 0x2D7_7A78),
@@ -18,9 +18,9 @@ struct WALLayoutTests {
         startingAt: file.checkPoint, segmentSize: file.walSegmentSize) == lsn(end))
   }
 
-  /// Goal: records that meet headers, and ends at boundaries. Method: every start in the last two
-  /// pages and the first two of a boundary of pages, of segments of 1 MiB and of 16 MiB, against a
-  /// model that lays the record out byte by byte.
+  /// Goal: records that cross headers, and ends at boundaries. Method: every start in two pages
+  /// before and two after a boundary of pages, of segments of 1 MiB and of 16 MiB, against a model
+  /// that places the record byte by byte.
   @Test(arguments: [1 << 20, 16 << 20, 64 << 20, 1 << 30] as [UInt32])
   func boundaries(segmentSize: UInt32) throws {
     let boundaries: [UInt64] = [
@@ -43,7 +43,7 @@ struct WALLayoutTests {
     }
   }
 
-  /// Lays the record's bytes one by one wherever no header is; nil where a header is at the start.
+  /// Places the bytes of the record one by one outside headers; nil if a header is at the start.
   private func model(_ start: UInt64, _ segmentSize: UInt64) -> UInt64? {
     func isHeader(_ position: UInt64, _ segmentSize: UInt64) -> Bool {
       position % segmentSize < 8192

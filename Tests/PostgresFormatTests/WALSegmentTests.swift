@@ -4,14 +4,14 @@ import Testing
 @testable import PostgresFormat
 
 struct WALSegmentTests {
-  /// What a reader of the log sees: pages with headers that it checks, and a record that it puts
-  /// together from what lies behind them.
+  /// A reader of the log: it checks the headers of pages, and joins a record from the bytes after
+  /// them.
   private struct Reader {
     let segments: [WALSegment]
     let builder: WALSegmentBuilder
     let base: UInt64
 
-    /// The `count` bytes of the record at `start`; nil where a page header is not as it must be.
+    /// The `count` bytes of the record at `start`; nil if a page header is wrong.
     func record(at start: UInt64, count: Int) throws -> [UInt8] {
       let size = Int(builder.segmentSize)
       let bytes = segments.flatMap(\.bytes)
@@ -49,9 +49,9 @@ struct WALSegmentTests {
     }
   }
 
-  /// Goal: a record can be read wherever it lies. Method: every start in the last page and the first
-  /// of a page's and of a segment's boundary, read back by a model that checks headers as Postgres
-  /// does.
+  /// Goal: a record can be read at any position. Method: every start in the last page before and
+  /// the first page after a boundary of pages and of segments, read by a model that checks headers
+  /// as Postgres does.
   @Test(arguments: [1 << 20, 16 << 20] as [UInt32]) func everyPlace(segmentSize: UInt32) throws {
     let checkpoint = try controlFile("clean-16").checkpointCopy
     var builder = WALSegmentBuilder(version: .v16, systemIdentifier: 0x1234_5678_9ABC_DEF0)
@@ -69,7 +69,7 @@ struct WALSegmentTests {
         let reader = Reader(segments: segments, builder: builder, base: base)
         let record = try reader.record(at: start.rawValue, count: 114)
         #expect(record == WALSegmentBuilder.record(of: checkpoint), "start \(start)")
-        // A record that begins right behind a header must not be taken for the rest of another.
+        // A record right after a header must not be read as the rest of another.
         let page = Int(start.rawValue - base) / 8192 * 8192
         let header = page == 0 ? 40 : 24
         let rest = Int(start.rawValue - base) - page - header
@@ -108,8 +108,8 @@ struct WALSegmentTests {
     #expect(builder.segment(endingAt: lsn(position)).name == name)
   }
 
-  /// Goal: a pageserver's own segment. Method: the headers of a real one, known by their bytes, and
-  /// nothing but zeros around them.
+  /// Goal: the segment of a pageserver's own backup. Method: the known bytes of the headers of a
+  /// real one, and only zeros around them.
   @Test func pageserverSegment() throws {
     let file = try controlFile("fullbackup-17")
     let builder = WALSegmentBuilder(version: .v17, systemIdentifier: file.systemIdentifier)
@@ -124,7 +124,7 @@ struct WALSegmentTests {
     bytes.replaceSubrange(0..<40, with: repeatElement(0, count: 40))
     bytes.replaceSubrange(0xD6_8000..<0xD6_8018, with: repeatElement(0, count: 24))
     #expect(bytes.allSatisfy { $0 == 0 })
-    // On a segment's first page one header is both.
+    // On the first page of a segment, both are the same header.
     let first = builder.segment(endingAt: lsn(0x300_0100)).bytes
     #expect(first[2] == 3 && first.littleEndian(at: 16, as: UInt32.self) == 0x100 - 40)
     #expect(first[40...].allSatisfy { $0 == 0 })

@@ -1,4 +1,4 @@
-/// What a backup says about itself: `backup_manifest`, as `pg_basebackup` writes it.
+/// The list of the files of a backup: `backup_manifest`, as `pg_basebackup` writes it.
 ///
 /// ```json
 /// { "PostgreSQL-Backup-Manifest-Version": 1,
@@ -12,12 +12,12 @@
 /// "Manifest-Checksum": "b02bfc24…"}
 /// ```
 ///
-/// (Postgres' documentation, *Backup Manifest Format*; `src/common/parse_manifest.c`.)
+/// (Postgres's documentation, *Backup Manifest Format*; `src/common/parse_manifest.c`.)
 public enum BackupManifest {
-  /// The manifest's name at the top of a data directory.
+  /// The name of the manifest at the top of a data directory.
   public static let fileName = "backup_manifest"
 
-  /// How the contents of a file were summed up. (`src/include/common/checksum_helper.h`)
+  /// The algorithm of the checksum of a file. (`src/include/common/checksum_helper.h`)
   public enum ChecksumAlgorithm: String, CaseIterable, Sendable {
     case none = "NONE"
     case crc32c = "CRC32C"
@@ -26,7 +26,7 @@ public enum BackupManifest {
     case sha384 = "SHA384"
     case sha512 = "SHA512"
 
-    /// The bytes of a checksum.
+    /// The length of a checksum in bytes.
     public var byteCount: Int {
       switch self {
       case .none: 0
@@ -38,7 +38,7 @@ public enum BackupManifest {
       }
     }
 
-    /// Names are the same in either case.
+    /// Reads a name in upper or lower case.
     init?(_ name: [UInt8]) {
       let name = String(decoding: name, as: UTF8.self).uppercased()
       guard let algorithm = Self(rawValue: name) else { return nil }
@@ -46,32 +46,37 @@ public enum BackupManifest {
     }
   }
 
-  /// A file that the backup must hold.
+  /// A file that the backup must contain.
   public struct File: Sendable, Equatable {
-    /// Its path in the data directory.
+    /// The path in the data directory.
     public var path: [UInt8]
+    /// The length in bytes.
     public var byteCount: UInt64
+    /// The algorithm of the checksum.
     public var algorithm: ChecksumAlgorithm
-    /// As many bytes as the algorithm makes; a CRC-32C is little-endian.
+    /// The checksum, as long as those of the algorithm; a CRC-32C is little-endian.
     public var checksum: [UInt8]
   }
 
-  /// WAL that is needed to make the backup consistent.
+  /// A range of WAL that is needed to make the backup consistent.
   public struct WALRange: Sendable, Equatable {
+    /// The Postgres timeline.
     public var timeline: UInt32
+    /// The start of the range.
     public var start: LogSequenceNumber
+    /// The end of the range.
     public var end: LogSequenceNumber
   }
 
-  /// Whether a manifest says nothing of a file, or what it says does not count: the manifest
-  /// itself, the WAL, and what tools put into a backup or change in it.
+  /// Whether a file is not in the manifest, or not checked against it: the manifest itself, the
+  /// WAL, and files that tools add to a backup or change in it.
   /// (`src/bin/pg_verifybackup/pg_verifybackup.c`, `main`)
   public static func ignores(_ path: [UInt8]) -> Bool {
     path.starts(with: walDirectory) || ignoredPaths.contains(path)
   }
 
   private static let walDirectory = Array("pg_wal/".utf8)
-  /// Few enough to be compared with one after the other.
+  /// A short list, so it is searched linearly.
   private static let ignoredPaths = [
     fileName, "pg_wal", "postgresql.auto.conf", "recovery.signal", "standby.signal",
   ].map { Array($0.utf8) }

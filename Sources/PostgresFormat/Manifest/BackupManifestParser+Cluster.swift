@@ -1,14 +1,14 @@
 extension BackupManifestParser {
-  /// Checks that the manifest, read to its end, is of the cluster that `controlFile` is of.
+  /// Checks that the manifest, read to its end, belongs to the same cluster as `controlFile`.
   ///
-  /// The last checkpoint that `pg_control` knows lies in the WAL that the manifest asks for: the
-  /// backup began with one, and ended behind every one that it holds.
+  /// The last checkpoint in `pg_control` is within the WAL ranges of the manifest: the backup
+  /// started with a checkpoint, and ended after every checkpoint in it.
   ///
-  /// - Throws: `damaged` where the cluster is another, or the checkpoint lies elsewhere.
+  /// - Throws: `damaged` if the cluster differs, or the checkpoint is outside the ranges.
   public func requireCluster(of controlFile: ControlFile) throws(FormatError) {
     if let systemIdentifier, systemIdentifier != controlFile.systemIdentifier {
       throw .damaged(
-        "it is of cluster \(systemIdentifier), 'global/pg_control' of cluster "
+        "it belongs to cluster \(systemIdentifier), but 'global/pg_control' to cluster "
           + "\(controlFile.systemIdentifier)")
     }
     let checkpoint = controlFile.checkpointCopy
@@ -18,8 +18,8 @@ extension BackupManifestParser {
     }
     guard holdsCheckpoint || walRanges.isEmpty else {
       throw .damaged(
-        "the checkpoint \(checkpoint.redo) on timeline \(checkpoint.timelineID) of "
-          + "'global/pg_control' lies outside of its WAL ranges")
+        "the checkpoint of 'global/pg_control', \(checkpoint.redo) on timeline "
+          + "\(checkpoint.timelineID), is outside its WAL ranges")
     }
   }
 }

@@ -1,13 +1,14 @@
-/// Reads a backup manifest in pieces, and hands out each file as soon as it is complete.
+/// Parses a backup manifest in pieces, and returns each file as soon as it is complete.
 ///
-/// What is refused is what Postgres' own parser refuses, and what it would let through that makes no
-/// sense: two paths in one, a checksum of the wrong length. Memory: one file's fields.
-/// (Postgres, `src/common/parse_manifest.c`)
+/// Refuses what Postgres's own parser refuses, and some nonsense that it would accept: two paths
+/// for one file, a checksum of the wrong length. Memory: the fields of one file. (Postgres,
+/// `src/common/parse_manifest.c`)
 public struct BackupManifestParser {
-  /// The identifier of the cluster, which manifests of version 2 have (Postgres 17).
+  /// The system identifier of the cluster, in manifests of version 2 (Postgres 17).
   public private(set) var systemIdentifier: UInt64?
+  /// The WAL ranges so far.
   public private(set) var walRanges: [BackupManifest.WALRange] = []
-  /// What the manifest says its own SHA-256 is, 32 bytes; nil before it has been read.
+  /// The SHA-256 of the manifest as stored in it, 32 bytes; nil until it has been read.
   public private(set) var checksum: [UInt8]?
 
   private enum Place { case start, top, files, file, walRanges, walRange, end }
@@ -17,23 +18,24 @@ public struct BackupManifestParser {
     case number([UInt8])
   }
 
-  /// As many timelines as a backup can go through, and far more.
+  /// Far more Postgres timelines than a backup can span.
   private static let walRangeLimit = 10_000
 
   private var scanner = JSONScanner()
   private var place = Place.start
   private var name = ""
   private var version: UInt64?
-  /// The fields of the file or range that is being read.
+  /// The fields of the current file or range.
   private var fields: [String: Value] = [:]
 
+  /// A parser at the start of a manifest.
   public init() {}
 
-  /// Takes the next bytes; how they are cut into pieces does not matter.
+  /// Parses the next bytes; how they are split into pieces does not matter.
   public mutating func parse(
     _ bytes: RawSpan, file: (BackupManifest.File) throws(FormatError) -> Void
   ) throws(FormatError) {
-    // The scanner is taken out so that it can call back into the rest.
+    // The scanner is moved out so that it can call back into the rest.
     var scanner = scanner
     defer { self.scanner = scanner }
     try scanner.scan(bytes) { event throws(FormatError) in
@@ -43,9 +45,9 @@ public struct BackupManifestParser {
 
   /// Checks that nothing is missing.
   public func finish() throws(FormatError) {
-    guard scanner.isAtEnd else { throw .damaged("it was cut off") }
-    guard version != nil else { throw .damaged("it has no version") }
-    guard checksum != nil else { throw .damaged("it has no checksum of its own") }
+    guard scanner.isAtEnd else { throw .damaged("it is cut off") }
+    guard version != nil else { throw .damaged("its version is missing") }
+    guard checksum != nil else { throw .damaged("its own checksum is missing") }
   }
 
   private mutating func take(
@@ -69,7 +71,7 @@ public struct BackupManifestParser {
     case (.file, .name(let text)), (.walRange, .name(let text)):
       name = String(decoding: text, as: UTF8.self)
       guard Self.fieldNames.contains(name) else { throw .damaged("unknown field \(name.quoted)") }
-      guard fields[name] == nil else { throw .damaged("field '\(name)' stands twice") }
+      guard fields[name] == nil else { throw .damaged("field '\(name)' appears twice") }
     case (.file, .number(let digits)), (.walRange, .number(let digits)):
       fields[name] = .number(digits)
     case (.file, .string(let text)), (.walRange, .string(let text)):
@@ -81,7 +83,7 @@ public struct BackupManifestParser {
       place = .walRanges
       guard walRanges.count < Self.walRangeLimit else { throw .damaged("too many WAL ranges") }
       walRanges.append(try walRange())
-    default: throw .damaged("it is no backup manifest")
+    default: throw .damaged("it is not a backup manifest")
     }
     return nil
   }
@@ -102,12 +104,13 @@ public struct BackupManifestParser {
     case (Self.versionName, .number(let digits)):
       version = try integer(digits)
       guard version == 1 || version == 2 else {
-        throw .unsupported("manifest version \(String(decoding: digits, as: UTF8.self))")
+        throw .unsupported(
+          "unknown manifest version \(String(decoding: digits, as: UTF8.self))")
       }
     case ("System-Identifier", .number(let digits)): systemIdentifier = try integer(digits)
     case ("Manifest-Checksum", .text(let digits)):
       guard let bytes = [UInt8](hexadecimalPairs: digits), bytes.count == 32 else {
-        throw .damaged("its own checksum is no SHA-256")
+        throw .damaged("its own checksum is not a SHA-256")
       }
       checksum = bytes
     default: throw .damaged("unknown field \(name.quoted)")
@@ -120,10 +123,10 @@ public struct BackupManifestParser {
     case (.text(let text), nil): path = text
     case (nil, .text(let digits)):
       guard let bytes = [UInt8](hexadecimalPairs: digits) else {
-        throw .damaged("an encoded path that is not hexadecimal")
+        throw .damaged("an encoded path is not hexadecimal")
       }
       path = bytes
-    default: throw .damaged("a file without a path, or with two")
+    default: throw .damaged("a file has no path, or two")
     }
     guard !path.isEmpty, case .number(let digits) = fields["Size"] else {
       throw .damaged("file '\(escaped(path))' has no size")
@@ -138,7 +141,7 @@ public struct BackupManifestParser {
     var checksum: [UInt8]? = []
     if case .text(let digits) = fields["Checksum"] { checksum = [UInt8](hexadecimalPairs: digits) }
     guard let checksum, checksum.count == algorithm.byteCount else {
-      throw .damaged("file '\(escaped(path))' has a checksum that is none of its algorithm")
+      throw .damaged("the checksum of file '\(escaped(path))' does not match its algorithm")
     }
     return BackupManifest.File(
       path: path, byteCount: try integer(digits), algorithm: algorithm, checksum: checksum)
@@ -150,13 +153,13 @@ public struct BackupManifestParser {
       let start = LogSequenceNumber(String(decoding: start, as: UTF8.self)),
       let end = LogSequenceNumber(String(decoding: end, as: UTF8.self)),
       let timeline = UInt32(exactly: try integer(timeline)), timeline > 0, start <= end
-    else { throw .damaged("an impossible WAL range") }
+    else { throw .damaged("a WAL range is impossible") }
     return BackupManifest.WALRange(timeline: timeline, start: start, end: end)
   }
 
   private func integer(_ digits: [UInt8]) throws(FormatError) -> UInt64 {
     guard let number = UInt64(String(decoding: digits, as: UTF8.self)) else {
-      throw .damaged("an impossible number in '\(name)'")
+      throw .damaged("the number in field '\(name)' is impossible")
     }
     return number
   }

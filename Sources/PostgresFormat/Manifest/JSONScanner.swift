@@ -1,28 +1,28 @@
-/// The tokens of a JSON text that comes in pieces, in bounded memory.
+/// Splits a JSON text that comes in pieces into tokens, in bounded memory.
 ///
-/// For texts that are far longer than any of their parts, as a backup manifest is: one of a million
-/// files has 150 MB, and a decoder of the whole would take several times that. Knows objects,
-/// arrays, strings and whole numbers; `true`, `false`, `null` and fractions are refused, for what
-/// is read with it has none. (RFC 8259)
+/// For long texts of short parts, such as a backup manifest: with a million files it has 150 MB,
+/// and a decoder for the whole text would need several times that. Reads objects, arrays, strings
+/// and whole numbers; `true`, `false`, `null` and fractions are refused, as manifests have none.
+/// (RFC 8259)
 struct JSONScanner {
   enum Event {
     case objectStart, objectEnd, arrayStart, arrayEnd
-    /// The name of an object's next value.
+    /// The name of the next value of an object.
     case name([UInt8])
-    /// A string, its escapes resolved; any bytes that the text has.
+    /// A string with its escapes decoded; the bytes need not be UTF-8.
     case string([UInt8])
-    /// The digits of a number, perhaps with a minus before them.
+    /// The digits of a number, with a minus in front if it has one.
     case number([UInt8])
   }
 
   private enum Container { case object, array }
 
-  /// What may come next where no token is being read.
+  /// What may come next, between tokens.
   private enum Expectation { case value, firstValueOrEnd, name, firstNameOrEnd, colon, commaOrEnd }
 
   private enum Token { case string, escape, codeUnit, number }
 
-  /// The bytes that a string or number may have.
+  /// The maximum length of a string or number in bytes.
   private static let tokenLimit = 32 << 10
   private static let depthLimit = 16
 
@@ -31,13 +31,13 @@ struct JSONScanner {
   private var token: Token?
   private var text: [UInt8] = []
   private var codeUnitDigits: [UInt8] = []
-  /// The first half of a character that two escapes stand for.
+  /// The first half of a character that is written as two escapes.
   private var highSurrogate: UInt32?
 
   /// Whether the text is complete.
   private(set) var isAtEnd = false
 
-  /// Takes the next bytes; how they are cut into pieces does not matter.
+  /// Scans the next bytes; how they are split into pieces does not matter.
   mutating func scan(
     _ bytes: RawSpan, _ body: (Event) throws(FormatError) -> Void
   ) throws(FormatError) {
@@ -98,7 +98,9 @@ struct JSONScanner {
   }
 
   private mutating func open(_ container: Container) throws(FormatError) {
-    guard containers.count < Self.depthLimit else { throw .damaged("JSON nested too deep") }
+    guard containers.count < Self.depthLimit else {
+      throw .damaged("the JSON is nested too deeply")
+    }
     containers.append(container)
     expectation = container == .object ? .firstNameOrEnd : .firstValueOrEnd
   }
@@ -177,14 +179,15 @@ struct JSONScanner {
 
   private mutating func append(_ byte: UInt8) throws(FormatError) {
     guard text.count < Self.tokenLimit else {
-      throw .damaged("a JSON string or number of more than \(Self.tokenLimit) bytes")
+      throw .damaged("a JSON string or number has more than \(Self.tokenLimit) bytes")
     }
     text.append(byte)
   }
 
-  private static let loneSurrogate = FormatError.damaged("half of a character in a JSON string")
+  private static let loneSurrogate = FormatError.damaged(
+    "a JSON string contains half of a surrogate pair")
 
   private static func unexpected(_ byte: UInt8) -> FormatError {
-    .damaged("unexpected \(String(decoding: [byte], as: UTF8.self).quoted) in the JSON text")
+    .damaged("unexpected \(String(decoding: [byte], as: UTF8.self).quoted) in the JSON")
   }
 }
