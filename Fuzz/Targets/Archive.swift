@@ -6,9 +6,9 @@ import PostgresFormat
 import System
 
 extension FuzzTarget {
-  /// Goes through a tar as an import does, all but the writing.
+  /// Reads a tar as an import does, without writing.
   ///
-  /// The checksums of headers are made right where the input's first byte is even.
+  /// Corrects the checksums of headers if the first byte of the input is even.
   func runArchive(_ bytes: RawSpan) throws(Failure) {
     guard !bytes.isEmpty else { throw Failure(.damaged, "no flags") }
     var contents = ShortForm.decode(
@@ -33,7 +33,7 @@ extension FuzzTarget {
         // As an inspection: what is wrong with one member keeps no other from being looked at.
         if firstError == nil { firstError = error }
       }
-      // A hole of a GiB is no news: the time is better spent on another input.
+      // A hole of 1 GiB finds nothing new: the time is better spent on other inputs.
       if pageCount > 1024 { break }
     }
     if let firstError { throw firstError }
@@ -47,20 +47,20 @@ extension FuzzTarget {
     let count = Int(min(member.byteCount / UInt64(page.count), 256))
     var done = pages.contents == nil ? 0 : count
     while done < count {
-      // As an import does: pages where they were read, and copied only where they are in pieces.
+      // As an import does: pages in the read buffer, copied only if they are in pieces.
       if let (buffer, range) = try tar.lend(unitsOf: page.count, limit: count - done) {
         precondition(range.count > 0 && range.count.isMultiple(of: page.count))
-        precondition(range.upperBound <= buffer.byteCount, "pages lie within their buffer")
+        precondition(range.upperBound <= buffer.byteCount, "pages are within their buffer")
         done += range.count / page.count
       } else {
         let read = try page.withMutableBytes { bytes throws(Failure) in
           try tar.read(into: &bytes)
         }
-        precondition(read == page.count, "a page within the member's size is there")
+        precondition(read == page.count, "a page within the size of the member is read")
         done += 1
       }
     }
-    precondition(done == count, "no more pages than were asked for")
+    precondition(done == count, "no more pages than requested")
     if case .relation(let segment, _) = pages.file {
       segments.add(
         segment, blockCount: UInt32(member.byteCount / UInt64(page.count)),
@@ -83,14 +83,14 @@ extension FuzzTarget {
       checkpoint: assessment.checkpoint)
     var last: Key?
     try values.visit { key, _ throws(Failure) in
-      precondition(last.map { $0 < key } ?? true, "values come in the order of their keys")
+      precondition(last.map { $0 < key } ?? true, "values are in the order of their keys")
       precondition(key.meaning != nil, "every key of an import has a meaning")
       last = key
     }
   }
 
-  /// Sets the checksum of each header that the size of the one before leads to: a sum that no
-  /// mutation gets right.
+  /// Sets the checksum of each header, found by the size in the header before: no mutation gets it
+  /// right.
   private static func mendHeaders(_ bytes: inout [UInt8]) {
     let block = ShortForm.archiveBlock
     var offset = 0

@@ -3,7 +3,7 @@ import PostgresFormat
 import System
 
 extension FuzzTarget {
-  /// Decompresses, up to a MiB: what comes behind it is more of the same.
+  /// Decompresses at most 1 MiB; more would not test anything else.
   func runDecoder(_ bytes: RawSpan) throws(Failure) {
     let file = MemoryFile(bytes)
     let window = InputWindow(try FileSource(path: file.path), progress: InputProgress())
@@ -19,7 +19,7 @@ extension FuzzTarget {
     } catch {
       throw Failure(error, in: rawValue)
     }
-    // Less than what small inputs give, so that a stream goes on in another buffer.
+    // Less than the output of small inputs, so that a stream continues in another buffer.
     let buffer = ByteBuffer(capacity: 4096)
     for _ in 0..<256 {
       try buffer.fill(from: source)

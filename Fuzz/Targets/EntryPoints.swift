@@ -1,9 +1,9 @@
 import Glibc
 
-/// The target that libFuzzer drives: the one that `FUZZ_TARGET` names.
+/// The target that libFuzzer runs, named by `FUZZ_TARGET`.
 ///
-/// An environment variable, since libFuzzer starts itself anew with its own arguments to minimise
-/// and to merge.
+/// An environment variable, since libFuzzer restarts itself with its own arguments to minimise and
+/// to merge.
 private let chosenTarget: FuzzTarget = {
   // Invariant: the string is copied before anything changes the environment.
   let name = unsafe getenv("FUZZ_TARGET").map { unsafe String(cString: $0) } ?? ""
@@ -14,7 +14,7 @@ private let chosenTarget: FuzzTarget = {
   return target
 }()
 
-/// What libFuzzer calls for each input. 0 says that the input may join the corpus.
+/// The function that libFuzzer calls for each input. 0 means that the input may join the corpus.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ byteCount: Int) -> CInt {
   // Invariant: libFuzzer lends `byteCount` bytes for the call; a null pointer comes with none.

@@ -1,15 +1,14 @@
 import PostgresFormat
 import System
 
-/// A reader of bytes from outside, as an entry for libFuzzer and for the tests that replay what it
-/// found.
+/// A reader of untrusted bytes, called by libFuzzer and by the tests that replay its findings.
 ///
-/// The raw value is the target's name on the command line and that of its corpus' directory.
+/// The raw value is the name of the target on the command line and of its corpus directory.
 public enum FuzzTarget: String, CaseIterable, Sendable {
-  /// A tar, in the short form of `ShortForm`: members, the decision about each, small files, the
-  /// judgement at the end.
+  /// A tar, in the short form of `ShortForm`: members, the decision about each, small files, and
+  /// the assessment at the end.
   case archive
-  /// A member's name and what it means in a data directory.
+  /// The name of a member, and the decision about it.
   case name
   case controlFile = "control-file"
   case twoPhase = "two-phase"
@@ -32,9 +31,9 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case xz
   case zstd
 
-  /// Reads the bytes as the program would; true where it accepts them.
+  /// Reads the bytes as the program would; returns whether it accepts them.
   ///
-  /// What it does to bytes that it refuses is throw. A trap, a sanitizer's report or a broken
+  /// The readers throw for bytes that they refuse. A trap, a report of a sanitizer or a broken
   /// invariant ends the process.
   public func run(_ bytes: RawSpan) -> Bool {
     do {
@@ -67,10 +66,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     }
   }
 
-  /// A text that is shown, a message or an escaped name, never carries what would steer a terminal.
+  /// Checks that a message or an escaped name contains nothing that controls a terminal.
   func requireShowable(_ text: String) {
     precondition(
       text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F },
-      "a text with control characters")
+      "a text has control characters")
   }
 }

@@ -4,18 +4,18 @@ import System
 import Timeline
 
 extension FuzzTarget {
-  /// Reads a layer as verifying, looking up and exporting do.
+  /// Reads a layer as verifications, lookups and exports do.
   func runLayer(_ bytes: RawSpan) throws {
     let contents = ShortForm.decode(bytes, blockByteCount: ShortForm.layerBlock)
     guard contents.count >= LayerSummary.byteCount else { throw FormatError.damaged("no page") }
     let summary = try LayerSummary(
       decoding: contents.bytes.extracting(0..<LayerSummary.byteCount))
-    precondition(LayerName(summary.name.description) == summary.name, "a name reads as it is")
+    precondition(LayerName(summary.name.description) == summary.name, "a name is read as written")
     precondition(summary.encoded() == Array(contents[..<LayerSummary.byteCount]))
     let file = MemoryFile(contents.bytes)
     let layer = try LayerFile(path: file.path, name: summary.name)
 
-    // Lookups do not ask that the rest of the layer be sound.
+    // Lookups do not require the rest of the layer to be valid.
     for key in [summary.name.keys.lowerBound, summary.name.keys.upperBound] {
       if let entry = try? layer.entry(of: key) { _ = try? layer.storedValue(at: entry.offset) }
     }
@@ -29,7 +29,7 @@ extension FuzzTarget {
 
     for entry in entries {
       guard let found = try layer.entry(of: entry.key) else {
-        preconditionFailure("a key that the walk met is found")
+        preconditionFailure("a key of the walk is found")
       }
       precondition(found.key == entry.key)
       _ = try layer.storedValue(at: found.offset)
@@ -38,10 +38,10 @@ extension FuzzTarget {
     while try scanner.peek() != nil { try scanner.skip() }
   }
 
-  /// Decodes the value as that of its key.
+  /// Decodes the value according to its key.
   private static func readValue(_ value: RawSpan, of key: Key) {
     guard let meaning = key.meaning else { return }
-    precondition(Key(meaning) == key, "a key's meaning is the key's")
+    precondition(Key(meaning) == key, "the meaning of a key gives the key")
     switch meaning {
     case .databaseDirectory: _ = try? DirectoryValue.decodeDatabases(value)
     case .relationDirectory(let databaseID):
@@ -64,7 +64,7 @@ extension FuzzTarget {
     for (name, metadata) in index.layers {
       guard let name = LayerName(name) else { throw .damaged("'\(escaped(name.utf8))' is no name") }
       let fileName = name.fileName(generation: metadata.generation)
-      precondition(!fileName.utf8.contains(UInt8(ascii: "/")), "a layer's name is no path")
+      precondition(!fileName.utf8.contains(UInt8(ascii: "/")), "the name of a layer is not a path")
       precondition(LayerName.parse(fileName: fileName)?.0 == name)
     }
   }

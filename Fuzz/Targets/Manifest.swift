@@ -2,16 +2,16 @@ import Backup
 import PostgresFormat
 
 extension FuzzTarget {
-  /// Reads a manifest as a whole and again byte by byte, which must come to the same.
+  /// Reads a manifest as a whole and again byte by byte; the results must be the same.
   func runManifest(_ bytes: RawSpan) throws(FormatError) {
     let whole = Self.read(bytes, pieceByteCount: max(bytes.byteCount, 1))
     let pieces = Self.read(bytes, pieceByteCount: 1)
-    precondition(whole.files == pieces.files, "how it is cut changes nothing")
+    precondition(whole.files == pieces.files, "pieces do not change the result")
     precondition(whole.refusal?.message == pieces.refusal?.message)
     if let refusal = whole.refusal { throw refusal }
   }
 
-  /// The files in words, up to what is refused.
+  /// The files as text, up to the first error.
   private static func read(
     _ bytes: RawSpan, pieceByteCount: Int
   ) -> (files: [String], refusal: FormatError?) {

@@ -1,15 +1,16 @@
 import Glibc
 import System
 
-/// A file in memory, with a path by which the program's readers open it.
+/// A file in memory, with a path for the readers of the program.
 struct MemoryFile: ~Copyable {
   private let descriptor: Int32
 
   var path: String { "/proc/self/fd/\(descriptor)" }
 
-  /// Makes a file of these bytes.
+  /// A file of these bytes.
   init(_ bytes: RawSpan) {
-    // glibc's module map has no memfd_create(2): a file in a tmpfs that loses its name at once.
+    // glibc's module map has no memfd_create(2), so this is a file in a tmpfs that is unlinked at
+    // once.
     var template = Array("/dev/shm/fuzz-XXXXXX".utf8CString)
     descriptor = unsafe mkstemp(&template)
     precondition(descriptor >= 0, "no file in memory: \(SystemCalls.describe(errno))")

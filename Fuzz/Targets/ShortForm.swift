@@ -1,17 +1,17 @@
-/// A short form of files that are made of blocks, for the fuzzer to change: each block without the
+/// A short form of files that consist of blocks, which the fuzzer changes: each block without the
 /// zeros at its end.
 ///
 /// ```
-/// u16 length, then so many bytes of the block; and so on    little-endian
+/// u16 length, then this many bytes of the block; and so on    little-endian
 /// ```
 ///
 /// A layer file of one key has 24 KiB, nearly all of them zeros; its short form has 300 bytes.
 public enum ShortForm {
-  /// The block of a layer file, and that of a tar.
+  /// The lengths of a block of a layer file and of a tar.
   public static let layerBlock = 8192
   public static let archiveBlock = 512
 
-  /// No file is longer than this.
+  /// The maximum length of a file.
   private static let fileLimit = 512 << 10
 
   /// The short form of a file of whole blocks.

@@ -1,7 +1,7 @@
 import PostgresFormat
 
-// Each file that ends in a CRC is read twice: as it is, and with its CRC made right, which no
-// mutation finds.
+// Each file that ends in a CRC is read twice: as it is, and with a correct CRC, which no mutation
+// finds.
 
 extension FuzzTarget {
   func runName(_ bytes: RawSpan) throws(FormatError) {
@@ -10,15 +10,15 @@ extension FuzzTarget {
     precondition(
       path.components.allSatisfy {
         !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8)
-      }, "a path does not climb")
+      }, "a path does not contain '..'")
     _ = path.componentsBeforeControlFile
     var refusal: FormatError?
     for kind in [MemberKind.file, .directory, .symbolicLink, .hardLink, .other] {
       switch DataDirectoryMember(path, kind: kind) {
       case .relationSegment(let segment):
         precondition(
-          Array(path.description.utf8) == path.bytes, "a relation's name needs no escape")
-        _ = segment.segmentNumber * RelationSegment.blockCount  // traps where it is too large
+          Array(path.description.utf8) == path.bytes, "the name of a relation needs no escapes")
+        _ = segment.segmentNumber * RelationSegment.blockCount  // traps if it is too large
       case .refused(let error) where kind == .file:
         refusal = error
       default: break
@@ -28,7 +28,7 @@ extension FuzzTarget {
     if let refusal { throw refusal }
   }
 
-  /// The bytes are those before the zeros at the file's end.
+  /// The bytes are those before the zeros at the end of the file.
   func runControlFile(_ bytes: RawSpan) throws(FormatError) {
     guard bytes.byteCount <= ControlFile.byteCount else { throw .damaged("too long to be padded") }
     var file = bytes.array
@@ -56,11 +56,11 @@ extension FuzzTarget {
     let clean = Result { () throws(FormatError) in try controlFile.requireCleanShutdown() }
     try controlFile.validateLayout()
     try WALLayout.requireRecordEnd(checkpoint.redo)
-    // 0 in a pageserver's own backup.
+    // 0 in a backup by a pageserver.
     if controlFile.checkPoint.rawValue != 0 {
       let recordEnd = try WALLayout.endOfCheckpointRecord(
         startingAt: controlFile.checkPoint, segmentSize: controlFile.walSegmentSize)
-      precondition(recordEnd > controlFile.checkPoint, "a record ends behind its start")
+      precondition(recordEnd > controlFile.checkPoint, "a record ends after its start")
     }
     try clean.get()
   }
@@ -108,7 +108,7 @@ extension FuzzTarget {
 
   func runTablespaceMap(_ bytes: RawSpan) throws(FormatError) {
     for (id, path) in try TablespaceMap.decode(bytes).locations {
-      precondition(id > 0 && !path.isEmpty, "a tablespace has a number and a place")
+      precondition(id > 0 && !path.isEmpty, "a tablespace has an oid and a path")
     }
   }
 

@@ -5,9 +5,9 @@ import System
 import TestSupport
 import Testing
 
-/// Goal: what a backup says about itself is what real Postgres says of it.
+/// Goal: page checksums and manifests are checked as by a real Postgres.
 ///
-/// Each needs Debian's Postgres 15, and is shown as skipped where that is not installed.
+/// Needs Debian's Postgres 15, and is skipped if that is not installed.
 @Suite(
   .serialized, .enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
 struct ChecksumServerTests {
@@ -41,7 +41,7 @@ struct ChecksumServerTests {
     var findings: BackupFindings
   }
 
-  /// A damaged page, as both programs tell of it.
+  /// A damaged page, as both programs report it.
   private struct Page: Hashable {
     var file: Substring
     var block: UInt32
@@ -49,8 +49,8 @@ struct ChecksumServerTests {
     var found: UInt16
   }
 
-  /// Method: bytes of a stopped cluster's pages are changed; the pages that an import refuses must
-  /// be those that `pg_checksums --check` finds, with the same checksums.
+  /// Method: change bytes in pages of a stopped cluster; an import must report the same pages as
+  /// `pg_checksums --check`, with the same checksums.
   @Test func damagedPages() async throws {
     let server = try Self.stoppedServer()
     let sound = try await Self.importing(server.data)
@@ -105,9 +105,9 @@ struct ChecksumServerTests {
       })
   }
 
-  /// Method: a base backup with a manifest is started and stopped, so that the manifest tells of
-  /// files as they were before. It is let be with a note, and checked, and refused, where it is
-  /// given by name.
+  /// Method: start and stop a base backup with a manifest, so that the manifest describes the files
+  /// before. It is skipped with a note, but checked, and the backup refused, if it is given by
+  /// name.
   @Test(arguments: ["CRC32C", "SHA512"]) func outdatedManifest(algorithm: String) async throws {
     let server = try Self.stoppedServer()
     try server.start()
@@ -127,7 +127,7 @@ struct ChecksumServerTests {
     let failure = try JSONDecoder().decode(Failure.self, from: given.output)
     let differences = try #require(failure.findings.manifest?.differences)
     #expect(differences.contains { $0.kind == .missing && $0.file == "backup_label" })
-    // With its own CRC-32C in it, any two control files have the same CRC-32C as a whole.
+    // As they contain their own CRC-32C, all control files have the same CRC-32C as a whole.
     let findsControlFile = differences.contains {
       $0.kind == .checksum && $0.file == "global/pg_control"
     }

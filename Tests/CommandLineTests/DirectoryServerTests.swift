@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Goal: a real Postgres' own data directory is imported when the server has stopped, and not
-/// before; what is odd about the cluster comes out again as it was.
+/// Goal: the data directory of a real Postgres is imported after the server has stopped, and
+/// refused before; an unusual cluster is exported as it was.
 ///
-/// Needs Debian's Postgres 15, and is shown as skipped where that is not installed.
+/// Needs Debian's Postgres 15, and is skipped if that is not installed.
 @Suite(
   .serialized, .enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
 struct DirectoryServerTests {
@@ -31,9 +31,10 @@ struct DirectoryServerTests {
     return (run, "\(output)/\(tenant)/timelines/22222222222222222222222222222222")
   }
 
-  /// Method: set the epoch of a real cluster to 3 and its log of transactions to 33 segments, make
-  /// a database with an id above 2^31, an unlogged and an empty table, and what a crashed backend
-  /// leaves; import it, running and stopped; compare, export, start, and compare the server's sums.
+  /// Method: set the epoch of a real cluster to 3 and its log of transactions to 33 segments,
+  /// create a database with an id above 2^31, an unlogged and an empty table, and the remains of a
+  /// crashed backend; import it, running and stopped; compare, export, start, and compare the
+  /// server's sums.
   @Test func oddCluster() async throws {
     let directory = try TemporaryDirectory()
     let first = try await ExportCommandTests.timeline(of: "clean-15", in: directory)

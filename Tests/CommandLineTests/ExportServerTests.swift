@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Goal: what is exported is a backup that real Postgres starts from as after a clean shutdown.
+/// Goal: a real Postgres starts from an exported backup as after a clean shutdown.
 ///
-/// Each needs Debian's Postgres 15, and is shown as skipped where that is not installed.
+/// Needs Debian's Postgres 15, and is skipped if that is not installed.
 @Suite(
   .serialized, .enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
 struct ExportServerTests {
@@ -26,8 +26,8 @@ struct ExportServerTests {
       .split(separator: "\n").map(String.init)
   }
 
-  /// Method: the server's own sums over every table against those of the cluster that was backed
-  /// up; its own check of every table and index; the prepared transaction; a second start.
+  /// Method: compare the sums of every table with those of the cluster that was backed up; run the
+  /// server's own check of every table and index; commit the prepared transaction; start again.
   @Test(arguments: ["clean-15", "clean-15-checksums-wal1m", "clean-15-minimal-promoted"])
   func starts(fixture: String) async throws {
     let directory = try TemporaryDirectory()
@@ -53,8 +53,8 @@ struct ExportServerTests {
     try server.stop()
   }
 
-  /// Method: what a pageserver gave out, which Postgres does not start from, comes out as something
-  /// that it does start from.
+  /// Method: a fullbackup of a pageserver, from which Postgres does not start, is exported as a
+  /// backup from which it does.
   @Test func startsFromFullbackup() async throws {
     let directory = try TemporaryDirectory()
     let server = try await Self.server("fullbackup-15", in: directory)
@@ -64,8 +64,8 @@ struct ExportServerTests {
     try server.stop()
   }
 
-  /// Method: a timeline whose end is set to where the record meets the end of a page, of a segment,
-  /// of a run of segment names, and the header behind each.
+  /// Method: set the end of the timeline so that the record crosses the end of a page, of a
+  /// segment, of a run of segment names, and the header after each.
   @Test(arguments: [
     "0/5059F90", "0/5059FF8", "0/505A000", "0/5FFFF88", "0/5FFFFC8", "0/5FFFFF8", "0/6000000",
     "0/FFFFFFC8", "1/0", "FFFFFFF/FFFFFF98",
@@ -90,16 +90,16 @@ struct ExportServerTests {
   }
 }
 
-/// Goal: the same with another version of Postgres, whose files differ in name and layout.
+/// Goal: the same with another version of Postgres, with other file names and layouts.
 ///
-/// Shown as skipped where there is no Postgres 16.
+/// Skipped if there is no Postgres 16.
 @Suite(
   .serialized,
   .enabled(
-    if: PostgresServer.programs16 != nil, "Postgres 16 is not there; 'make postgres' gets it"))
+    if: PostgresServer.programs16 != nil, "Postgres 16 is missing; 'make postgres' installs it"))
 struct ExportServer16Tests {
-  /// Method: the server's own sums over every table against those of the cluster that was backed
-  /// up; the prepared transaction and the origin; a second start.
+  /// Method: compare the sums of every table with those of the cluster that was backed up; commit
+  /// the prepared transaction; check the origin; start again.
   @Test(arguments: ["clean-16", "fullbackup-16"]) func starts(fixture: String) async throws {
     let directory = try TemporaryDirectory()
     let server = try await ExportServerTests.server(

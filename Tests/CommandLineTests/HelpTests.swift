@@ -4,9 +4,9 @@ import Testing
 
 @testable import import_backup
 
-/// Goal: help, man page and completions name every option, and are what their readers accept.
+/// Goal: help, man page and completions have every option, and are valid for their readers.
 struct HelpTests {
-  /// Method: each option's usage stands in its command's help; no line is wider than a page.
+  /// Method: the usage of each option is in the help of its command; no line is wider than a page.
   @Test func helpNamesEveryOption() {
     for command in Program.commands {
       let text = HelpText.command(command)
@@ -21,7 +21,7 @@ struct HelpTests {
     }
   }
 
-  /// Method: a table's names and letters are unique, so that none hides another.
+  /// Method: the names and letters of each command are unique.
   @Test func namesAreUnique() {
     for command in Program.commands {
       let options = command.describedOptions
@@ -31,7 +31,8 @@ struct HelpTests {
     }
   }
 
-  /// Method: the man page's requests are paired, and each line that begins with a dot is one.
+  /// Method: the requests of the man page are paired, and each line that begins with a dot is a
+  /// request.
   @Test func manualPage() {
     let lines = ManualPage.text().split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines.count { $0.hasPrefix(".Bl") } == lines.count { $0 == ".El" })
@@ -71,7 +72,7 @@ struct HelpTests {
     try FileManager.default.createDirectory(
       atPath: directory.path + "/store", withIntermediateDirectories: false)
     try Data().write(to: URL(filePath: directory.path + "/store.tar"))
-    // The words as bash cuts them: with '=' for one of its own.
+    // The words as bash splits them: '=' is a word of its own.
     let script = #"""
       source <("$1" help --completions)
       read -ra COMP_WORDS <<< "$2"; [[ $2 == *' ' ]] && COMP_WORDS+=('')

@@ -9,8 +9,8 @@ import Testing
 @Suite struct ImportCommandTests {
   private static let backup = Fixture.path("clean-15-minimal-promoted.tar.zst")
 
-  /// Goal: an import ends with one line on standard output, the timeline's path and the next step
-  /// on standard error. Method: import a real backup with given ids.
+  /// Goal: an import ends with one line on standard output, and the path of the timeline and the
+  /// next step on standard error. Method: import a real backup with given ids.
   @Test func person() async throws {
     let directory = try TemporaryDirectory()
     let run = try await ProgramRun.run([
@@ -31,7 +31,7 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: path + "/index_part.json-0000000a"))
   }
 
-  /// Goal: a script gets one JSON object with all of it, also of a backup through a pipe.
+  /// Goal: JSON is one object with everything, also for a backup from a pipe.
   @Test func script() async throws {
     let directory = try TemporaryDirectory()
     let run = try await ProgramRun.run(
@@ -48,9 +48,8 @@ import Testing
       FileManager.default.fileExists(atPath: summary.timelinePath + "/index_part.json-00000001"))
   }
 
-  /// Goal: damaged pages end an import with their names, in words and in JSON; `warn` imports them
-  /// with a warning that not even `--json` leaves out. Method: a page of a small backup with a
-  /// flipped bit, three times.
+  /// Goal: damaged pages end an import, and are listed as text and as JSON; `warn` imports them
+  /// with a warning, also with `--json`. Method: flip a bit in a page of a small backup.
   @Test func damagedPage() async throws {
     let directory = try TemporaryDirectory()
     var tar = SmallBackup.tar
@@ -112,8 +111,8 @@ import Testing
     #expect(try directory.files().isEmpty)
   }
 
-  /// Goal: nobody else may read a timeline, which holds password hashes, and what is above it is as
-  /// mkdir(1) makes it. Method: the modes of all that is made, under the usual umask.
+  /// Goal: no other user may read a timeline, as it contains password hashes; the directories above
+  /// have the modes of mkdir(1). Method: the modes of everything created, with the usual umask.
   @Test func modes() async throws {
     let directory = try TemporaryDirectory()
     let run = try await ProgramRun.run(

@@ -3,16 +3,16 @@ import System
 import TestSupport
 import Testing
 
-/// A cluster under write load, and its backups in every form that pg_basebackup has.
+/// A cluster under write load, and its backups in every form of pg_basebackup.
 ///
-/// Two tablespaces, one with a name that needs quotes; tables, an index, a materialized view, a
-/// partitioned table without files, and a database whose tables lie in all of them; a prepared
-/// transaction. What stands in its configuration files, no server survives.
+/// It has two tablespaces, one with a name that needs quotes; tables, an index, a materialized
+/// view, a partitioned table without files, and a database with tables in all tablespaces; a
+/// prepared transaction. No server can start with its configuration files.
 struct OnlineCluster: Sendable {
   /// A way to back a cluster up.
   enum Form: String, CaseIterable, CustomTestStringConvertible {
     case stream, fetch, gzip, lz4, zstd, plain
-    /// A tar of the plain form, links followed, beside one of its WAL.
+    /// A tar of the plain form, links followed, and a tar of its WAL.
     case tarAndWAL
     /// The directory after the server was stopped.
     case stopped
@@ -24,7 +24,7 @@ struct OnlineCluster: Sendable {
   let programs: String
   private let server: PostgresServer
 
-  /// The one that the tests of a suite share, removed behind the last of them.
+  /// The cluster that the tests of a suite share, removed after the last of them.
   @TaskLocal static var shared: OnlineCluster?
 
   fileprivate init() throws {
@@ -48,7 +48,7 @@ struct OnlineCluster: Sendable {
       """, [], directory)
     try server.start()
     try fill()
-    // Read by a server that starts in a backup of it; this one has read its files already.
+    // For a server that would start in a backup of it; this one has already read its files.
     try PostgresServer.shell(
       """
       echo "shared_preload_libraries = 'there_is_no_such_library'" >> data/postgresql.auto.conf
@@ -97,7 +97,7 @@ struct OnlineCluster: Sendable {
         + "PREPARE TRANSACTION 'p'")
   }
 
-  /// Makes all backups while pgbench writes, which goes on for as long.
+  /// Takes all backups while pgbench writes.
   private func backUp() throws {
     try PostgresServer.shell(
       #"""
@@ -113,7 +113,7 @@ struct OnlineCluster: Sendable {
       backup "$1" lz4 -Ft -X fetch --compress=server-lz4
       backup "$1" zstd -Ft -X stream --compress=client-zstd
       backup "$1" plain -Fp -X stream -T "$PWD/one=$PWD/plain-16384" -T "$PWD/two=$PWD/plain-16385"
-      # Not TERM: what Foundation starts has that blocked.
+      # Not TERM: processes that Foundation starts have it blocked.
       kill -KILL $load; wait $load || true
       tar -C plain -h --exclude ./pg_wal/0* -cf tarAndWAL .
       tar -C plain/pg_wal -cf tarAndWAL.wal .
@@ -124,12 +124,12 @@ struct OnlineCluster: Sendable {
     directory + "/" + (form == .stopped ? "data" : form.rawValue)
   }
 
-  /// What is given besides the backup's path.
+  /// The arguments besides the path of the backup.
   func arguments(_ form: Form) -> [String] {
     form == .tarAndWAL ? ["--wal", path(form) + ".wal"] : []
   }
 
-  /// A server that was restored from the backup as its makers say, not started yet.
+  /// A server restored from the backup as Postgres's documentation says, not started yet.
   func restored(_ form: Form) throws -> PostgresServer {
     try PostgresServer(
       made: #"""

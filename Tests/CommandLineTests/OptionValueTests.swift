@@ -47,7 +47,7 @@ struct OptionValueTests {
     }
   }
 
-  /// Method: every command line that gives a numeric option of `import` a value just out of bounds.
+  /// Method: each numeric option of `import` with a value just out of its bounds.
   @Test(arguments: [
     ("generation", "0"), ("generation", "4294967296"), ("strip-components", "1001"),
     ("compression-level", "20"), ("image-layer-size", "1023K"), ("image-layer-size", "17G"),

@@ -2,18 +2,18 @@ import Foundation
 import System
 import TestSupport
 
-/// A real Postgres server on a data directory of a test's own, reached by its socket only.
+/// A real Postgres server on a temporary data directory, reachable by its socket only.
 ///
-/// Postgres refuses to run as root: then everything here runs as `nobody`.
+/// Postgres refuses to run as root: then it and its programs run as `nobody`.
 final class PostgresServer: Sendable {
-  /// Debian's Postgres 15, or nil where it is not installed.
+  /// Debian's Postgres 15, or nil if it is not installed.
   static let programs = programs(ofVersion: 15)
 
-  /// Postgres 16, which Debian 12 has no package of, or nil where it is not found either.
+  /// Postgres 16, which is not in Debian 12, or nil if it is not found.
   static let programs16 = programs(ofVersion: 16)
 
-  /// Where the programs of a major version are: where `IMPORT_BACKUP_POSTGRES<version>` says, where
-  /// Debian puts them, or where `make postgres` has put them.
+  /// The directory of the programs of a major version: `IMPORT_BACKUP_POSTGRES<version>`, the one
+  /// of Debian, or the one of `make postgres`.
   private static func programs(ofVersion version: Int) -> String? {
     let named = ProcessInfo.processInfo.environment["IMPORT_BACKUP_POSTGRES\(version)"]
     let project = URL(filePath: #filePath).deletingLastPathComponent()
@@ -24,7 +24,7 @@ final class PostgresServer: Sendable {
       named, "/usr/lib/postgresql/\(version)/bin", fetched.path(percentEncoded: false),
     ]
     return paths.compactMap { $0 }.first { path in
-      // They have to run as the user that the server runs as.
+      // The user of the server must be able to run them.
       let drop = getuid() == 0 ? "setpriv --reuid nobody --clear-groups" : ""
       let text = try? Shell.output(
         "bash", "-c", "\(drop) '\(path)/postgres' --version 2> /dev/null")
@@ -42,7 +42,7 @@ final class PostgresServer: Sendable {
 
   var data: String { directory.path + "/data" }
 
-  /// Makes a new cluster with checksums and small WAL segments.
+  /// Creates a new cluster with checksums and small WAL segments.
   init(newWith programs: String, settings: String) throws {
     directory = try TemporaryDirectory()
     self.programs = programs
@@ -54,7 +54,7 @@ final class PostgresServer: Sendable {
       #"printf '%s\n' "$1" >> data/postgresql.conf"#, [settings], directory.path)
   }
 
-  /// Takes a directory that a script, which is told its path as `$1`, makes in a new one.
+  /// Uses a data directory that `script` creates in a new directory.
   init(made script: String, _ arguments: [String], programs: String, user: String) throws {
     directory = try TemporaryDirectory()
     self.programs = programs
@@ -83,17 +83,17 @@ final class PostgresServer: Sendable {
     _ = try? run("pg_ctl", "-D", data, "-m", "immediate", "stop")
   }
 
-  /// Makes what a test has put into the data directory the server's own.
+  /// Gives all files of the data directory to the user of the server.
   func giveFilesToServer() throws {
     _ = try Self.shell("[[ $(id -u) != 0 ]] || chown -R nobody data", [], directory.path)
   }
 
-  /// Runs one of Postgres' programs that work on a stopped cluster's data directory.
+  /// Runs a program of Postgres that works on the data directory of a stopped cluster.
   func runOnData(_ program: String, _ arguments: String...) throws {
     _ = try run([program, "-D", data] + arguments)
   }
 
-  /// Starts the server and waits until it takes connections; throws with its log when it does not.
+  /// Starts the server and waits until it accepts connections; if it does not, throws its log.
   func start(options: String = "") throws {
     do {
       _ = try run(
@@ -106,7 +106,7 @@ final class PostgresServer: Sendable {
     }
   }
 
-  /// Stops the server as a person would; throws where it does not stop cleanly.
+  /// Stops the server cleanly, or throws.
   func stop() throws {
     _ = try run("pg_ctl", "-D", data, "-w", "-t", "60", "-m", "fast", "stop")
   }
@@ -118,14 +118,15 @@ final class PostgresServer: Sendable {
       "-c", sql)
   }
 
-  /// Runs one of Postgres' programs that connect, against all databases.
+  /// Runs a program of Postgres that connects to all databases.
   func check(_ program: String, _ arguments: String...) throws -> [String] {
     try run([program, "-h", directory.path, "-U", user] + arguments)
   }
 
-  /// A line for each table and sequence of every database: rows, and a sum over their hashes.
+  /// A line for each table and sequence of every database: number of rows, and a sum of their
+  /// hashes.
   ///
-  /// Two clusters hold the same data exactly when these are equal.
+  /// Two clusters have the same data if these lines are equal.
   func sums() throws -> [String] {
     var lines: [String] = []
     let databases = try query("SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1")
@@ -165,7 +166,7 @@ final class PostgresServer: Sendable {
       #"""
       program=$1/$2; shift 2
       drop=(); [[ $(id -u) != 0 ]] || drop=(setpriv --reuid nobody --clear-groups)
-      # A server that is started would keep what Foundation watches this process by.
+      # A server would keep the file that Foundation watches this process with.
       (
         for file in /proc/$BASHPID/fd/*; do
           number=${file##*/}
@@ -184,7 +185,7 @@ final class PostgresServer: Sendable {
     process.executableURL = URL(filePath: "/bin/bash")
     process.arguments = ["-euc", script, "bash"] + arguments
     process.currentDirectoryURL = URL(filePath: directory)
-    // A file, not a pipe: a server that is started keeps it open.
+    // A file, not a pipe: a started server keeps it open.
     let output = URL(filePath: NSTemporaryDirectory() + "postgres-output-\(UUID())")
     try Data().write(to: output)
     defer { try? FileManager.default.removeItem(at: output) }

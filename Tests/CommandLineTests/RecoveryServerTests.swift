@@ -4,15 +4,15 @@ import Operations
 import TestSupport
 import Testing
 
-/// Goal: the backup of a running cluster, tablespaces and all, becomes a timeline that holds what
-/// vanilla Postgres restores from the same backup; and what cannot be recovered is refused by name.
+/// Goal: a backup of a running cluster with tablespaces becomes a timeline with the same data that
+/// vanilla Postgres restores from the backup; backups that cannot be recovered are refused.
 ///
-/// Each needs Debian's Postgres 15, and is shown as skipped where that is not installed.
+/// Needs Debian's Postgres 15, and is skipped if that is not installed.
 @Suite(
   .serialized, .enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"),
   .sharedCluster)
 struct RecoveryServerTests {
-  /// Imports with recovery; the scratch is made beside the output.
+  /// Imports with recovery; the scratch directory is next to the output.
   private static func run(
     _ backup: String, in directory: TemporaryDirectory, programs: String, _ more: [String] = [],
     script: String? = nil
@@ -33,8 +33,8 @@ struct RecoveryServerTests {
     return directory.path + "/out/tenants/\(tenant)/timelines/\(timeline)"
   }
 
-  /// The sums of all databases, those that allow no connections as well; without the catalogs that
-  /// say where a relation's file lies.
+  /// The sums of all databases, also of those that allow no connections, without the catalogs that
+  /// contain the paths of relations.
   private static func sums(of server: PostgresServer) throws -> [String] {
     try server.start()
     _ = try server.query("ALTER DATABASE closed ALLOW_CONNECTIONS true")
@@ -48,9 +48,9 @@ struct RecoveryServerTests {
     return sums
   }
 
-  /// Method: each form of a backup recovered, imported, verified, exported, started; the sums of
-  /// every table against those of a vanilla server that was restored from the same backup. Nothing
-  /// is left but the timeline, and the backup is as it was.
+  /// Method: recover, import, verify, export and start each form of a backup; compare the sums of
+  /// every table with those of a vanilla server that was restored from the same backup. Only the
+  /// timeline is left, and the backup is unchanged.
   @Test(arguments: OnlineCluster.Form.allCases)
   func recovers(form: OnlineCluster.Form) async throws {
     let cluster = try #require(OnlineCluster.shared)
@@ -84,13 +84,13 @@ struct RecoveryServerTests {
     #expect(sums.contains { $0.hasPrefix("closed public.c 9 ") })
   }
 
-  /// Every name below a directory with its size and time.
+  /// Every name below a directory, with size and time.
   private static func listing(_ directory: String) throws -> [String] {
     try PostgresServer.shell(
       "find data plain* one two stream tar* ! -type d -printf '%p %s %T@\\n' | sort", [], directory)
   }
 
-  /// Expects a refusal that leaves nothing behind.
+  /// Expects a refusal that leaves nothing.
   private static func expect(
     _ run: ProgramRun, code: Int32, _ words: String..., in directory: TemporaryDirectory
   ) throws {
@@ -102,8 +102,8 @@ struct RecoveryServerTests {
     #expect(!names.contains { $0.hasPrefix("import-backup-recovery-") || $0 == "out" })
   }
 
-  /// Goal: a backup that was made elsewhere is recovered by its manifest. Method: the fixture of a
-  /// cluster under load, `-X stream`, compressed with zstd.
+  /// Goal: a backup from another machine is recovered and checked against its manifest. Method: the
+  /// fixture of a cluster under load, `-X stream`, compressed with zstd.
   @Test func fixture() async throws {
     let programs = try #require(PostgresServer.programs)
     let directory = try TemporaryDirectory()
@@ -118,8 +118,8 @@ struct RecoveryServerTests {
     #expect(verified.exitCode == 0, "\(verified.error)")
   }
 
-  /// Goal: a missing WAL segment is refused with the server's words, and a restore command gets it.
-  /// Method: a copy of a plain backup without the segment that holds its end.
+  /// Goal: a missing WAL segment is refused with the server's message, and a restore command
+  /// fetches it. Method: a copy of a plain backup without its last segment.
   @Test func missingSegment() async throws {
     let cluster = try #require(OnlineCluster.shared)
     let directory = try TemporaryDirectory()
@@ -141,7 +141,7 @@ struct RecoveryServerTests {
     #expect(restored.exitCode == 0, "\(restored.error)")
   }
 
-  /// Goal: a file that is not what the manifest says ends it before a server sees it.
+  /// Goal: a file that differs from the manifest is refused before a server starts.
   @Test(arguments: ["base/5/1259", "pg_tblspc/16384/PG_15_202209061/*/16???"])
   func damagedFile(name: String) async throws {
     let cluster = try #require(OnlineCluster.shared)
@@ -157,8 +157,8 @@ struct RecoveryServerTests {
       run, code: 65, "differs from its manifest", "does not have its checksum", in: directory)
   }
 
-  /// Goal: WAL that would be replayed outside of the scratch is not. Method: the segment in which
-  /// the cluster made another tablespace, behind the end of a backup.
+  /// Goal: WAL that would write outside the scratch directory is not replayed. Method: a segment in
+  /// which the cluster created another tablespace, after the end of the backup.
   @Test func newTablespace() async throws {
     let cluster = try #require(OnlineCluster.shared)
     let directory = try TemporaryDirectory()
@@ -185,8 +185,8 @@ struct RecoveryServerTests {
       try FileManager.default.contentsOfDirectory(atPath: directory.path + "/three").count == 1)
   }
 
-  /// Goal: binaries of another version, and such that do not run, are refused before anything is
-  /// unpacked. Method: scripts in their place.
+  /// Goal: programs of another version, and programs that do not run, are refused before anything
+  /// is unpacked. Method: scripts instead.
   @Test(
     arguments: [
       ("echo 'postgres (PostgreSQL) 14.9'", "the backup is of Postgres 15", "postgresql/15/bin"),
@@ -208,8 +208,8 @@ struct RecoveryServerTests {
     try Self.expect(run, code: 69, message, hint, in: directory)
   }
 
-  /// Goal: a signal during the recovery stops the server, and nothing is left. Method: a restore
-  /// command that says when the server waits for it, and then does nothing.
+  /// Goal: a signal during the recovery stops the server, and leaves nothing. Method: a restore
+  /// command that reports when the server waits for it, and then sleeps.
   @Test(arguments: ["TERM", "INT"])
   func cancelled(signal: String) async throws {
     let cluster = try #require(OnlineCluster.shared)
@@ -234,7 +234,7 @@ struct RecoveryServerTests {
     (try? String(contentsOfFile: commandLine, encoding: .utf8))?.contains("--single") == true
   }
 
-  /// Goal: a tar whose tablespaces lie elsewhere is refused, and nothing is lost silently.
+  /// Goal: a tar without the files of its tablespaces is refused, so that nothing is lost silently.
   @Test func missingTablespace() async throws {
     let cluster = try #require(OnlineCluster.shared)
     let directory = try TemporaryDirectory()
@@ -246,7 +246,7 @@ struct RecoveryServerTests {
       in: directory)
   }
 
-  /// Goal: without the option the refusal shows the command, with the paths that were given.
+  /// Goal: without the option, the refusal shows the command, with the given paths.
   @Test(arguments: [OnlineCluster.Form.stream, .plain, .tarAndWAL, .stopped])
   func hints(form: OnlineCluster.Form) async throws {
     let cluster = try #require(OnlineCluster.shared)

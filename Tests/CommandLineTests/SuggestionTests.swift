@@ -2,11 +2,11 @@ import Testing
 
 @testable import import_backup
 
-/// Goal: a slip is understood, and nothing is read into what is no slip.
+/// Goal: a suggestion is made for a misspelled name, and for nothing else.
 struct SuggestionTests {
   private let names = ["output", "tenant-id", "timeline-id", "force", "jobs", "json", "memory"]
 
-  /// Method: words with one slip or two, and words with too many.
+  /// Method: words with one or two errors, and words with too many.
   @Test(
     arguments: [
       ("outptu", "output"), ("ouput", "output"), ("tenant_id", "tenant-id"),
@@ -18,7 +18,7 @@ struct SuggestionTests {
     #expect(Suggestion.nearest(to: word, among: names) == expected)
   }
 
-  /// Method: pairs whose distance is known, both ways round.
+  /// Method: pairs with known distances, both ways.
   @Test(arguments: [
     ("", "", 0), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("kitten", "sitting", 3),
     ("ab", "ba", 1), ("ca", "abc", 3),

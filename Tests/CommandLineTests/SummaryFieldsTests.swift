@@ -4,10 +4,10 @@ import Testing
 
 @testable import import_backup
 
-/// Goal: the table of an import's JSON in `Docs/operations.md` is that of the object.
+/// Goal: the table of an import's JSON in `Docs/operations.md` has the fields of the object.
 struct SummaryFieldsTests {
-  /// Method: the object's fields and those of the objects in it, all with a value, against the names
-  /// in the first column, and against those in the row.
+  /// Method: the object's fields and those of the objects in it, all with a value, against the
+  /// names in the first column, and against those in the row.
   @Test func table() throws {
     let path = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../../Docs/operations.md")

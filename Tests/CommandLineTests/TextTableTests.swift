@@ -4,8 +4,8 @@ import Testing
 
 /// Rows of text in columns.
 struct TextTableTests {
-  /// Goal: what does not fit is cut, in the last column alone, however little room the others leave.
-  /// Method: columns before it that leave many characters, one, none, and less than none.
+  /// Goal: what does not fit is cut, in the last column alone, however little room the others
+  /// leave. Method: columns before it that leave many characters, one, none, and less than none.
   @Test(arguments: 80...120) func narrowLastColumn(width: Int) {
     for cutsFront in [false, true] {
       var table = TextTable([("a", .left), ("b", .left)], cutsFront: cutsFront)

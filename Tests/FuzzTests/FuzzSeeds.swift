@@ -3,9 +3,9 @@ import FuzzTargets
 import Operations
 import TestSupport
 
-/// The inputs that fuzzing begins with: cut out of real backups, small, all of them sound.
+/// The first inputs of fuzzing: small parts of real backups, all valid.
 enum FuzzSeeds {
-  /// A target's seeds by name.
+  /// The seeds of a target by name.
   static func all(of target: FuzzTarget) async throws -> [String: [UInt8]] {
     switch target {
     case .archive: ["cluster": short(archive.encoded()), "sparse": short(try sparseArchive())]
@@ -37,8 +37,8 @@ enum FuzzSeeds {
     }
   }
 
-  /// A cluster's backup of a few KiB: every small file, and of one page each a relation and the SLRU
-  /// segments that no cluster is without.
+  /// A backup of a few KiB: every small file, one relation and the SLRU segments that every cluster
+  /// has, of one page each.
   static let archive: TestTar = {
     var tar = SmallBackup.tiny
     var hasRelation = false
@@ -63,12 +63,12 @@ enum FuzzSeeds {
     return tar
   }()
 
-  /// A tar as the target takes it, its checksums to be made right.
+  /// A tar in the format of the target, which corrects its checksums.
   private static func short(_ tar: [UInt8]) -> [UInt8] {
     [0] + ShortForm.encode(tar, blockByteCount: ShortForm.archiveBlock)
   }
 
-  /// The same cluster with a relation that has holes, as GNU tar packs it.
+  /// The same cluster with a sparse relation in the format of GNU tar.
   private static func sparseArchive() throws -> [UInt8] {
     let directory = try TemporaryDirectory(inMemory: true)
     try Data(archive.encoded()).write(to: URL(filePath: directory.path + "/backup.tar"))
@@ -91,12 +91,12 @@ enum FuzzSeeds {
       "pg_stat/pgstat.stat", "neon.signal",
     ].enumerated().map { ("\($0)", Array($1.utf8)) })
 
-  /// The backup of a cluster that was running.
+  /// A backup of a running cluster.
   private static var online: TestTar {
     get throws { TestTar(decoding: try Fixture.bytes("online-15/base.tar")) }
   }
 
-  /// The fixtures of `postgres-format` with this word in their names.
+  /// The fixtures of `postgres-format` with this word in their name.
   private static func postgresFiles(_ word: String) throws -> [String: [UInt8]] {
     let directory = Fixture.path("postgres-format")
     var files: [String: [UInt8]] = [:]

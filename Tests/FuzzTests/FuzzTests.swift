@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 
 struct FuzzTests {
-  /// Goal: fuzzing begins where the readers accept, not at their first check. Method: each seed,
-  /// cut out of a real backup, is accepted by its target. With `FUZZ_SEEDS=DIR` they are written
-  /// there, a directory a target, for `make fuzz`.
+  /// Goal: fuzzing starts with inputs that the readers accept. Method: each seed, a part of a real
+  /// backup, is accepted by its target. With `FUZZ_SEEDS=DIR`, the seeds are written there, a
+  /// directory per target, for `make fuzz`.
   @Test(arguments: FuzzTarget.allCases) func seeds(target: FuzzTarget) async throws {
     let seeds = try await FuzzSeeds.all(of: target)
     #expect(!seeds.isEmpty)
@@ -21,8 +21,8 @@ struct FuzzTests {
     for (name, bytes) in seeds { try Data(bytes).write(to: directory.appending(path: name)) }
   }
 
-  /// Goal: what fuzzing found once is never back. Method: every input under `Fuzz/Corpus` through
-  /// its target; one that traps ends the whole run.
+  /// Goal: faults found by fuzzing do not come back. Method: run every input under `Fuzz/Corpus`
+  /// through its target; a trap ends the whole run.
   @Test(arguments: FuzzTarget.allCases) func corpus(target: FuzzTarget) throws {
     let directory = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../../Fuzz/Corpus/\(target.rawValue)").standardizedFileURL
@@ -34,8 +34,8 @@ struct FuzzTests {
     }
   }
 
-  /// Goal: the short form loses nothing. Method: a file of three blocks, one of them empty and one
-  /// full, there and back.
+  /// Goal: the short form loses nothing. Method: a file of three blocks, one empty and one full,
+  /// both ways.
   @Test(arguments: [ShortForm.archiveBlock, ShortForm.layerBlock]) func shortForm(block: Int) {
     let zeros = [UInt8](repeating: 0, count: block)
     var generator = SeededGenerator(state: 1)

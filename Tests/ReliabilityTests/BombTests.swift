@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Backups that are small, or would be, and ask for much: memory stays bounded, and time goes on.
+/// Small backups that would need much memory or time: both stay bounded.
 @Suite(.serialized, .timeLimit(.minutes(Soak.isOn ? 60 : 20))) struct BombTests {
-  /// What the program may take: what an import of any backup takes with one job, the window of a
-  /// decoder, and what libarchive makes of headers of the greatest length.
+  /// The memory limit of the program: an import of any backup with one job, the window of a
+  /// decoder, and what libarchive needs for the longest headers.
   private static let memoryLimit = 160 << 10  // KiB
 
-  /// Goal: headers that never end are refused before they fill the memory. Method: sparse maps in
-  /// all formats, pax headers and long names, each alone or one after another, of 40 MB.
+  /// Goal: endless headers are refused before they fill the memory. Method: sparse maps in all
+  /// formats, pax headers and long names, alone or one after the other, of 40 MB.
   @Test(arguments: ["map in contents", "map of GNU tar", "pax", "global pax", "xattr", "long name"])
   func headers(kind: String) async throws {
     let scene = try Scene(Self.headers(kind))
@@ -61,8 +61,8 @@ import Testing
     return result
   }
 
-  /// Goal: the files that are kept whole have a limit together, also where each is within it. Method:
-  /// relation maps beyond it, in one file and in five.
+  /// Goal: the files that are kept in memory have a common limit. Method: relation maps beyond it,
+  /// in one file and in five.
   @Test(arguments: [(1, 33), (5, 8)]) func keptFiles(count: Int, mebibytes: Int) async throws {
     let contents = [UInt8](repeating: 0, count: mebibytes << 20)
     let members = (1...count).map {
@@ -75,8 +75,8 @@ import Testing
     expectPeak(run.peak, below: Self.memoryLimit)
   }
 
-  /// Goal: zeros that nobody has stored come to an end. Method: files that are left out, with a hole
-  /// of 1 GiB, one of 2^62 bytes, and two within the limit, but not together.
+  /// Goal: holes have a limit. Method: files that are left out, with a hole of 1 GiB, one of 2^62
+  /// bytes, and two that exceed the limit only together.
   @Test(arguments: [([30], 0), ([62], 69), ([30, 36], 69)] as [([Int], Int32)])
   func holes(exponents: [Int], exitCode: Int32) async throws {
     let members = exponents.map { exponent in
@@ -92,9 +92,9 @@ import Testing
     expectPeak(run.peak, below: Self.memoryLimit)
   }
 
-  /// Goal: a stream that inflates to much more than it is takes time in proportion, and no memory.
-  /// Method: 128 MiB of zeros (`IMPORT_BACKUP_SOAK`: 8 GiB) as a file that is left out, as a
-  /// relation, and in the place of a header, by each compressor.
+  /// Goal: a stream that inflates to much more than its size takes proportional time, and no
+  /// memory. Method: 128 MiB of zeros (`IMPORT_BACKUP_SOAK`: 8 GiB) as a file that is left out, as
+  /// a relation, and instead of a header, with each compressor.
   @Test(
     arguments: ["gzip", "xz", "zstd", "lz4"], ["./log/a", "./base/5/99999", ""])
   func zeros(program: String, name: String) async throws {
@@ -110,15 +110,16 @@ import Testing
         \(program) -1 > bomb
       """)
     let run = try await scene.runMeasured(backup: path + "/bomb")
-    // A relation's file may have 1 GiB, and zeros are pages that are not in use.
+    // A segment may have 1 GiB, and zeros are pages that are not in use.
     let isFine = name == "./log/a" || name == "./base/5/99999" && count <= 1 << 30
     #expect(run.result.exitCode == (isFine ? 0 : 65), "\(run.result.error)")
     expectPeak(run.peak, below: Self.memoryLimit)
   }
 
-  /// Goal: a backup of very many members takes tens of bytes for each, for which the limit has room.
+  /// Goal: a backup of very many members needs tens of bytes for each, which fit into the limit.
   /// Method: 100,000 empty relations, databases, slots or files that are left out
-  /// (`IMPORT_BACKUP_SOAK`: a million) before the tiny backup, as gzip packs them, since they are 50 MB.
+  /// (`IMPORT_BACKUP_SOAK`: a million) before the tiny backup, compressed with gzip, as they are
+  /// 50 MB.
   @Test(
     arguments: ["./base/5/#", "./base/#/16384", "./log/#", "./pg_replslot/slot#/state"])
   func members(pattern: String) async throws {
@@ -133,11 +134,11 @@ import Testing
     expectPeak(run.peak, below: Self.memoryLimit)
   }
 
-  /// Writes members whose names have a number of seven digits in the place of the `#`.
+  /// Writes members with names that have a number of seven digits instead of the `#`.
   private static func writeMembers(_ pattern: String, count: Int, to path: String) throws {
     let start = pattern.utf8.prefix { $0 != UInt8(ascii: "#") }.count
     var header = HostileTar.member(pattern.replacing("#", with: "2000000"))
-    // The checksum of the header but for the number's digits: all of it in debug mode takes long.
+    // The checksum of the header without the digits: the whole checksum is slow in debug mode.
     let sum = Int(String(decoding: header[148..<154], as: UTF8.self), radix: 8) ?? 0
     try Data().write(to: URL(filePath: path))
     let handle = try FileHandle(forWritingTo: URL(filePath: path))

@@ -2,11 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Each of the program's calls fails, once or for good: the right exit code, a message with the
-/// path and the system's reason, and nothing left behind.
+/// Each system call of the program fails, once or from then on: the right exit code, a message with
+/// the path and the system's reason, and nothing left.
 @Suite(.serialized) struct CallFailureTests {
   /// Goal: a failed call on the output ends the import and leaves nothing. Method: each call of
-  /// each kind, in turn, returns an error.
+  /// each kind returns an error, one after the other.
   @Test(
     arguments: [
       "mkdir", "open", "flock", "fstat", "opendir", "readdir", "statvfs", "pwrite", "fsync",
@@ -34,13 +34,13 @@ import Testing
           #expect(count == 1, "\(fault): the file is synced again")
         }
       } else {
-        // A directory that was only read from, or fewer calls than were counted.
+        // A directory that was only read, or fewer calls than were counted.
         try await Self.expectDone(scene, run, "\(fault)")
       }
     }
   }
 
-  /// Goal: the reasons that lie with the place, not the disk, are exit code 73.
+  /// Goal: reasons of the path, not of the disk, are exit code 73.
   @Test(arguments: [("mkdir", EACCES), ("mkdir", EROFS), ("open", EACCES), ("flock", ENOLCK)])
   func place(kind: String, error: Int32) async throws {
     let scene = try Scene()
@@ -51,8 +51,8 @@ import Testing
     try Self.expectFailure(scene, run, code: 73, error, path: failed.path, kind)
   }
 
-  /// Goal: calls that are interrupted, or do a part, are made again until all is done. Method:
-  /// every other call of the kind, on the output and on the backup.
+  /// Goal: interrupted and partial calls are repeated until everything is done. Method: every other
+  /// call of the kind, on the output and on the backup.
   @Test(
     arguments: [
       "mkdir", "open", "flock", "fstat", "opendir", "readdir", "statvfs", "pwrite", "pread",
@@ -61,7 +61,7 @@ import Testing
   func interrupted(kind: String) async throws {
     for action in [Fault.Action.error(EINTR), .short] {
       let scene = try Scene()
-      // With remains to be unlinked.
+      // With remains to unlink.
       try scene.put([Scene.timeline + "/layer-1.import-temp": [1]])
       let fault = Fault(kind: kind, call: .everyOther, action: action)
       let run = try await scene.run([fault], under: scene.directory.path)
@@ -69,8 +69,8 @@ import Testing
     }
   }
 
-  /// Goal: small relations that do not fit into memory are spooled, and a fault there is as any
-  /// other. Method: a backup of more than that, and each call on the spool in turn.
+  /// Goal: small relations that do not fit into memory are spooled, and a fault there is handled
+  /// like any other. Method: a larger backup, and each call on the spool.
   @Test func spool() async throws {
     let backup = SmallBackup.tar.encoded()
     let settings = ["--compression-level", "0", "--chunk-size", "4M", "--memory", "16M"]
@@ -112,9 +112,9 @@ import Testing
     }
   }
 
-  /// Goal: where the last fsync fails, the index goes before any layer does; where not even that
-  /// works, all stays as it is, for a layer less would be worse. Method: fail the fsync of the
-  /// directory behind the index' rename; then fail the unlink too, or kill the program at each
+  /// Goal: if the last fsync fails, the index is removed before any layer; if that fails too,
+  /// everything stays, as an index without a layer would be worse. Method: fail the fsync of the
+  /// directory after the rename of the index; then fail the unlink too, or kill the program at each
   /// call from there on.
   @Test func lastStep() async throws {
     let last = try await Self.callCount("fsync")
@@ -146,7 +146,7 @@ import Testing
     }
   }
 
-  /// How many calls of the kind an import makes on its output.
+  /// The number of calls of the kind that an import makes on its output.
   private static func callCount(_ kind: String) async throws -> Int {
     let scene = try Scene()
     _ = try await scene.run([])

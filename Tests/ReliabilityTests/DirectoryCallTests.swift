@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Calls that fail, do a part or are interrupted, where the backup is a data directory.
+/// Calls that fail, are partial or interrupted, with a data directory as the backup.
 @Suite(.serialized) struct DirectoryCallTests {
   private static func run(
     _ scene: Scene, _ fault: Fault, with more: [String] = []
@@ -14,18 +14,18 @@ import Testing
       environment: try FaultLibrary.environment([fault], under: data, log: scene.log))
   }
 
-  /// The calls that an undisturbed import makes on the directory.
+  /// The calls of an import without faults on the directory.
   private static func calls() async throws -> [Scene.Call] {
     let scene = try Scene()
     let run = try await Self.run(scene, Fault(kind: "none", call: .number(1), action: .short))
     #expect(run.exitCode == 0, "\(run.error)")
-    // The one chunk holds all small relations of either, so that their order does not matter.
+    // One chunk contains all small relations of both, so that their order does not matter.
     #expect(try scene.files() == (try await Scene.expected.value))
     return try scene.calls()
   }
 
   /// Goal: each failure ends the import with its exit code, the path and the reason, and leaves
-  /// nothing. Method: every third call of each kind fails, for a reason of the place or the disk.
+  /// nothing. Method: every third call of each kind fails, for a reason of the path or of the disk.
   @Test func failures() async throws {
     let calls = try await Self.calls()
     for (kind, error, code) in [
@@ -41,8 +41,8 @@ import Testing
         let run = try await Self.run(scene, fault)
         let failed = try #require(try scene.calls().first { $0.errorNumber == error })
         if run.exitCode == 0 {
-          // A user's own directory that may not be read is left out all the same; and the look at
-          // version and tablespaces, so that a hint may name them, does without.
+          // An unreadable directory of the user is left out anyway; and version and tablespaces are
+          // only read for a hint, which can do without them.
           let places = ["/data", "/data/PG_VERSION", "/data/pg_tblspc", "/data/log"]
           #expect(places.contains { failed.path.hasSuffix($0) }, "\(fault): \(failed.path)")
           #expect(try scene.files() == (try await Scene.expected.value), "\(fault)")
@@ -50,7 +50,8 @@ import Testing
         }
         let line = run.error.split(separator: "\n").first ?? ""
         let reason = unsafe String(cString: strerror(error))
-        // A directory that cannot be listed before the import begins is an input that cannot be opened.
+        // A directory that cannot be listed before the import begins is an input that cannot be
+        // opened.
         let codes: [Int32?] = kind == "opendir" ? [code, 66] : [code]
         #expect(codes.contains(run.exitCode), "\(fault): \(run.error)")
         #expect(
@@ -61,7 +62,7 @@ import Testing
     }
   }
 
-  /// Goal: interrupted calls are made again, and short reads go on. Method: every other call.
+  /// Goal: interrupted calls are repeated, and short reads continued. Method: every other call.
   @Test(arguments: ["open", "fstat", "readdir", "read", "readlink"])
   func interrupted(kind: String) async throws {
     for action in [Fault.Action.error(EINTR), .short] {
@@ -73,7 +74,7 @@ import Testing
   }
 
   /// Goal: a signal ends the import while it reads a directory, and leaves nothing. Method: raise
-  /// it at every tenth call; the call behind it takes long, so that the import is not done first.
+  /// it at every tenth call; the call after it takes long, so that the import is not done first.
   @Test func signals() async throws {
     let numbers = Array(stride(from: 1, through: try await Self.calls().count, by: 10))
     try await inParallel(numbers) { number in

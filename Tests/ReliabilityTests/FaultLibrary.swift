@@ -1,15 +1,15 @@
 import Foundation
 import TestSupport
 
-/// The library that makes the program's calls fail, compiled from `Faults/faults.c` once a run.
+/// The library that makes calls of the program fail, compiled from `Faults/faults.c` once per run.
 enum FaultLibrary {
-  /// Where the compiled library lies: beside the program.
+  /// The path of the compiled library: next to the program.
   static let path: Result<String, any Error> = Result {
     let source = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "Faults/faults.c").path(percentEncoded: false)
     let library = URL(filePath: ProgramRun.path).deletingLastPathComponent()
       .appending(path: "faults.so").path(percentEncoded: false)
-    // Another run of the tests may be using the one that is there.
+    // Another run of the tests may be using the existing one.
     let new = library + ".\(ProcessInfo.processInfo.processIdentifier)"
     _ = try Shell.output(
       "cc", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", new, source)
@@ -17,7 +17,7 @@ enum FaultLibrary {
     return library
   }
 
-  /// The environment in which calls on what lies under `path` are counted, and some of them fail.
+  /// The environment in which calls on paths under `path` are counted, and some of them fail.
   static func environment(
     _ faults: [Fault], under path: String?, log: String? = nil, peak: String? = nil
   ) throws -> [String: String] {
@@ -30,7 +30,7 @@ enum FaultLibrary {
   }
 }
 
-/// What goes wrong at one call, or at every second one.
+/// A fault at one call, or at every second one.
 struct Fault: CustomStringConvertible, Sendable {
   enum Action: Sendable {
     case killBefore, killAfter
@@ -43,18 +43,18 @@ struct Fault: CustomStringConvertible, Sendable {
   enum Call: Sendable {
     /// Counted from 1.
     case number(Int)
-    /// This one and all behind it.
+    /// This one and all after it.
     case from(Int)
     /// The first, the third, and so on.
     case everyOther
   }
 
-  /// A call's name, or `any`.
+  /// The name of a call, or `any`.
   var kind: String
   var call: Call
   var action: Action
 
-  /// As the library takes it.
+  /// The fault in the format of the library.
   var description: String {
     let call =
       switch self.call {

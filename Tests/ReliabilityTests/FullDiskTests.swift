@@ -2,11 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Real file systems that take nothing: full, without inodes, read-only.
+/// Real file systems that cannot be written: full, without inodes, read-only.
 @Suite(.enabled(if: FileSystemOfItsOwn.isAllowed, "mounting a tmpfs is not allowed here"))
 struct FullDiskTests {
-  /// Goal: an import that does not fit, or may not write, says so and leaves nothing. Method: a
-  /// tmpfs of a few hundred KiB, with few inodes, or read-only, that the import is to write to.
+  /// Goal: an import that does not fit, or may not write, says so and leaves nothing. Method: write
+  /// to a tmpfs of a few hundred KiB, with few inodes, or read-only.
   @Test(
     arguments: [
       ("size=256k", 74, "No space left on device"), ("size=512k", 74, "No space left on device"),
@@ -35,13 +35,13 @@ struct FullDiskTests {
   }
 }
 
-/// A mount namespace, so that what a test mounts is gone with its process.
+/// A mount namespace: what a test mounts ends with its process.
 enum FileSystemOfItsOwn {
-  /// Whether a namespace may be made and a tmpfs be mounted, as root or by a user namespace.
+  /// Whether the test may create a namespace and mount a tmpfs, as root or in a user namespace.
   static let isAllowed =
     (try? Shell.output("bash", "-c", script("mount -t tmpfs tmpfs /mnt"))) != nil
 
-  /// `body` as a bash script that runs in a namespace of its own, with the same arguments.
+  /// `body` as a bash script that runs in its own namespace, with the same arguments.
   static func script(_ body: String) -> String {
     let user = getuid() == 0 ? "" : "--map-root-user"
     let quoted = body.replacing("'", with: #"'\''"#)

@@ -5,14 +5,14 @@ import System
 import TestSupport
 import Testing
 
-/// Tars that are made to do harm, and what an import within this process makes of them.
+/// Malicious tars, and their import within this process.
 enum HostileTar {
   /// The tiny backup with `members` before its own.
   static func backup(after members: [UInt8]) -> [UInt8] { members + tiny }
 
   static let tiny = SmallBackup.tiny.encoded()
 
-  /// A field of a tar's header.
+  /// A field of a tar header.
   struct Field: Sendable {
     var name: String
     var range: Range<Int>
@@ -32,7 +32,7 @@ enum HostileTar {
     ]
   }
 
-  /// Sets the checksum of the header that begins at `offset`.
+  /// Sets the checksum of the header at `offset`.
   static func seal(_ bytes: inout [UInt8], at offset: Int = 0) {
     bytes.replaceSubrange(offset + 148..<offset + 156, with: Array("        ".utf8))
     let sum = String(bytes[offset..<offset + 512].reduce(0) { $0 + Int($1) }, radix: 8)
@@ -40,7 +40,7 @@ enum HostileTar {
     bytes.replaceSubrange(offset + 148..<offset + 155, with: Array(digits.utf8) + [0])
   }
 
-  /// A member of any type, padded; `change` may change its header before it is sealed.
+  /// A member of any type, padded; `change` may change its header before the checksum is set.
   static func member(
     _ name: String, type: Character = "0", contents: [UInt8] = [], claimed: UInt64? = nil,
     _ change: (inout [UInt8]) -> Void = { _ in }
@@ -66,7 +66,7 @@ enum HostileTar {
     }
   }
 
-  /// What an import of these bytes ends with; nil where it succeeds. An error must leave nothing.
+  /// The error of an import of these bytes; nil if it succeeds. An error must leave nothing.
   static func outcome(
     of bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation
   ) async throws -> Failure? {

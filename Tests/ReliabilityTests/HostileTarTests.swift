@@ -4,11 +4,11 @@ import System
 import TestSupport
 import Testing
 
-/// Backups that are cut off, damaged or made to do harm: a clear error each time, and never a
-/// trap, which would end the tests themselves.
+/// Backups that are cut off, damaged or malicious: a clear error each time, and never a trap, which
+/// would end the tests themselves.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct HostileTarTests {
-  /// Goal: a backup that is cut off anywhere is refused. Method: at every 512 bytes of the tiny
-  /// one, and at bytes of it by a fixed seed.
+  /// Goal: a backup that is cut off anywhere is refused. Method: the tiny one, at every 512 bytes
+  /// and at random bytes with a fixed seed.
   @Test func cutOff() async throws {
     var generator = SeededGenerator(state: 6)
     let whole = HostileTar.tiny
@@ -21,7 +21,7 @@ import Testing
     #expect(try await HostileTar.outcome(of: whole) == nil)
   }
 
-  /// Goal: real ones as well, compressed and not. Method: bytes by a fixed seed.
+  /// Goal: the same for real ones, compressed and not. Method: random bytes with a fixed seed.
   @Test func realCutOff() async throws {
     var generator = SeededGenerator(state: 66)
     let name = "clean-15-minimal-promoted.tar"
@@ -36,8 +36,8 @@ import Testing
   }
 
   /// Goal: a flipped bit in a header is noticed. Method: every third bit of the headers of a
-  /// directory, a relation and pg_control, which come first here. The checksum's own field has
-  /// bits that mean nothing: there the backup may be the same still.
+  /// directory, a relation and pg_control, which come first here. Some bits of the checksum field
+  /// have no meaning: with these, the backup may still be valid.
   @Test(arguments: ["./", "./base/5/2602", "./global/pg_control"])
   func flippedHeader(name: String) async throws {
     let bytes = try Self.backup(beginningWith: name)
@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  /// Goal: a flipped bit in `pg_control` is noticed. Method: every bit that Postgres' own checksum
+  /// Goal: a flipped bit in `pg_control` is noticed. Method: every bit that Postgres's own checksum
   /// covers, and the checksum.
   @Test func flippedControlFile() async throws {
     let bytes = try Self.backup(beginningWith: "./global/pg_control")
@@ -58,16 +58,16 @@ import Testing
       var flipped = bytes
       flipped[512 + bit / 8] ^= 1 << (bit % 8)
       let error = try await HostileTar.outcome(of: flipped)
-      // The first bytes say the version, which is looked at before the checksum. Behind the
-      // checksum, at 288, is nothing that an import reads.
+      // The first bytes have the version, which is checked before the checksum. An import reads
+      // nothing after the checksum at 288.
       let isRefused = error?.code == .damaged || error?.code == .unsupported && bit / 8 < 16
       #expect(isRefused || bit / 8 >= 292 && error == nil, "bit \(bit): \(error?.message ?? "")")
     }
   }
 
-  /// Goal: no value of any field of a header is more than an error. Method: each field of a
-  /// relation's header takes extreme values, numbers in octal and in base 256 among them, and the
-  /// checksum is made right.
+  /// Goal: any value of any header field is an error at most. Method: set each field of the header
+  /// of a relation to extreme values, also numbers in octal and in base 256, and correct the
+  /// checksum.
   @Test(arguments: HostileTar.Field.all) func extremeField(field: HostileTar.Field) async throws {
     let bytes = try Self.backup(beginningWith: "./base/5/2602")
     var generator = SeededGenerator(state: UInt64(field.range.lowerBound))
@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  /// Goal: sizes that the stream does not have, or that no number holds, are errors.
+  /// Goal: sizes larger than the stream, or than any number, are errors.
   @Test(arguments: [1 << 20, 1 << 30, 1 << 33, 1 << 62, UInt64.max >> 1, 1 << 63, UInt64.max])
   func sizeBeyondTheStream(size: UInt64) async throws {
     for name in ["./base/5/99999", "./pg_xact/0001", "./global/pg_filenode.map", "./log/a"] {
@@ -104,8 +104,8 @@ import Testing
     }
   }
 
-  /// Goal: long and deep names are refused in a line that can be read, and names that Linux may
-  /// have are not. Method: names by GNU's and by pax' means.
+  /// Goal: names that are too long or too deep are refused with a readable line, and names that
+  /// Linux allows are not. Method: long names in the formats of GNU and of pax.
   @Test func longNames() async throws {
     let long = "./log/" + String(repeating: "a", count: 64 << 10)
     let deep = "./log" + String(repeating: "/d", count: 32 << 10)
@@ -124,7 +124,7 @@ import Testing
     #expect(try await HostileTar.outcome(of: HostileTar.backup(after: fine)) == nil)
   }
 
-  /// A tar of the tiny backup in which the member of this name is the first.
+  /// A tar of the tiny backup with this member first.
   private static func backup(beginningWith name: String) throws -> [UInt8] {
     var tar = SmallBackup.tiny
     let index = try #require(tar.members.firstIndex { $0.name == name })

@@ -2,22 +2,22 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The program killed: what it leaves is a complete timeline or no index, and the next run over it
-/// ends as if nothing had been.
+/// The program is killed: it leaves a complete timeline or no index, and the next run ends as if
+/// nothing had happened.
 @Suite(.serialized) struct KillTests {
-  /// Goal: no call is a bad moment to die. Method: SIGKILL before, and after, each of the calls
-  /// that an import makes on its output, in turn.
+  /// Goal: the program may be killed at any call. Method: SIGKILL before, and after, each call that
+  /// an import makes on its output.
   @Test func atEveryCall() async throws {
     try await Self.killAtEveryCall(over: nil)
   }
 
-  /// Goal: nor where the import replaces a timeline: then the old one is whole, the new one is, or
+  /// Goal: the same if the import replaces a timeline: the old one or the new one is complete, or
   /// there is no index. Method: as above, over a timeline of the same names and other bytes.
   @Test func atEveryCallOverAnotherTimeline() async throws {
     try await Self.killAtEveryCall(over: try await Scene.uncompressed.value)
   }
 
-  /// Goal: nor any other moment. Method: SIGKILL at moments spread over the run by a fixed seed; 40 of
+  /// Goal: the same at any other moment. Method: SIGKILL at random moments with a fixed seed; 40 of
   /// them, 700 with `IMPORT_BACKUP_SOAK`.
   @Test func atAnyMoment() async throws {
     try await Self.killAtRandom(count: Soak.isOn ? 700 : 40)
@@ -40,7 +40,7 @@ import Testing
       if let old { try scene.put(old) }
       let run = try await scene.run([fault], with: old == nil ? [] : ["--force"])
       #expect(!run.wasKilled, "it hangs: \(fault)")
-      // The number of calls may differ by a few: what is read depends on what is written by then.
+      // The number of calls may differ by a few, as reads depend on what was written before.
       #expect(run.signal == SIGKILL || run.exitCode == 0, "\(fault): \(run.error)")
       try await Self.checkRemains(of: scene, over: old, "\(fault)")
     }
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  /// Checks what a killed run has left, runs again, and checks that.
+  /// Checks the remains of a killed run, runs again, and checks the result.
   private static func checkRemains(
     of scene: Scene, over old: [String: [UInt8]]?, _ comment: String
   ) async throws {

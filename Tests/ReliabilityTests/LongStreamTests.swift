@@ -2,17 +2,17 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Memory does not grow with the length of a backup, or of a timeline.
+/// Memory does not grow with the size of a backup or a timeline.
 @Suite(
   .timeLimit(.minutes(Soak.isOn ? 60 : 10)),
   .enabled(if: Sanitizer.isOff, "a sanitizer takes many times the memory that is measured"))
 struct LongStreamTests {
-  /// What `--memory` is by default, and the program itself.
+  /// The default of `--memory`, and the program itself.
   private static let memoryLimit = 96 << 10  // KiB
 
   /// Goal: an import of a stream of 4 GiB (`IMPORT_BACKUP_SOAK`: 64) stays under its bound.
   /// Method: a relation of that many full segments of zeros before the tiny backup, through a named
-  /// pipe, since no file system need hold it.
+  /// pipe, so that no file system must store it.
   @Test func peakMemory() async throws {
     let segmentCount = Soak.isOn ? 64 : 4
     let scene = try Scene()
@@ -37,21 +37,21 @@ struct LongStreamTests {
     ]
     try producer.run()
     let run = try await scene.runMeasured(backup: path + "/stream", jobs: 2)
-    producer.terminate()  // where the import did not take it all
+    producer.terminate()  // if the import did not read everything
     producer.waitUntilExit()
     #expect(run.result.exitCode == 0, "\(run.result.error)")
     expectPeak(run.peak, below: Self.memoryLimit)
   }
-  /// What the JSON of a result says of pages.
+  /// The counts of pages in the JSON of a result.
   private struct Pages: Decodable {
     var pageCount: Int
     var comparedPageCount: Int?
   }
 
-  /// Goal: nor with a timeline's: an import of 1 GiB of pages that differ (`IMPORT_BACKUP_SOAK`: 16),
-  /// its verification, alone and against the backup, and its export stay under the same bound.
-  /// Method: the benchmarks' generator gives the same backup each time, through a pipe; the export
-  /// goes to `/dev/null`.
+  /// Goal: nor with the size of a timeline: an import of 1 GiB of pages that differ
+  /// (`IMPORT_BACKUP_SOAK`: 16), its verification, alone and against the backup, and its export
+  /// stay under the same bound. Method: the benchmarks' generator gives the same backup each time,
+  /// through a pipe; the export goes to `/dev/null`.
   @Test func longTimeline() async throws {
     let byteCount = Soak.isOn ? 16 << 30 : 1 << 30
     let directory = try TemporaryDirectory()
@@ -81,7 +81,7 @@ struct LongStreamTests {
     _ = try await pages(["export", timeline, "--output", "/dev/null"])
   }
 
-  /// Builds the benchmarks' generator of backups, and tells where it is.
+  /// Builds the benchmarks' generator of backups, and returns its path.
   private static func generator(in directory: TemporaryDirectory) throws -> String {
     let benchmarks = URL(filePath: #filePath).appending(path: "../../../Benchmarks").standardized
     let generator = directory.path + "/generate"

@@ -2,15 +2,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The order in which an import makes its output durable, as strace sees it.
+/// The order in which an import makes its output durable, observed by strace.
 @Suite(.enabled(if: Trace.isAllowed, "strace is not allowed here"))
 struct OrderOnDiskTests {
-  /// Goal: a power failure at any moment leaves a complete timeline or no index. Method: read the
-  /// calls of an import in their order, and check what must come before what:
+  /// Goal: a power failure at any moment leaves a complete timeline or no index. Method: check the
+  /// order of the calls of an import:
   ///
   /// ```
   /// each layer      write … fsync … rename
-  /// then            fsync of the directory and of all that lead to it
+  /// then            fsync of the directory and of all its parents
   /// then the index  write, fsync, rename, fsync of the directory
   /// then            nothing
   /// ```
@@ -35,7 +35,7 @@ struct OrderOnDiskTests {
     trace.expectEnd()
   }
 
-  /// Goal: directories that an import before has made, and was killed, are made durable as well.
+  /// Goal: directories from an earlier import that was killed are made durable as well.
   @Test func overRemains() async throws {
     let scene = try Scene()
     _ = try await scene.run([
@@ -51,8 +51,8 @@ struct OrderOnDiskTests {
     trace.expectEnd()
   }
 
-  /// Goal: with --force the old index goes, and that is durable, before anything of its timeline
-  /// does; and it goes only when the new layers are durable.
+  /// Goal: with --force, the old index is removed durably before anything else of its timeline, and
+  /// only after the new layers are durable.
   @Test func forced() async throws {
     let scene = try Scene()
     try scene.put(try await Scene.uncompressed.value)
@@ -72,16 +72,16 @@ struct OrderOnDiskTests {
   }
 }
 
-/// What an import does to its output, call after call, as far as it is about durability.
+/// The calls of an import on its output that matter for durability.
 struct Trace {
-  /// Whether strace is there, and may trace (containers often forbid it).
+  /// Whether strace is installed, and may trace (containers often forbid it).
   static let isAllowed = (try? Shell.output("strace", "-o", "/dev/null", "true")) != nil
 
   enum Kind { case write, sync, rename, unlink }
 
   struct Event: Equatable {
     var kind: Kind
-    /// What is written, synced or removed; what is renamed, under its temporary name.
+    /// The path that is written, synced or removed; for a rename, the temporary one.
     var path: String
   }
 
@@ -99,10 +99,10 @@ struct Trace {
         exec strace -f -y -s 0 -o '\(log)' \
         -e trace=pwrite64,write,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat "$@"
         """,
-      // The address sanitizer would look for leaks by ptrace, which is strace's.
+      // The address sanitizer would search for leaks with ptrace, which strace uses.
       environment: ["ASAN_OPTIONS": "detect_leaks=0"])
     try #require(run.exitCode == 0, "\(run.error)")
-    // A call that others interrupt stands on two lines; the first one has all that is looked at.
+    // A call that others interrupt is on two lines; the first has everything needed here.
     for line in try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n") {
       add(String(line.drop { $0.isNumber || $0 == " " }))
     }
@@ -128,7 +128,7 @@ struct Trace {
     if let kind, !isOutside { events.append(Event(kind: kind, path: path)) }
   }
 
-  /// Expects that what is renamed at `index` was written, then synced, and not written again.
+  /// Expects that the file renamed at `index` was written, then synced, and not written again.
   func expectDurable(before index: Int) {
     let path = events[index].path
     let before = events[..<index].filter { $0.path == path }.map(\.kind)

@@ -3,10 +3,10 @@ import TestSupport
 import Testing
 
 extension ProgramRun {
-  /// Runs the program, and tells the most of its memory that was resident, in KiB.
+  /// Runs the program, and returns the peak of its resident memory in KiB.
   ///
-  /// What a `script` starts beside the program, and what may end after it, must not have
-  /// `LD_PRELOAD` in its environment.
+  /// Other processes of a `script` that may end after the program must not have `LD_PRELOAD` in
+  /// their environment.
   static func measured(
     _ arguments: [String], script: String? = nil, timeLimit: Duration = .seconds(60)
   ) async throws -> (result: ProgramRun, peak: Int) {
@@ -22,7 +22,7 @@ extension ProgramRun {
 
 /// Expects that less than `limit` KiB of the program's memory were resident at any time.
 ///
-/// A sanitizer takes memory of its own for each byte of the program: under one, nothing is expected.
+/// Under a sanitizer nothing is expected, as it needs memory for each byte of the program.
 func expectPeak(
   _ peak: Int, below limit: Int, _ comment: String = "",
   sourceLocation: SourceLocation = #_sourceLocation

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Imports in pipelines: what comes before the program dies, or what comes after it does.
+/// Imports in pipelines: the producer before the program dies, or the consumer after it.
 @Suite struct PipeTests {
-  /// Goal: a producer that dies half-way is a damaged backup, with no index, and the script sees
-  /// both failures. Method: pipelines under `pipefail`, cut off in different ways.
+  /// Goal: if a producer dies half-way, the backup is damaged, there is no index, and the script
+  /// sees both failures. Method: pipelines under `pipefail`, cut off in different ways.
   @Test(
     arguments: [
       #"(head --bytes 300000 "$backup"; exit 1) | "$@""#,
@@ -41,8 +41,8 @@ import Testing
     #expect(try scene.files() == (try await Scene.expected.value))
   }
 
-  /// Goal: an import that fails does not wait for its input to say so. Method: the first write finds
-  /// the disk full, while a producer that has given some gives no more, and does not end.
+  /// Goal: an import that fails does not wait for more input. Method: the first write finds the
+  /// disk full, while the producer has written a part, writes no more, and does not end.
   @Test func failureWhileWaiting() async throws {
     let scene = try Scene(SmallBackup.tar.encoded())
     let script =
@@ -58,7 +58,7 @@ import Testing
     #expect(try scene.files() == nil)
   }
 
-  /// Goal: a manifest may come through a pipe. Method: one that fits, and one that does not.
+  /// Goal: a manifest may come through a pipe. Method: one that matches, and one that does not.
   @Test(arguments: [false, true]) func manifest(isChanged: Bool) async throws {
     var manifest = TestManifest(SmallBackup.tiny)
     manifest.walRanges = [(2, "0/2000028", "0/215AD68")]
@@ -73,8 +73,8 @@ import Testing
     if isChanged { #expect(run.error.contains("differs from its manifest '/dev/fd/")) }
   }
 
-  /// Goal: a program that is started without standard streams writes to none of its files what was
-  /// meant for them.
+  /// Goal: a program that is started without standard streams does not write its messages to its
+  /// files.
   @Test func noStreams() async throws {
     let scene = try Scene()
     let run = try await ProgramRun.run(scene.arguments(), script: #""$@" <&- >&- 2>&-"#)

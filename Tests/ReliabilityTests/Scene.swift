@@ -2,11 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A directory of a test's own with a backup in it, and imports of that backup with fixed ids.
+/// A temporary directory with a backup, and imports of that backup with fixed ids.
 ///
-/// The settings give the tiny backup several layers of each kind. What lies under the output
-/// directory after an import is a function of backup and settings, so it can be compared with what
-/// an undisturbed one left.
+/// The settings give the tiny backup several layers of each kind. The files under the output
+/// directory after an import depend only on backup and settings, so they can be compared with those
+/// of an import without faults.
 struct Scene: Sendable {
   let directory: TemporaryDirectory
 
@@ -26,7 +26,7 @@ struct Scene: Sendable {
     try Data(backup).write(to: URL(filePath: self.backup))
   }
 
-  /// The words that follow the program's name.
+  /// The arguments of the program.
   func arguments(backup: String? = nil, _ more: [String] = []) -> [String] {
     [
       backup ?? self.backup, "--output", output,
@@ -35,7 +35,7 @@ struct Scene: Sendable {
     ] + more
   }
 
-  /// Imports, with faults among the calls on `path`, the output directory where none is given.
+  /// Imports, with faults among the calls on `path`, by default the output directory.
   func run(
     _ faults: [Fault]? = nil, under path: String? = nil, with more: [String] = [],
     timeLimit: Duration = .seconds(60)
@@ -48,7 +48,7 @@ struct Scene: Sendable {
       arguments(more), environment: environment, timeLimit: timeLimit)
   }
 
-  /// Imports with one job, or with `jobs`, and tells the most memory that was resident, in KiB.
+  /// Imports with one job, or with `jobs`, and returns the peak of resident memory in KiB.
   func runMeasured(
     backup: String, jobs: Int = 1
   ) async throws -> (result: ProgramRun, peak: Int) {
@@ -59,7 +59,7 @@ struct Scene: Sendable {
     return (run, peak)
   }
 
-  /// Every file under the output directory; nil where there is no such directory.
+  /// Every file under the output directory; nil if it does not exist.
   func files() throws -> [String: [UInt8]]? {
     guard FileManager.default.fileExists(atPath: output) else { return nil }
     var files: [String: [UInt8]] = [:]
@@ -69,7 +69,7 @@ struct Scene: Sendable {
     return files
   }
 
-  /// Puts files under the output directory.
+  /// Writes files under the output directory.
   func put(_ files: [String: [UInt8]]) throws {
     for (name, contents) in files {
       let url = URL(filePath: output).appending(path: name)
@@ -79,7 +79,7 @@ struct Scene: Sendable {
     }
   }
 
-  /// The calls that the library has counted, in their order.
+  /// The calls that the library has counted, in order.
   func calls() throws -> [Call] {
     let text = try String(contentsOf: URL(filePath: log), encoding: .utf8)
     return text.split(separator: "\n").map { line in
@@ -97,9 +97,9 @@ struct Scene: Sendable {
     var errorNumber: Int32
   }
 
-  /// What an undisturbed import leaves.
+  /// The output of an import without faults.
   static let expected = Task { try await result() }
-  /// What one with other settings leaves: the same names, other bytes.
+  /// The output with other settings: the same names, other bytes.
   static let uncompressed = Task { try await result(["--compression-level", "0"]) }
 
   private static func result(_ more: [String] = []) async throws -> [String: [UInt8]] {
@@ -111,14 +111,15 @@ struct Scene: Sendable {
 }
 
 extension [String: [UInt8]] {
-  /// Without the files that only a running import knows.
+  /// Without the files that only exist during an import.
   var withoutTemporaryFiles: Self { filter { !$0.key.hasSuffix(".import-temp") } }
 }
 
-/// Calls `body` for every element, as many at once as there are processors.
+/// Calls `body` for every element, as many at a time as there are processors.
 ///
-/// Under a sanitizer, where each takes many times as long, for every fifth: what stands in turns of
-/// two, three or four (before a call and after it, one error or another) is all among them still.
+/// Under a sanitizer, each takes many times as long, so only every fifth is used. Sequences with a
+/// period of two, three or four (before a call and after it, one error or another) are still
+/// covered.
 func inParallel<Element: Sendable>(
   _ elements: some Collection<Element>, _ body: @escaping @Sendable (Element) async throws -> Void
 ) async throws {

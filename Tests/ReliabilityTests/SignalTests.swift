@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// SIGHUP, SIGINT and SIGTERM at every step: the program stops at once and takes away what it wrote, or it
-/// was done already.
+/// SIGHUP, SIGINT and SIGTERM at every step: the program stops at once and removes what it wrote,
+/// or it was already done.
 @Suite(.serialized) struct SignalTests {
   private static let signals = [SIGHUP, SIGINT, SIGTERM]
 
-  /// Goal: a signal that comes at any call ends the import with its exit code and nothing left,
-  /// unless the index has its name: then the import is complete. Method: raise it at each call on
-  /// the output in turn, the three of them by turns.
+  /// Goal: a signal at any call ends the import with its exit code and leaves nothing, unless the
+  /// index has its name: then the import is complete. Method: raise it at each call on the output,
+  /// the three signals in rotation.
   @Test func atEveryCall() async throws {
     let scene = try Scene()
     _ = try await scene.run([])
@@ -22,8 +22,8 @@ import Testing
       let fault = Fault(kind: "any", call: .number(index + 1), action: .signal(signal))
       let run = try await scene.run([fault])
       if run.exitCode == 0 {
-        // A signal is delivered to any thread, as soon as that runs: on a busy machine the import,
-        // which takes milliseconds, may be done by then.
+        // A signal is delivered to any thread, as soon as that thread runs. On a busy machine, the
+        // import, which takes milliseconds, may be done before.
         #expect(index >= commit / 2, "\(fault): the signal is ignored")
         #expect(try scene.files() == (try await Scene.expected.value), "\(fault)")
       } else {
@@ -32,8 +32,8 @@ import Testing
     }
   }
 
-  /// Goal: the same while waiting for a backup through a pipe. Method: a pipe that gives the
-  /// beginning and then nothing; the signal comes in the call that waits for it.
+  /// Goal: the same while waiting for a backup from a pipe. Method: a pipe that delivers the
+  /// beginning and then nothing; the signal comes during the call that waits.
   @Test(arguments: signals) func waitingForPipe(signal: Int32) async throws {
     let scene = try Scene()
     let pipe = scene.directory.path + "/pipe"
@@ -49,9 +49,9 @@ import Testing
     try Self.expectStopped(scene, run, by: signal, "waiting for a pipe")
   }
 
-  /// Goal: where the signal ends the program that writes the backup first, as at a terminal, the
-  /// signal is reported and not a backup that is cut off. Method: a pipe that ends too early; the
-  /// signal comes in the call that finds the end, or behind the end, from who writes.
+  /// Goal: if the signal first ends the program that writes the backup, as at a terminal, the
+  /// signal is reported rather than a backup that is cut off. Method: a pipe that ends too early;
+  /// the signal comes during the call that finds the end, or after the end, from the writer.
   @Test(arguments: [true, false]) func endOfPipe(isEarly: Bool) async throws {
     let scene = try Scene()
     let pipe = scene.directory.path + "/pipe"
@@ -69,7 +69,7 @@ import Testing
     try Self.expectStopped(scene, run, by: SIGTERM, "at the end of a pipe")
   }
 
-  /// Goal: a pipe that ends too early without any signal is a damaged backup still.
+  /// Goal: a pipe that ends too early without a signal is still a damaged backup.
   @Test func endOfPipeWithoutSignal() async throws {
     let scene = try Scene()
     let run = try await ProgramRun.run(
@@ -79,8 +79,8 @@ import Testing
     #expect(run.error.contains("unexpected end of archive"), "\(run.error)")
   }
 
-  /// Goal: a signal that is ignored when the program starts, as by nohup and for the background
-  /// jobs of a script, stays ignored. Method: raise it in the midst of an import.
+  /// Goal: a signal that is ignored when the program starts, as with nohup and in background jobs
+  /// of a script, stays ignored. Method: raise it in the middle of an import.
   @Test(arguments: signals) func ignored(signal: Int32) async throws {
     let scene = try Scene()
     let fault = Fault(kind: "fsync", call: .number(1), action: .signal(signal))
@@ -92,9 +92,9 @@ import Testing
     #expect(try scene.calls().contains { $0.kind == "fsync" })
   }
 
-  /// Goal: the same while waiting for who takes an exported backup, on standard output or from a
-  /// pipe of a name. Method: a pipe that nobody reads, and one that nobody has opened; the signal
-  /// comes in the first call on it.
+  /// Goal: the same while waiting for the reader of an exported backup, on standard output or on a
+  /// named pipe. Method: a pipe that nobody reads, and one that nobody has opened; the signal comes
+  /// during the first call on it.
   @Test(arguments: [true, false]) func waitingForReader(isOpen: Bool) async throws {
     let scene = try Scene()
     let imported = try await scene.run()
@@ -110,8 +110,8 @@ import Testing
     #expect(run.error == "error: terminated by a signal\n")
   }
 
-  /// Goal: the same while waiting for a server that neither ends when it is asked to nor can be told
-  /// of by its output. Method: a program in its place that ignores SIGTERM, says that it is there,
+  /// Goal: the same while waiting for a server that does not end when asked, and has closed its
+  /// output. Method: a program instead of the server that ignores SIGTERM, says that it runs,
   /// closes its output, and does nothing more.
   @Test func waitingForServer() async throws {
     let directory = try TemporaryDirectory()
@@ -142,7 +142,7 @@ import Testing
     #expect(names.sorted() == ["backup.tar", "bin", "never", "started"])
   }
 
-  /// Goal: with --force a signal leaves the old timeline whole, or the new one is complete.
+  /// Goal: with --force, a signal leaves the old timeline or the new one complete.
   @Test func replacing() async throws {
     let old = try await Scene.uncompressed.value
     let scene = try Scene()

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Whether the tests take the time that `make soak` gives them.
+/// Whether the tests run as long as `make soak` allows.
 enum Soak {
   static let isOn = ProcessInfo.processInfo.environment["IMPORT_BACKUP_SOAK"] != nil
 
-  /// What a run of the program over much may take, before it is taken for one that hangs.
+  /// The time limit for a run on much data, after which it counts as hanging.
   static let timeLimit: Duration = isOn ? .seconds(1800) : .seconds(240)
 }

@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Names from a backup on their way to a terminal: they are shown, and do nothing.
+/// Names from a backup on a terminal: they are shown, and have no effect.
 @Suite struct TerminalTests {
-  /// Names that clear the screen, set a title, end a line, turn the text, or are no text at all.
+  /// Names that clear the screen, set a title, end a line, reverse the text, or are not text.
   private static let names: [[UInt8]] = [
     Array("log/\u{1B}[2J\u{1B}]0;owned\u{7}".utf8), Array("log/a\nerror: b\r".utf8),
     Array("log/\u{202E}gpj.exe".utf8), Array("log/\u{9B}31m".utf8),
@@ -12,9 +12,9 @@ import Testing
     Array("log/\u{2028}x\u{200B}y".utf8),
   ]
 
-  /// Goal: no byte of a name reaches the terminal that is not shown; what is no text is shown as
-  /// U+FFFD. Method: each name, and all of
-  /// them, in a member that is left out and in one that is refused, with messages, notes and JSON.
+  /// Goal: only printable bytes of a name reach the terminal; invalid text is shown as U+FFFD.
+  /// Method: each name, and all of them, in a member that is left out and in one that is refused,
+  /// with messages, notes and JSON.
   @Test(arguments: [[], ["--json"]]) func names(more: [String]) async throws {
     for name in Self.names {
       for prefix in ["./", "./base/5/", "/"] {
@@ -31,8 +31,8 @@ import Testing
     }
   }
 
-  /// Goal: nor do names in the line that shows the progress. Method: a terminal by `script`, and a
-  /// backup that comes slowly enough for the line to show every name.
+  /// Goal: the same for names in the progress line. Method: a terminal from `script`, and a backup
+  /// that comes slowly enough for the line to show every name.
   @Test func progress() async throws {
     for name in Self.names {
       let member = HostileTar.member("x") { header in
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  /// Expects a text that does nothing to a terminal but to be shown.
+  /// Expects a text without effect on a terminal.
   static func expectPlain(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
     let isPlain = text.unicodeScalars.allSatisfy { scalar in
       scalar == "\n"

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Imports that want the same timeline directory at the same time.
+/// Imports into the same timeline directory at the same time.
 @Suite(.serialized) struct TwoAtOnceTests {
-  /// Goal: one wins, the others exit 2 at once, and nothing is mixed. Method: start five, each of
-  /// which needs two seconds once it has the lock.
+  /// Goal: one wins, the others exit with 2 at once, and nothing is mixed. Method: start five; each
+  /// needs two seconds once it has the lock.
   @Test func oneWins() async throws {
     let scene = try Scene()
     let delay = Fault(kind: "fsync", call: .number(1), action: .delay(milliseconds: 2000))
@@ -18,8 +18,8 @@ import Testing
     #expect(try scene.files() == (try await Scene.expected.value))
   }
 
-  /// Goal: the same where imports fail and take away the directories that they made while others
-  /// take hold of them. Method: many rounds of two imports that fail and two that do not.
+  /// Goal: the same if imports fail and remove their directories while others lock them. Method:
+  /// many rounds of two imports that fail and two that do not.
   @Test func someFail() async throws {
     let expected = try await Scene.expected.value
     for round in 0..<20 {
@@ -29,16 +29,16 @@ import Testing
       async let others = Self.runs(2, of: scene, [])
       let (failedRuns, otherRuns) = try await (failed, others)
       #expect(failedRuns.allSatisfy { [2, 73, 74].contains($0.exitCode) })
-      // 73 where a directory is taken away between its own making and that of the next.
+      // 73 if a directory is removed after it was created and before the next one is.
       #expect(otherRuns.allSatisfy { [0, 2, 73].contains($0.exitCode) })
       let isDone = otherRuns.contains { $0.exitCode == 0 }
       #expect(otherRuns.count { $0.exitCode == 0 } <= 1)
-      // Directories may stay: who made one need not be who locked it.
+      // Directories may stay: the process that created one may not be the one that locked it.
       #expect(try scene.files() ?? [:] == (isDone ? expected : [:]), "round \(round)")
     }
   }
 
-  /// Goal: two timelines of one tenant do not hinder each other.
+  /// Goal: imports of two timelines of one tenant do not block each other.
   @Test func neighbours() async throws {
     let scene = try Scene()
     let neighbour = ["--timeline-id", "33333333333333333333333333333333"]

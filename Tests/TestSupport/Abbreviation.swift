@@ -1,5 +1,4 @@
-/// The beginning of a text in one line, and how long it is where that is not all: how a test's
-/// argument of any length is shown.
+/// The beginning of a text on one line, and its length if it is cut: for long arguments of tests.
 public func abbreviated(_ text: String, to count: Int = 60) -> String {
   let line = text.replacing("\n", with: " ")
   let length = text.utf8.count

@@ -1,7 +1,7 @@
 import PostgresFormat
 
 extension [UInt8] {
-  /// Lends the bytes for the time of the call, also those of an expression.
+  /// Lends the bytes during the call, also those of an expression.
   public func withBytes<Result, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {

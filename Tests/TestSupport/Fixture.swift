@@ -1,11 +1,11 @@
 import Foundation
 
-/// The files under `Tests/Fixtures`, found from this file's own place.
+/// The files under `Tests/Fixtures`, found relative to this file.
 public enum Fixture {
   private static let directory = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures")
 
-  /// The fixture's path; it is not checked to be there.
+  /// The path of a fixture, which may not exist.
   public static func path(_ name: String) -> String {
     directory.appending(path: name).path(percentEncoded: false)
   }
@@ -23,7 +23,7 @@ public enum Fixture {
 
 /// Programs that tests run.
 public enum Shell {
-  /// A program's standard output; throws when it ends with anything but 0.
+  /// The standard output of a program; throws if its exit code is not 0.
   public static func output(
     _ program: String, _ arguments: String..., directory: String? = nil
   ) throws -> [UInt8] {
@@ -48,11 +48,11 @@ public enum Shell {
   }
 }
 
-/// A directory of a test's own, removed with everything in it when the test lets go of it.
+/// A temporary directory, removed with everything in it when it is released.
 public final class TemporaryDirectory: Sendable {
   public let path: String
 
-  /// Makes the directory; `inMemory` says that it need not survive anything and shall be fast.
+  /// Creates the directory; with `inMemory` in a tmpfs, which is faster.
   public init(inMemory: Bool = false) throws {
     let memory = "/dev/shm"
     let parent =
@@ -65,7 +65,7 @@ public final class TemporaryDirectory: Sendable {
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
-  /// Every file below the directory with its contents, by its path from there.
+  /// The contents of every file below the directory, by relative path.
   public func files() throws -> [String: [UInt8]] {
     var files: [String: [UInt8]] = [:]
     for name in try FileManager.default.subpathsOfDirectory(atPath: path) {

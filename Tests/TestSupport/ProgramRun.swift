@@ -2,51 +2,51 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// One run of the built program, from its start to its end, as another process.
+/// One run of the built program in another process.
 public struct ProgramRun: Sendable {
-  /// What the program reads.
+  /// The standard input of the program.
   public enum Input: Sendable {
     /// Nothing: `/dev/null`.
     case none
-    /// A file, by its path: the program can seek in it.
+    /// A file, given by path: the program can seek in it.
     case file(String)
-    /// A file's contents through a pipe: the program cannot seek.
+    /// The contents of a file through a pipe: the program cannot seek.
     case pipe(String)
     /// These bytes, through a pipe.
     case data(Data)
   }
 
-  /// What the program wrote to standard output.
+  /// The standard output.
   public let output: Data
 
-  /// What it wrote to standard error, what is not UTF-8 repaired.
+  /// The standard error, with invalid UTF-8 repaired.
   public let error: String
 
-  /// The exit code, or nil where a signal ended the program.
+  /// The exit code, or nil if a signal ended the program.
   public let exitCode: Int32?
 
-  /// The signal that ended the program, or nil where it exited.
+  /// The signal that ended the program, or nil if it exited.
   public let signal: Int32?
 
-  /// Whether the program was still running at its time limit, and was killed for that.
+  /// Whether the program was killed because it exceeded its time limit.
   public let wasKilled: Bool
 
-  /// Standard output as text, what is not UTF-8 repaired.
+  /// The standard output as text, with invalid UTF-8 repaired.
   public var outputText: String { String(decoding: output, as: UTF8.self) }
 
-  /// The program, beside the test bundle.
+  /// The program, next to the test bundle.
   public static let path: String = {
     let bundle = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     return URL(fileURLWithPath: bundle ?? "").deletingLastPathComponent()
       .appendingPathComponent("import-backup").path
   }()
 
-  /// Runs the program to its end, and kills it where that takes longer than `timeLimit`; under a
-  /// sanitizer, which makes it slower, five times that.
+  /// Runs the program to its end, and kills it after `timeLimit`; under a sanitizer, which makes it
+  /// slower, after five times that.
   ///
   /// With a `script`, bash runs that instead: `"$@"` in it is the program and its arguments, as in
-  /// `"$@" > /dev/full`. Output goes through files, so any amount of it may come. `started` gets
-  /// the number of the process, which is the program's own where there is no script.
+  /// `"$@" > /dev/full`. Output goes to files, so it may have any length. `started` gets
+  /// the number of the process, which is the program's own without a script.
   public static func run(
     _ arguments: [String], input: Input = .none, script: String? = nil,
     environment: [String: String] = [:], directory: String? = nil,
@@ -59,7 +59,7 @@ public struct ProgramRun: Sendable {
     defer { try? FileManager.default.removeItem(at: scratch) }
 
     let process = Process()
-    // bash connects the pipe, so that nothing here has to be written while something else is read.
+    // bash connects the pipe, so that this process need not read and write at the same time.
     var words = script.map { ["/bin/bash", "-c", $0, "bash", path] } ?? [path]
     words += arguments
     switch input {
@@ -81,8 +81,8 @@ public struct ProgramRun: Sendable {
     let outputFile = scratch.appendingPathComponent("output")
     let errorFile = scratch.appendingPathComponent("error")
     let (output, error) = (try newFile(outputFile), try newFile(errorFile))
-    // A Process keeps its files open for ever, and with more than a thousand of them `Process.run`
-    // reads beyond the end of its buffer for their names.
+    // A Process never closes its files, and with more than a thousand of them `Process.run` reads
+    // beyond the end of its buffer for their names.
     defer {
       try? output.close()
       try? error.close()
@@ -101,7 +101,8 @@ public struct ProgramRun: Sendable {
 
   private static let pipeScript = #"file=$0; exec "$@" < <(exec cat -- "$file")"#
 
-  /// Starts `process` and waits for its end without holding a thread; tells whether it was killed.
+  /// Starts `process` and waits for its end without blocking a thread; returns whether it was
+  /// killed.
   private static func end(
     of process: Process, timeLimit: Duration, started: (@Sendable (Int32) -> Void)?
   ) async throws -> Bool {
@@ -115,7 +116,7 @@ public struct ProgramRun: Sendable {
       do {
         try process.run()
       } catch {
-        // A process that did not start does not end either: the handler is never called.
+        // If the process did not start, the handler is never called.
         process.terminationHandler = nil
         continuation.resume(throwing: error)
         return
@@ -133,7 +134,7 @@ public struct ProgramRun: Sendable {
   }
 }
 
-/// Kills a process that outlives its time.
+/// Kills a process after its time limit.
 private final class Watch: Sendable {
   private struct State {
     var isOver = false
@@ -144,7 +145,7 @@ private final class Watch: Sendable {
 
   var hasKilled: Bool { state.withLock { $0.hasKilled } }
 
-  /// Goes by steps of a second at most: time in which this process is stopped counts as one.
+  /// Waits in steps of a second: if this process is stopped, that counts as one step.
   func begin(_ process: Int32, timeLimit: Duration) {
     let step = min(timeLimit, .seconds(1))
     let nanoseconds = Int(step / .nanoseconds(1))

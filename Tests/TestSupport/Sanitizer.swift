@@ -1,8 +1,8 @@
 import Foundation
 
-/// The sanitizer that the tests and the program are built with, as `make check` says.
+/// The sanitizer that the tests and the program are built with, set by `make check`.
 public enum Sanitizer {
-  /// `address` or `thread`; nil where there is none.
+  /// `address` or `thread`; nil if there is none.
   public static let name = ProcessInfo.processInfo.environment["IMPORT_BACKUP_SANITIZER"]
 
   public static var isOff: Bool { name == nil }

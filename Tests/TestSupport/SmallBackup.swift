@@ -1,9 +1,9 @@
 import PostgresFormat
 
-/// A real cluster's backup, small enough to be imported hundreds of times.
+/// A backup of a real cluster, small enough for hundreds of imports.
 public enum SmallBackup {
-  /// `clean-15-minimal-promoted` without its big files: what is left is all that an import looks
-  /// at, but for most of the relations.
+  /// `clean-15-minimal-promoted` without its big files: it has everything that an import reads,
+  /// except most of the relations.
   public static let tar: TestTar = {
     do {
       var tar = TestTar(decoding: try Fixture.bytes("clean-15-minimal-promoted.tar"))
@@ -21,7 +21,7 @@ public enum SmallBackup {
     }
   }()
 
-  /// Less still: fourteen relations of one database, of one to seven pages, and no statistics.
+  /// Even less: fourteen relations of one database, of one to seven pages, and no statistics.
   public static let tiny: TestTar = {
     var tar = Self.tar
     var relationCount = 0
@@ -41,10 +41,10 @@ public enum SmallBackup {
     return tar
   }()
 
-  /// What the cluster's pg_control says.
+  /// The cluster's control file.
   public static let end = LogSequenceNumber(rawValue: 0x215_AD68)
 
-  /// Replaces fields of `pg_control` and sets its CRC anew.
+  /// Replaces fields of `pg_control` and updates its CRC.
   public static func withControlFile(_ change: (inout [UInt8]) -> Void) -> TestTar {
     var tar = Self.tar
     var bytes = tar["global/pg_control"].contents
@@ -55,8 +55,7 @@ public enum SmallBackup {
     return tar
   }
 
-  /// A relation map, that of the shared relations where none is given, changed, with the CRC that
-  /// it must bear.
+  /// Changes a relation map, by default that of the shared relations, and updates its CRC.
   public static func relationMap(
     _ map: [UInt8] = tar["global/pg_filenode.map"].contents, _ change: (inout [UInt8]) -> Void
   ) -> [UInt8] {
@@ -67,13 +66,13 @@ public enum SmallBackup {
     return bytes
   }
 
-  /// Gives a page in use the checksum that it must bear as this block of its fork.
+  /// Sets the checksum of a page in use, which is this block of its fork.
   public static func setChecksum(of page: inout [UInt8], block: UInt32) {
     let checksum = PageChecksum.checksum(of: page.bytes, block: block)
     page.replaceSubrange(8..<10, with: bytesOf(UInt32(checksum)).prefix(2))
   }
 
-  /// A number's bytes, the least significant one first.
+  /// The bytes of a number, the least significant one first.
   public static func bytesOf(_ number: UInt32) -> [UInt8] {
     (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
   }

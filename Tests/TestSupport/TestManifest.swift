@@ -1,8 +1,8 @@
 import Foundation
 import PostgresFormat
 
-/// A `backup_manifest` as Postgres writes it, made from a tar without the program's own code but for
-/// CRC-32C.
+/// A `backup_manifest` as Postgres writes it, made from a tar; of the program's own code, it uses
+/// CRC-32C only.
 public struct TestManifest: Sendable {
   public struct File: Sendable {
     public var path: String
@@ -22,7 +22,8 @@ public struct TestManifest: Sendable {
   public var systemIdentifier: UInt64?
   public var walRanges = [(timeline: 1, start: "0/1000028", end: "FFFF/0")]
 
-  /// Lists every file of a tar whose names begin with `./`, but for those that no manifest lists.
+  /// Lists every file of a tar with names that begin with `./`, except those that no manifest
+  /// lists.
   public init(_ tar: TestTar) {
     files = tar.members.filter { $0.type == "0" }.compactMap { member in
       let path = String(member.name.trimmingPrefix("./"))
@@ -31,7 +32,7 @@ public struct TestManifest: Sendable {
     }
   }
 
-  /// The file of a path, which must be listed.
+  /// The file with a path, which must be listed.
   public subscript(_ path: String) -> File {
     get { files[index(of: path)] }
     set { files[index(of: path)] = newValue }
@@ -44,7 +45,7 @@ public struct TestManifest: Sendable {
     return index
   }
 
-  /// The manifest with the checksum that it must have, by the `sha256sum` program.
+  /// The manifest with its checksum, computed by the `sha256sum` program.
   public func encoded() throws -> [UInt8] {
     let version = systemIdentifier == nil ? 1 : 2
     var text = "{ \"PostgreSQL-Backup-Manifest-Version\": \(version),\n"
@@ -64,13 +65,13 @@ public struct TestManifest: Sendable {
     return try Self.signed(text)
   }
 
-  /// A manifest's text with the last line that it must have.
+  /// The text of a manifest with its last line, the checksum.
   public static func signed(_ text: String) throws -> [UInt8] {
     let sum = try Self.sum("sha256sum", Array(text.utf8))
     return Array((text + "\"Manifest-Checksum\": \"\(sum)\"}\n").utf8)
   }
 
-  /// The hexadecimal digits that a program of coreutils (`sha256sum`, `sha512sum` …) gives.
+  /// The hexadecimal digits from a program of coreutils (`sha256sum`, `sha512sum` …).
   public static func sum(_ program: String, _ contents: [UInt8]) throws -> String {
     let directory = try TemporaryDirectory(inMemory: true)
     let path = directory.path + "/contents"
@@ -80,7 +81,7 @@ public struct TestManifest: Sendable {
   }
 }
 
-/// Two lower-case hexadecimal digits a byte.
+/// Two lower-case hexadecimal digits per byte.
 private func hexadecimal(_ bytes: [UInt8]) -> String {
   bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -1,8 +1,8 @@
 import PostgresFormat
 
 extension TestTar {
-  /// Takes out of every relation map what it names and the tar does not have: so a cluster stays
-  /// complete, as far as an import can tell, when relations were taken out of it.
+  /// Removes relations that the tar does not have from every relation map: so the cluster stays
+  /// complete for an import after relations were removed.
   public mutating func fitRelationMaps() {
     let names = Set(members.map(\.name))
     for index in members.indices where members[index].name.hasSuffix("/pg_filenode.map") {
@@ -17,7 +17,7 @@ extension TestTar {
         let numbers = SmallBackup.bytesOf(pair.catalog) + SmallBackup.bytesOf(pair.relationNumber)
         map.replaceSubrange(8 + 8 * place..<16 + 8 * place, with: numbers)
       }
-      // Behind the room for 62 pairs, from version 16 on for 64.
+      // After 62 pairs, from version 16 on 64.
       let checksumOffset = bytes.count == 512 ? 504 : 520
       let checksum = CRC32C.checksum(of: map.bytes.extracting(0..<checksumOffset))
       map.replaceSubrange(

@@ -1,8 +1,8 @@
 import Foundation
 
 extension TestTar {
-  /// Writes files, directories and symbolic links below `path`, which is made; other members are
-  /// left out.
+  /// Writes files, directories and symbolic links below `path`, which is created; other members are
+  /// ignored.
   public func unpack(into path: String) throws {
     let manager = FileManager.default
     try manager.createDirectory(atPath: path, withIntermediateDirectories: true)

@@ -1,15 +1,15 @@
-/// A tar in memory that tests take apart, change and put together again.
+/// A tar in memory, which tests read, change and write again.
 ///
-/// Reads and writes what GNU tar writes of plain files: ustar headers, long names in a member of
-/// type `L`. It shares nothing with the program's own reader.
+/// Reads and writes the format of GNU tar for plain files: ustar headers, long names in a member of
+/// type `L`. It shares no code with the program's own reader.
 public struct TestTar: Sendable {
   public struct Member: Sendable {
     public var name: String
-    /// The header's type: `0` a file, `5` a directory, `2` a symbolic and `1` a hard link.
+    /// The type in the header: `0` a file, `5` a directory, `2` a symbolic and `1` a hard link.
     public var type: Character
     public var contents: [UInt8]
     public var linkTarget: String
-    /// The size that the header claims, where it is not that of the contents.
+    /// The size in the header, if it differs from the contents.
     public var claimedByteCount: UInt64?
 
     public init(
@@ -28,7 +28,7 @@ public struct TestTar: Sendable {
 
   public init(_ members: [Member] = []) { self.members = members }
 
-  /// Takes a tar apart.
+  /// Reads a tar.
   public init(decoding bytes: [UInt8]) {
     members = []
     var offset = 0
@@ -53,7 +53,7 @@ public struct TestTar: Sendable {
     Int(text(header, start, count).trimming(" "), radix: 8) ?? 0
   }
 
-  /// The member of a name, with or without `./` before it.
+  /// The member with a name, with or without `./` before it.
   public subscript(_ name: String) -> Member {
     get { members[index(of: name)] }
     set { members[index(of: name)] = newValue }
@@ -67,7 +67,7 @@ public struct TestTar: Sendable {
 
   public mutating func remove(_ name: String) { members.remove(at: index(of: name)) }
 
-  /// The tar's bytes; without its end where `isComplete` is false.
+  /// The bytes of the tar, without its end if `isComplete` is false.
   public func encoded(isComplete: Bool = true) -> [UInt8] {
     var bytes: [UInt8] = []
     for member in members { Self.encode(member, into: &bytes) }
@@ -101,7 +101,7 @@ public struct TestTar: Sendable {
     bytes += [UInt8](repeating: 0, count: (512 - member.contents.count % 512) % 512)
   }
 
-  /// The size field: octal, or GNU's base 256 where that does not fit.
+  /// The size field: octal, or GNU's base 256 if that does not fit.
   private static func size(_ byteCount: UInt64) -> [UInt8] {
     if byteCount < 1 << 33 { return octal(byteCount, digits: 11) }
     return [0x80, 0, 0, 0] + (0..<8).map { UInt8(truncatingIfNeeded: byteCount >> (56 - 8 * $0)) }

@@ -2,11 +2,11 @@ import Foundation
 import LayerFormat
 import PostgresFormat
 
-/// A timeline of layers that a test makes by hand, records among their values.
+/// A timeline of layers made by hand, also with records among their values.
 public final class TimelineSample {
   public enum Value {
     case image([UInt8])
-    /// A WAL record; `standsAlone` where it initialises its page.
+    /// A WAL record; `standsAlone` if it initialises its page.
     case record([UInt8], standsAlone: Bool)
   }
 
@@ -52,7 +52,7 @@ public final class TimelineSample {
       fileSize: UInt64(bytes.count), generation: 1)
   }
 
-  /// Writes the index of what has been added.
+  /// Writes the index of the added layers.
   public func finish(end: UInt64) throws {
     let index = IndexPart(
       layers: layers,

@@ -4,11 +4,11 @@ import Pipeline
 import TestSupport
 import Testing
 
-/// Indexes that are made to do harm, and things in the place of a timeline's files that are none.
+/// Malicious indexes, and other things than files instead of the files of a timeline.
 @Suite(.serialized) struct HostileIndexTests {
-  /// Goal: no text of an index is more than an error that says so: not JSON, not of the shape,
-  /// numbers out of their range, nested without end, names that lead elsewhere, control characters.
-  /// Method: replace one thing in the index of a sound timeline.
+  /// Goal: every malformed index is an error with a clear message: not JSON, wrong fields, numbers
+  /// out of range, endless nesting, names that lead elsewhere, control characters. Method: replace
+  /// one thing in the index of a valid timeline.
   @Test(arguments: changes.map(Change.init)) func text(change: Change) async throws {
     let timeline = try await HostileTimeline()
     let text = String(decoding: timeline.index.encoded(), as: UTF8.self)
@@ -18,7 +18,7 @@ import Testing
     try await timeline.expect(.all(change.code), change.testDescription)
   }
 
-  /// What is replaced, by what, and the exit code that it leads to; some have 2 MiB.
+  /// The text to replace, its replacement, and the exit code; some have 2 MiB.
   struct Change: Sendable, CustomTestStringConvertible {
     var old: String
     var new: String
@@ -31,7 +31,7 @@ import Testing
     #""000000000000000000000000000000000000-FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF__0000000000000010"#
 
   static let changes: [(String, String, Int32)] = [
-    // Another shape.
+    // Other fields or types.
     ("{", "", 65), ("{", "[", 65), (#","lineage":{}"#, "", 65), (#","version":15"#, "", 65),
     (#""version":15"#, #""version":16"#, 69), (#""version":15"#, #""version":"15""#, 65),
     (#""layer_metadata":{"#, #""layer_metadata":[{"#, 65),
@@ -46,7 +46,7 @@ import Testing
     (#""file_size":"#, #""file_size":-"#, 65), (#""file_size":"#, #""file_size":1."#, 65),
     (#""0/215AD68""#, #""123456789/0""#, 65), (#""0/215AD68""#, #""-0/215AD68""#, 65),
     (#""0/215AD68""#, #""0/215AD68\u0000""#, 65), (#""0/215AD68""#, #""""#, 65),
-    // Nesting, and fields that nobody knows.
+    // Nesting, and unknown fields.
     ("{", String(repeating: "[", count: 100_000), 65),
     ("{", #"{"x":"# + String(repeating: "[", count: 100_000), 65),
     ("{", #"{"x":"# + String(repeating: #"{"a":"#, count: 100_000), 65),
@@ -66,7 +66,7 @@ import Testing
     (layer, "\"\u{9B}31m\u{202E}", 65), (layer, layer.lowercased(), 65), (layer, #"""#, 65),
     (layer, layer.replacing("__", with: "_"), 65), (layer, #""\ud800"#, 65),
     (layer, layer + "0", 65), (layer, layer + #"-0000000000000010"#, 65),
-    // What messages show.
+    // Text that appears in messages.
     (#""ancestor_timeline":null"#, #""ancestor_timeline":"\u001b[2J\u202e\u009b""#, 65),
     (#""generation":1"#, #""generation":1,"shard":"\u001b[2J""#, 65),
     (#""generation":1"#, #""generation":1,"shard":"00\u202e""#, 65),
@@ -77,8 +77,8 @@ import Testing
     String(repeating: "[", count: depth - 1) + String(repeating: "]", count: depth - 1)
   }
 
-  /// Goal: a timeline that somebody had deleted is not read as if it lived: a pageserver that finds
-  /// it goes on with the deletion. It can be looked at.
+  /// Goal: a deleted timeline is refused, as a pageserver that finds it continues the deletion; it
+  /// can still be inspected.
   @Test func deleted() async throws {
     let timeline = try await HostileTimeline()
     for time in ["2026-11-23T10:00:00.123456", #"\u001b[2J"#] {
@@ -100,8 +100,8 @@ import Testing
     try await timeline.expect(.all(0))
   }
 
-  /// Goal: an index that is no UTF-8 is refused, as by a pageserver. Method: bytes that are none, a
-  /// byte order mark, UTF-16 and UTF-32.
+  /// Goal: an index that is not UTF-8 is refused, as by a pageserver. Method: invalid bytes, a byte
+  /// order mark, UTF-16 and UTF-32.
   @Test func encodings() async throws {
     let timeline = try await HostileTimeline()
     let bytes = timeline.index.encoded()
@@ -121,8 +121,8 @@ import Testing
     }
   }
 
-  /// Goal: an index of any size is read within bounds. Method: 1 GiB that is a hole, 2 MiB
-  /// (`IMPORT_BACKUP_SOAK`: 32, the most) of values that mean nothing, of brackets, of one name.
+  /// Goal: an index of any size is read in bounded memory. Method: a hole of 1 GiB; 2 MiB
+  /// (`IMPORT_BACKUP_SOAK`: 32, the limit) of unknown values, of brackets, of one name.
   @Test func size() async throws {
     let timeline = try await HostileTimeline()
     let sparse = try FileHandle(forWritingTo: URL(filePath: timeline.indexPath))
@@ -143,8 +143,8 @@ import Testing
     }
   }
 
-  /// Goal: what is no regular file in the place of one is an error at once: nothing is waited for,
-  /// and no device is read. Method: put each kind in the place of a layer, and of the index.
+  /// Goal: anything but a regular file is an error at once: the program does not wait, and reads no
+  /// device. Method: replace a layer, and the index, by each kind.
   @Test(arguments: [
     "mkdir file", "mkfifo file", "ln -s /dev/zero file", "ln -s file file", "ln -s nothing file",
     "ln -s /dev/tty file", "ln -s . file", "truncate -s 0 file",
@@ -165,7 +165,7 @@ import Testing
     try await other.expect(.all(65), message: "'\(other.indexPath)'", command)
   }
 
-  /// Goal: names in a timeline's directory, and its own, do nothing to a terminal.
+  /// Goal: names in a timeline directory, and its own name, do not affect a terminal.
   @Test func names() async throws {
     let timeline = try await HostileTimeline()
     for name in ["\u{1B}[2J", "a\nerror: b", "\u{202E}gpj"] {

@@ -2,24 +2,24 @@ import Foundation
 import LayerFormat
 import Testing
 
-/// A layer file taken apart, for tests to change its parts and put them together again.
+/// A layer file in parts, which tests change and write again.
 ///
-/// What is not changed fits what is: the summary says where the index begins and where its root is,
-/// unless a patch says otherwise.
+/// Unchanged parts match the changed ones: the summary has the position of the index and of its
+/// root, unless a patch changes it.
 struct HostileLayer {
   var summary: LayerSummary
-  /// What stands between the summary and the index, the padding included.
+  /// The bytes between the summary and the index, including the padding.
   var blobs: [UInt8]
-  /// Zeros between those and the index: a hole in the file.
+  /// The number of zeros between those and the index: a hole in the file.
   var holeByteCount = 0
-  /// The index' nodes, the root last.
+  /// The nodes of the index, the root last.
   var nodes: [[UInt8]]
   /// Bytes that are written over the finished file, by their offset from its start.
   var patches: [(offset: UInt64, bytes: [UInt8])] = []
-  /// The file's length, where it is not what the parts have.
+  /// The length of the file, if it differs from the parts.
   var byteCount: UInt64?
 
-  /// What the only leaf of the layer has.
+  /// The entries of the only leaf of the layer.
   let entries: [Entry]
 
   struct Entry {
@@ -32,7 +32,7 @@ struct HostileLayer {
     isDelta ? IndexTree.deltaKeyByteCount : IndexTree.imageKeyByteCount
   }
 
-  /// Takes a layer apart whose index is one leaf.
+  /// Reads a layer with an index of one leaf.
   init(decoding bytes: [UInt8]) throws {
     summary = try LayerSummary(decoding: bytes.bytes.extracting(0..<8192))
     let indexOffset = Int(summary.indexStart) * 8192
@@ -47,13 +47,13 @@ struct HostileLayer {
     entries = (0..<node.count).map { Entry(key: node.key(at: $0), value: node.value(at: $0)) }
   }
 
-  /// Where an entry's blob begins.
+  /// The offset of an entry's blob.
   func offset(of entry: Entry) -> UInt64 { isDelta ? entry.value >> 1 : entry.value }
 
-  /// The value of an entry whose blob begins at an offset.
+  /// The value of an entry for a blob at an offset.
   func value(at offset: UInt64) -> UInt64 { isDelta ? offset << 1 | 1 : offset }
 
-  /// Puts another blob in the place of the last value.
+  /// Replaces the blob of the last value.
   mutating func replaceLastBlob(_ blob: [UInt8]) {
     blobs.removeSubrange(Int(offset(of: entries[entries.count - 1])) - 8192..<blobs.count)
     blobs += blob
@@ -65,7 +65,7 @@ struct HostileLayer {
     byteCount ?? UInt64(8192 + blobs.count + holeByteCount + nodes.count * 8192)
   }
 
-  /// Writes the file; what is a hole stays one.
+  /// Writes the file; holes stay holes.
   func write(to path: String) throws {
     var summary = summary
     summary.indexStart = UInt32((8192 + blobs.count + holeByteCount) / 8192)
@@ -84,17 +84,17 @@ struct HostileLayer {
 
   // MARK: Nodes
 
-  /// A leaf of entries, in this order, however wrong.
+  /// A leaf of these entries, in this order, even if it is wrong.
   func leaf(_ entries: [Entry]) -> [UInt8] { node(level: 0, entries) }
 
-  /// An inner node of children by their numbers, under these keys.
+  /// An inner node of children, given by number, with these keys.
   func inner(level: UInt8, _ children: [(key: [UInt8], block: UInt32)]) -> [UInt8] {
     node(
       level: level,
       children.map { Entry(key: $0.key, value: 0x80_0000_0000 | UInt64($0.block)) })
   }
 
-  /// A node as the format has it, with no prefix.
+  /// A node in the format, without prefix.
   func node(level: UInt8, _ entries: [Entry]) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.appendBigEndian(UInt16(entries.count))

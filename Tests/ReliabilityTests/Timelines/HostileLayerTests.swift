@@ -4,10 +4,10 @@ import Operations
 import TestSupport
 import Testing
 
-/// Layers that are made to do harm, as every command that reads timelines finds them.
+/// Malicious layers, read by every command that reads timelines.
 ///
-/// Each case stands in an image layer and in the last L0 of a timeline that is sound otherwise, and
-/// its length in the index is right: `verify` has to list it, the others end with exit code 65.
+/// Each case is in an image layer and in the last L0 of an otherwise valid timeline, with the right
+/// length in the index: `verify` must list it, the other commands must end with exit code 65.
 @Suite(.serialized) struct HostileLayerTests {
   /// A way to damage a layer.
   struct Damage: CustomTestStringConvertible, Sendable {
@@ -37,8 +37,8 @@ import Testing
     }
   }
 
-  /// Goal: no tree leads the program astray: cycles, ways out of the file, levels, keys and lengths
-  /// that do not fit. Method: nodes of the test's own making in the place of the layer's.
+  /// Goal: malformed trees are refused: cycles, blocks outside the file, wrong levels, keys and
+  /// lengths. Method: replace the nodes of the layer by constructed ones.
   @Test(arguments: trees) func tree(damage: Damage) async throws {
     try await Self.expectRefusal(damage)
   }
@@ -57,16 +57,16 @@ import Testing
       }
       layer.nodes[1] = layer.inner(level: 1, [(layer.first, 255)])
     },
-    Damage("two children that are one") { layer in
+    Damage("the same child twice") { layer in
       layer.nodes.append(layer.inner(level: 1, [(layer.first, 0), (layer.last, 0)]))
     },
-    Damage("a child behind the file's end") { layer in
+    Damage("a child after the end of the file") { layer in
       layer.nodes.append(layer.inner(level: 1, [(layer.first, 2)]))
     },
-    Damage("the last child that a number can name") { layer in
+    Damage("the child with the highest number") { layer in
       layer.nodes.append(layer.inner(level: 1, [(layer.first, .max)]))
     },
-    Damage("a node that nothing leads to") { layer in layer.nodes.insert(layer.nodes[0], at: 0) },
+    Damage("a node without a parent") { layer in layer.nodes.insert(layer.nodes[0], at: 0) },
     Damage("a leaf five levels below its parent") { layer in
       layer.nodes.append(layer.inner(level: 6, [(layer.first, 0)]))
     },
@@ -89,7 +89,7 @@ import Testing
     },
     Damage("no index at all") { $0.nodes = [] },
     Damage("a leaf without keys") { $0.nodes = [$0.leaf([])] },
-    Damage("more keys than a node has room for") {
+    Damage("more keys than fit into a node") {
       $0.nodes[0].replaceSubrange(0..<2, with: [4, 0])
     },
     Damage("65535 keys") { $0.nodes[0].replaceSubrange(0..<2, with: [255, 255]) },
@@ -115,11 +115,11 @@ import Testing
     Damage("no key for the last value") { layer in
       layer.nodes = [layer.leaf(Array(layer.entries.dropLast()))]
     },
-    Damage("bytes behind a node's values") { $0.nodes[0][8191] = 1 },
+    Damage("bytes after the values of a node") { $0.nodes[0][8191] = 1 },
   ]
 
-  /// Goal: no offset and no length leads out of where values lie. Method: change where an entry
-  /// says that its value begins, and how long that says it is.
+  /// Goal: no offset or length leads outside the values. Method: change the offset of a value in an
+  /// entry, and the length in its header.
   @Test(arguments: values) func value(damage: Damage) async throws {
     try await Self.expectRefusal(damage)
   }
@@ -157,15 +157,15 @@ import Testing
         layer.blobs[layer.blobs.count - 1] = 0x80
         layer.nodes = [layer.leaf(entries)]
       },
-      Damage("a compression that is not known") { $0.replaceLastBlob([0xF0, 0, 0, 2, 1, 2]) },
-      Damage("a compressed value that is none") { $0.replaceLastBlob([0x90, 0, 0, 2, 1, 2]) },
+      Damage("an unknown compression") { $0.replaceLastBlob([0xF0, 0, 0, 2, 1, 2]) },
+      Damage("a compressed value without a frame") { $0.replaceLastBlob([0x90, 0, 0, 2, 1, 2]) },
       Damage("padding that is not zeros") { $0.blobs[$0.blobs.count - 1] = 1 },
-      Damage("a page more than the padding has") {
+      Damage("one page too many of padding") {
         $0.blobs += [UInt8](repeating: 0, count: 8192)
       },
     ]
 
-  /// Goal: a page of no bytes is found by whoever reads pages, which `inspect` does not.
+  /// Goal: an empty page is found by all commands that read pages, which `inspect` does not.
   @Test func emptyPage() async throws {
     var timeline = try await HostileTimeline()
     let name = try #require(timeline.layers(areImages: true).first)
@@ -175,9 +175,9 @@ import Testing
     ])
   }
 
-  /// Goal: a value that is long, or says it is, or would be, takes no more memory than one may.
-  /// Method: 2^28 zeros by zstd, with its length in the frame and without, with a length that is a
-  /// lie, and in a second frame; a file with a hole of 300 MiB, and a plain value as long.
+  /// Goal: a value that is long, or claims to be, or would be, needs no more memory than the
+  /// longest allowed. Method: 2^28 zeros by zstd, with the length in the frame and without, with a
+  /// wrong length, and in a second frame; a file with a hole of 300 MiB, and a plain value as long.
   @Test(arguments: bombs) func bomb(damage: Damage) async throws {
     try await Self.expectRefusal(damage, memoryLimit: 192)
   }
@@ -211,7 +211,7 @@ import Testing
     },
   ]
 
-  /// Zeros as zstd packs them.
+  /// Zeros compressed by zstd.
   private static func frame(_ count: Int, _ option: String = "-q") throws -> [UInt8] {
     try Shell.output(
       "bash", "-c", "head --bytes \(count) /dev/zero | zstd --no-check -q \(option) --stdout")
@@ -227,8 +227,7 @@ import Testing
     blob(try frame(count, option))
   }
 
-  /// Goal: a summary that says what is not so is found. Method: patch each of its fields, and the
-  /// file's length.
+  /// Goal: a wrong summary is found. Method: change each of its fields, and the length of the file.
   @Test(arguments: summaries) func summary(damage: Damage) async throws {
     try await Self.expectRefusal(damage)
   }
@@ -257,7 +256,7 @@ import Testing
 }
 
 extension HostileLayer {
-  /// The first key, and the last.
+  /// The lowest and the highest key.
   var first: [UInt8] { entries[0].key }
   var last: [UInt8] { entries[entries.count - 1].key }
 }

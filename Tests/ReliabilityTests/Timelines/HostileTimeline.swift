@@ -5,10 +5,10 @@ import Pipeline
 import TestSupport
 import Testing
 
-/// A small imported timeline whose files a test changes to do harm, and the commands that read it.
+/// A small imported timeline, with files that tests damage, and the commands that read it.
 struct HostileTimeline {
-  /// A command that reads timelines. `inspect` shows the parts that it is asked for, and else the
-  /// whole; as JSON it shows both.
+  /// A command that reads timelines. `inspect` shows only the requested parts, or everything; as
+  /// JSON it shows both.
   enum Command: String, CaseIterable {
     case verify, inspect, inspectWhole, inspectAsJSON, export, exportForPageserver
   }
@@ -38,7 +38,7 @@ struct HostileTimeline {
 
   func path(of layer: LayerName) -> String { path + "/" + layer.fileName(generation: 1) }
 
-  /// Changes a layer's file; the index gets its new length.
+  /// Changes a layer file; the index gets its new length.
   mutating func change(
     _ name: LayerName, _ change: (inout HostileLayer) throws -> Void
   ) throws {
@@ -56,11 +56,11 @@ struct HostileTimeline {
     try Data(bytes).write(to: URL(filePath: indexPath))
   }
 
-  /// What came of a command.
+  /// The result of a command.
   struct Outcome {
     var command: Command
     var run: ProgramRun
-    /// The most memory that was resident, in KiB.
+    /// The peak of its resident memory, in KiB.
     var peak: Int
   }
 
@@ -83,12 +83,12 @@ struct HostileTimeline {
     return Outcome(command: command, run: run, peak: peak)
   }
 
-  /// A directory for what a command writes, and nothing else.
+  /// A directory for the output of commands only.
   var exportDirectory: String { scene.directory.path + "/exports" }
   var exportPath: String { exportDirectory + "/export.tar" }
 
-  /// Runs commands, and expects each to end with one of the codes that it may end with, within
-  /// `memoryLimit` MiB, with a message that a terminal can show, and without a file left behind.
+  /// Runs commands, and expects each to end with an allowed exit code, within `memoryLimit` MiB,
+  /// with a message that is safe for a terminal, and without leaving a file.
   @discardableResult
   func expect(
     _ codes: [Command: Set<Int32>], message: String? = nil, memoryLimit: Int = 64,
@@ -127,7 +127,7 @@ struct HostileTimeline {
 }
 
 extension [HostileTimeline.Command: Set<Int32>] {
-  /// What damage in a layer ends with: a finding, and else an error.
+  /// The codes for damage in a layer: a finding for `verify`, an error for the others.
   static let damagedLayer: Self = [
     .verify: [1], .inspect: [65], .inspectAsJSON: [65], .export: [65], .exportForPageserver: [65],
   ]

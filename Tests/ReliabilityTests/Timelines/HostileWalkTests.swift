@@ -4,11 +4,11 @@ import PostgresFormat
 import TestSupport
 import Testing
 
-/// Timelines of sound layers that are too many, lie over each other, or hold long values.
+/// Timelines of valid layers that are too many, overlap, or have long values.
 @Suite(.serialized) struct HostileWalkTests {
   private static let end: UInt64 = 0x100_0000
 
-  /// Runs the commands that read a timeline of the test's own; each must end by itself.
+  /// Runs all commands that read timelines on a constructed one; each must end by itself.
   private static func run(
     _ sample: TimelineSample, codes: [String: Int32], memoryLimit: Int,
     script: String? = nil, sourceLocation: SourceLocation = #_sourceLocation
@@ -41,7 +41,7 @@ import Testing
     try sample.finish(end: Self.end)
     let file = try FileHandle(
       forUpdating: URL(filePath: sample.directory.path + "/" + name.fileName(generation: 1)))
-    // Behind the summary, the first blob's header and what wraps its value.
+    // After the summary: the header of the first blob, and the wrapping of its value.
     try file.seek(toOffset: UInt64(8192 + 4 + 12 + long.count))
     try file.write(contentsOf: Data([0xF0]))
     try file.close()
@@ -50,8 +50,8 @@ import Testing
     #expect(runs.allSatisfy { $0.error.contains("unknown compression 7") })
   }
 
-  /// Goal: long values in many layers do not add up. Method: 40 layers over each other, each with
-  /// a value of 8 MiB under a key of its own, and under one that all have.
+  /// Goal: long values in many layers do not add up in memory. Method: 40 overlapping layers, each
+  /// with a value of 8 MiB for its own key, and for a common key.
   @Test func longValues() async throws {
     let sample = try TimelineSample()
     let long = [UInt8](repeating: 7, count: 8 << 20)
@@ -70,9 +70,9 @@ import Testing
       sample, codes: ["verify": 1, "inspect": 0], memoryLimit: 192)
   }
 
-  /// Goal: thousands of layers over each other are read, or refused, in bounded memory and time.
+  /// Goal: thousands of overlapping layers are read, or refused, in bounded memory and time.
   /// Method: 400 delta and 400 image layers (`IMPORT_BACKUP_SOAK`: 2,000) over the same keys; then
-  /// with fewer files to open than layers.
+  /// with a limit of open files below the number of layers.
   @Test func manyLayers() async throws {
     let sample = try TimelineSample()
     let range = Self.key(0)..<Self.key(1000)

@@ -3,13 +3,13 @@ import Operations
 import TestSupport
 import Testing
 
-/// Faults while a timeline is read: by `verify`, `inspect` and `export`, as the built program does.
+/// Faults while the built program reads a timeline: `verify`, `inspect` and `export`.
 @Suite(.serialized) struct TimelineReadFaultTests {
   static let commands: [HostileTimeline.Command] = [.verify, .inspectAsJSON, .export]
 
-  /// Goal: a call that fails on the way to a value ends the command with exit code 74, where the
-  /// file may not be opened with 66, and a message with the path and the system's reason. Method:
-  /// each call of each kind on the timeline, in turn.
+  /// Goal: a failed call ends the command with exit code 74, or 66 if a file cannot be opened, and
+  /// a message with the path and the system's reason. Method: fail each call of each kind on the
+  /// timeline.
   @Test(arguments: commands) func failing(command: HostileTimeline.Command) async throws {
     let timeline = try await HostileTimeline()
     _ = try await timeline.run(command, faults: [])
@@ -20,7 +20,7 @@ import Testing
       ("fstat", [EIO]), ("pread", [EIO]),
     ] {
       let count = calls.count { $0.kind == kind }
-      #expect(count > 0, "no call of kind \(kind) is made")
+      #expect(count > 0, "there are no calls of kind \(kind)")
       for number in 1...max(count, 1) {
         for error in errors {
           let fault = Fault(kind: kind, call: .number(number), action: .error(error))
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  /// Goal: calls that are interrupted, or do a part, are made again, and the result is the same.
+  /// Goal: interrupted and partial calls are repeated, and the result is the same.
   @Test(arguments: commands) func interrupted(command: HostileTimeline.Command) async throws {
     let timeline = try await HostileTimeline()
     let expected = try await timeline.run(command, faults: [])
@@ -61,8 +61,8 @@ import Testing
     }
   }
 
-  /// Goal: a signal at any call ends the command with its code and nothing left, or the command was
-  /// nearly done. Method: raise one at each call on the timeline in turn.
+  /// Goal: a signal at any call ends the command with its exit code and leaves nothing, or the
+  /// command was nearly done. Method: raise one at each call on the timeline.
   @Test(arguments: commands) func signals(command: HostileTimeline.Command) async throws {
     let timeline = try await HostileTimeline()
     _ = try await timeline.run(command, faults: [])
@@ -73,7 +73,7 @@ import Testing
       let fault = Fault(kind: "any", call: .number(number), action: .signal(signal))
       let run = try await timeline.run(command, faults: [fault])
       #expect(!run.wasKilled, "\(fault): it hangs")
-      // What reads a few small files may be through before it looks for a signal again.
+      // A command that reads a few small files may finish before it checks for a signal again.
       guard run.exitCode != 0 else { return #expect(number > count / 4, "\(command), \(fault)") }
       #expect(run.exitCode == 128 + signal, "\(command), \(fault): \(run.error)")
       let message = signal == SIGINT ? "interrupted" : "terminated"
@@ -83,8 +83,8 @@ import Testing
     }
   }
 
-  /// Goal: a result that nobody takes is exit code 74. Method: standard output full, closed, its
-  /// reader gone at once or, for what is long, after some of it.
+  /// Goal: if the result cannot be written, the exit code is 74. Method: standard output is full or
+  /// closed, or its reader exits at once or, for long results, after a part.
   @Test(arguments: [
     #""$@" > /dev/full"#, #""$@" >&-"#, #"exec 3> >(exec true); wait $!; "$@" >&3"#,
   ])
@@ -107,7 +107,7 @@ import Testing
 
 /// Faults while a file is written: the backup of `export`, the picture of `inspect`.
 @Suite(.serialized) struct TimelineWriteFaultTests {
-  /// A command that writes a file, and its words behind the timeline.
+  /// A command that writes a file, and its arguments after the timeline.
   enum Writer: String, CaseIterable {
     case export, inspect
 
@@ -119,7 +119,7 @@ import Testing
     }
   }
 
-  /// What an undisturbed run writes, and the calls that it takes.
+  /// What a run without faults writes, and its calls.
   private static func undisturbed(
     _ writer: Writer
   ) async throws -> (file: [UInt8], calls: [Scene.Call]) {
@@ -130,9 +130,9 @@ import Testing
     return (file, try timeline.scene.calls())
   }
 
-  /// Goal: killed at any call, the file is complete or not there, and the next run writes it.
-  /// Method: SIGKILL before, and after, each call on the file and its directory, over an old file
-  /// of that name and without one.
+  /// Goal: if the program is killed at any call, the file is complete or missing, and the next run
+  /// writes it. Method: SIGKILL before, and after, each call on the file and its directory, with an
+  /// old file of that name and without.
   @Test(arguments: Writer.allCases) func killed(writer: Writer) async throws {
     let (expected, calls) = try await Self.undisturbed(writer)
     let faults = (1...calls.count).flatMap { number in
@@ -155,13 +155,13 @@ import Testing
   }
 
   /// Goal: a failed call ends the command with exit code 74 and leaves no file; interrupted and
-  /// partial ones are made again, but for fsync. Method: each call of each kind in turn.
+  /// partial calls are repeated, except fsync. Method: each call of each kind.
   @Test(arguments: Writer.allCases) func failing(writer: Writer) async throws {
     let (expected, calls) = try await Self.undisturbed(writer)
     var faults: [(Fault, Int32?)] = []
     for kind in ["open", "pwrite", "fsync", "rename", "close"] {
       let count = calls.count { $0.kind == kind }
-      #expect(count > 0, "no call of kind \(kind) is made")
+      #expect(count > 0, "there are no calls of kind \(kind)")
       for number in 1...max(count, 1) {
         for error in [EIO, ENOSPC, EDQUOT, EINTR] {
           faults.append(
@@ -175,14 +175,14 @@ import Testing
       let run = try await timeline.write(writer.arguments(timeline), faults: [fault])
       let failed = try timeline.scene.calls().first { $0.errorNumber != 0 }
       let isRetried = error == nil || error == EINTR && fault.kind != "fsync"
-      // A directory's close tells nothing.
+      // Errors of closing a directory are ignored.
       let isIgnored = fault.kind == "close" && failed?.path.hasSuffix("-temp") == false
       if isRetried || isIgnored {
         #expect(run.exitCode == 0, "\(fault): \(run.error)")
         #expect(try timeline.exports() == ["export.tar": expected], "\(fault)")
       } else {
         #expect(run.exitCode == 74, "\(fault): \(run.error)")
-        // The file is called what it is to be called, but where that is what fails.
+        // The message has the final name of the file, unless the renaming fails.
         var path = try #require(failed?.path)
         if fault.kind != "rename", path.hasSuffix(".export-temp") { path = timeline.exportPath }
         let reason = unsafe String(cString: strerror(error ?? 0))
@@ -192,7 +192,7 @@ import Testing
     }
   }
 
-  /// Goal: the file is synced before it is renamed, and its directory behind that.
+  /// Goal: the file is synced before it is renamed, and its directory after that.
   @Test(arguments: Writer.allCases) func order(writer: Writer) async throws {
     let calls = try await Self.undisturbed(writer).calls
     let steps = calls.filter { ["pwrite", "fsync", "rename"].contains($0.kind) }
@@ -203,7 +203,7 @@ import Testing
     #expect(steps.last.map { !$0.path.contains("export.tar") } == true)
   }
 
-  /// Goal: what is no regular file is written to, not replaced.
+  /// Goal: a pipe or device is written to, not replaced.
   @Test func device() async throws {
     let timeline = try await HostileTimeline()
     for arguments in [["inspect", timeline.path, "--svg"], ["export", timeline.path, "-o"]] {
@@ -228,7 +228,7 @@ extension HostileTimeline {
     return try await run(arguments, faults, under: path)
   }
 
-  /// Runs words of the command line with faults among the calls on the file that is written.
+  /// Runs the program with faults among the calls on the file that it writes.
   func write(_ arguments: [String], faults: [Fault]) async throws -> ProgramRun {
     return try await run(arguments, faults, under: exportDirectory)
   }
@@ -242,7 +242,7 @@ extension HostileTimeline {
       environment: try FaultLibrary.environment(faults, under: under, log: scene.log))
   }
 
-  /// What lies where files are written, by name.
+  /// The files in the output directory, by name.
   func exports() throws -> [String: [UInt8]] {
     var files: [String: [UInt8]] = [:]
     for name in try FileManager.default.contentsOfDirectory(atPath: exportDirectory) {
