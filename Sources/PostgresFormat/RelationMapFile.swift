@@ -45,12 +45,24 @@ public enum RelationMapFile {
   /// in every cluster: tables that are never empty, and indexes, which always have a first page.
   /// (`src/include/catalog/pg_*.h`; `src/backend/utils/cache/relcache.c`,
   /// `RelationCacheInitializePhase3`)
-  public static let neverEmpty: Set<UInt32> = [
-    // pg_type, pg_attribute, pg_proc, pg_class, and the indexes of these
-    1247, 1249, 1255, 1259, 2703, 2704, 2658, 2659, 2690, 2691, 2662, 2663, 3455,
-    // pg_tablespace, pg_authid, pg_database, and the indexes of these
-    tablespaceCatalog, 1260, databaseCatalog, 2697, 2698, 2676, 2677, 2671, 2672,
+  public static let neverEmpty: [UInt32: String] = [
+    1247: "pg_type", 2703: "pg_type_oid_index", 2704: "pg_type_typname_nsp_index",
+    1249: "pg_attribute", 2658: "pg_attribute_relid_attnam_index",
+    2659: "pg_attribute_relid_attnum_index",
+    1255: "pg_proc", 2690: "pg_proc_oid_index", 2691: "pg_proc_proname_args_nsp_index",
+    1259: "pg_class", 2662: "pg_class_oid_index", 2663: "pg_class_relname_nsp_index",
+    3455: "pg_class_tblspc_relfilenode_index",
+    tablespaceCatalog: "pg_tablespace", 2697: "pg_tablespace_oid_index",
+    2698: "pg_tablespace_spcname_index",
+    1260: "pg_authid", 2676: "pg_authid_rolname_index", 2677: "pg_authid_oid_index",
+    databaseCatalog: "pg_database", 2671: "pg_database_datname_index",
+    2672: "pg_database_oid_index",
   ]
+
+  /// A mapped relation in words: by name if it is in `neverEmpty`, otherwise by oid.
+  public static func describe(_ catalog: UInt32) -> String {
+    "system catalog \(neverEmpty[catalog] ?? "with oid \(catalog)")"
+  }
 
   /// `pg_database`.
   public static let databaseCatalog: UInt32 = 1262

@@ -3,9 +3,10 @@
 /// The buffer stays allocated as long as the object lives, so that a pointer into it may be handed
 /// to a C library between two fills.
 @safe package final class ByteBuffer: @unchecked Sendable {
-  // Invariant: who fills a buffer or reads it sees to it that no one else does meanwhile.
+  // Invariant: the caller that fills or reads a buffer makes sure that no one else does at the
+  // time.
   //
-  // Invariant: `memory` lies in the slab, which lives as long, and in no other buffer; its first
+  // Invariant: `memory` is in the slab, which lives as long, and in no other buffer; its first
   // `byteCount` bytes are initialised.
   private let memory: UnsafeMutableRawBufferPointer
   private let slab: MemorySlab
@@ -18,7 +19,7 @@
     self.init(in: MemorySlab(byteCount: capacity), 0..<capacity)
   }
 
-  /// A buffer of a part of a slab that no other buffer has; traps where it is none.
+  /// A buffer of a part of a slab that no other buffer has; traps if it is not one.
   package init(in slab: MemorySlab, _ range: Range<Int>) {
     self.slab = slab
     unsafe memory = UnsafeMutableRawBufferPointer(rebasing: slab.memory[range])
@@ -46,7 +47,7 @@
     _ range: Range<Int>, _ body: (inout MutableRawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
-    // Invariant: the range lies within the initialised bytes; who lends it sees to exclusive use.
+    // Invariant: the range is within the initialised bytes; the lender ensures exclusive use.
     var bytes = unsafe MutableRawSpan(
       _unsafeBytes: UnsafeMutableRawBufferPointer(rebasing: memory[range]))
     return try body(&bytes)

@@ -6,7 +6,7 @@ import PostgresFormat
 /// A signal from the terminal reaches this program alone, which then ends the other in order.
 package enum ChildProcess {
   package struct Result {
-    /// The exit code, or 128 and the signal's number where a signal ended it.
+    /// The exit code, or 128 and the number of the signal that ended it.
     package var exitCode: Int32
     /// The beginning of its standard output, at most 64 KiB.
     package var output: [UInt8]
@@ -22,11 +22,11 @@ package enum ChildProcess {
   /// `InitializeGUCOptionsFromEnvironment`; `postgres.c`)
   private static let droppedVariables = ["PGDATA", "PGPORT", "PGDATESTYLE", "PGCLIENTENCODING"]
 
-  /// Runs the program that the first word leads to, or names in `PATH`, and waits for its end.
+  /// Runs the program given by the first word, a path or a name in `PATH`, and waits for its end.
   ///
   /// It reads the file `input` and adds to the file `log` what it writes to standard error.
   ///
-  /// - Throws: `.unsupported` where it cannot be started; the error of a signal, when it has
+  /// - Throws: `.unsupported` if it cannot be started; the error of a signal, when it has
   ///   ended.
   package static func run(
     _ words: [[UInt8]], input: String = "/dev/null", log: String
@@ -34,7 +34,7 @@ package enum ChildProcess {
     var ends: [Int32] = [-1, -1]
     // Invariant: the array has room for the two descriptors that the call fills in.
     guard unsafe pipe(&ends) == 0 else {
-      throw Failure(.inputOutput, "cannot make a pipe: \(SystemCalls.describe(errno))")
+      throw Failure(.inputOutput, "cannot create a pipe: \(SystemCalls.describe(errno))")
     }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let output = ends[0]
@@ -74,7 +74,7 @@ package enum ChildProcess {
     var attributes = posix_spawnattr_t()
     var number: pid_t = 0
     // Invariant: both are initialised before they are used and destroyed after. The strings of the
-    // arrays are copies of our own, which outlive the call and are freed behind it.
+    // arrays are copies of our own, which outlive the call and are freed after it.
     unsafe posix_spawn_file_actions_init(&actions)
     unsafe posix_spawnattr_init(&attributes)
     defer {
@@ -132,10 +132,10 @@ package enum ChildProcess {
     return unsafe variables
   }
 
-  /// Takes output for at most 200 ms; gives the exit code where the process has ended.
+  /// Takes output for at most 200 ms; gives the exit code if the process has ended.
   ///
-  /// A program that it leaves behind may hold the pipe open after it. One that has closed its output
-  /// ends at once as a rule, of which nothing tells without waiting for it for ever.
+  /// A program that it leaves behind may hold the pipe open after it. One that has closed its
+  /// output ends at once as a rule, of which nothing tells without waiting for it for ever.
   private static func wait(for process: inout Running) -> Int32? {
     if process.isOutputAtEnd {
       _ = poll(nil, 0, 10)
@@ -154,7 +154,7 @@ package enum ChildProcess {
     return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
   }
 
-  /// Takes what output there is, and does not wait for more.
+  /// Reads the available output, and does not wait for more.
   private static func drain(_ process: inout Running) {
     var bytes = [UInt8](repeating: 0, count: 4096)
     while true {
@@ -169,7 +169,7 @@ package enum ChildProcess {
     }
   }
 
-  /// Asks the process to end, and kills it with all of its group where it does not.
+  /// Asks the process to end, and kills it and its group if it does not.
   private static func end(_ process: inout Running) {
     kill(-process.number, SIGTERM)
     let deadline = ContinuousClock.now + timeToEnd

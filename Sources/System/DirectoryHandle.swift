@@ -6,10 +6,10 @@ import PostgresFormat
 /// Every name is looked up from the open directory above it, so that nothing that happens to the
 /// directories meanwhile leads out of them. A descriptor each.
 package final class DirectoryHandle {
-  /// A name as the file system has it, with the NUL behind it.
+  /// A name as in the file system, with a NUL at the end.
   package typealias Name = [CChar]
 
-  /// Where the directory lies, for messages.
+  /// The path of the directory, for messages.
   package let path: String
   private let descriptor: Int32
 
@@ -26,7 +26,7 @@ package final class DirectoryHandle {
 
   deinit { close(descriptor) }
 
-  /// What a name leads to, a link not followed; nil where nothing has the name.
+  /// The status of a name, without following a link; nil if it does not exist.
   package func status(of name: Name) throws(Failure) -> FileStatus? {
     var status = stat()
     // Invariant: the name is a C string, and the structure is lent for the call, which fills it.
@@ -45,7 +45,7 @@ package final class DirectoryHandle {
 
   /// Opens a file that `status` says is a regular one.
   ///
-  /// Does not wait where it has become something else meanwhile.
+  /// Does not wait if the file has been replaced by something else.
   package func openFile(_ name: Name) throws(Failure) -> InputFile {
     InputFile(try open(name, O_NONBLOCK | O_NOCTTY), path: path(of: name))
   }
@@ -82,7 +82,7 @@ package final class DirectoryHandle {
       throw SystemCalls.failure(.list, path, reason)
     }
     defer { unsafe _ = closedir(stream) }
-    // A duplicate goes on where the last listing ended.
+    // A duplicate descriptor continues at the end of the last listing.
     unsafe rewinddir(stream)
     var names: [Name] = []
     while true {
@@ -121,8 +121,9 @@ package final class DirectoryHandle {
   /// The error of a file that is not what it was a moment ago.
   package static func changed(_ path: String) -> Failure {
     Failure(
-      .damaged, "\(path.quoted) changed or vanished while the directory was read",
-      hint: "Something works in the data directory. See to it that nothing does, and try again.")
+      .damaged, "\(path.quoted) changed or disappeared while the directory was read",
+      hint:
+        "Another process is changing the data directory. Make sure that none does, and try again.")
   }
 }
 

@@ -22,7 +22,7 @@ public struct Failure: Error, Sendable {
     case cannotCreate = 73
     /// Reading or writing failed.
     case inputOutput = 74
-    /// The terminal or session is gone: SIGHUP.
+    /// The terminal or session was closed: SIGHUP.
     case hungUp = 129
     /// Interrupted by SIGINT.
     case interrupted = 130
@@ -35,7 +35,7 @@ public struct Failure: Error, Sendable {
   /// One line: lower case, no final period, names in single quotes with control characters escaped.
   public var message: String
 
-  /// What to do about it: full sentences, or nil where there is nothing to do.
+  /// What to do about it: full sentences, or nil if there is nothing to do.
   public var hint: String?
 
   /// What a check found in detail, beyond the message.

@@ -37,7 +37,7 @@ package final class FileDestination {
   /// The bytes written so far.
   package private(set) var byteCount: UInt64 = 0
 
-  /// Opens the output; throws `.cannotCreate` where that cannot be.
+  /// Opens the output; throws `.cannotCreate` if that is impossible.
   ///
   /// Unless `mode` says otherwise nobody else may read a file: a backup holds what the database
   /// holds, password hashes included.
@@ -63,8 +63,8 @@ package final class FileDestination {
       case S_IFREG:
         guard replaces else {
           throw Failure(
-            .cannotCreate, "file \(path.quoted) is there already",
-            hint: "Choose another name, or replace the file with --force.")
+            .cannotCreate, "file \(path.quoted) already exists",
+            hint: "Choose another name, or replace the file with '--force'.")
         }
       case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)
       case S_IFIFO: return .stream(try SystemCalls.openStream(path, isPipe: true))
@@ -81,7 +81,7 @@ package final class FileDestination {
     if case .stream(let descriptor) = target, descriptor != STDOUT_FILENO { close(descriptor) }
   }
 
-  /// Writes all of `bytes`; false where that failed now or before, or was abandoned.
+  /// Writes all of `bytes`; false if that failed now or before, or was abandoned.
   package func take(_ bytes: RawSpan) -> Bool {
     guard failure == nil, !isAbandoned else { return false }
     do throws(Failure) {

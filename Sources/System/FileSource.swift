@@ -1,6 +1,6 @@
 import Glibc
 
-/// The bytes of a file, a pipe or standard input, from where it stands to its end.
+/// The bytes of a file, a pipe or standard input, from its current position to its end.
 ///
 /// Never seeks.
 package final class FileSource: ByteSource {
@@ -8,8 +8,8 @@ package final class FileSource: ByteSource {
   private let closesDescriptor: Bool
   private let subject: String
 
-  /// The file's size when it was opened, where it is a regular one that is read from its start;
-  /// else nil.
+  /// The file's size when it was opened, if it is a regular one that is read from its start;
+  /// otherwise nil.
   package private(set) var byteCount: UInt64?
 
   /// Opens `path`, or takes standard input for `-`. A pipe is made to hold as much as a read asks
@@ -62,8 +62,8 @@ package final class FileSource: ByteSource {
 
   /// Has a pipe hold `byteCount` bytes, unless it holds more or may not hold so many. (pipe(7))
   ///
-  /// It holds 64 KiB unless told otherwise: its writer and this thread would wake each other sixteen
-  /// times a buffer.
+  /// It holds 64 KiB unless told otherwise: its writer and this thread would wake each other
+  /// sixteen times a buffer.
   static func widenPipe(_ descriptor: Int32, to byteCount: Int) {
     guard fcntl(descriptor, getPipeSize) < byteCount else { return }
     _ = fcntl(descriptor, setPipeSize, Int32(byteCount))
@@ -80,7 +80,7 @@ package final class FileSource: ByteSource {
   /// Reads until `output` is full or the file ends; throws `.inputOutput` when read(2) fails.
   package func fill(_ output: inout OutputRawSpan) throws(Failure) {
     while !output.isFull {
-      // Invariant: read(2) writes at most the free bytes behind the initialised ones, and says how
+      // Invariant: read(2) writes at most the free bytes after the initialised ones, and says how
       // many.
       let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
         let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
@@ -106,7 +106,7 @@ package func requireReadable(_ path: String, option: String) throws(Failure) {
   guard reason == 0 else {
     throw Failure(
       .cannotOpen, "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
-      hint: "Give a file that can be read with \(option).")
+      hint: "Give a readable file with \(option).")
   }
 }
 

@@ -14,7 +14,7 @@ package enum FreeSpace {
     return level == 0 ? inputByteCount / 4 : inputByteCount / 16
   }
 
-  /// Throws `.inputOutput` where the file system of `path` has clearly too little room.
+  /// Throws `.inputOutput` if the file system of `path` has clearly too little room.
   ///
   /// - Parameters:
   ///   - purpose: what needs the room.

@@ -20,8 +20,8 @@ package struct InputFile: ~Copyable {
     return FileStatus(status)
   }
 
-  /// What the system is asked to get of a file before its turn; from this size on it is told as well
-  /// that the file will be read from end to end, so that it reads further ahead by itself.
+  /// What the system is asked to get of a file before its turn; from this size on it is told as
+  /// well that the file will be read from end to end, so that it reads further ahead by itself.
   private static let announcedByteCount = 1 << 20
 
   /// Has the system get the file's beginning in the background.
@@ -39,7 +39,7 @@ package struct InputFile: ~Copyable {
   /// file's end.
   package func read(into output: inout OutputRawSpan, atMost limit: UInt64) throws(Failure) -> Int {
     let count = Int(min(limit, UInt64(output.freeCapacity)))
-    // Invariant: read(2) writes at most `count` bytes, which are free behind the initialised ones,
+    // Invariant: read(2) writes at most `count` bytes, which are free after the initialised ones,
     // and says how many.
     return try unsafe output.withUnsafeMutableBytes {
       (buffer, initializedCount) throws(Failure) in

@@ -44,7 +44,7 @@ public enum Interruption {
   public static func check() throws(Failure) {
     switch received.load(ordering: .relaxed) {
     case 0: return
-    case SIGHUP: throw Failure(.hungUp, "hung up: the terminal or session is gone")
+    case SIGHUP: throw Failure(.hungUp, "hung up: the terminal or session was closed")
     case SIGTERM: throw Failure(.terminated, "terminated by a signal")
     default: throw Failure(.interrupted, "interrupted by a signal")
     }
@@ -55,7 +55,7 @@ extension Interruption {
   /// How long a signal may take from one process of a pipeline to the next, in milliseconds.
   private static let delay: Int32 = 100
 
-  /// What is to be reported in the place of `failure`: a signal, where that has come or comes in a
+  /// What to report instead of `failure`: a signal, if that has come or comes in a
   /// moment, and `failure` is of a backup that came through a pipe.
   ///
   /// A terminal's interrupt goes to every process of a pipeline. One that writes the backup may die

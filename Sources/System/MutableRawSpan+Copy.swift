@@ -7,7 +7,7 @@ extension MutableRawSpan {
   /// Copies all of `source` to `offset`.
   package mutating func copy(_ source: RawSpan, to offset: Int) {
     precondition(offset >= 0 && source.byteCount <= byteCount - offset)
-    // Invariant: both ranges lie within their spans, and an exclusive span overlaps no other.
+    // Invariant: both ranges are within their spans, and an exclusive span overlaps no other.
     unsafe withUnsafeMutableBytes { target in
       unsafe source.withUnsafeBytes { source in
         guard let from = source.baseAddress, let to = target.baseAddress else {
@@ -22,7 +22,7 @@ extension MutableRawSpan {
   package mutating func move(_ range: Range<Int>, to offset: Int) {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
     precondition(offset >= 0 && range.count <= byteCount - offset)
-    // Invariant: both ranges lie within the span.
+    // Invariant: both ranges are within the span.
     unsafe withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       unsafe memmove(base + offset, base + range.lowerBound, range.count)
@@ -32,7 +32,7 @@ extension MutableRawSpan {
   /// Sets a range to zeros.
   package mutating func clear(_ range: Range<Int>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
-    // Invariant: the range lies within the span.
+    // Invariant: the range is within the span.
     unsafe withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       unsafe memset(base + range.lowerBound, 0, range.count)
@@ -91,7 +91,7 @@ extension OutputRawSpan {
   /// Appends a copy of `bytes`; traps when they do not fit.
   package mutating func append(_ bytes: RawSpan) {
     precondition(bytes.byteCount <= freeCapacity, "no room for the bytes")
-    // Invariant: as many bytes as are copied lie within both buffers.
+    // Invariant: as many bytes as are copied are within both buffers.
     unsafe withUnsafeMutableBytes { buffer, initializedCount in
       unsafe bytes.withUnsafeBytes { source in
         let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])

@@ -38,7 +38,7 @@ package final class OutputFile: Sendable {
       into: &bytes, count: count, from: descriptor, at: offset, path: name)
     guard done == count else {
       throw Failure(
-        .inputOutput, "cannot read \(path.quoted): it is shorter than what was written")
+        .inputOutput, "cannot read \(path.quoted): it is shorter than when it was written")
     }
   }
 

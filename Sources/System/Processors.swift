@@ -3,7 +3,7 @@ import Glibc
 
 /// The processors that this process may use.
 package enum Processors {
-  /// How many: those that it may run on, or less where its control group is allowed less of their
+  /// How many: those that it may run on, or less if its control group is allowed less of their
   /// time, as a container mostly is. At least one.
   package static var count: Int {
     max(1, min(usable, count(ofQuota: beginning(of: quotaPath)) ?? .max))
@@ -13,7 +13,8 @@ package enum Processors {
   /// none there, no such file exists. (Linux, `Documentation/admin-guide/cgroup-v2.rst`, `cpu.max`)
   private static let quotaPath = "/sys/fs/cgroup/cpu.max"
 
-  /// The first bytes of a file of the kernel's, which says that it has none; none where it is not there.
+  /// The first bytes of a file of the kernel's, which says that it has none; none if it does not
+  /// exist.
   static func beginning(of path: String) -> [UInt8] {
     let buffer = ByteBuffer(capacity: 256)
     if let file = try? FileSource(path: path) { try? buffer.fill(from: file) }

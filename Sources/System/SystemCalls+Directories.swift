@@ -22,7 +22,7 @@ extension SystemCalls {
     return true
   }
 
-  /// Makes a directory; false when something of that name is there already.
+  /// Makes a directory; false if the name already exists.
   static func makeDirectory(_ path: String, mode: mode_t) throws(Failure) -> Bool {
     while unsafe mkdir(path, mode) != 0 {
       let reason = errno

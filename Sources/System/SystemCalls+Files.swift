@@ -2,7 +2,7 @@ import Glibc
 
 /// The calls on whole files that a scratch directory is made and removed by.
 extension SystemCalls {
-  /// What lies at a path itself, links not followed; nil where nothing does.
+  /// The status of a path, without following links; nil if it does not exist.
   package static func status(at path: String, followingLinks: Bool = false) throws(Failure) -> stat?
   {
     var status = stat()
@@ -15,7 +15,7 @@ extension SystemCalls {
     return status
   }
 
-  /// The path without links and dots in it; throws where nothing is there.
+  /// The path without links and dots; throws if it does not exist.
   package static func resolved(_ path: String) throws(Failure) -> String {
     guard let resolved = unsafe realpath(path, nil) else { throw failure(.open, path, errno) }
     // Invariant: realpath gave memory of its own, which is copied and then freed.
@@ -23,7 +23,7 @@ extension SystemCalls {
     return unsafe String(cString: resolved)
   }
 
-  /// Makes a directory that its owner alone may enter; throws where something is there already.
+  /// Makes a directory that only its owner may enter; throws if the path already exists.
   package static func makePrivateDirectory(_ path: String) throws(Failure) {
     _ = try retrying(.mkdir, path) { unsafe mkdir(path, 0o700) }
   }
@@ -32,7 +32,7 @@ extension SystemCalls {
     _ = try retrying(.create, path) { unsafe symlink(target, path) }
   }
 
-  /// Gives what lies at `path`, a link itself included, to another user.
+  /// Gives the file at `path`, also a link itself, to another user.
   package static func give(_ path: String, to user: uid_t, _ group: gid_t) throws(Failure) {
     _ = try retrying(.give, path) { unsafe lchown(path, user, group) }
   }
@@ -46,7 +46,7 @@ extension SystemCalls {
   private static let shareBlocks: UInt = 0x4004_9409
 
   /// Copies a whole file, sharing its blocks where the file system can; else the bytes go through
-  /// `buffer`. `observe` sees them all in any case, also where there is no target.
+  /// `buffer`. `observe` sees them all in any case, also without a target.
   package static func copy(
     _ source: String, to target: String?, buffer: inout [UInt8],
     observe: ((RawSpan) -> Void)? = nil

@@ -49,7 +49,7 @@ extension SystemCalls {
   }
 
   /// The pipe that standard output is, opened once more so that writing to it does not wait; nil
-  /// where it is no pipe, or cannot be opened.
+  /// if it is not a pipe, or cannot be opened.
   ///
   /// Who shares the other one is not affected, as by a flag that is set on it.
   static func openStandardOutputPipe() -> Int32? {

@@ -4,7 +4,7 @@ import Glibc
 /// each failure turned into an `Failure` with the path and the system's reason.
 ///
 /// All output goes through here. The tests make each of the calls fail from outside: a library
-/// that is loaded before the program stands between it and glibc. (Docs/reliability.md)
+/// that is loaded before the program intercepts its calls of glibc. (Docs/reliability.md)
 package enum SystemCalls {
   /// What a failed call was about to do, in the words of its message.
   package enum Operation: String {
@@ -30,7 +30,7 @@ package enum SystemCalls {
     let message = "cannot \(operation.verb) \(path.quoted): \(describe(reason))"
     if reason == ENOSPC || reason == EDQUOT {
       return Failure(
-        .inputOutput, message, hint: "Free space there, or choose another place.")
+        .inputOutput, message, hint: "Free space there, or choose another directory.")
     }
     switch operation {
     case .create, .mkdir, .lock:
@@ -112,7 +112,7 @@ package enum SystemCalls {
 
   /// Opens a file of a timeline for reading, and gives its length in bytes.
   ///
-  /// Throws `.damaged` where there is none, or something else than a regular file: a timeline has
+  /// Throws `.damaged` if there is none, or something else than a regular file: a timeline has
   /// nothing else, and a FIFO would be waited for.
   package static func openRegularFile(
     _ path: String
@@ -123,7 +123,7 @@ package enum SystemCalls {
       // Invariant: the structure is lent for the call, which fills it.
       _ = try retrying(.measure, path) { unsafe fstat(descriptor, &status) }
       guard status.st_mode & S_IFMT == S_IFREG else {
-        throw Failure(.damaged, "\(path.quoted) is no regular file")
+        throw Failure(.damaged, "\(path.quoted) is not a regular file")
       }
       return (descriptor, UInt64(max(0, status.st_size)))
     } catch {
@@ -150,7 +150,7 @@ package enum SystemCalls {
 
   /// Lets the process have as many files open as the system allows it to ask for.
   ///
-  /// Where that fails, opening one too many says so.
+  /// If that fails, opening one file too many reports it.
   package static func raiseOpenFileLimit() {
     var limit = rlimit()
     // Invariant: the structure is lent for the calls, which fill and read it.
@@ -174,7 +174,7 @@ package enum SystemCalls {
     _ = try retrying(.rename, old) { unsafe Glibc.rename(old, new) }
   }
 
-  /// Removes a file; one that is not there is no error.
+  /// Removes a file; it is not an error if the file does not exist.
   package static func unlink(_ path: String) throws(Failure) {
     while unsafe Glibc.unlink(path) != 0 {
       let reason = errno

@@ -65,7 +65,7 @@ extension BlobDecompressor {
     case record
   }
 
-  /// Where a value's bytes stand.
+  /// Where the bytes of a value are.
   package struct PlainValue {
     package var content: Content
     /// In `buffer`, or else in the stored bytes.
@@ -73,9 +73,9 @@ extension BlobDecompressor {
     package var range: Range<Int>
   }
 
-  /// Decompresses what a blob holds, where that is needed, and takes a delta layer's wrapping off.
+  /// Decompresses what a blob holds, if that is needed, and takes a delta layer's wrapping off.
   ///
-  /// Throws `.damaged` where either fails, or the wrapped value is longer than `limit`.
+  /// Throws `.damaged` if either fails, or the wrapped value is longer than `limit`.
   package mutating func plainValue(
     _ stored: RawSpan, isCompressed: Bool, isWrapped: Bool, limit: Int
   ) throws(FormatError) -> PlainValue {

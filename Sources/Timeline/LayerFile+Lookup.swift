@@ -8,17 +8,17 @@ extension LayerFile {
   package struct StoredValue {
     package var header: BlobHeader
     package var headerByteCount: Int
-    /// The value's bytes as they stand in the file, compressed or not.
+    /// The bytes of the value in the file, compressed or not.
     package var bytes: [UInt8]
 
     /// The bytes that the value takes in the file, its header included.
     package var blobByteCount: UInt64 { UInt64(headerByteCount + bytes.count) }
   }
 
-  /// The newest entry of a key; nil where the layer has none.
+  /// The newest entry of a key; nil if the layer has none.
   ///
   /// In a delta layer it is the newest below `end`. Reads one node a level, and checks no more of
-  /// the index than lies on the way.
+  /// the index than the nodes on the way.
   package func entry(
     of key: Key, before end: LogSequenceNumber = LogSequenceNumber(rawValue: .max)
   ) throws(Failure) -> LayerEntry? {
@@ -45,11 +45,11 @@ extension LayerFile {
     return nil
   }
 
-  /// Reads the blob that begins at an offset, which must lie before the index.
+  /// Reads the blob that begins at an offset, which must be before the index.
   package func storedValue(at offset: UInt64) throws(Failure) -> StoredValue {
     let start = UInt64(LayerSummary.byteCount)
     guard offset >= start, offset < indexOffset else {
-      throw failure("a value is said to begin at \(offset), outside of where values lie")
+      throw failure("the index has a value at \(offset), outside the values")
     }
     let room = indexOffset - offset
     var bytes = [UInt8](repeating: 0, count: BlobHeader.longByteCount)
@@ -63,7 +63,7 @@ extension LayerFile {
       throw failure("at \(offset): \(error.message)")
     }
     guard UInt64(headerByteCount + header.byteCount) <= room else {
-      throw failure("the value at \(offset) reaches into the index")
+      throw failure("the value at \(offset) overlaps the index")
     }
     guard header.byteCount <= Timeline.valueLimit else {
       throw failure(
@@ -83,7 +83,7 @@ extension LayerFile {
     return try node(block)
   }
 
-  /// Where the last key stands that is not after `bound`; nil when even the first is.
+  /// The position of the last key that is not after `bound`; nil if even the first is.
   private static func lastIndex(in node: IndexNode, notAfter bound: [UInt8]) -> Int? {
     var low = 0
     var high = node.count

@@ -14,7 +14,7 @@ package final class LayerFile: Sendable {
 
   package var name: LayerName { summary.name }
 
-  /// Where the blobs end, but for the padding, and the index begins.
+  /// Where the blobs and their padding end, and the index begins.
   package var indexOffset: UInt64 { UInt64(summary.indexStart) * UInt64(IndexTree.nodeByteCount) }
 
   /// How many nodes the index has.
@@ -22,14 +22,14 @@ package final class LayerFile: Sendable {
     UInt32(truncatingIfNeeded: byteCount / UInt64(IndexTree.nodeByteCount)) - summary.indexStart
   }
 
-  /// The length of the index' keys in bytes.
+  /// The length of the keys of the index in bytes.
   package var keyByteCount: Int {
     name.isImage ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount
   }
 
   /// Opens a layer and checks that its size and summary fit its name and each other.
   ///
-  /// Throws `.damaged` where they do not or there is no such file, `.cannotOpen` where it cannot be
+  /// Throws `.damaged` if they do not or the file does not exist, `.cannotOpen` if it cannot be
   /// opened for another reason.
   package init(path: String, name: LayerName) throws(Failure) {
     let descriptor: Int32
@@ -58,23 +58,23 @@ package final class LayerFile: Sendable {
     _ summary: LayerSummary, name: LayerName, byteCount: UInt64
   ) throws(FormatError) {
     guard summary.name == name else {
-      throw .damaged("the summary says the layer is '\(summary.name)'")
+      throw .damaged("the summary is for layer '\(summary.name)'")
     }
     let page = UInt64(IndexTree.nodeByteCount)
     let pages = byteCount / page
     guard byteCount.isMultiple(of: page), pages <= UInt64(UInt32.max) else {
-      throw .damaged("its length of \(byteCount) bytes is no multiple of \(page)")
+      throw .damaged("its length of \(byteCount) bytes is not a multiple of \(page)")
     }
     guard summary.indexStart >= 1, UInt64(summary.indexStart) < pages,
       UInt64(summary.indexRoot) == pages - UInt64(summary.indexStart) - 1
     else {
       throw .damaged(
-        "its index at page \(summary.indexStart) with root \(summary.indexRoot) does not fit its "
+        "its index at page \(summary.indexStart) with root \(summary.indexRoot) does not match its "
           + "length of \(pages) pages")
     }
   }
 
-  /// Reads and checks one node of the index; `block` is counted from the index' start.
+  /// Reads and checks one node of the index; `block` is counted from the start of the index.
   package func node(_ block: UInt32) throws(Failure) -> IndexNode {
     var page = [UInt8](repeating: 0, count: IndexTree.nodeByteCount)
     let count = try read(

@@ -4,7 +4,7 @@ import System
 /// Walks the whole index of a layer in key order, and is strict about it.
 ///
 /// Every node must be reached exactly once, a child one level below its parent, under the key that
-/// the parent has for it, and keys must ascend and lie within the layer. Levels fall on every step
+/// the parent has for it, and keys must ascend and be within the layer. Levels fall on every step
 /// down, so an index that loops ends in an error. Memory: one node a level.
 package struct LayerIndexCursor {
   private struct Step {
@@ -35,7 +35,7 @@ package struct LayerIndexCursor {
     }
     guard visitedCount == layer.indexBlockCount else {
       throw layer.failure(
-        "\(visitedCount) of \(layer.indexBlockCount) index blocks are reached from the root")
+        "\(visitedCount) of \(layer.indexBlockCount) index blocks are reachable from the root")
     }
     return nil
   }
@@ -57,7 +57,7 @@ package struct LayerIndexCursor {
         "index block \(block) of level \(child.level) is below one of level \(parent.level)")
     }
     guard child.key(at: 0) == parent.key(at: index) else {
-      throw layer.failure("index block \(block) does not begin with the key that leads to it")
+      throw layer.failure("index block \(block) does not start with the key of its parent")
     }
     path.append(Step(node: child))
   }
@@ -67,13 +67,13 @@ package struct LayerIndexCursor {
   ) throws(Failure) -> LayerEntry {
     let bytes = node.key(at: index)
     guard last.isEmpty || last.lexicographicallyPrecedes(bytes) else {
-      throw layer.failure("the keys of the index do not ascend")
+      throw layer.failure("the keys of the index are not in ascending order")
     }
     last = bytes
     let entry = LayerEntry(node, index, isImageLayer: layer.name.isImage)
     let lsns = layer.name.lsns
     guard layer.name.keys.contains(entry.key), lsns.contains(entry.lsn ?? lsns.lowerBound) else {
-      throw layer.failure("key \(entry.key) lies outside the layer's ranges")
+      throw layer.failure("key \(entry.key) is outside the ranges of the layer")
     }
     return entry
   }

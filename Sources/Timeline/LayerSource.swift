@@ -21,7 +21,7 @@ final class LayerSource {
     return true
   }
 
-  /// Looks at what stands behind the last value.
+  /// Checks the bytes after the last value.
   package func finish() throws(Failure) {
     _ = try scanner.next()
   }
@@ -34,7 +34,7 @@ final class LayerSource {
     try scanner.skip()
   }
 
-  /// The next value where it belongs to `key`.
+  /// The next value if it belongs to `key`.
   package func take(_ key: Key) throws(Failure) -> LayerScanner.Value? {
     guard try scanner.peek()?.key == key else { return nil }
     return try scanner.next()

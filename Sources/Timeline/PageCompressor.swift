@@ -15,7 +15,7 @@ import System
 /// ```
 ///
 /// The same value gives the same bytes whatever came before it. (Neon, `blob_io.rs`:
-/// a value is stored compressed only where that makes it smaller; level 1)
+/// a value is stored compressed only if that makes it smaller; level 1)
 @safe
 package struct PageCompressor: ~Copyable {
   // Invariant: the context is created in `init`, freed in `deinit`, and used by no one else.
@@ -40,9 +40,9 @@ package struct PageCompressor: ~Copyable {
 
   deinit { unsafe _ = ZSTD_freeCCtx(context) }
 
-  /// Makes a blob of the value that stands in `bytes` behind room for a long header.
+  /// Makes a blob of the value in `bytes`, which follows space for a long header.
   ///
-  /// `slot` is the room and the value; the blob is put at `target`, which must not lie behind
+  /// `slot` is the room and the value; the blob is put at `target`, which must not be after
   /// the slot's start. Returns the blob's length, at most the slot's. The value must be at least
   /// 128 bytes long, so that its header is a long one.
   package mutating func makeBlob(
@@ -61,7 +61,7 @@ package struct PageCompressor: ~Copyable {
       in: &bytes, at: target, plain: plain.count, compressed: compressedByteCount)
   }
 
-  /// Makes a blob of a value that stands elsewhere: at `target`, where there must be room for a
+  /// Makes a blob of a value from elsewhere: at `target`, where there must be space for a
   /// long header and the value. As the other in all else.
   package mutating func makeBlob(
     of value: RawSpan, in bytes: inout MutableRawSpan, at target: Int
@@ -109,7 +109,7 @@ package struct PageCompressor: ~Copyable {
     }
   }
 
-  /// Compresses into the scratch memory; nil where that does not make the value smaller.
+  /// Compresses into the scratch memory; nil if that does not make the value smaller.
   private mutating func compress(_ value: RawSpan) throws(Failure) -> Int? {
     var scratch = Swift.exchange(&self.scratch, with: [])
     defer { self.scratch = scratch }
@@ -121,7 +121,7 @@ package struct PageCompressor: ~Copyable {
     }
   }
 
-  /// Compresses to the front of `target`, which is as long as the value or longer; nil where that
+  /// Compresses to the front of `target`, which is as long as the value or longer; nil if that
   /// does not make the value smaller.
   private func compress(
     _ value: RawSpan, into target: inout MutableRawSpan

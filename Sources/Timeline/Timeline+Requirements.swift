@@ -3,36 +3,36 @@ import System
 
 /// What keeps a timeline from being read as a whole.
 extension Timeline {
-  /// Throws `.unsupported` where a pageserver would go on deleting it.
+  /// Throws `.unsupported` if a pageserver would go on deleting it.
   package func requireAlive() throws(Failure) {
     guard let time = index.deletedAt else { return }
     throw Failure(
       .unsupported, "timeline \(path.quoted) was deleted at \(time.quoted)",
-      hint: "A pageserver that finds it removes what is left of it. 'inspect' shows what that is.")
+      hint: "A pageserver that finds it removes the rest of it. 'inspect' shows what is left.")
   }
 
   /// Throws `.unsupported` where other directories hold a part of what a read needs.
   package func requireWhole() throws(Failure) {
-    let hint = "A pageserver that it is attached to reads all of it, and gives out a fullbackup."
+    let hint = "Attach it to a pageserver and take a fullbackup."
     if layers.contains(where: { $0.metadata.isOfShard }) {
       throw Failure(
-        .unsupported, "\(path.quoted) is one shard of a timeline: the others hold the rest",
+        .unsupported, "\(path.quoted) is one shard of a timeline: the other shards have the rest",
         hint: hint)
     }
     if let ancestor = index.metadata.ancestorTimeline {
       throw Failure(
         .unsupported,
-        "\(path.quoted) is a branch of timeline \(ancestor.quoted): what they share is in that one's "
-          + "layers", hint: hint)
+        "\(path.quoted) is a branch of timeline \(ancestor.quoted): part of its data is in the layers "
+          + "of that timeline", hint: hint)
     }
   }
 
-  /// Throws `.unsupported` where a pageserver has written.
+  /// Throws `.unsupported` if a pageserver has written.
   package func requireAsImported() throws(Failure) {
     guard isAsImported else {
       throw Failure(
         .unsupported,
-        "a pageserver has written on timeline \(path.quoted), so that WAL would have to be replayed",
+        "a pageserver has written to timeline \(path.quoted), so its WAL would have to be replayed",
         hint: "Take a fullbackup from the pageserver instead.")
     }
   }

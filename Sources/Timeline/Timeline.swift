@@ -26,8 +26,9 @@ package struct Timeline: Sendable {
 
   /// Reads the index of the highest generation in the directory.
   ///
-  /// Throws `.cannotOpen` where there is no directory or no index, `.damaged` and `.unsupported`
-  /// as the index is. A layer's name that is none is damage: it never becomes a path.
+  /// Throws `.cannotOpen` if the directory or its index does not exist, `.damaged` and
+  /// `.unsupported` as decoding the index does. A malformed layer name is damage: it never becomes
+  /// a path.
   package init(path: String) throws(Failure) {
     let names: [String]
     do throws(Failure) {
@@ -75,7 +76,7 @@ package struct Timeline: Sendable {
     var layers: [Layer] = []
     for (text, metadata) in index.layers {
       guard let name = LayerName(text) else {
-        throw .damaged("'\(escaped(text.utf8))' is no layer's name")
+        throw .damaged("'\(escaped(text.utf8))' is not the name of a layer")
       }
       layers.append(Layer(name: name, metadata: metadata))
     }
@@ -98,12 +99,12 @@ package struct Timeline: Sendable {
     }
   }
 
-  /// Opens a layer's file; its size must be the index'.
+  /// Opens a layer's file; its size must be the one in the index.
   package func open(_ layer: Layer) throws(Failure) -> LayerFile {
     let file = try LayerFile(path: path + "/" + layer.fileName, name: layer.name)
     guard file.byteCount == layer.metadata.fileSize else {
       throw file.failure(
-        "it has \(file.byteCount) bytes, and the index says \(layer.metadata.fileSize)")
+        "it has \(file.byteCount) bytes, but the index says \(layer.metadata.fileSize)")
     }
     return file
   }

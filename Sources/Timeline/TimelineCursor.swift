@@ -19,7 +19,7 @@ import System
 /// in the future of `disk_consistent_lsn` are left out, as a pageserver throws them away.
 ///
 /// Memory: `bufferMemory` shared out among the layers that are open at once, but 16 KiB each at
-/// least, and their index nodes; more only where a value is longer.
+/// least, and their index nodes; more only if a value is longer.
 package struct TimelineCursor: ~Copyable {
   /// The value that a read of a key ends at, as it is stored.
   package struct Value {
@@ -27,7 +27,7 @@ package struct TimelineCursor: ~Copyable {
     /// The layer's place in the timeline's list.
     package var layerIndex: Int
     package var stored: LayerScanner.Value
-    /// Whether a read finds it: false where a newer image layer covers the key without having it.
+    /// Whether a read finds it: false if a newer image layer covers the key without having it.
     package var isReachable: Bool
     /// How many more values the key has, which no read of the newest state comes to.
     package var shadowedCount: Int
@@ -42,7 +42,7 @@ package struct TimelineCursor: ~Copyable {
   private var pending: [(index: Int, layer: Timeline.Layer)]
   /// Open layers as a binary heap: the lowest next key first.
   private var sources: [LayerSource] = []
-  /// Image layers whose first key is behind the walk and whose last one is not.
+  /// Image layers that the walk has reached and not passed.
   private var covering: [LayerName] = []
   /// The newest of them, and the first key at which that may be another one; nil when a layer has
   /// joined them.
@@ -148,7 +148,8 @@ package struct TimelineCursor: ~Copyable {
     return lsn
   }
 
-  /// Goes over the keys that come next as long as they are `unwanted`, without reading their values.
+  /// Goes over the keys that come next as long as they are `unwanted`, without reading their
+  /// values.
   package mutating func skip(while unwanted: (Key) -> Bool) throws(Failure) {
     while true {
       try Interruption.check()

@@ -33,10 +33,10 @@ package final class TimelineDirectory {
   /// The index, once it may have its name.
   private var indexPath: String?
   private var oldIndexes: [String] = []
-  /// Whether the directory is as it shall stay: there is nothing to take away.
+  /// Whether the directory is final: there is nothing to remove.
   private var isSettled = false
 
-  /// Claims the directory of a timeline, making it and its parents where they are not there.
+  /// Claims the directory of a timeline, and creates it and its parents if they do not exist.
   ///
   /// Throws `.inUse` when another import works on it, or when it has an index and `force` is
   /// false; `.cannotCreate` when it cannot be made.
@@ -58,7 +58,7 @@ package final class TimelineDirectory {
     close(lock)  // and with it the lock
   }
 
-  /// Throws as `init` does where the directory cannot be claimed, and leaves nothing behind.
+  /// Throws as `init` does if the directory cannot be claimed, and leaves nothing behind.
   package static func requireUsable(
     output: String, tenant: Identifier, timeline: Identifier, force: Bool
   ) throws(Failure) {
@@ -75,7 +75,7 @@ package final class TimelineDirectory {
     return "\(base == "/" ? "" : base)/tenants/\(tenant)/timelines/\(timeline)"
   }
 
-  /// Makes the directory and its parents, and locks it; takes them away again where it fails.
+  /// Creates the directory and its parents, and locks it; removes them again if it fails.
   private static func claim(
     _ path: String, madeDirectories: inout MadeDirectories
   ) throws(Failure) -> Int32 {
@@ -83,7 +83,7 @@ package final class TimelineDirectory {
       try madeDirectories.make(path, privateCount: directoriesBelowParent)
       return try lock(path)
     } catch {
-      // What another import has locked is its own by now, even where this one made it.
+      // A directory that another import has locked belongs to it, even if this one created it.
       if error.code != .inUse { madeDirectories.remove() }
       throw error
     }
@@ -98,8 +98,8 @@ package final class TimelineDirectory {
         try SystemCalls.isOpenFile(descriptor, at: path)
       else {
         throw Failure(
-          .inUse, "timeline directory \(path.quoted) is in use by another import",
-          hint: "Wait for it to end, or import under another --timeline-id.")
+          .inUse, "another import is writing to timeline directory \(path.quoted)",
+          hint: "Wait for it to end, or import with another '--timeline-id'.")
       }
       return descriptor
     } catch {
@@ -108,14 +108,14 @@ package final class TimelineDirectory {
     }
   }
 
-  /// Refuses an index that is there, and clears away what an interrupted run has left.
+  /// Refuses an existing index, and removes the remains of an interrupted run.
   private func prepare(force: Bool) throws(Failure) {
     let names = try SystemCalls.names(in: path)
     oldIndexes = names.filter { $0.hasPrefix(IndexPart.filePrefix) && !Self.isTemporary($0) }
     if let index = oldIndexes.first, !force {
       throw Failure(
-        .inUse, "timeline directory \(path.quoted) already has an index, \(index.quoted)",
-        hint: "Import under another --timeline-id, or replace the timeline with --force.")
+        .inUse, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
+        hint: "Import with another '--timeline-id', or replace the timeline with '--force'.")
     }
     for name in names where Self.isTemporary(name) || oldIndexes.isEmpty && Self.isLayer(name) {
       try SystemCalls.unlink(path + "/" + name)
@@ -209,7 +209,7 @@ package final class TimelineDirectory {
   }
 }
 
-/// A layer whose file is complete, under its temporary name still.
+/// A layer with a complete file that still has its temporary name.
 package struct FinishedLayer: Sendable {
   package var name: LayerName
   package var file: OutputFile

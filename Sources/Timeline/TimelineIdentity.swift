@@ -19,7 +19,7 @@ extension TimelineIdentity {
 }
 
 extension TimelineIdentity {
-  /// Takes the first layer's for that of all, unless the path has told it, and throws `.damaged` for
+  /// Takes the ids of the first layer for all, unless the path has them, and throws `.damaged` for
   /// a layer of another.
   package static func check(_ file: LayerFile, against known: inout Self?) throws(Failure) {
     let found = Self(tenant: file.summary.tenant, timeline: file.summary.timeline)

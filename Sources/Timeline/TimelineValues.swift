@@ -62,7 +62,7 @@ extension Failure {
   /// The refusal of a timeline that a pageserver has written on.
   package init(needsWAL key: Key) {
     self.init(
-      .unsupported, "key \(key) needs WAL to be replayed, which only a pageserver can",
-      hint: "Give a timeline that no pageserver has written on.")
+      .unsupported, "key \(key) needs WAL replay, which only a pageserver can do",
+      hint: "Give a timeline that no pageserver has written to.")
   }
 }

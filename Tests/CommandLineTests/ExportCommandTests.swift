@@ -24,7 +24,7 @@ import Testing
     try "old".write(toFile: file, atomically: false, encoding: .utf8)
     let refused = try await ProgramRun.run(["export", timeline, "--output", file])
     #expect(refused.exitCode == 73)
-    #expect(refused.error.hasPrefix("error: file '\(file)' is there already\nhint: "))
+    #expect(refused.error.hasPrefix("error: file '\(file)' already exists\nhint: "))
     #expect(refused.error.contains("--force"))
     #expect(try String(contentsOfFile: file, encoding: .utf8) == "old")
     let toFile = try await ProgramRun.run(["export", timeline, "--force", "--output", file])

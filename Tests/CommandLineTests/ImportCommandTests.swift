@@ -64,7 +64,9 @@ import Testing
     let lines = person.error.split(separator: "\n")
     #expect(lines.count == 3)
     #expect(lines.first?.hasPrefix("error: a page is damaged") == true)
-    #expect(lines.dropFirst().first?.hasPrefix("error:   block 0 of 'base/5/2606': ") == true)
+    #expect(
+      lines.dropFirst().first?.hasPrefix("error:   base/5/2606, block 0: calculated checksum ")
+        == true)
 
     let script = try await ProgramRun.run(arguments + ["--json"])
     #expect(script.exitCode == 65)
@@ -75,7 +77,7 @@ import Testing
     let warned = try await ProgramRun.run(arguments + ["--json", "--page-checksums", "warn"])
     #expect(warned.exitCode == 0)
     #expect(warned.error.hasPrefix("warning: imported 1 page although its checksum "))
-    #expect(warned.error.contains("\nwarning:   block 0 of 'base/5/2606': "))
+    #expect(warned.error.contains("\nwarning:   base/5/2606, block 0: calculated checksum "))
     let summary = try JSONDecoder().decode(ImportSummary.self, from: warned.output)
     #expect(summary.pageChecksums.damagedPageCount == 1)
 

@@ -154,7 +154,7 @@ struct RecoveryServerTests {
     let run = try await Self.run(
       directory.path + "/backup", in: directory, programs: cluster.programs)
     try Self.expect(
-      run, code: 65, "differs from its manifest", "does not have its checksum", in: directory)
+      run, code: 65, "differs from its manifest", "does not match", in: directory)
   }
 
   /// Goal: WAL that would write outside the scratch directory is not replayed. Method: a segment in
@@ -179,7 +179,7 @@ struct RecoveryServerTests {
     let run = try await Self.run(
       directory.path + "/backup", in: directory, programs: cluster.programs)
     try Self.expect(
-      run, code: 69, "a tablespace was made while the cluster was backed up", "/three",
+      run, code: 69, "a tablespace was created during the backup or later", "/three",
       in: directory)
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: directory.path + "/three").count == 1)
@@ -189,10 +189,10 @@ struct RecoveryServerTests {
   /// is unpacked. Method: scripts instead.
   @Test(
     arguments: [
-      ("echo 'postgres (PostgreSQL) 14.9'", "the backup is of Postgres 15", "postgresql/15/bin"),
+      ("echo 'postgres (PostgreSQL) 14.9'", "the backup is from Postgres 15", "postgresql/15/bin"),
       ("echo 'no such library' >&2; exit 127", "exit code 127", "no such library"),
-      ("echo hello", "does not run", "whole Postgres"),
-      (nil, "there is no program", "whole Postgres"),
+      ("echo hello", "cannot run", "complete Postgres"),
+      (nil, "no 'postgres' in ", "complete Postgres"),
     ] as [(String?, String, String)])
   func otherPrograms(script: String?, message: String, hint: String) async throws {
     let cluster = try #require(OnlineCluster.shared)
@@ -242,7 +242,7 @@ struct RecoveryServerTests {
       cluster.path(.stream) + "/base.tar", in: directory, programs: cluster.programs,
       ["--wal", cluster.path(.stream) + "/pg_wal.tar"])
     try Self.expect(
-      run, code: 65, "tablespace 16384, which lay in '\(cluster.directory)/one'", "16384.tar",
+      run, code: 65, "tablespace 16384, which was in '\(cluster.directory)/one'", "16384.tar",
       in: directory)
   }
 

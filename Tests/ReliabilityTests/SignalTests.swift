@@ -167,7 +167,7 @@ import Testing
     #expect(run.exitCode == 128 + signal, "\(comment): \(run.error)")
     let message =
       switch signal {
-      case SIGHUP: "hung up: the terminal or session is gone"
+      case SIGHUP: "hung up: the terminal or session was closed"
       case SIGINT: "interrupted by a signal"
       default: "terminated by a signal"
       }

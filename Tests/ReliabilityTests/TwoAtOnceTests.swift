@@ -13,7 +13,7 @@ import Testing
     #expect(runs.count { $0.exitCode == 0 } == 1)
     for run in runs where run.exitCode != 0 {
       #expect(run.exitCode == 2)
-      #expect(run.error.contains("is in use by another import"), "\(run.error)")
+      #expect(run.error.contains("another import is writing to"), "\(run.error)")
     }
     #expect(try scene.files() == (try await Scene.expected.value))
   }

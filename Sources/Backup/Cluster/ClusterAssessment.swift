@@ -15,7 +15,7 @@ package struct ClusterAssessment: Sendable {
   /// The end of the last record before which nothing is missing.
   package let endLSN: LogSequenceNumber
   package let previousRecordLSN: LogSequenceNumber?
-  /// The checkpoint as the storage keeps it.
+  /// The checkpoint as Neon keeps it.
   package let checkpoint: Checkpoint
 
   package var version: PostgresVersion { controlFile.version }
@@ -31,7 +31,7 @@ package struct ClusterAssessment: Sendable {
     guard version == controlFile.version else {
       throw Failure(
         .damaged,
-        "'PG_VERSION' says \(version.rawValue), but 'global/pg_control' is of Postgres "
+        "'PG_VERSION' is \(version.rawValue), but 'global/pg_control' is from Postgres "
           + "\(controlFile.version.rawValue)")
     }
     self.controlFile = controlFile
@@ -81,17 +81,17 @@ package struct ClusterAssessment: Sendable {
     if let depth = contents.misplacedDepth {
       return Failure(
         .damaged,
-        "the backup has no 'global/pg_control' at its top, but has it "
-          + (depth == 1 ? "one directory" : "\(depth) directories") + " further down",
+        "'global/pg_control' is not at the top of the backup, but "
+          + (depth == 1 ? "one directory" : "\(depth) directories") + " below it",
         hint: "Import it with --strip-components \(depth).")
     }
     if contents.leftOut.has("toc.dat", for: .userFiles) {
       return Failure(
-        .damaged, "the backup has no 'global/pg_control', but 'toc.dat': pg_dump has made it",
+        .damaged, "the backup was made by pg_dump: it has 'toc.dat', but no 'global/pg_control'",
         hint: CompressionFormat.dumpHint)
     }
     return Failure(
       .damaged, "the backup has no 'global/pg_control'",
-      hint: "Give a whole data directory, or a tar of one.")
+      hint: "Give a complete data directory, or a tar of one.")
   }
 }

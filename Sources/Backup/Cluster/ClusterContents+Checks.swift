@@ -17,7 +17,7 @@ extension ClusterContents {
       guard let databaseID, found != version else { continue }
       throw Failure(
         .damaged,
-        "'base/\(databaseID)/PG_VERSION' says \(found.rawValue), but 'PG_VERSION' "
+        "'base/\(databaseID)/PG_VERSION' is \(found.rawValue), but 'PG_VERSION' is "
           + "\(version.rawValue)")
     }
     guard hasRelationMap(0) else {
@@ -41,7 +41,7 @@ extension ClusterContents {
       guard needed.pageInSegment < pageCount else {
         let path = needed.log.path(ofSegment: needed.segmentNumber)
         throw Self.incomplete(
-          "page \(needed.pageInSegment) of '\(path)' is missing, without which no server starts")
+          "page \(needed.pageInSegment) of '\(path)' is missing; no server starts without it")
       }
     }
   }
@@ -54,7 +54,7 @@ extension ClusterContents {
         guard slruSegments[range.log]?[number] ?? 0 > 0 else {
           guard index > 0 else {
             throw Self.incomplete(
-              "'\(range.log.path(ofSegment: number))' is missing, the newest of its log")
+              "'\(range.log.path(ofSegment: number))' is missing (the newest segment)")
           }
           missing = missing ?? number
           continue
@@ -62,11 +62,11 @@ extension ClusterContents {
         if let missing {
           throw Failure(
             .damaged,
-            "'\(range.log.path(ofSegment: missing))' is missing, as "
-              + "'\(range.log.path(ofSegment: number))' is there",
+            "'\(range.log.path(ofSegment: missing))' is missing, but "
+              + "'\(range.log.path(ofSegment: number))' exists",
             hint:
-              "The backup is not whole, unless pg_resetwal has skipped numbers: then run VACUUM "
-              + "(FREEZE) in every database first.")
+              "The backup is incomplete. Take a new one. If pg_resetwal has skipped numbers, run "
+              + "VACUUM (FREEZE) in every database first.")
         }
       }
     }

@@ -2,12 +2,12 @@ import LayerFormat
 import PostgresFormat
 import System
 
-/// What a server needs to find everything else, and a backup can have lost without a trace.
+/// Checks for files that a server needs to find everything else.
 ///
-/// The rows of `pg_database` and `pg_tablespace` are looked at as far as `CatalogRow` can tell that they are
-/// visible; which relations a database has stands in its own catalogs, which nobody looks into.
+/// The rows of `pg_database` and `pg_tablespace` are looked at as far as `CatalogRow` can tell that
+/// they are visible; which relations a database has is in its own catalogs, which are not read.
 extension ClusterContents {
-  /// Checks that there is all that can be known to be missing.
+  /// Checks that nothing is missing, as far as that can be known.
   ///
   /// Databases that no row names may lack anything: a server that crashed while it made or dropped
   /// one leaves such directories behind.
@@ -18,7 +18,7 @@ extension ClusterContents {
     _ relations: [SegmentTable.Relation], version: PostgresVersion
   ) throws(Failure) {
     guard databases.keys.contains(where: { $0 != 0 }) else {
-      throw Self.incomplete("the backup has no database, for nothing is in 'base'")
+      throw Self.incomplete("the backup has no database: 'base' is empty")
     }
     let catalogs = try requireMappedRelations(ofDatabase: 0, relations)
     // A pageserver knows no tablespaces, and gives out their rows without them.
@@ -38,8 +38,9 @@ extension ClusterContents {
       .damaged,
       "the cluster has tablespace '\(tablespace.name)', but the backup has no "
         + "'pg_tblspc/\(tablespace.oid)'",
-      hint: "Make the backup anew with 'pg_tblspc' and all that its links lead to, or drop the "
-        + "tablespace first.")
+      hint:
+        "Take a new backup with 'pg_tblspc' and the targets of its links, or drop the tablespace "
+        + "first.")
   }
 
   private func requireDatabase(
@@ -48,19 +49,19 @@ extension ClusterContents {
     let directory = RelationSegment.directory(ofDatabase: database.oid)
     guard databases[database.oid] != nil else {
       throw Self.incomplete(
-        "'\(directory)' is missing, the directory of database '\(database.name)'")
+        "'\(directory)' is missing (directory of database '\(database.name)')")
     }
     guard versions[database.oid] != nil else {
-      throw Self.incomplete("'\(directory)/PG_VERSION' is missing, of database '\(database.name)'")
+      throw Self.incomplete("'\(directory)/PG_VERSION' is missing (database '\(database.name)')")
     }
     guard hasRelationMap(database.oid) else {
       throw Self.incomplete(
-        "'\(directory)/pg_filenode.map' is missing, of database '\(database.name)'")
+        "'\(directory)/pg_filenode.map' is missing (database '\(database.name)')")
     }
     _ = try requireMappedRelations(ofDatabase: database.oid, relations)
   }
 
-  /// Checks that the relations of a map have files; gives back their numbers by catalog.
+  /// Checks that the relations of a map have files; returns their numbers by catalog.
   private func requireMappedRelations(
     ofDatabase databaseID: UInt32, _ relations: [SegmentTable.Relation]
   ) throws(Failure) -> [UInt32: UInt32] {
@@ -70,16 +71,16 @@ extension ClusterContents {
       numbers[catalog] = number
       let id = RelationForkID(databaseID: databaseID, relationNumber: number, fork: .main)
       guard let blockCount = Self.blockCount(of: id, in: relations) else {
-        throw Self.incomplete("'\(id)' is missing, the file of catalog \(catalog)")
+        throw Self.incomplete("'\(id)' is missing (\(RelationMapFile.describe(catalog)))")
       }
-      guard blockCount > 0 || !RelationMapFile.neverEmpty.contains(catalog) else {
-        throw Self.incomplete("'\(id)' is empty, the file of catalog \(catalog), which never is")
+      guard blockCount > 0 || RelationMapFile.neverEmpty[catalog] == nil else {
+        throw Self.incomplete("'\(id)' is empty (\(RelationMapFile.describe(catalog)))")
       }
     }
     return numbers
   }
 
-  /// The size of a fork, found by halving; nil where there is none.
+  /// The size of a fork, found by halving; nil if there is none.
   private static func blockCount(
     of id: RelationForkID, in relations: [SegmentTable.Relation]
   ) -> UInt32? {
@@ -93,6 +94,6 @@ extension ClusterContents {
   }
 
   package static func incomplete(_ message: String) -> Failure {
-    Failure(.damaged, message, hint: "The backup is not whole. Make it anew.")
+    Failure(.damaged, message, hint: "The backup is incomplete. Take a new one.")
   }
 }

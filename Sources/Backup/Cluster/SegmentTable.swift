@@ -15,7 +15,7 @@ package struct SegmentTable: Sendable {
     private var packedHalves: (UInt32, UInt32) = (0, 0)
     var databaseID: UInt32
     var relationNumber: UInt32
-    /// The CRC-32C of all pages; 0 where it was not made.
+    /// The CRC-32C of all pages; 0 if it was not made.
     private(set) var checksum: UInt32 = 0
 
     var highestLSN: LogSequenceNumber {
@@ -68,7 +68,7 @@ package struct SegmentTable: Sendable {
         segmentNumber: segmentNumber)
     }
 
-    /// Adds blocks behind those that there are; a file of too many is refused before this.
+    /// Adds blocks after the existing ones; a file of too many is refused before this.
     mutating func add(
       blockCount: UInt32, highestLSN: LogSequenceNumber, block: UInt32, checksum: UInt32
     ) {
@@ -163,9 +163,9 @@ package struct SegmentTable: Sendable {
 
   /// Empties the table and gives every fork with its size, in the order of the keys.
   ///
-  /// Throws `.damaged` where a segment stands twice or is missing, where one follows another that
+  /// Throws `.damaged` if a segment appears twice or is missing, if one follows another that
   /// is not full, and where a page is newer than `end`: nothing after the backup's end is in its
-  /// write-ahead log. Unlogged relations are exempt from the last, as their pages bear counters.
+  /// write-ahead log. Unlogged relations are exempt from the last, as their pages have counters.
   package mutating func relations(
     upTo end: LogSequenceNumber
   ) throws(Failure) -> [Relation] {
@@ -219,8 +219,8 @@ package struct SegmentTable: Sendable {
         guard isOpen || entry.blockCount == 0 else {
           throw Failure(
             .damaged,
-            "file '\(entry.segment.path)' follows segment '\(previous.segment.path)', "
-              + "which is not full")
+            "segment '\(previous.segment.path)' is not full, but is followed by "
+              + "'\(entry.segment.path)'")
         }
         relations[relations.count - 1].blockCount &+= entry.blockCount
       }
@@ -232,22 +232,22 @@ package struct SegmentTable: Sendable {
       guard entry.highestLSN <= end || isUnlogged else {
         throw Failure(
           .damaged,
-          "block \(entry.highestLSNBlock) of '\(entry.segment.path)' bears LSN "
-            + "\(entry.highestLSN), which is above the backup's end \(end)",
-          hint: "The files do not belong to one moment. Make a backup of the stopped cluster.")
+          "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
+            + "\(entry.highestLSN), which is after the end of the backup, \(end)",
+          hint: "The files are from different times. Take a backup of the stopped cluster.")
       }
     }
   }
 
-  /// The error of a segment that stands twice.
+  /// The error of a segment that appears twice.
   package static func duplicate(_ segment: RelationSegment) -> Failure {
-    Failure(.damaged, "file '\(segment.path)' stands twice in the backup")
+    Failure(.damaged, "file '\(segment.path)' appears twice in the backup")
   }
 
   private static func missing(before segment: RelationSegment, number: UInt32) -> Failure {
     var expected = segment
     expected.segmentNumber = number
     return Failure(
-      .damaged, "file '\(expected.path)' is missing, as '\(segment.path)' is there")
+      .damaged, "file '\(expected.path)' is missing, but '\(segment.path)' exists")
   }
 }

@@ -3,7 +3,7 @@ import PostgresFormat
 /// The pages of the small relations in `global`: `pg_database` and `pg_tablespace` are among them.
 ///
 /// Which files these two are is known only when the relation map has been read, which may come
-/// behind them. Memory: 8 MiB at most; what does not fit is not looked at.
+/// after them. Memory: 8 MiB at most; what does not fit is not looked at.
 struct SharedCatalogs: Sendable {
   private var files: [UInt32: [UInt8]] = [:]
   private var byteCount = 0
@@ -24,7 +24,7 @@ struct SharedCatalogs: Sendable {
     files[relationNumber] = bytes
   }
 
-  /// The rows of one of the two catalogs that certainly are visible, by oid; none where its file was
+  /// The rows of one of the two catalogs that certainly are visible, by oid; none if its file was
   /// not kept.
   package func rows(in relationNumber: UInt32, version: PostgresVersion) -> [CatalogRow] {
     guard let bytes = files[relationNumber] else { return [] }

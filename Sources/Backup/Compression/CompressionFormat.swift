@@ -17,8 +17,9 @@ enum CompressionFormat: Equatable {
   /// zstd and lz4 share the magic numbers of skippable frames: those are stepped over as far as
   /// `bytes` goes, and taken for zstd, whose parallel writer puts one first, where it ends.
   ///
-  /// Sources: Postgres, `src/bin/pg_dump/pg_backup_custom.c`; RFC 1952 2.3.1, the xz file format 2.1.1.1, RFC 8878 3.1.1 and 3.1.2, the LZ4 frame
-  /// format's "General structure of LZ4 frame format".
+  /// Sources: Postgres, `src/bin/pg_dump/pg_backup_custom.c`; RFC 1952 2.3.1, the xz file format
+  /// 2.1.1.1, RFC 8878 3.1.1 and 3.1.2, the LZ4 frame format's "General structure of LZ4 frame
+  /// format".
   package init?(bytes: RawSpan) {
     var offset = 0
     while offset + 8 <= bytes.byteCount,
@@ -39,8 +40,8 @@ enum CompressionFormat: Equatable {
 
   /// What to do with a file of pg_dump.
   static let dumpHint =
-    "A dump has the contents of one database, not its files. Make a backup of the whole cluster with "
-    + "pg_basebackup, or a tar of the data directory of the stopped cluster."
+    "A dump has the contents of one database, not its files. Take a backup of the whole cluster with "
+    + "pg_basebackup, or make a tar of the data directory of the stopped cluster."
 
   private static let magics: [(CompressionFormat, [UInt8])] = [
     (.gzip, [0x1F, 0x8B]),
@@ -48,7 +49,7 @@ enum CompressionFormat: Equatable {
     (.zstd, [0x28, 0xB5, 0x2F, 0xFD]),
     (.lz4, [0x04, 0x22, 0x4D, 0x18]),
     (
-      .foreign(name: "an lz4 file of the legacy format", program: "lz4 -dc"), [2, 0x21, 0x4C, 0x18]
+      .foreign(name: "an lz4 file in the legacy format", program: "lz4 -dc"), [2, 0x21, 0x4C, 0x18]
     ),
     (.dump, Array("PGDMP".utf8)),
     (.foreign(name: "a bzip2 file", program: "bzip2 -dc"), [0x42, 0x5A, 0x68]),

@@ -3,14 +3,14 @@ import System
 
 /// The decompressed bytes of a compressed stream.
 ///
-/// Refuses a stream that is damaged or cut off anywhere, and garbage behind it.
+/// Refuses a stream that is damaged or cut off anywhere, and garbage after it.
 package final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: ByteSource {
   private let input: InputWindow
   private let subject: String
   private var decoder: Decoder
   private var isComplete = false
 
-  /// A stage over `input`, which stands at the beginning of the first frame; `subject` names the
+  /// A stage over `input`, which is at the beginning of the first frame; `subject` names the
   /// input in messages.
   package init(_ decoder: consuming Decoder, input: InputWindow, subject: String) {
     self.decoder = decoder
@@ -31,7 +31,7 @@ package final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: Byt
           .damaged,
           "cannot read \(subject): the \(Decoder.formatName) stream is cut off after "
             + "\(input.byteOffset) bytes",
-          hint: "The backup was not written or copied to its end.")
+          hint: "The backup was not written or copied completely.")
       }
     }
   }
@@ -49,7 +49,7 @@ package final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: Byt
 }
 
 extension FormatError {
-  /// A damaged stream of the format, with the library's word for it where it has one.
+  /// A damaged stream of the format, with the library's word for it if it has one.
   static func damagedStream(_ formatName: String, _ reason: String) -> FormatError {
     .damaged("the \(formatName) stream is damaged (\(reason))")
   }

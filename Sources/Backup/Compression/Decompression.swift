@@ -4,8 +4,8 @@ import System
 /// The plain bytes of `source`, by whatever known stream it is compressed with.
 ///
 /// Decompresses once: a compressed stream within a compressed stream is given as it is. Throws
-/// `.damaged` when there is nothing, with `hintIfEmpty`, or what is known to be no tar; `subject` names
-/// the input.
+/// `.damaged` when there is nothing, with `hintIfEmpty`, or what is known to be no tar; `subject`
+/// names the input.
 package func decompressed(
   _ source: any ByteSource, subject: String, hintIfEmpty: String? = nil, progress: InputProgress
 ) throws(Failure) -> any ByteSource {
@@ -24,12 +24,13 @@ package func decompressed(
     case .zstd: DecompressingSource(try ZstdDecoder(), input: window, subject: subject)
     case .lz4: DecompressingSource(try Lz4Decoder(), input: window, subject: subject)
     case .dump:
-      throw FormatError.damaged("not a tar but a file of pg_dump", hint: CompressionFormat.dumpHint)
+      throw FormatError.damaged(
+        "not a tar, but a dump by pg_dump", hint: CompressionFormat.dumpHint)
     case .foreign(let name, let program):
       throw FormatError.damaged(
-        "not a tar but \(name)",
+        "not a tar, but \(name)",
         hint: program.map { "Decompress it first: '\($0) BACKUP | import-backup - ...'." }
-          ?? "Unpack it and make a tar of the data directory.")
+          ?? "Extract it, and make a tar of the data directory.")
     }
   } catch {
     throw Failure(error, in: "cannot read \(subject)")

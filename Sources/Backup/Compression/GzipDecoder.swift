@@ -3,7 +3,7 @@ import PostgresFormat
 
 /// zlib's decoder for gzip members (RFC 1952), each of which has a CRC-32 and a length.
 ///
-/// Zeros behind the last member are padding, as of a tape block; anything else there is refused.
+/// Zeros after the last member are padding, as of a tape block; anything else there is refused.
 @safe package struct GzipDecoder: StreamDecoder, ~Copyable {
   package static let formatName = "gzip"
 

@@ -40,5 +40,5 @@ let maximumWindowSizeLog: Int32 = 27
 func windowTooLarge(_ formatName: String) -> FormatError {
   .unsupported(
     "the \(formatName) stream needs more than \(1 << (maximumWindowSizeLog - 20)) MiB of memory",
-    hint: "Decompress it with \(formatName) and give the tar on standard input.")
+    hint: "Decompress it with \(formatName), and pipe the tar to standard input.")
 }

@@ -1,7 +1,7 @@
 import CLzma
 import PostgresFormat
 
-/// liblzma's decoder for xz streams, with the padding between and behind them.
+/// liblzma's decoder for xz streams, with the padding between and after them.
 ///
 /// Refuses streams whose check it cannot verify; one with no check at all (`--check=none`) has
 /// only the lengths and the checksums of its headers.

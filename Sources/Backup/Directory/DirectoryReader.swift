@@ -20,7 +20,7 @@ final class DirectoryReader: BackupSource {
 
   /// Opens the data directory at `path`, and waits for its first bytes.
   ///
-  /// Throws `.cannotOpen`, and `.unsupported` where a server works in the directory.
+  /// Throws `.cannotOpen`, and `.unsupported` if a server is running in the directory.
   package init(
     path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
     failure: FirstFailure = FirstFailure()
@@ -92,7 +92,7 @@ final class DirectoryReader: BackupSource {
     }
   }
 
-  /// Goes over up to `limit` bytes that lie in one buffer; returns how many, at least one.
+  /// Goes over up to `limit` bytes that are in one buffer; returns how many, at least one.
   private func advance(atMost limit: UInt64) throws(Failure) -> Int {
     try refillIfEmpty()
     guard let buffer else { preconditionFailure("the stream ends within a record or a file") }

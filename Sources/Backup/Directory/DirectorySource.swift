@@ -14,7 +14,7 @@ final class DirectorySource: ByteSource {
 
   /// What comes next, its files open; at most `aheadLimit`.
   private var ahead: [Ahead] = []
-  /// Why nothing comes behind that.
+  /// Why nothing comes after that.
   private var walkFailure: Failure?
   private var isWalkAtEnd = false
 
@@ -49,7 +49,7 @@ final class DirectorySource: ByteSource {
 
   /// Opens the data directory and adds up what is to be read.
   ///
-  /// Throws `.cannotOpen` where there is none, and, where pages are to be read, `.unsupported` where
+  /// Throws `.cannotOpen` if there is none, and, if pages are to be read, `.unsupported` if
   /// a server works in it.
   package init(
     path: String, contents: DirectoryContents, progress: InputProgress
@@ -132,7 +132,7 @@ final class DirectorySource: ByteSource {
   }
 
   /// Sees at the end that no server has started meanwhile: what was read before then would not
-  /// belong to what was read behind.
+  /// belong to what was read after.
   ///
   /// A server writes the control file when it starts and when it stops.
   private func requireStillStopped() throws(Failure) {
@@ -160,14 +160,14 @@ final class DirectorySource: ByteSource {
 }
 
 extension DirectoryHandle {
-  /// Throws where this is no data directory, by what lies in it.
+  /// Throws if this is not a data directory, judged by its contents.
   fileprivate func requireDataDirectory() throws(Failure) {
     guard try status(of: Array("PG_VERSION".utf8CString)) == nil else { return }
     throw Failure(
       .cannotOpen,
-      "\(path.quoted) is neither a data directory nor that of a base backup: it has no 'PG_VERSION' and "
+      "\(path.quoted) is neither a data directory nor a base backup: it has no 'PG_VERSION' and "
         + "no 'base.tar'",
-      hint: "Give a tar, or the directory of a cluster that is stopped.")
+      hint: "Give a tar, or the data directory of a stopped cluster.")
   }
 }
 

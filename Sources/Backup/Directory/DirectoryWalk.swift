@@ -32,7 +32,7 @@ package enum DirectoryContents: Sendable {
 /// Goes through a data directory: every name in it once, in an order that the names alone decide.
 ///
 /// ```
-/// PG_VERSION, backup_label, …      what is at the top and none of Postgres' directories
+/// PG_VERSION, backup_label, …      what is at the top and none of Postgres's directories
 /// global/pg_control                by which most backups that cannot be imported are refused
 /// pg_tblspc/…                      the same
 /// base/1/PG_VERSION, …             in each directory first what are no relations, in byte order,
@@ -55,7 +55,7 @@ struct DirectoryWalk {
   /// A directory whose names are being gone through.
   private struct Level {
     let directory: DirectoryHandle
-    /// What stands before its names, with the slash.
+    /// The prefix of its names, with the slash.
     let prefix: String
     var names: ArraySlice<DirectoryHandle.Name>
     var segments: ArraySlice<RelationSegment>
@@ -81,9 +81,9 @@ struct DirectoryWalk {
     )
   }
 
-  /// The next name; nil behind the last.
+  /// The next name; nil after the last.
   ///
-  /// Throws `.damaged` where a name has vanished since its directory was listed, and `.cannotOpen`
+  /// Throws `.damaged` if a name has disappeared since its directory was listed, and `.cannotOpen`
   /// for a directory that may not be read, but for a user's own.
   package mutating func next() throws(Failure) -> Found? {
     while !levels.isEmpty {
@@ -147,7 +147,7 @@ struct DirectoryWalk {
     decision(DirectoryHandle.text(name), .directory) == .directory
   }
 
-  /// Whether what is in a directory is none of Postgres' business, such as `lost+found`.
+  /// Whether the contents of a directory do not belong to Postgres, such as `lost+found`.
   private static func holdsUserFilesOnly(_ prefix: String) -> Bool {
     decision(prefix + "file", .file) == .leftOut(.userFiles, slot: nil)
   }

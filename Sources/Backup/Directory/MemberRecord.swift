@@ -1,7 +1,7 @@
 import PostgresFormat
 import System
 
-/// What stands before each member's contents in the stream between a directory's reading thread
+/// The record before each member's contents in the stream between a directory's reading thread
 /// and its reader.
 ///
 ///     OFFSET SIZE MEANING                     all little-endian
@@ -15,7 +15,7 @@ struct MemberRecord: Equatable {
   package var member: TarMember
   var hasContents: Bool
 
-  /// The bytes of what stands before the name.
+  /// The length of the record before the name in bytes.
   package static let headerByteCount = 18
 
   private static let noTarget = UInt32.max

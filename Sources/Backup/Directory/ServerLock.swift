@@ -9,25 +9,25 @@ import System
 package enum ServerLock {
   private static let name = "postmaster.pid"
 
-  /// Throws `.unsupported` where a server works in the directory, as far as that shows, and
-  /// `.cannotOpen` where the file may not be read.
+  /// Throws `.unsupported` if a server seems to be running in the directory, and
+  /// `.cannotOpen` if the file may not be read.
   ///
   /// A process of another user counts as alive. As for Postgres, this process and its parent are
   /// no server: in a container of its own each has a small id that comes again.
   package static func requireNone(in directory: DirectoryHandle) throws(Failure) {
     let name = Array(Self.name.utf8CString)
     guard let status = try directory.status(of: name) else { return }
-    guard status.kind == .file else { throw unreadable("is no file") }
+    guard status.kind == .file else { throw unreadable("is not a file") }
     let line = try directory.openFile(name).firstLine()
     guard let number = Int32(line.trimmingPrefix("-")), number > 0 else {
-      throw unreadable("names no process")
+      throw unreadable("contains no process id")
     }
     guard isAlive(number) else { return }
     throw Failure(
       .unsupported,
-      "a server works in the data directory: process \(number), which "
-        + "'\(Self.name)' names, is alive",
-      hint: "Stop the cluster with 'pg_ctl stop' first. Where that process is no Postgres server, "
+      "a server is running in the data directory: process \(number), according "
+        + "to '\(Self.name)'",
+      hint: "Stop the cluster with 'pg_ctl stop' first. If that process is not a Postgres server, "
         + "remove '\(Self.name)'.")
   }
 
@@ -36,16 +36,16 @@ package enum ServerLock {
     return kill(process, 0) == 0 || errno != ESRCH
   }
 
-  /// The error of a file that a server has made but not filled, or that is none of Postgres'.
+  /// The error of a file that a server has made but not filled, or that is not from Postgres.
   private static func unreadable(_ reason: String) -> Failure {
     Failure(
       .unsupported, "a server may be starting in the data directory: '\(name)' \(reason)",
-      hint: "Stop the cluster with 'pg_ctl stop' first. Where no server runs, remove '\(name)'.")
+      hint: "Stop the cluster with 'pg_ctl stop' first. If no server is running, remove '\(name)'.")
   }
 }
 
 extension InputFile {
-  /// What stands before the first line feed, of at most 64 bytes.
+  /// The text before the first line feed, of at most 64 bytes.
   fileprivate borrowing func firstLine() throws(Failure) -> String {
     var bytes = [UInt8](repeating: 0, count: 64)
     let count = try SystemCalls.read(

@@ -18,7 +18,7 @@ import System
 package final class ManifestCheck {
   private var table = ManifestTable()
   private var reader: ManifestReader?
-  /// Where the manifest lies, as messages have it.
+  /// The path of the manifest, for messages.
   private var path = BackupManifest.fileName
   /// Whether the user named the manifest, so that it counts whatever the backup is.
   private var isGiven = false
@@ -66,7 +66,7 @@ package final class ManifestCheck {
 
   /// Leaves the file that has begun, a segment of a relation, to the table that `finish` takes.
   ///
-  /// Returns false where it cannot be left, as its checksum is no CRC-32C.
+  /// Returns false if it cannot be left, as its checksum is not a CRC-32C.
   func leaveSegment() -> Bool {
     if case .sha2 = current?.checksum { return false }
     current = nil
@@ -104,7 +104,7 @@ package final class ManifestCheck {
   /// Reads a manifest that is known before the backup: the one that the user named, or the one
   /// beside the backup.
   ///
-  /// Throws where it cannot be opened or read, or something has failed `elsewhere` meanwhile; where it
+  /// Throws if it cannot be opened or read, or something has failed `elsewhere` meanwhile; if it
   /// is damaged, only if the user named it.
   package func read(
     fileAt path: String, isGiven: Bool, failure elsewhere: FirstFailure = FirstFailure()
@@ -206,11 +206,11 @@ package final class ManifestCheck {
   /// Judges the backup, which must have been seen to its end, and whose control file this is;
   /// `segments` are those that were left.
   ///
-  /// A manifest that lists `backup_label` where the backup has none is of the time before the
+  /// A manifest that lists `backup_label`, while the backup has none, is from before the
   /// cluster was started from that backup: Postgres sets the label aside and leaves the manifest.
-  /// It says nothing of the files then, and counts only where the user named it. Throws `.damaged`
+  /// It says nothing of the files then, and counts only if the user named it. Throws `.damaged`
   /// where the backup is not what its manifest says, with the differences, and where the manifest
-  /// itself is not as it was written; `.unsupported` where it came too late for its algorithm.
+  /// itself is not as it was written; `.unsupported` if it came too late for its algorithm.
   package func finish(
     _ controlFile: ControlFile?, segments: SegmentTable = SegmentTable()
   ) throws(Failure) -> ManifestSummary {
@@ -226,9 +226,9 @@ package final class ManifestCheck {
     if let lateAlgorithm {
       throw Failure(
         .unsupported,
-        "the manifest \(path.quoted) comes behind files of which it has \(lateAlgorithm.rawValue) "
-          + "checksums, so that they can no longer be made",
-        hint: "Take the manifest out of the tar, and give it with --manifest.")
+        "the manifest \(path.quoted) comes after files for which it has \(lateAlgorithm.rawValue) "
+          + "checksums, so they can no longer be computed",
+        hint: "Extract the manifest from the tar, and give it with '--manifest'.")
     }
     for entry in table.entries where entry.isListed != entry.isFound {
       note(entry.isListed ? .missing : .unlisted, entry)

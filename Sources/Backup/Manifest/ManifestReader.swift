@@ -35,7 +35,7 @@ package struct ManifestReader {
   package func finish() throws(FormatError) {
     try parser.finish()
     guard let sumBeforeLastLine, !endsInLine else {
-      throw .damaged("its last line is not complete")
+      throw .damaged("its last line is incomplete")
     }
     guard parser.checksum == sumBeforeLastLine.value else {
       throw .damaged("its own checksum does not match its contents")

@@ -14,7 +14,7 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
   }
 
   public var result: Result
-  /// Where the manifest lies: a path, or its name within the backup.
+  /// The manifest: a path, or its name within the backup.
   public var path: String?
   /// The files that it lists.
   public var fileCount: UInt64 = 0
@@ -36,7 +36,7 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
     if differences.count < Self.differenceLimit { differences.append(difference()) }
   }
 
-  /// Throws `.damaged`, with the differences, where there are any from the manifest at `path`.
+  /// Throws `.damaged`, with the differences, if there are any from the manifest at `path`.
   mutating func requireNoDifference(from path: String) throws(Failure) {
     guard differenceCount > 0 else { return }
     result = .different
@@ -44,7 +44,7 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
       .damaged,
       "the backup differs from its manifest \(path.quoted) in \(differenceCount) "
         + (differenceCount == 1 ? "file" : "files"),
-      hint: "Files were damaged, lost or changed after the backup was made. Take another backup.",
+      hint: "Files were damaged, lost or changed after the backup was taken. Take a new one.",
       findings: BackupFindings(manifest: self))
   }
 
@@ -66,7 +66,7 @@ public struct ManifestDifference: Codable, Equatable, Sendable {
   public var kind: Kind
   /// The file's path in the data directory, escaped.
   public var file: String
-  /// The sizes in bytes, where they differ.
+  /// The sizes in bytes, if they differ.
   public var expectedByteCount: UInt64?
   public var foundByteCount: UInt64?
 }
@@ -79,8 +79,8 @@ extension ManifestDifference: CustomStringConvertible {
     case .unlisted: "'\(file)' is not in the manifest"
     case .size:
       "'\(file)' has \(byteWords(foundByteCount ?? 0)) instead of \(expectedByteCount ?? 0)"
-    case .checksum: "'\(file)' does not have its checksum"
-    case .duplicate: "'\(file)' stands twice in the backup"
+    case .checksum: "the checksum of '\(file)' does not match"
+    case .duplicate: "'\(file)' appears twice in the backup"
     }
   }
 }

@@ -10,8 +10,8 @@ import System
 /// ```
 ///
 /// Memory: about 55 bytes a file, up to twice that while an array grows. Of a checksum the
-/// fingerprint is kept: a hash of 64 bits with a key that is made anew in each process, so that no
-/// file can be made to have that of another.
+/// fingerprint is kept: a hash of 64 bits with a key that is chosen again in each process, so that
+/// no file can be made to have that of another.
 struct ManifestTable {
   package struct Entry {
     fileprivate var pathStart: UInt32 = 0
@@ -52,7 +52,7 @@ struct ManifestTable {
 
   /// The entry of a path, and whether it was there before.
   ///
-  /// Throws where there are more paths than 4 GiB hold.
+  /// Throws if there are more paths than 4 GiB hold.
   package mutating func entry(
     of path: [UInt8], add: Bool
   ) throws(Failure) -> (index: Int, isNew: Bool)? {

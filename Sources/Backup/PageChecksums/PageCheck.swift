@@ -1,9 +1,9 @@
 import PostgresFormat
 
-/// Compares the checksum that each page bears with its contents, before anything is changed.
+/// Compares the stored checksum of each page with its contents, before anything is changed.
 ///
 /// Whether the cluster has checksums is known at the backup's end only, when `pg_control` is. So
-/// every page is looked at, and `PageCheckResult` judges. A page that bears the checksum 0, which
+/// every page is looked at, and `PageCheckResult` judges. A page that has the checksum 0, which
 /// no contents have, costs next to nothing: in a cluster that never had checksums, all do.
 package struct PageCheck: Sendable {
   /// A page that a server of a cluster with checksums would not read.
@@ -11,9 +11,9 @@ package struct PageCheck: Sendable {
     package var segment: RelationSegment
     /// Counted from the beginning of the fork.
     package var block: UInt32
-    /// What the page bears.
+    /// The stored checksum.
     package var found: UInt16
-    /// What its contents have; 0 where that was not made.
+    /// The checksum of its contents; 0 if it was not computed.
     package var expected: UInt16
   }
 

@@ -3,7 +3,7 @@ import System
 /// What the checksums of all pages of a backup say: gathered batch by batch, judged at the end.
 ///
 /// Memory: 2 MiB at most. A cluster without checksums fills that with pages that are nothing to
-/// worry about, as does one whose checksums were switched off later; then all is let go.
+/// worry about, as does one whose checksums were switched off later; then all is dropped.
 package struct PageCheckResult: Sendable {
   /// How many damaged pages are kept by name; the rest is counted.
   package static let limit = 65_536
@@ -26,9 +26,9 @@ package struct PageCheckResult: Sendable {
 
   /// What is said of them in the summary.
   ///
-  /// Throws `.damaged` where the cluster has checksums, pages are damaged, and `mode` says that
+  /// Throws `.damaged` if the cluster has checksums, pages are damaged, and `mode` says that
   /// this counts. A pageserver's own backup is not judged: the pages that a pageserver makes of WAL
-  /// records bear no checksum, whatever `pg_control` says.
+  /// records have no checksum, whatever `pg_control` says.
   package func judged(
     _ mode: PageChecksumMode, in cluster: ClusterAssessment
   ) throws(Failure) -> PageChecksumSummary {
@@ -47,8 +47,9 @@ package struct PageCheckResult: Sendable {
       damagedPageCount == 1
         ? "a page is damaged: its checksum does not match its contents"
         : "\(damagedPageCount) pages are damaged: their checksums do not match their contents",
-      hint: "The cluster itself may be damaged: look with pg_checksums --check, and take another "
-        + "backup. To import the pages as they are, give --page-checksums warn.",
+      hint:
+        "The cluster itself may be damaged: check it with 'pg_checksums --check', and take a new "
+        + "backup. To import the pages as they are, use '--page-checksums warn'.",
       findings: BackupFindings(pageChecksums: summary))
   }
 }

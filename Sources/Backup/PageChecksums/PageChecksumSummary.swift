@@ -1,3 +1,5 @@
+import PostgresFormat
+
 /// What becomes of pages whose checksum does not match their contents.
 public enum PageChecksumMode: String, CaseIterable, Sendable {
   /// The backup is refused.
@@ -21,7 +23,7 @@ public struct PageChecksumSummary: Codable, Equatable, Sendable {
   }
 
   public var result: Result
-  /// Pages of relations that were looked at; 0 where there is nothing to compare with.
+  /// Pages of relations that were looked at; 0 if there is nothing to compare with.
   public var pageCount: UInt64 = 0
   public var damagedPageCount: UInt64 = 0
   /// The damaged pages in the order of the backup, at most 65,536 of them.
@@ -40,9 +42,9 @@ public struct DamagedPage: Codable, Equatable, Sendable {
   public var file: String
   /// The block's number in its fork, counted across segments.
   public var block: UInt32
-  /// The checksum that the page bears; 0 for none.
+  /// The stored checksum of the page; 0 for none.
   public var found: UInt16
-  /// The checksum of its contents; nil where it bears none, or is no page in use but not empty.
+  /// The checksum of its contents; nil if it has none, or is not in use but not empty.
   public var expected: UInt16?
 
   package init(_ page: PageCheck.DamagedPage) {
@@ -54,15 +56,15 @@ public struct DamagedPage: Codable, Equatable, Sendable {
 }
 
 extension DamagedPage: CustomStringConvertible {
-  /// `block 5 of 'base/5/16384': checksum 12AB, contents have 9F01`
+  /// `base/5/16384, block 5: calculated checksum 9F01 but block contains 12AB`
   public var description: String {
-    let place = "block \(block) of \(file.quoted)"
+    let place = "\(escaped(file.utf8)), block \(block)"
     if let expected {
-      return "\(place): checksum \(found.hexadecimal(4)), contents have "
-        + expected.hexadecimal(4)
+      return "\(place): calculated checksum \(expected.hexadecimal(4)) but block contains "
+        + found.hexadecimal(4)
     }
     return found == 0
-      ? "\(place): no checksum, and not all zeros"
-      : "\(place): checksum \(found.hexadecimal(4)), but a header of zeros"
+      ? "\(place): the block has no checksum but is not all zeros"
+      : "\(place): the header is zeros but block contains \(found.hexadecimal(4))"
   }
 }

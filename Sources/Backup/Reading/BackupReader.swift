@@ -19,7 +19,8 @@ package final class BackupReader: @unchecked Sendable {
   private let isManifestGiven: Bool
   private let failure: FirstFailure
 
-  /// Opens the backup; `counters` say in progress what has been written. It does not wait for its input behind a `failure` of the pipeline.
+  /// Opens the backup; `counters` say in progress what has been written. It does not wait for its
+  /// input after a `failure` of the pipeline.
   package init(
     _ options: BackupReaderOptions, counters: ImportCounters?,
     progress: (any ProgressReporting)?, failure: FirstFailure
@@ -120,7 +121,7 @@ package final class BackupReader: @unchecked Sendable {
     check?.update(bytes)
   }
 
-  /// Adds the next page of the current member to the batch, or as many as lie in one piece where
+  /// Adds the next page of the current member to the batch, or as many as are in one piece where
   /// they were read; returns how many.
   private func readPages(
     into batch: PageBatch, _ check: ManifestCheck?

@@ -2,7 +2,7 @@ import Pipeline
 import PostgresFormat
 import System
 
-/// What a reader of backups is told.
+/// The options of a reader of backups.
 package struct BackupReaderOptions: Sendable {
   /// The path of a tar or of a data directory, or `-` for a tar on standard input.
   package var backup: String
@@ -22,7 +22,7 @@ package struct BackupReaderOptions: Sendable {
   /// How many batches there are, and so buffers of the input.
   package var batchCount: Int
 
-  /// What to do with a backup that has to be recovered first; the version is the cluster's, where
+  /// The hint for a backup that has to be recovered first; the version is the cluster's, if
   /// it has been seen.
   package var recoveryHint: @Sendable (PostgresVersion?) -> String
 
@@ -62,8 +62,8 @@ package struct BackupReaderOptions: Sendable {
     batchCount * PageRuns.byteCount + inputBufferCount * ReadAhead.bufferSize
   }
 
-  /// The manifest that is known before the backup is read: the one given, or the one beside a tar or
-  /// in a directory.
+  /// The manifest that is known before the backup is read: the one given, or the one beside a tar
+  /// or in a directory.
   package func knownManifest() throws(Failure) -> String? {
     if let manifest { return manifest }
     guard backup != "-" else { return nil }

@@ -6,7 +6,7 @@ public struct ImportProgress: Sendable {
   public var inputBytesRead: UInt64
   /// The input's length in bytes; nil for a pipe.
   public var inputByteCount: UInt64?
-  /// Bytes of the layers that are complete; nil where nothing is written.
+  /// The bytes of the complete layers; nil if nothing is written.
   public var outputBytesWritten: UInt64?
   /// The member that is being read, control characters escaped.
   public var member: String
@@ -21,7 +21,7 @@ public struct ImportProgress: Sendable {
   }
 }
 
-/// Is told how far an import has come, from the thread that reads, about ten times a second.
+/// Receives the progress of an import from the reading thread, about ten times a second.
 public protocol ProgressReporting: Sendable {
   func report(_ progress: ImportProgress)
 }

@@ -2,15 +2,15 @@ import PostgresFormat
 import System
 
 extension MemberIntake {
-  /// Throws what is wrong with a member that cannot be imported; returns for one that is empty
-  /// where that makes it harmless.
+  /// Throws the error of a member that cannot be imported; returns if the member is empty
+  /// and therefore harmless.
   package mutating func refuse(
     _ decision: DataDirectoryMember, _ member: TarMember, _ path: MemberPath
   ) throws(Failure) {
     switch decision {
     case .backupLabel:
       throw Failure(
-        .unsupported, "the cluster was running while it was backed up: 'backup_label' is there",
+        .unsupported, "the backup was taken from a running cluster: it contains 'backup_label'",
         hint: recoveryHint(contents.versions[nil]))
     case .tablespaceMap:
       guard member.byteCount > 0 else { return }
@@ -34,12 +34,12 @@ extension MemberIntake {
     }
     return Failure(
       .unsupported, "the backup is incremental: '\(path)'",
-      hint: "Combine it with the backups before it with pg_combinebackup.")
+      hint: "Combine it with the earlier backups with pg_combinebackup.")
   }
 
   private func tablespaceError(_ where: String) -> Failure {
     Failure(
-      .unsupported, "the cluster has tablespaces, which the storage does not know: \(`where`)",
+      .unsupported, "the cluster has tablespaces, which Neon does not support: \(`where`)",
       hint: recoveryHint(contents.versions[nil]))
   }
 }

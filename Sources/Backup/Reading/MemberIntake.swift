@@ -11,27 +11,27 @@ package struct MemberIntake {
     package var file: PageFile
     /// The number of the file's first page.
     package var firstBlock: UInt32
-    /// The pages themselves where they were read already.
+    /// The pages, if they were read already.
     package var contents: [UInt8]?
   }
 
   package let stripComponents: Int
-  /// What a person has to run where the backup is of a cluster that was running.
+  /// The command to run if the backup is of a running cluster.
   package let recoveryHint: @Sendable (PostgresVersion?) -> String
   /// From how many bytes on a relation segment becomes image layers.
   package let smallRelationSize: UInt64
-  /// Gets the contents of every file, where there is someone to compare them with a manifest.
+  /// Gets the contents of every file, if there is someone to compare them with a manifest.
   package let manifestCheck: ManifestCheck?
 
   package private(set) var contents = ClusterContents()
-  /// The control file that was read last, also where it was refused.
+  /// The control file that was read last, also if it was refused.
   package private(set) var controlFileBytes: [UInt8]?
   /// The same of the `PG_VERSION` at the top.
   package private(set) var versionFileBytes: [UInt8]?
   /// Reads members that are kept in memory.
   package var reader: MemberReader
 
-  /// Statistics longer than this are left out: a server gathers them anew.
+  /// Statistics longer than this are left out: a server collects them again.
   private static let statisticsLimit: UInt64 = 16 << 20
 
   package init(
@@ -46,11 +46,11 @@ package struct MemberIntake {
     self.manifestCheck = manifestCheck
   }
 
-  /// Takes the member that the source has just come to; gives back what pages it holds.
+  /// Takes the current member of the source; returns its pages.
   ///
   /// Who reads the pages gives them to `manifestCheck`, and ends the file there.
   ///
-  /// Throws what keeps the backup from being imported. Where it is not the source itself that failed,
+  /// Throws what keeps the backup from being imported. Unless the source itself failed,
   /// the members after it can still be taken.
   package mutating func take(_ member: TarMember) throws(Failure) -> Pages? {
     guard let path = try member.path(strippingComponents: stripComponents) else {
@@ -118,7 +118,7 @@ package struct MemberIntake {
     _ segment: RelationSegment, _ member: TarMember, _ path: MemberPath
   ) throws(Failure) -> Pages {
     let limit = UInt64(RelationSegment.blockCount) * UInt64(PageHeader.pageByteCount)
-    try requirePages(member, path, limit: limit, "a relation segment's 1 GiB")
+    try requirePages(member, path, limit: limit, "1 GiB, the limit of a relation segment")
     contents.addDatabase(segment.databaseID)
     let isInImageLayer = member.byteCount > 0 && member.byteCount >= smallRelationSize
     var pages = Pages(
@@ -137,7 +137,7 @@ package struct MemberIntake {
   ) throws(Failure) -> Pages {
     let limit = UInt64(SLRUKind.pagesPerSegment * PageHeader.pageByteCount)
     try requirePages(
-      member, path, limit: limit, "an SLRU segment's \(SLRUKind.pagesPerSegment) pages")
+      member, path, limit: limit, "\(SLRUKind.pagesPerSegment) pages, the limit of an SLRU segment")
     try requireOnce(contents.slruSegments[kind]?[number] == nil, path)
     contents.slruSegments[kind, default: [:]][number] = UInt32(
       member.byteCount / UInt64(PageHeader.pageByteCount))
@@ -156,8 +156,8 @@ package struct MemberIntake {
     guard member.byteCount.isMultiple(of: pageByteCount) else {
       throw Failure(
         .damaged,
-        "file '\(path)' has \(byteWords(member.byteCount)), which is no multiple of \(pageByteCount)",
-        hint: "The file was cut off or is torn. Make the backup anew.")
+        "file '\(path)' has \(byteWords(member.byteCount)), not a multiple of \(pageByteCount)",
+        hint: "The file is incomplete. Take a new backup.")
     }
   }
 
@@ -197,7 +197,7 @@ package struct MemberIntake {
     contents.statistics = try reader.readSmallFile(member, path)
   }
 
-  /// Reads the backup's own manifest, but where one is known already.
+  /// Reads the backup's own manifest, unless one is known already.
   private mutating func takeManifest(_ member: TarMember, _ path: MemberPath) throws(Failure) {
     guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
@@ -210,7 +210,7 @@ package struct MemberIntake {
   private mutating func leaveOut(
     _ member: TarMember, _ path: MemberPath, _ reason: LeftOutReason, slot: String?
   ) {
-    // A directory counts only where it is the user's own: what is in it is counted by itself.
+    // A directory counts only if it is the user's own: what is in it is counted by itself.
     if member.kind != .directory || reason == .userFiles {
       contents.leftOut.add(path.description, byteCount: member.byteCount, reason: reason)
     }
@@ -220,7 +220,7 @@ package struct MemberIntake {
 
   private func requireOnce(_ isFirst: Bool, _ path: MemberPath) throws(Failure) {
     guard isFirst else {
-      throw Failure(.damaged, "file '\(path)' stands twice in the backup")
+      throw Failure(.damaged, "file '\(path)' appears twice in the backup")
     }
   }
 }

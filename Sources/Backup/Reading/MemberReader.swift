@@ -1,8 +1,8 @@
 import PostgresFormat
 import System
 
-/// Reads members whole, those that are kept in memory, small files up to a limit together; and what is
-/// left of others, for their checksum.
+/// Reads members whole, those that are kept in memory, small files up to a limit together; and what
+/// is left of others, for their checksum.
 package struct MemberReader {
   private let source: any BackupSource
   /// Gets the contents of every small file.
@@ -13,8 +13,8 @@ package struct MemberReader {
 
   /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
   package static let smallFileLimit: UInt64 = 32 << 20
-  /// The bytes of such holes that a backup may have: to go through zeros that nobody has stored must
-  /// come to an end.
+  /// The bytes of such holes that a backup may have: to go through zeros that nobody has stored
+  /// must come to an end.
   private static let holeLimit: UInt64 = 64 << 30
   private static let restBufferByteCount: UInt64 = 1 << 16
 
@@ -23,17 +23,17 @@ package struct MemberReader {
     self.manifestCheck = manifestCheck
   }
 
-  /// The whole of a file that is kept in memory.
+  /// The contents of a file that is kept in memory.
   ///
-  /// Throws `.unsupported` where those before it have left too little of the limit.
+  /// Throws `.unsupported` if those before it have left too little of the limit.
   mutating func readSmallFile(
     _ member: TarMember, _ path: MemberPath
   ) throws(Failure) -> [UInt8] {
     guard member.byteCount <= Self.smallFileLimit - smallFileByteCount else {
       throw Failure(
         .unsupported,
-        "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory take "
-          + "more than \(Self.smallFileLimit >> 20) MiB")
+        "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory "
+          + "exceed \(Self.smallFileLimit >> 20) MiB")
     }
     smallFileByteCount += member.byteCount
     let bytes = try readWhole(member)
@@ -53,14 +53,14 @@ package struct MemberReader {
 
   /// Lends `body` what has not been read of the current member.
   ///
-  /// Throws `.unsupported` where that has more holes than a backup may have.
+  /// Throws `.unsupported` if that has more holes than a backup may have.
   mutating func readRest(of member: TarMember, _ body: (RawSpan) -> Void) throws(Failure) {
     guard member.holeByteCount <= Self.holeLimit - holeByteCount else {
       throw Failure(
         .unsupported,
-        "with \(member.subject), the files that are not stored have holes of more than "
+        "with \(member.subject), the holes of the files that are not stored exceed "
           + "\(Self.holeLimit >> 30) GiB",
-        hint: "Leave the file out of the backup.")
+        hint: "Exclude the file from the backup.")
     }
     holeByteCount += member.holeByteCount
     var buffer = [UInt8](

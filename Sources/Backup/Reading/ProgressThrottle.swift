@@ -7,7 +7,7 @@ package struct ProgressThrottle {
     self.progress = progress
   }
 
-  /// Reports what `current` makes, which is asked only where it is time for it.
+  /// Reports the result of `current`, which is called only when a report is due.
   package mutating func report(_ current: () -> ImportProgress) {
     guard let progress else { return }
     let now = ContinuousClock.now

@@ -3,8 +3,8 @@ import System
 
 /// The plain bytes of the archive, buffer after buffer, as libarchive asks for them.
 ///
-/// Remembers what libarchive does not tell: why reading failed, whether the archive ended under
-/// it, and where the last byte lies that is not zero.
+/// Remembers what libarchive does not report: why reading failed, whether the archive ended too
+/// early, and the offset of the last byte that is not zero.
 final class ArchiveInput {
   private let readAhead: ReadAhead
 
@@ -14,13 +14,13 @@ final class ArchiveInput {
   /// Why the last buffer could not be had.
   package private(set) var failure: Failure?
 
-  /// Whether more was asked for than there is.
+  /// Whether more bytes were requested than there are.
   package private(set) var isAtEnd = false
 
-  /// The bytes given out so far.
+  /// The number of bytes returned so far.
   package private(set) var byteCount: UInt64 = 0
 
-  /// The offset behind the last byte given out that is not zero.
+  /// The offset after the last returned byte that is not zero.
   private(set) var endOfLastNonzeroByte: UInt64 = 0
 
   /// Where a header must have ended; nil outside of headers.
@@ -44,7 +44,7 @@ final class ArchiveInput {
     if let headerEnd, byteCount >= headerEnd {
       failure = Failure(
         .damaged,
-        "damaged archive: the header of a member takes more than \(Self.headerLimit >> 20) MiB, "
+        "damaged archive: the header of a member has more than \(Self.headerLimit >> 20) MiB, "
           + "up to byte \(byteCount)")
       return nil
     }

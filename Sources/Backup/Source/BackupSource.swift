@@ -8,7 +8,7 @@ import System
 /// A source reads ahead in a thread of its own and bounds what it holds. All calls come from one
 /// thread at a time; after an error every later call throws it again.
 package protocol BackupSource: AnyObject {
-  /// How many bytes there are to be read where that is known, else nil; known from the start.
+  /// The number of bytes to read, if it is known from the start, otherwise nil.
   var inputByteCount: UInt64? { get }
 
   /// The bytes read so far, compressed as they came; ahead of what was given out.
@@ -25,15 +25,15 @@ package protocol BackupSource: AnyObject {
 
   /// Fills `buffer` with the next bytes of the current member.
   ///
-  /// Returns how many: fewer than the buffer takes only at the member's end, and zero behind it or
-  /// without a member. Throws where the member does not have all the bytes that it claims.
+  /// Returns how many: fewer than the buffer takes only at the member's end, and zero after it or
+  /// without a member. Throws if the member does not have all the bytes that it claims.
   func read(into buffer: inout MutableRawSpan) throws(Failure) -> Int
 
-  /// Gives the next bytes of the current member where they were read: whole units of `byteCount`
-  /// bytes, `limit` at most.
+  /// Lends the next bytes of the current member in the buffer that they were read into: whole units
+  /// of `byteCount` bytes, `limit` at most.
   ///
-  /// Returns nil where the next unit is not in one piece, for `read(into:)` to put it together. Only
-  /// so many buffers exist: nothing more is read until one is let go.
+  /// Returns nil if the next unit is not in one piece, for `read(into:)` to put it together. Only
+  /// so many buffers exist: nothing more is read until one is released.
   func lend(
     unitsOf byteCount: Int, limit: Int
   ) throws(Failure) -> (LentBuffer, Range<Int>)?
@@ -58,14 +58,14 @@ package func openBackup(
   }
   guard count == 0 else {
     throw Failure(
-      .usage, "nothing can be stripped from the names in a directory, and \(path.quoted) is one",
-      hint: "Give the data directory itself, without --strip-components.")
+      .usage, "'--strip-components' is for tars, but \(path.quoted) is a directory",
+      hint: "Give the data directory itself, without '--strip-components'.")
   }
   return try DirectoryReader(
     path: path, bufferCount: bufferCount, contents: contents, failure: failure)
 }
 
-/// Whether the directory at `path` is a cluster's own, by what lies in it.
+/// Whether the directory at `path` is a data directory, judged by its contents.
 package func isDataDirectory(_ path: String) -> Bool {
   unsafe access(path + "/PG_VERSION", F_OK) == 0
 }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What the reading thread tells the others about the input while it goes.
+/// What the reading thread reports about the input to the others.
 package final class InputProgress: Sendable {
   private let knownByteCount = Atomic<UInt64>(.max)
   private let readByteCount = Atomic<UInt64>(0)

@@ -3,17 +3,17 @@ import Glibc
 import Pipeline
 import System
 
-/// libarchive's tar reader over an `ArchiveInput`: headers, and blocks of contents as they lie in
+/// libarchive's tar reader over an `ArchiveInput`: headers, and blocks of contents as they are in
 /// the input's buffers.
 ///
 /// Knows libarchive's ways; what a sound archive is, `TarReader` decides. After an error it is not
 /// called again.
 @safe struct TarArchive: ~Copyable {
-  /// A header as libarchive gives it.
+  /// A header as libarchive returns it.
   struct Header {
     package var member: TarMember
 
-    /// The bytes of the contents that the archive stores; less than the member's size where it has
+    /// The bytes of the contents that the archive stores; less than the member's size if it has
     /// holes.
     package var storedByteCount: UInt64
   }
@@ -84,7 +84,7 @@ import System
     unsafe block.count
   }
 
-  /// Goes to the next header, over what is left of the member before; nil where libarchive sees
+  /// Goes to the next header, past the rest of the current member; nil if libarchive sees
   /// the archive's end, be it a mark or just the last byte.
   mutating func nextHeader() throws(Failure) -> Header? {
     unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -96,10 +96,10 @@ import System
 
     guard let name = unsafe archive_entry_pathname(entry).map({ unsafe String(cString: $0) }),
       !name.isEmpty
-    else { throw damaged("member without a name", reading: subject) }
+    else { throw damaged("a member has no name", reading: subject) }
     guard name.utf8.count <= Self.nameLimit else {
       throw damaged(
-        "member \(String(decoding: name.utf8.prefix(64), as: UTF8.self).quoted)… with a name of "
+        "the name of member \(String(decoding: name.utf8.prefix(64), as: UTF8.self).quoted)… has "
           + "\(name.utf8.count) bytes, more than \(Self.nameLimit)", reading: subject)
     }
     let claimed = unsafe archive_entry_size(entry)
@@ -136,7 +136,7 @@ import System
     guard try isUsable(code, reading: member.subject) else { return false }
     // libarchive lets negative sizes of a damaged header through to here.
     guard size >= 0, let blockOffset = UInt64(exactly: offset) else {
-      throw damaged("impossible size of a block", reading: member.subject)
+      throw damaged("a block has an impossible size", reading: member.subject)
     }
     unsafe block = UnsafeRawBufferPointer(start: start, count: size)
     self.blockOffset = blockOffset
@@ -159,7 +159,7 @@ import System
 
   /// Takes as many units of `byteCount` bytes as the rest of the block has whole, `limit` at most.
   ///
-  /// Returns where they lie in the input's buffer, which holds them as long as it is kept; nil
+  /// Returns their position in the input's buffer, which holds them as long as it is kept; nil
   /// where there is none, or libarchive has the bytes in memory of its own.
   mutating func lendBlock(unitsOf byteCount: Int, limit: Int) -> (LentBuffer, Range<Int>)? {
     let count = min(blockByteCount / byteCount, limit) * byteCount
@@ -190,7 +190,7 @@ import System
     return sum
   }
 
-  /// What a return code means: true for success, false for the end; the one place that knows.
+  /// The meaning of a return code: true for success, false for the end; the only place that checks.
   ///
   /// - A warning is damage (a negative size, a malformed or oversized attribute), but for one: a
   ///   name that the C locale cannot show, which libarchive then gives as it is. It alone has the
@@ -215,7 +215,7 @@ import System
       if let failure = input.failure { throw failure }
       if input.isAtEnd { throw cutOff(reading: subject()) }
       let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
-      throw damaged(text?.lowercased() ?? "libarchive gives code \(code)", reading: subject())
+      throw damaged(text?.lowercased() ?? "libarchive error \(code)", reading: subject())
     }
   }
 
@@ -224,7 +224,7 @@ import System
     Failure(
       .damaged,
       "cannot read \(subject): unexpected end of archive after \(input.byteCount) bytes",
-      hint: "The backup was not written or copied to its end.")
+      hint: "The backup was not written or copied completely.")
   }
 
   /// The error for an archive that contradicts itself.

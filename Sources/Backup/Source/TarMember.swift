@@ -20,7 +20,7 @@ public struct TarMember: Equatable, Sendable {
   /// What messages call the member.
   package var subject: String { "member \(name.quoted)" }
 
-  /// Where the member lies in the data directory; nil for the directory itself and above.
+  /// The path of the member in the data directory; nil for the directory itself and above.
   package func path(strippingComponents count: Int) throws(Failure) -> MemberPath? {
     do throws(FormatError) {
       return try MemberPath(Array(name.utf8).bytes, strippingComponents: count)

@@ -57,7 +57,7 @@ public final class TarReader: BackupSource {
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
       return try decompressed(
         file, subject: subject,
-        hintIfEmpty: path == "-" ? "See what the program before the pipe says." : nil,
+        hintIfEmpty: path == "-" ? "Check the output of the program that writes to the pipe." : nil,
         progress: progress)
     }
   }
@@ -97,7 +97,7 @@ public final class TarReader: BackupSource {
     archive = try TarArchive(input, subject: subject)
   }
 
-  /// The size of the input where it is a regular file; else nil.
+  /// The size of the input if it is a regular file, otherwise nil.
   public var inputByteCount: UInt64? { progress.inputByteCount }
 
   /// The bytes read from the input so far, compressed as they came; ahead of what was parsed.
@@ -106,7 +106,7 @@ public final class TarReader: BackupSource {
   /// Whether the input is a compressed stream.
   public var isCompressed: Bool { progress.isCompressed }
 
-  /// Goes to the next member, over what is left of the last one.
+  /// Goes to the next member, past the rest of the current one.
   ///
   /// Returns nil only after an end that was checked: the archive's end mark is there, nothing but
   /// zeros follows it, and the compressed stream is complete.
@@ -127,7 +127,7 @@ public final class TarReader: BackupSource {
 
   /// Fills `buffer` with the next bytes of the current member; holes give zeros.
   ///
-  /// Returns how many: fewer than the buffer takes only at the member's end, and zero behind it or
+  /// Returns how many: fewer than the buffer takes only at the member's end, and zero after it or
   /// without a member. Copies each byte once. Throws when the member ends before its claimed size.
   public func read(into buffer: inout MutableRawSpan) throws(Failure) -> Int {
     try latch.run { () throws(Failure) in try readMember(into: &buffer) }
@@ -179,7 +179,7 @@ public final class TarReader: BackupSource {
     guard try archive.nextBlock(of: header.member) else {
       guard member.storedBytesSeen == header.storedByteCount else {
         throw archive.damaged(
-          "its contents are not as long as its header says",
+          "its length differs from its header",
           reading: header.member.subject)
       }
       member.isComplete = true
@@ -189,7 +189,7 @@ public final class TarReader: BackupSource {
     let (end, overflow) = archive.blockOffset.addingReportingOverflow(size)
     guard archive.blockOffset >= member.endOfLastBlock, !overflow, end <= header.member.byteCount
     else {
-      throw archive.damaged("a block lies outside of its place", reading: header.member.subject)
+      throw archive.damaged("a block is outside the member", reading: header.member.subject)
     }
     member.endOfLastBlock = end
     member.storedBytesSeen += size
@@ -203,24 +203,24 @@ public final class TarReader: BackupSource {
     try archive.skipRest(of: member.header.member)
     guard archive.byteOffset == end else {
       throw archive.damaged(
-        "more is stored than its map of holes says",
+        "it has more data than its sparse map",
         reading: member.header.member.subject)
     }
     current = nil
   }
 
   /// Checks that from `offset` on, where no header is, there are the two blocks of zeros that end
-  /// an archive, and nothing but zeros behind them.
+  /// an archive, and nothing but zeros after them.
   ///
-  /// libarchive says "end" at a missing mark and at half a one as well, and looks at nothing behind
+  /// libarchive says "end" at a missing mark and at half a one as well, and looks at nothing after
   /// it.
   private func checkEnd(from offset: UInt64) throws(Failure) {
     try input.drain()
     if input.endOfLastNonzeroByte > offset {
       throw Failure(
         .damaged,
-        "cannot read \(subject): garbage after the end of the archive, which is at byte \(offset)",
-        hint: "A backup is one archive. Where several were put into one file, take them apart.")
+        "cannot read \(subject): garbage after the end of the archive at byte \(offset)",
+        hint: "A backup is one archive. If the file contains several, separate them.")
     }
     if input.byteCount < offset + 1024 { throw archive.cutOff(reading: subject) }
   }

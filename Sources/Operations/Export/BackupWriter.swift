@@ -8,7 +8,7 @@ final class BackupWriter {
   private var tar: TarWriter
   private let counters: ImportCounters
 
-  /// The pages so far of the file that stands in the tar twice.
+  /// The pages so far of the file that appears in the tar twice.
   private var copied: [UInt8] = []
 
   private(set) var fileCount = 0

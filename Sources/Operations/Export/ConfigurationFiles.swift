@@ -2,8 +2,8 @@ import PostgresFormat
 
 /// The configuration that an exported backup gets: a timeline keeps none of the cluster's own.
 enum ConfigurationFiles {
-  /// Who may connect: over the socket, the operating system's user of the role's name; over TCP from
-  /// this machine, whoever knows the role's password.
+  /// Who may connect: over the socket, the operating system's user of the role's name; over TCP
+  /// from this machine, whoever knows the role's password.
   ///
   /// `trust`, which a pageserver's own backup has, would make every local user a superuser of
   /// someone's data.
@@ -22,7 +22,7 @@ enum ConfigurationFiles {
   static func server(_ controlFile: ControlFile, originCount: Int) -> String {
     var settings = controlFile.settings.map { ($0.name, Int($0.value)) }
     settings.append(("max_replication_slots", max(10, originCount + 1)))
-    return "# Written by import-backup: the settings that the cluster cannot start without.\n"
+    return "# Written by import-backup: the settings that the cluster needs to start.\n"
       + settings.map { "\($0.0) = \($0.1)\n" }.joined()
   }
 }

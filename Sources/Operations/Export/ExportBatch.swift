@@ -12,7 +12,7 @@ final class ExportBatch: PipelineBatch, @unchecked Sendable {
   // Invariant: a batch belongs to one stage at a time (reader, worker, writer); it changes hands
   // through a channel, whose lock orders the accesses.
 
-  /// Pages of one file that stand in one batch.
+  /// Pages of one file that are in one batch.
   struct Run: Sendable {
     var file: ExportFile
     /// The number of the run's first page in the file.
@@ -95,7 +95,7 @@ final class ExportBatch: PipelineBatch, @unchecked Sendable {
     }
   }
 
-  /// Where the pages of a run stand in `pages`, whose first there is number `first`.
+  /// Where the pages of a run are in `pages`, whose first there is number `first`.
   func range(of run: Run, from first: Int) -> Range<Int> {
     first * Self.pageByteCount..<(first + run.pageCount) * Self.pageByteCount
   }

@@ -8,7 +8,7 @@ struct ExportFile: Sendable {
   var pages: PageFile
   var firstBlock: UInt32
   var blockCount: UInt32
-  /// Where the file lies in the data directory.
+  /// The path of the file in the data directory.
   var path: String
   /// Where the same contents lie a second time: an init fork is its relation's main fork too.
   var copyPath: String?
@@ -22,9 +22,9 @@ struct ExportFile: Sendable {
 extension ExportContents {
   /// The files of a fork, in the order of the keys of their pages.
   ///
-  /// None for the main fork of an unlogged relation: its init fork takes its place, as after a crash.
-  /// For a server to start from, none for its free space map and visibility map either, which speak
-  /// of pages that are gone; a pageserver gives them out.
+  /// None for the main fork of an unlogged relation: its init fork takes its place, as after a
+  /// crash. For a server to start from, none for its free space map and visibility map either,
+  /// which speak of pages that are gone; a pageserver gives them out.
   func files(ofRelationAt index: Int, forPageserver: Bool) -> [ExportFile] {
     let relation = relations[index]
     if relation.id.fork != .initialisation, relation.id.fork == .main || !forPageserver,

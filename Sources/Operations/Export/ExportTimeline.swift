@@ -40,7 +40,7 @@ public struct ExportSummary: Sendable {
 ///
 /// When anything fails, or the program is interrupted, no file is left behind. Throws an
 /// `Failure` whose code is the program's exit code. Memory: 1 MiB a batch, four batches a job
-/// and eight more; 64 MiB for the open layers' buffers, more where there are over 4,000 L0s; 16 bytes
+/// and eight more; 64 MiB for the open layers' buffers, more if there are over 4,000 L0s; 16 bytes
 /// a relation fork.
 public func exportTimeline(
   _ options: ExportOptions, progress: (any ProgressReporting)?

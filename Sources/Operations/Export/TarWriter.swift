@@ -9,8 +9,8 @@ import System
 /// same time, so that one timeline gives one tar. After an error it is not called again.
 @safe
 struct TarWriter: ~Copyable {
-  // Invariant: both are made in `init` and freed in `deinit` only. The archive's write callback gets
-  // `destination`, which lives as long.
+  // Invariant: both are made in `init` and freed in `deinit` only. The archive's write callback
+  // gets `destination`, which lives as long.
   private let archive: OpaquePointer
   private let entry: OpaquePointer
   private let destination: FileDestination
@@ -63,9 +63,9 @@ struct TarWriter: ~Copyable {
     .inputOutput, "cannot write the backup: out of memory")
 
   deinit {
-    // Closing gives back what `archive_write_open` took, also after an error; freeing alone, or
-    // `archive_write_fail` before it, does not (libarchive's issue 1568). It would write the rest of
-    // the tar as well.
+    // Closing returns what `archive_write_open` took, also after an error; freeing alone, or
+    // `archive_write_fail` before it, does not (libarchive's issue 1568). It would write the rest
+    // of the tar as well.
     if !isFinished {
       destination.isAbandoned = true
       unsafe _ = archive_write_close(archive)
@@ -133,6 +133,6 @@ struct TarWriter: ~Copyable {
   private func failure() -> Failure {
     if let failure = destination.failure { return failure }
     let text = unsafe archive_error_string(archive).map { unsafe String(cString: $0) }
-    return Failure(.bug, "cannot write the tar: \(text ?? "libarchive does not say why")")
+    return Failure(.bug, "cannot write the tar: \(text ?? "libarchive gives no reason")")
   }
 }

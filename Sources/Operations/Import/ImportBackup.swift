@@ -43,8 +43,8 @@ private func importRecovered(
     output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force)
 
   if let wal = recovery.writeAheadLog { try requireReadable(wal, option: "--wal") }
-  // Without a place of its own the copy lies beside the output, which may be nowhere yet. What was
-  // made for that goes again where the import fails, for it is empty then.
+  // Without a directory of its own, the copy is next to the output, which may not exist yet. What
+  // was created for that is removed again if the import fails, as it is empty then.
   var parents = MadeDirectories()
   defer { parents.remove() }
   if recovery.scratchParent == nil {

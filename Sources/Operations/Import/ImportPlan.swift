@@ -15,9 +15,9 @@ import Timeline
 ///   chunks in memory  the rest, the spools hold what is more
 /// ```
 ///
-/// On top come 50 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps, prepared
-/// transactions, statistics: each kind has a limit), 8 MiB of `SharedCatalogs` at most, and the code
-/// itself.
+/// On top come 50 bytes a relation segment (`SegmentTable`), the values of the last L0 (maps,
+/// prepared transactions, statistics: each kind has a limit), 8 MiB of `SharedCatalogs` at most,
+/// and the code itself.
 struct ImportPlan: Sendable {
   let backup: String
   let outputDirectory: String
@@ -71,7 +71,7 @@ struct ImportPlan: Sendable {
   ) throws(Failure) -> Identifier {
     guard let text else { return .random() }
     guard let identifier = Identifier(text) else {
-      throw Failure(.usage, "\(option) takes 32 hexadecimal digits, not \(text.quoted)")
+      throw Failure(.usage, "\(option) must be 32 hexadecimal digits, not \(text.quoted)")
     }
     return identifier
   }
@@ -80,7 +80,7 @@ struct ImportPlan: Sendable {
   func chunkRange(_ index: Int) throws(Failure) -> Range<LogSequenceNumber> {
     guard let range = ImportedLSN.chunk(index) else {
       throw Failure(
-        .unsupported, "the backup's small relations fill more than \(index) chunks",
+        .unsupported, "the small relations of the backup need more than \(index) chunks",
         hint: "Import it with a larger --chunk-size.")
     }
     return range

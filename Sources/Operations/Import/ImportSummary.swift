@@ -10,7 +10,7 @@ public struct ImportSummary: Codable, Sendable {
 
   /// `clean shutdown`, `fullbackup`, or `recovered` for one that Postgres shut down on a copy.
   public var backupKind = ""
-  /// The Postgres that recovered the cluster, as it words its version; nil where none had to.
+  /// The version of the Postgres that recovered the cluster; nil without recovery.
   public var recoveredBy: String?
   /// Tablespaces whose contents were moved to the default one, in the order of their oids.
   public var movedTablespaces: [String] = []
@@ -48,7 +48,7 @@ public struct ImportSummary: Codable, Sendable {
   /// What the cluster's data checksums said, before they were taken off.
   public var pageChecksums = PageChecksumSummary(result: .none)
 
-  /// Pages in use that bore no LSN and got one.
+  /// Pages in use that had no LSN and were given one.
   public var stampedPageCount: UInt64 = 0
   /// Two-phase files whose CRC stood twice and was taken off.
   public var mendedTwoPhaseFileCount = 0
@@ -57,7 +57,7 @@ public struct ImportSummary: Codable, Sendable {
   public var controlFileChanges: [String] = []
   /// Relations with an init fork: they come up empty in a compute, as after a crash.
   public var unloggedRelationCount = 0
-  /// Names of replication slots that the storage cannot keep.
+  /// Names of replication slots that Neon cannot keep.
   public var lostReplicationSlots: [String] = []
   public var leftOut: [LeftOutFiles] = []
 

@@ -19,7 +19,7 @@ struct BackupInspector {
   /// Describes the backup at `path`, `-` for standard input; of several tars the one of the data
   /// directory.
   ///
-  /// Throws where the input cannot be read to its proper end.
+  /// Throws if the input cannot be read to its proper end.
   static func inspect(
     _ path: String, strippingComponents: Int
   ) throws(Failure) -> BackupDescription {

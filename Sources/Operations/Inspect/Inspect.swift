@@ -26,10 +26,10 @@ public enum Inspection: Sendable {
   case timeline(TimelineDescription)
 }
 
-/// Looks into a backup or a timeline, which is told by what lies at the path.
+/// Inspects a backup or a timeline, which is recognised by the contents of the path.
 ///
 /// A backup is read once, from its start to its end, pages passed over. Of a timeline the index,
-/// every layer's own index, and the values of delta layers are read. Throws where the path leads
+/// every layer's own index, and the values of delta layers are read. Throws if the path leads
 /// to neither, where a backup is no whole tar, and where a timeline has no index that can be read;
 /// what is wrong beyond that is part of the description.
 public func inspect(_ options: InspectOptions) throws(Failure) -> Inspection {
@@ -38,7 +38,8 @@ public func inspect(_ options: InspectOptions) throws(Failure) -> Inspection {
   else {
     guard options.key == nil && options.layer == nil else {
       throw Failure(
-        .usage, "a backup has neither keys nor layers, and \(inputSubject(options.path)) is one",
+        .usage,
+        "a backup has neither keys nor layers, and \(inputSubject(options.path)) is a backup",
         hint: "Give the directory of a timeline.")
     }
     do throws(Failure) {

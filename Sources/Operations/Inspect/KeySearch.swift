@@ -51,7 +51,7 @@ struct KeySearch {
   }
 
   /// The key's entries above the newest image layer that covers it, and that layer's own; the
-  /// newest first, none behind the first that stands alone.
+  /// newest first, none after the first that stands alone.
   private func candidates() throws(Failure) -> [Candidate] {
     let covering = timeline.layers.indices.filter { timeline.layers[$0].name.keys.contains(key) }
     let image = covering.filter { timeline.layers[$0].name.isImage }.max { left, right in

@@ -112,7 +112,7 @@ extension LayerMap {
     return parts.joined() + "</g>"
   }
 
-  /// The highest row of the layer that no image layer lies in, for its label; an image layer's own.
+  /// The highest row of the layer that no image layer is in, for its label; an image layer's own.
   private func labelRow(of layer: Layer) -> (middle: Double, height: Double)? {
     let rows = zip(lsns.positions, lsns.positions.dropFirst()).filter { start, end in
       start >= layer.name.lsns.lowerBound && end <= layer.name.lsns.upperBound

@@ -1,7 +1,7 @@
 import LayerFormat
 import PostgresFormat
 
-/// What is written around the layers, so that nothing lies over anything else.
+/// The labels around the layers, placed so that they do not overlap.
 extension LayerMap {
   /// The LSNs at which layers begin and end, from above, as many as have room.
   func lsnLabels() -> [String] {
@@ -73,7 +73,7 @@ extension LayerMap {
     return runs
   }
 
-  /// The relation that keys lie in, or where they begin.
+  /// The relation of the keys, or of the first of them.
   private static func name(of range: Range<Key>) -> String {
     switch (range.lowerBound.meaning, range.upperBound.meaning) {
     case (.relationBlock(let fork, _), .relationBlock(let other, _)) where fork == other,

@@ -40,7 +40,7 @@ public struct LayerMap {
   struct Mark {
     var name: String
     var lsn: LogSequenceNumber
-    /// Where its line runs: an L0 ends at one behind the last position that it covers.
+    /// Where its line runs: an L0 ends at one after the last position that it covers.
     var line: LogSequenceNumber
   }
 
@@ -105,7 +105,7 @@ public struct LayerMap {
     }
   }
 
-  /// The bytes that lie in each stretch that layers cover, by where it begins; a layer's bytes are
+  /// The bytes that are in each stretch that layers cover, by where it begins; a layer's bytes are
   /// shared evenly among its stretches.
   private static func weights(of layers: [Layer], between boundaries: [Key]) -> [Key: Double] {
     var ranks: [Key: Int] = [:]

@@ -25,7 +25,8 @@ enum LayerMeasurement {
       try Interruption.check()
       // Otherwise many entries could share one long value, to be decompressed for each.
       guard entry.offset > last?.offset ?? 0 else {
-        throw layer.failure("the value of key \(entry.key) begins before the one before it ends")
+        throw layer.failure(
+          "the value of key \(entry.key) starts before the end of the previous one")
       }
       contents.valueCount += 1
       if entry.key.meaning?.isPage == true {

@@ -1,4 +1,4 @@
-/// An axis on which positions stand in their order, not at their distance: the stretch between two
+/// An axis on which positions are in their order, not at their distance: the stretch between two
 /// of them is as long as what lies there needs.
 struct RankScale<Position: Hashable & Comparable> {
   /// A stretch between two neighbouring positions.

@@ -19,7 +19,7 @@ public struct TimelineDescription: Codable, Sendable {
   public var subject = "timeline"
 
   public var path: String
-  /// As the path or the layers say; nil where neither does.
+  /// From the path or the layers; nil if neither has it.
   public var tenantID: String?
   public var timelineID: String?
 
@@ -57,7 +57,7 @@ public struct LayerDescription: Codable, Sendable {
     case delta
   }
 
-  /// What lies between a layer's first page and its index.
+  /// The contents between a layer's first page and its index.
   public struct Contents: Codable, Sendable, Equatable {
     /// All values, records among them.
     public var valueCount = 0
@@ -68,7 +68,7 @@ public struct LayerDescription: Codable, Sendable {
     /// Bytes that they take in the file, each value's header included.
     public var storedByteCount: UInt64 = 0
 
-    /// How many times smaller they are stored; nil where there is nothing.
+    /// The factor of the compression; nil if there are no values.
     public var compressionRatio: Double? {
       storedByteCount == 0 ? nil : Double(plainByteCount) / Double(storedByteCount)
     }
@@ -94,7 +94,7 @@ public struct LayerDescription: Codable, Sendable {
   public var keys: String
   /// An image layer's LSN, or a delta layer's first.
   public var lsnStart: String
-  /// The first LSN behind a delta layer's; nil of an image layer.
+  /// The LSN at the end of a delta layer; nil for an image layer.
   public var lsnEnd: String?
   public var shard: String?
   /// The file's length, as the index says.

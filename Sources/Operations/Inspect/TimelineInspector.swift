@@ -24,7 +24,8 @@ struct TimelineInspector {
     guard let text else { return nil }
     guard let key = Key(text) else {
       throw Failure(
-        .usage, "'--key' wants \(2 * Key.byteCount) hexadecimal digits, not \(text.quoted)")
+        .usage, "option '--key' must be \(2 * Key.byteCount) hexadecimal digits, not \(text.quoted)"
+      )
     }
     return key
   }
@@ -42,7 +43,7 @@ struct TimelineInspector {
     }
     throw Failure(
       .usage, "the timeline has no layer \(text.quoted)",
-      hint: "Give a layer's number in the list that 'inspect' shows, or its file's name.")
+      hint: "Give the number of a layer in the list that 'inspect' shows, or its file name.")
   }
 
   func describe() throws(Failure) -> TimelineDescription {

@@ -18,7 +18,7 @@ struct DirectoryCopy {
     self.intake = intake
   }
 
-  /// The data directory, and what lies elsewhere: the WAL and tablespaces that links lead to.
+  /// The data directory, and what is elsewhere: the WAL and tablespaces that links lead to.
   static func places(of directory: String) throws(Failure) -> [Place] {
     var places = [Place(path: directory, part: .dataDirectory)]
     if try isLink(directory + "/pg_wal") {
@@ -31,8 +31,9 @@ struct DirectoryCopy {
       guard let id = UInt32(name), try isLink(path) else { continue }
       guard try SystemCalls.status(at: path, followingLinks: true) != nil else {
         throw Failure(
-          .damaged, "tablespace \(id) is not there: the link \(path.quoted) leads nowhere",
-          hint: "Let it lead to where the backup has that tablespace.")
+          .damaged,
+          "tablespace \(id) is missing: the target of the link \(path.quoted) does not exist",
+          hint: "Point the link to the tablespace in the backup.")
       }
       places.append(Place(path: path + "/.", part: .tablespace(id)))
     }
@@ -45,8 +46,9 @@ struct DirectoryCopy {
     for place in places where place.part == .writeAheadLog {
       guard try SystemCalls.status(at: place.path) == nil else { continue }
       throw Failure(
-        .damaged, "the WAL is not there: the link \((directory + "/pg_wal").quoted) leads nowhere",
-        hint: "Let it lead to where the backup has its WAL, or remove it, and give the WAL with "
+        .damaged,
+        "the WAL is missing: the target of the link \((directory + "/pg_wal").quoted) does not exist",
+        hint: "Point the link to the WAL in the backup, or remove it and give the WAL with "
           + "--wal.")
     }
     return places
@@ -59,7 +61,7 @@ struct DirectoryCopy {
 
   /// Copies all of it.
   ///
-  /// - Throws: `.unsupported` where a server works in the directory, and `.damaged` where a file
+  /// - Throws: `.unsupported` if a server is running in the directory, and `.damaged` if a file
   ///   vanishes meanwhile.
   mutating func run(_ directory: String) throws(Failure) {
     try Self.requireStopped(directory)

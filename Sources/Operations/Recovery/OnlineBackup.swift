@@ -3,7 +3,7 @@ import Glibc
 import PostgresFormat
 import System
 
-/// The backup of a running cluster as it lies on disk.
+/// A backup of a running cluster on disk.
 enum OnlineBackup {
   /// A tar of the data directory, and one of its WAL where that is not in it.
   case tar(String, writeAheadLog: String?)
@@ -12,7 +12,7 @@ enum OnlineBackup {
   /// A data directory.
   case directory(String, writeAheadLog: String?)
 
-  /// Recognises what lies at `path`; `writeAheadLog` is a tar that was given besides.
+  /// Recognises the backup at `path`; `writeAheadLog` is a tar that was given with it.
   ///
   /// In a data directory tars are files of a user's own, whatever they are called.
   init(at path: String, writeAheadLog: String? = nil) throws(Failure) {
@@ -35,7 +35,7 @@ enum OnlineBackup {
       tablespaces: tablespaces.sorted { $0.id < $1.id })
   }
 
-  /// The manifest that lies where pg_basebackup puts it; nil where none does.
+  /// The manifest at the path that pg_basebackup uses; nil if there is none.
   func knownManifest() throws(Failure) -> String? {
     let directory: String? =
       switch self {
@@ -52,14 +52,14 @@ enum OnlineBackup {
   static func requireNone(for command: RecoveryCommand) throws(Failure) {
     switch try Self(at: command.backup) {
     case .tar: return
-    case .tars(let base, _, let tablespaces):
+    case .tars(_, _, let tablespaces):
       var sizes: [String] = []
       for (id, path) in tablespaces { sizes.append(try describe(id, byteCount: size([path]))) }
-      let more = sizes.isEmpty ? "" : ", with tablespaces " + listing(sizes)
+      let more = sizes.isEmpty ? "" : " with tablespaces " + listing(sizes)
       throw Failure(
         .unsupported,
-        "\(command.backup.quoted) is the backup of a cluster that was running, \(base.quoted) and what "
-          + "belongs to it\(more)", hint: command.hint(for: nil))
+        "\(command.backup.quoted) is a backup of a running cluster (pg_basebackup)\(more), which cannot be "
+          + "imported as it is", hint: command.hint(for: nil))
     case .directory(let path, _):
       var sizes: [String] = []
       for place in try DirectoryCopy.places(of: path) {
@@ -69,7 +69,7 @@ enum OnlineBackup {
       guard !sizes.isEmpty else { return }
       throw Failure(
         .unsupported,
-        "the cluster has tablespaces, which the storage does not know: \(listing(sizes))",
+        "the cluster has tablespaces, which Neon does not support: \(listing(sizes))",
         hint: command.hint(for: nil))
     }
   }
@@ -78,7 +78,7 @@ enum OnlineBackup {
     "\(id) (\(byteCount >> 20) MiB)"
   }
 
-  /// The tars in a directory by their names without what says how they are compressed.
+  /// The tars in a directory by their names without the suffix of the compression.
   /// (Postgres, `pg_basebackup.c`, `CreateBackupStreamer`)
   private static func tars(in directory: String) throws(Failure) -> [String: String] {
     var tars: [String: String] = [:]
@@ -94,8 +94,8 @@ enum OnlineBackup {
     if let twice, tars["base"] != nil {
       throw Failure(
         .damaged,
-        "\(directory.quoted) holds '\(escaped(twice.utf8)).tar' twice, compressed in two ways",
-        hint: "Put one of them elsewhere.")
+        "\(directory.quoted) contains '\(escaped(twice.utf8)).tar' twice, with different compression",
+        hint: "Move one of them away.")
     }
     return tars
   }

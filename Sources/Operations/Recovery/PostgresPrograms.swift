@@ -19,16 +19,17 @@ struct PostgresPrograms {
   private(set) var majorVersion = 0
 
   /// What to do where a program is missing or broken.
-  static let hint = "Give the directory of the programs of a whole Postgres with --recover-with."
+  static let hint =
+    "Give the directory of the programs of a complete Postgres with '--recover-with'."
 
   /// Finds the version by running `postgres`; `log` gets what it says else.
   ///
-  /// - Throws: `.unsupported` where it is not there or does not run.
+  /// - Throws: `.unsupported` if it does not exist or does not run.
   init(in directory: String, user: User?, log: String) throws(Failure) {
     let program = directory + "/postgres"
     guard try SystemCalls.status(at: program, followingLinks: true) != nil else {
       throw Failure(
-        .unsupported, "there is no program \(program.quoted)", hint: Self.hint)
+        .unsupported, "no 'postgres' in \(directory.quoted)", hint: Self.hint)
     }
     self.directory = try SystemCalls.resolved(directory)
     self.user = user
@@ -40,7 +41,7 @@ struct PostgresPrograms {
     else {
       throw Failure(
         .unsupported,
-        "\(path("postgres").quoted) does not run: \(ServerLog.describe(result, log: log))",
+        "cannot run \(path("postgres").quoted): \(ServerLog.describe(result, log: log))",
         hint: Self.hint)
     }
     versionText = String(words.prefix { $0 != "\n" })
@@ -66,7 +67,7 @@ struct PostgresPrograms {
     guard version.rawValue == majorVersion else {
       throw Failure(
         .unsupported,
-        "the backup is of Postgres \(version.rawValue), and \(path("postgres").quoted) is "
+        "the backup is from Postgres \(version.rawValue), but \(path("postgres").quoted) is "
           + "\(versionText)",
         hint: "Give the programs of Postgres \(version.rawValue) with --recover-with "
           + "/usr/lib/postgresql/\(version.rawValue)/bin.")
@@ -78,17 +79,17 @@ extension PostgresPrograms {
   /// Who the server shall run as: the one asked for, or, where this program is root, the owner of
   /// the directory that the scratch is made in.
   ///
-  /// - Throws: `.usage` where that is root still, or where only root could do it.
+  /// - Throws: `.usage` if that is still root, or if only root could do it.
   static func user(named name: String?, owning directory: String) throws(Failure) -> User? {
     let own = geteuid()
     if let name {
       // Invariant: the entry is read before another call replaces it; the names in it are C
       // strings.
       guard let entry = unsafe getpwnam(name) else {
-        throw Failure(.usage, "there is no user \(name.quoted) to recover the backup as")
+        throw Failure(.usage, "user \(name.quoted) does not exist")
       }
       let user = unsafe User(name: name, id: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
-      if user.id == 0 { throw rootRefused("--recover-as names root") }
+      if user.id == 0 { throw rootRefused("'--recover-as' is root") }
       if user.id == own { return nil }
       guard own == 0 else {
         throw Failure(.usage, "only root can recover the backup as user \(name.quoted)")
@@ -98,9 +99,9 @@ extension PostgresPrograms {
     guard own == 0 else { return nil }
     guard let status = try SystemCalls.status(at: directory, followingLinks: true),
       status.st_uid != 0
-    else { throw rootRefused("\(directory.quoted) is root's") }
+    else { throw rootRefused("\(directory.quoted) belongs to root") }
     guard let entry = unsafe getpwuid(status.st_uid) else {
-      throw rootRefused("\(directory.quoted) is user \(status.st_uid)'s, who has no name here")
+      throw rootRefused("\(directory.quoted) belongs to user \(status.st_uid), who has no name")
     }
     // Invariant: as above.
     return unsafe User(
@@ -110,19 +111,20 @@ extension PostgresPrograms {
 
   private static func rootRefused(_ reason: String) -> Failure {
     Failure(
-      .usage, "Postgres does not run as root, and \(reason)",
-      hint: "Name the user that the server runs as with --recover-as, such as postgres or nobody, "
-        + "or give a directory of that user's with --scratch.")
+      .usage, "Postgres cannot run as root, and \(reason)",
+      hint:
+        "Give the user to run Postgres as with '--recover-as', such as postgres or nobody, or a "
+        + "directory of such a user with '--scratch'.")
   }
 
-  /// - Throws: `.usage` where the user cannot come to what lies in `directory`.
+  /// - Throws: `.usage` if the user cannot reach the contents of `directory`.
   func requireAccess(to directory: String, log: String) throws(Failure) {
     guard let user else { return }
     let words = words("", []).dropLast() + ["test", "-x", directory].map { Array($0.utf8) }
     guard try ChildProcess.run(Array(words), log: log).exitCode == 0 else {
       throw Failure(
         .usage, "user \(user.name.quoted) cannot enter \(directory.quoted) to recover the backup",
-        hint: "Choose a directory that this user can enter with --scratch.")
+        hint: "Choose a directory that this user can enter with '--scratch'.")
     }
   }
 }

@@ -2,7 +2,7 @@ import Backup
 
 /// A cluster that was brought to a stop on a scratch copy, to be imported from there.
 struct RecoveredCluster: Sendable {
-  /// Goes, with the copy in it, when it is let go of.
+  /// Removed, with the copy in it, when it is released.
   let scratch: ScratchDirectory
   /// Of the Postgres that did it, as it words that itself.
   let serverVersion: String

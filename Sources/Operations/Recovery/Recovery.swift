@@ -34,8 +34,8 @@ struct Recovery {
 
   /// Does all of it, or throws and leaves nothing behind.
   ///
-  /// Throws `.damaged` where Postgres cannot recover the backup, `.unsupported` where the programs
-  /// do not fit it, `.usage` where the server's user cannot work there.
+  /// Throws `.damaged` if Postgres cannot recover the backup, `.unsupported` if the programs
+  /// do not match it, `.usage` if the server's user cannot work there.
   mutating func run() throws(Failure) -> RecoveredCluster {
     let backup = try OnlineBackup(at: backup, writeAheadLog: options.writeAheadLog)
     let parent = try ScratchDirectory.parent(
@@ -54,7 +54,8 @@ struct Recovery {
     let before = try Self.controlFile(scratch)
     guard let version = intake.version, version == before.version else {
       throw Failure(
-        .damaged, "the backup's 'PG_VERSION' is missing, or does not fit its 'global/pg_control'")
+        .damaged, "'PG_VERSION' of the backup is missing, or does not match its 'global/pg_control'"
+      )
     }
     let verified = try manifest?.finish(before)
     if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
@@ -92,11 +93,11 @@ struct Recovery {
     for backup: OnlineBackup, at scratch: ScratchDirectory, _ programs: PostgresPrograms
   ) throws(Failure) {
     let (all, moved) = try backup.byteCounts()
-    // What lies in a tablespace lies there twice while it is moved.
+    // The contents of a tablespace exist twice while they are moved.
     let needed = all + moved
     options.announce?(
       "recovering the backup with Postgres \(programs.versionText) in \(scratch.path.quoted), which "
-        + "takes at least \((needed + 1 << 20 - 1) >> 20) MiB there")
+        + "needs at least \((needed + 1 << 20 - 1) >> 20) MiB there")
     try FreeSpace.require(
       needed, at: scratch.path, purpose: "the recovery", option: "--scratch")
   }
@@ -141,10 +142,10 @@ struct Recovery {
   private func check(_ intake: ScratchIntake) throws(Failure) {
     for (id, tablespace) in intake.tablespaces.sorted(by: { $0.key < $1.key })
     where !tablespace.isThere {
-      let location = tablespace.location.map { ", which lay in '\($0)'," } ?? ""
+      let location = tablespace.location.map { ", which was in '\($0)'," } ?? ""
       throw Failure(
         .damaged, "tablespace \(id)\(location) is not in the backup",
-        hint: "Give the directory that holds 'base.tar' and '\(id).tar', or a tar that has the "
+        hint: "Give the directory that contains 'base.tar' and '\(id).tar', or a tar that has the "
           + "contents of 'pg_tblspc/\(id)'.")
     }
   }
@@ -154,7 +155,7 @@ struct Recovery {
     guard try SystemCalls.status(at: path) != nil else {
       throw Failure(
         .damaged, "the backup has no 'global/pg_control'",
-        hint: "Give a backup of a whole data directory.")
+        hint: "Give a backup of a complete data directory.")
     }
     let bytes = try SystemCalls.contents(of: path, limit: ControlFile.byteCount)
     do throws(FormatError) {
@@ -182,7 +183,7 @@ struct Recovery {
   /// A session that fails after that, as where the machine lacks the database's locale, does not
   /// count: a server that has recovered writes a checkpoint before it ends, however it ends, and
   /// one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
-  /// registered behind `StartupXLOG`)
+  /// registered after `StartupXLOG`)
   private func recover(
     _ server: SingleUserServer, from before: ControlFile
   ) throws(Failure) -> ControlFile {
@@ -193,12 +194,13 @@ struct Recovery {
       throw Failure(
         .damaged,
         "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
-        hint: "If WAL is missing, give it with --wal, or say with --restore-command how to get it.")
+        hint: "If WAL is missing, give it with '--wal', or a command that fetches it with "
+          + "'--restore-command'.")
     }
     return after
   }
 
-  /// Moves what lies in tablespaces, where there are some, and checks that nothing is left there.
+  /// Moves the contents of tablespaces, if there are any, and checks that nothing is left.
   private func moveTablespaces(
     _ server: SingleUserServer, _ control: ControlFile, fileCount: Int
   ) throws(Failure) -> [String] {
@@ -217,13 +219,14 @@ struct Recovery {
     if let name = try SystemCalls.names(in: directory).first {
       throw Failure(
         .unsupported,
-        "Postgres has not moved all tablespaces: 'pg_tblspc/\(escaped(name.utf8))' is "
-          + "still there")
+        "Postgres has not moved all tablespaces: 'pg_tblspc/\(escaped(name.utf8))' still "
+          + "exists")
     }
     let after = try Self.controlFile(server.scratch)
     guard after.state == .shutDown else {
       throw Failure(
-        .unsupported, "Postgres has moved the tablespaces and not stopped (state: \(after.state))")
+        .unsupported,
+        "Postgres has moved the tablespaces but did not stop cleanly (state: \(after.state))")
     }
     return moved
   }

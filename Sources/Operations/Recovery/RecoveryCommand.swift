@@ -3,30 +3,30 @@ import Glibc
 import PostgresFormat
 import System
 
-/// The command that imports a backup which has to be recovered first, for a hint.
+/// The command for a hint that imports a backup with recovery.
 struct RecoveryCommand: Sendable {
-  /// What was given as the backup.
+  /// The given backup.
   let backup: String
-  /// What was given as the output; nil where there is none.
+  /// The given output; nil if there is none.
   let output: String?
 
-  /// `output` is empty where nothing is imported.
+  /// `output` is empty if nothing is imported.
   init(backup: String, output: String = "") {
     self.backup = backup
     self.output = output.isEmpty ? nil : output
   }
 
-  /// What to do, with the paths that were given; `version` is the cluster's, where it has been seen.
+  /// The hint, with the given paths; `version` is the cluster's, if it is known.
   func hint(for version: PostgresVersion?) -> String {
     let (path, form) = whole
     let number = (version ?? form.flatMap(Self.version)).map { String($0.rawValue) } ?? "VERSION"
     var words = ["import-backup", Self.word(path), "--output", output.map(Self.word) ?? "DIR"]
     words += ["--recover-with", "/usr/lib/postgresql/\(number)/bin"]
     if geteuid() == 0 { words += ["--recover-as", "postgres"] }
-    var hint = "Let Postgres bring a copy of it to a stop and import that: "
+    var hint = "Let Postgres recover a copy of it, and import that: "
     hint += words.joined(separator: " ")
     if case .tar? = form {
-      hint += " --wal WAL.tar, or without --wal where the backup holds its WAL"
+      hint += " --wal WAL.tar (without --wal if the backup contains its WAL)"
     }
     return hint
   }
@@ -58,7 +58,7 @@ struct RecoveryCommand: Sendable {
     try PostgresVersion(versionFile: bytes.bytes)
   }
 
-  /// How much of a tar is read for its version, which costs less than a second.
+  /// How much of a tar is read to find its version: less than a second.
   private static let beginningByteCount: UInt64 = 64 << 20
 
   /// The whole of what was given, and its form where it has one: the directory that pg_basebackup
@@ -71,7 +71,7 @@ struct RecoveryCommand: Sendable {
     return (backup, try? OnlineBackup(at: backup))
   }
 
-  /// A word as a shell takes it, control characters escaped.
+  /// A word quoted for a shell, with control characters escaped.
   private static func word(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { byte in
       let character = Character(Unicode.Scalar(byte))

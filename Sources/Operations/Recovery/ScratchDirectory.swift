@@ -12,7 +12,7 @@ import System
 ///   input, postgres.log      what the server reads and what it says
 /// ```
 ///
-/// Removed with all that is in it when it is let go of, unless it is to be kept.
+/// Removed with its contents when it is released, unless it is to be kept.
 final class ScratchDirectory: Sendable {
   /// Absolute, without links.
   let path: String
@@ -29,12 +29,12 @@ final class ScratchDirectory: Sendable {
 
   /// The directory to make the scratch in, without links and dots in its path.
   ///
-  /// - Throws: `.cannotCreate` where it is not there.
+  /// - Throws: `.cannotCreate` if it does not exist.
   static func parent(_ path: String) throws(Failure) -> String {
     guard isDirectory(path) else {
       throw Failure(
-        .cannotCreate, "there is no directory \(path.quoted) to recover the backup in",
-        hint: "Make it, or choose another one with --scratch.")
+        .cannotCreate, "directory \(path.quoted), to recover the backup in, does not exist",
+        hint: "Create it, or choose another one with '--scratch'.")
     }
     return try SystemCalls.resolved(path)
   }
@@ -50,7 +50,7 @@ final class ScratchDirectory: Sendable {
       guard error.code == .cannotCreate else { throw error }
       throw Failure(
         error.code, error.message,
-        hint: "Choose a directory that can be written to with --scratch.")
+        hint: "Choose a writable directory with '--scratch'.")
     }
     for name in ["/data", "/tablespaces"] + DataDirectory.directories.map({ "/data/" + $0 }) {
       try SystemCalls.makePrivateDirectory(path + name)

@@ -12,7 +12,7 @@ extension ScratchIntake {
     }
   }
 
-  /// Begins to compare a file with the manifest; nil where nobody wants to see its contents.
+  /// Begins to compare a file with the manifest; nil if its contents are not needed.
   func beginCheck(
     of member: TarMember, at path: MemberPath, in part: Part
   ) throws(Failure) -> ManifestCheck? {

@@ -27,7 +27,7 @@ struct ScratchIntake {
 
   let scratch: ScratchDirectory
   let programs: PostgresPrograms
-  /// Gets the contents of every file; nil where there is nothing to compare them with.
+  /// Receives the contents of every file; nil if there is nothing to compare them with.
   let manifest: ManifestCheck?
 
   private(set) var leftOut = LeftOutTally()
@@ -113,8 +113,9 @@ struct ScratchIntake {
       if let slot { leftOut.addSlot(slot) }
     case .neonSignal:
       throw Failure(
-        .unsupported, "the backup is a pageserver's own, which needs no recovery: '\(path)'",
-        hint: "Import it without --recover-with.")
+        .unsupported,
+        "the backup is from a pageserver and needs no recovery: it contains '\(path)'",
+        hint: "Import it without '--recover-with'.")
     case .incremental, .refused:
       throw MemberIntake.refusal(decision, path)
     }
@@ -148,7 +149,7 @@ struct ScratchIntake {
     let components = path.components
     guard let id = UInt32(String(decoding: components[1], as: UTF8.self)), id > 0 else {
       throw Failure(
-        .damaged, "member '\(path)': Postgres keeps nothing of this name there")
+        .damaged, "member '\(path)': unexpected file")
     }
     guard components.count == 2 else {
       return try tablespace(id, member, path, components.dropFirst(2))
@@ -160,7 +161,7 @@ struct ScratchIntake {
       tablespaces[id, default: .init()].location = target
     default:
       throw Failure(
-        .damaged, "member '\(path)': neither a link nor a directory, as a tablespace is")
+        .damaged, "member '\(path)': a tablespace must be a link or a directory")
     }
     return nil
   }
@@ -240,7 +241,7 @@ struct ScratchIntake {
     try SystemCalls.makePrivateDirectory(path)
   }
 
-  /// The names that come here are Postgres' own, of ASCII.
+  /// These names are Postgres's own, in ASCII.
   private static func join(_ directory: String, _ names: ArraySlice<ArraySlice<UInt8>>) -> String {
     names.reduce(directory) { $0 + "/" + String(decoding: $1, as: UTF8.self) }
   }

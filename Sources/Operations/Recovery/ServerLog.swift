@@ -16,7 +16,7 @@ enum ServerLog {
       ? ending : "\(ending); its last lines:\n" + lines.map { "  " + $0 }.joined(separator: "\n")
   }
 
-  /// The last lines of a log, control characters escaped; none where it cannot be read.
+  /// The last lines of a log, control characters escaped; none if it cannot be read.
   static func lastLines(of log: String) -> [String] {
     let bytes = try? tail(of: log)
     let lines = (bytes ?? []).split(separator: UInt8(ascii: "\n"))

@@ -2,13 +2,13 @@ import LayerFormat
 import PostgresFormat
 import System
 
-/// Has Postgres move all that lies in tablespaces to the default one, and drop them.
+/// Lets Postgres move everything in tablespaces to the default one, and drop them.
 ///
 /// ```
-/// in each database   what lies in pg_default to the database's own tablespace, where that is
+/// in each database   what is in pg_default to the database's own tablespace, where that is
 ///                    another: ALTER DATABASE refuses to mix the two
 /// in another one     ALTER DATABASE … SET TABLESPACE pg_default
-/// in each database   all that lies in a tablespace to pg_default
+/// in each database   all that is in a tablespace to pg_default
 /// in any             DROP TABLESPACE, which fails while there is anything left in it
 /// ```
 ///
@@ -46,7 +46,7 @@ struct TablespaceMove {
     for database in databases where database.tablespace != Tablespace.defaultID {
       guard let home = tablespaces.first(where: { $0.number == database.tablespace }) else {
         throw Failure(
-          .damaged, "database '\(escaped(database.name))' lies in no known tablespace")
+          .damaged, "database '\(escaped(database.name))' is in an unknown tablespace")
       }
       try execute(
         Self.moves(from: [Self.quoted("pg_default")], to: Self.quoted(home.name)),
@@ -133,7 +133,7 @@ struct TablespaceMove {
       guard fields.count == 2, let number = UInt32(String(decoding: fields[0], as: UTF8.self)),
         let name = [UInt8](hexadecimalPairs: fields[1])
       else {
-        throw Failure(.unsupported, "Postgres gives a row that is none: '\(escaped(line))'")
+        throw Failure(.unsupported, "Postgres returned a malformed row: '\(escaped(line))'")
       }
       rows.append((number, name))
     }

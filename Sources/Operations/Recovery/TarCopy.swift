@@ -15,7 +15,7 @@ struct TarCopy {
 
   /// Unpacks all of it, which is this part of the backup.
   ///
-  /// - Throws: `.damaged` where a file stands twice; what the tar and the intake throw.
+  /// - Throws: `.damaged` if a file appears twice; what the tar and the intake throw.
   mutating func run(
     _ path: String, as part: ScratchIntake.Part, strippingComponents count: Int
   ) throws(Failure) {
@@ -37,7 +37,7 @@ struct TarCopy {
   ) throws(Failure) {
     let target = try intake.target(of: member, at: place, in: part)
     if let target, try SystemCalls.status(at: target) != nil {
-      throw Failure(.damaged, "file '\(place)' stands twice in the backup")
+      throw Failure(.damaged, "file '\(place)' appears twice in the backup")
     }
     if let check = try intake.beginCheck(of: member, at: place, in: part) {
       try copy(from: tar, to: target) { check.update($0) }
@@ -54,7 +54,7 @@ struct TarCopy {
     if let target { try intake.finish(target) }
   }
 
-  /// Copies the current member of a tar to a file, where there is one, past `observe`.
+  /// Copies the current member of a tar to a file, if there is one, and shows it to `observe`.
   private mutating func copy(
     from tar: TarReader, to target: String?, observe: ((RawSpan) -> Void)? = nil
   ) throws(Failure) {

@@ -30,13 +30,13 @@ struct WriteAheadLogCheck {
       if run.first == start.rawValue / UInt64(control.walSegmentSize) {
         arguments += ["--start=\(start)"]
       }
-      // It ends with an error where the WAL ends within a segment, so its exit code says nothing.
+      // It ends with an error if the WAL ends within a segment, so its exit code says nothing.
       let result = try ChildProcess.run(
         programs.words("pg_waldump", arguments + [run.names.first, run.names.last]),
         log: scratch.path + "/pg_waldump.log")
       guard result.exitCode < 126 else {
         throw Failure(
-          .unsupported, "\(programs.path("pg_waldump").quoted) does not run",
+          .unsupported, "cannot run \(programs.path("pg_waldump").quoted)",
           hint: PostgresPrograms.hint)
       }
       let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
@@ -51,8 +51,8 @@ struct WriteAheadLogCheck {
   static func newTablespace(at place: String) -> Failure {
     Failure(
       .unsupported,
-      "a tablespace was made while the cluster was backed up, or later: \(place.quoted)",
-      hint: "Make a new backup: this one cannot be replayed without touching that directory.")
+      "a tablespace was created during the backup or later: \(place.quoted)",
+      hint: "Take a new backup: this one cannot be recovered without writing to that directory.")
   }
 
   private static let creation = "desc: CREATE "

@@ -63,7 +63,7 @@ struct BackupComparison {
     if let systemIdentifier, found != systemIdentifier {
       var result = Result()
       result.findings.add(
-        "the backup is of another cluster: its system identifier is \(found), that of the timeline "
+        "the backup is from another cluster: its system identifier is \(found), but the timeline has "
           + "\(systemIdentifier)")
       return result
     }
@@ -129,12 +129,12 @@ extension Findings {
     ]
     for (field, timeline, backup) in pairs where timeline != backup {
       add(
-        "the index' \(field) is \(timeline?.description ?? "null"), that of the backup "
+        "\(field) of the index is \(timeline?.description ?? "null"), but the backup has "
           + (backup?.description ?? "null"))
     }
     if index.postgresVersion != backup.version.rawValue {
       add(
-        "the timeline is of Postgres \(index.postgresVersion), the backup of "
+        "the timeline is from Postgres \(index.postgresVersion), but the backup from "
           + "\(backup.version.rawValue)")
     }
   }
@@ -186,7 +186,7 @@ extension Findings {
     case .relationSize, .slruSegmentSize:
       "\(meaning.words) is \(timeline.blockCount) in the timeline, \(backup.blockCount) in the "
         + "backup"
-    default: "\(meaning.words) differs"
+    default: "\(meaning.words) differs from the backup"
     }
   }
 }

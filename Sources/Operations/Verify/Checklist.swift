@@ -1,6 +1,6 @@
 /// Things that a list says there are, ticked off in ascending order as they turn up.
 struct Checklist<Element: Comparable & Sendable>: Sendable {
-  /// Sorted, each once; nil where the list cannot be read, so that anything may turn up.
+  /// Sorted, each once; nil if the list cannot be read, so that anything may turn up.
   private let expected: [Element]?
   private var next = 0
 
@@ -9,7 +9,7 @@ struct Checklist<Element: Comparable & Sendable>: Sendable {
 
   private init(expected: [Element]?) { self.expected = expected }
 
-  /// A list of these; `hasDuplicates` tells whether one of them stands in it twice.
+  /// A list of these; `hasDuplicates` tells whether one of them appears in it twice.
   init(_ elements: [Element], hasDuplicates: inout Bool) {
     var sorted = elements
     sorted.sort()
@@ -17,7 +17,7 @@ struct Checklist<Element: Comparable & Sendable>: Sendable {
     expected = sorted
   }
 
-  /// Ticks an element off; what stands before it in the list and never turned up goes to `missed`.
+  /// Ticks an element off; earlier elements of the list that were never found go to `missed`.
   ///
   /// Returns whether it is in the list.
   mutating func take(_ element: Element, missed: (Element) -> Void) -> Bool {

@@ -22,7 +22,7 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
   /// The pages; they go back to the reader of the backup when all is compared.
   private(set) var backup: PageBatch?
   var sequence = 0
-  /// One for each page; nil where the timeline has none.
+  /// One for each page; nil if the timeline has none.
   private(set) var stored: [Stored?] = []
   private(set) var differences: [VerifySummary.Finding] = []
   private var buffer: [UInt8] = []
@@ -80,7 +80,7 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
           plain.isInBuffer
           ? decompressed.bytes.extracting(plain.range) : blob.extracting(plain.range)
         guard !value.holdsSameBytes(as: bytes) else { return }
-        differences.append(Self.finding(key, "\(key.words) differs", bytes, value))
+        differences.append(Self.finding(key, "\(key.words) differs from the backup", bytes, value))
       } catch {
         differences.append(Self.finding(key, "\(key.words): \(error.message)", bytes, nil))
       }
@@ -93,20 +93,20 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
   ) -> VerifySummary.Finding {
     var finding = VerifySummary.Finding(
       message: message, file: meaning.file.path, block: meaning.file.block)
-    // Pages of an SLRU bear no LSN.
+    // Pages of an SLRU have no LSN.
     guard case .relationBlock = meaning else { return finding }
     let backupLSN = PageHeader(page).lsn.description
     finding.backupLSN = backupLSN
     guard let stored, stored.byteCount == PageHeader.pageByteCount else {
-      finding.message += ": LSN \(backupLSN) in the backup"
+      finding.message += " (LSN \(backupLSN) in the backup)"
       return finding
     }
     let timelineLSN = PageHeader(stored).lsn.description
     finding.timelineLSN = timelineLSN
     finding.message +=
       timelineLSN == backupLSN
-      ? ": the LSN \(backupLSN) is the same, other bytes are not"
-      : ": LSN \(backupLSN) in the backup, \(timelineLSN) in the timeline"
+      ? " (same LSN, different bytes)"
+      : " (LSN \(backupLSN) in the backup, \(timelineLSN) in the timeline)"
     return finding
   }
 }

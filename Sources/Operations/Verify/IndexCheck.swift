@@ -18,7 +18,7 @@ struct IndexCheck {
     checkMetadata()
     checkLevel0Layers()
     for layer in timeline.layers where layer.name.isInFuture(of: end) {
-      findings.add("layer '\(layer.fileName)' lies after the timeline's end \(end)")
+      findings.add("layer '\(layer.fileName)' is after the end of the timeline, \(end)")
     }
     if timeline.isAsImported { checkImageLayers() }
   }
@@ -29,7 +29,7 @@ struct IndexCheck {
     }
     // A pageserver leaves the indexes of former generations where they are.
     for name in timeline.unnamedFiles where IndexPart.parse(fileName: name) == nil {
-      findings.add("the index does not name '\(escaped(name.utf8))'")
+      findings.add("'\(escaped(name.utf8))' is not listed in the index")
     }
   }
 
@@ -37,24 +37,24 @@ struct IndexCheck {
     do throws(FormatError) {
       try WALLayout.requireRecordEnd(end)
     } catch {
-      findings.add("the index' disk_consistent_lsn cannot be right: \(error.message)")
+      findings.add("disk_consistent_lsn of the index is wrong: \(error.message)")
     }
     require(metadata.latestGCCutoffLSN, "latest_gc_cutoff_lsn", upTo: end)
     require(metadata.initdbLSN, "initdb_lsn", upTo: end)
     if let previous = metadata.previousRecordLSN {
       require(previous, "prev_record_lsn", upTo: end)
-      if previous == end { findings.add("the index' prev_record_lsn is that of its end, \(end)") }
+      if previous == end { findings.add("prev_record_lsn of the index is its end, \(end)") }
     }
     if metadata.ancestorLSN.rawValue != 0 {
       findings.add("the index has an ancestor_lsn, \(metadata.ancestorLSN), but no ancestor")
     }
     if PostgresVersion(rawValue: metadata.postgresVersion) == nil {
-      findings.add("the index' pg_version \(metadata.postgresVersion) is not known")
+      findings.add("pg_version \(metadata.postgresVersion) of the index is unknown")
     }
     if timeline.isAsImported && metadata.latestGCCutoffLSN != metadata.initdbLSN {
       findings.add(
-        "the index' latest_gc_cutoff_lsn \(metadata.latestGCCutoffLSN) and initdb_lsn "
-          + "\(metadata.initdbLSN) differ, though nothing has been written since the import")
+        "latest_gc_cutoff_lsn \(metadata.latestGCCutoffLSN) and initdb_lsn \(metadata.initdbLSN) of the "
+          + "index differ, but nothing was written since the import")
     }
   }
 
@@ -62,9 +62,9 @@ struct IndexCheck {
     _ lsn: LogSequenceNumber, _ field: String, upTo end: LogSequenceNumber
   ) {
     if !lsn.rawValue.isMultiple(of: 8) {
-      findings.add("the index' \(field) \(lsn) is no multiple of 8")
+      findings.add("\(field) \(lsn) of the index is not a multiple of 8")
     }
-    if lsn > end { findings.add("the index' \(field) \(lsn) lies after the end, \(end)") }
+    if lsn > end { findings.add("\(field) \(lsn) of the index is after the end, \(end)") }
   }
 
   /// L0s follow each other without a gap, or compaction stops there.
@@ -74,11 +74,12 @@ struct IndexCheck {
     for (layer, next) in zip(layers, layers.dropFirst())
     where layer.name.lsns.upperBound != next.name.lsns.lowerBound {
       findings.add(
-        "an L0 layer ends at \(layer.name.lsns.upperBound), the next one begins at "
+        "an L0 layer ends at \(layer.name.lsns.upperBound), but the next one starts at "
           + "\(next.name.lsns.lowerBound)")
     }
     if let last = layers.last?.name.lsns.upperBound, last.rawValue - 1 != end.rawValue {
-      findings.add("the last L0 layer ends at \(last), not just behind the timeline's end \(end)")
+      findings.add(
+        "the last L0 layer ends at \(last), not right after the end of the timeline, \(end)")
     }
   }
 

@@ -51,7 +51,7 @@ struct PlacementTable: Sendable {
     }
     guard low > 0 else { return nil }
     let run = runs[low - 1]
-    // A run lies within one fork or segment: its keys differ in their last field alone.
+    // A run is within one fork or segment: its keys differ in their last field alone.
     guard key.field6 >= run.firstKey.field6 else { return nil }
     let block = key.field6 - run.firstKey.field6
     guard block < run.blockCount, run.firstKey.advanced(by: block) == key else { return nil }
@@ -63,7 +63,7 @@ struct PlacementTable: Sendable {
   }
 }
 
-/// What is remembered of a value: its length, and itself where that is short, else its hash.
+/// What is kept of a value: its length, and the value itself if it is short, otherwise its hash.
 struct ValueDigest: Equatable, Sendable {
   var byteCount: UInt32
   private var bits: UInt64
@@ -73,7 +73,7 @@ struct ValueDigest: Equatable, Sendable {
     if value.count <= 8 {
       bits = value.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     } else {
-      // Keyed anew in every process, so that no value is made to collide with another.
+      // With a new key in every process, so that no value is made to collide with another.
       var hasher = Hasher()
       hasher.combine(value)
       bits = UInt64(bitPattern: Int64(hasher.finalize()))

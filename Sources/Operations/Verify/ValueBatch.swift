@@ -26,7 +26,7 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
 
   struct Entry {
     var value: TimelineCursor.Value
-    /// Where the stored bytes stand in the buffer.
+    /// Where the stored bytes are in the buffer.
     var range: Range<Int>
     var meaning: KeyMeaning?
     var outcome = Outcome.unread
@@ -79,7 +79,7 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
         let byteCount = entries[index].range.count
         entries[index].outcome =
           byteCount <= PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount
-          ? .page : .damaged("it is stored in \(byteCount) bytes, more than a page has")
+          ? .page : .damaged("it is stored in \(byteCount) bytes, more than a page")
         continue
       }
       let stored = buffer.bytes.extracting(entries[index].range)
@@ -99,7 +99,7 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
       if plain.content == .record { return .record }
       if isPage {
         return plain.range.count == PageHeader.pageByteCount
-          ? .page : .damaged("it has \(plain.range.count) bytes instead of a page's")
+          ? .page : .damaged("it has \(plain.range.count) bytes instead of a page")
       }
       return .value(
         plain.isInBuffer

@@ -9,9 +9,9 @@ public struct VerifySummary: Codable, Sendable {
     public var file: String?
     /// The block of the file's relation fork or SLRU segment.
     public var block: UInt32?
-    /// The LSN that the timeline's page bears.
+    /// The LSN of the page in the timeline.
     public var timelineLSN: String?
-    /// The LSN that the backup's page bears.
+    /// The LSN of the page in the backup.
     public var backupLSN: String?
   }
 

@@ -5,8 +5,8 @@ import Timeline
 /// Reads a timeline as a pageserver would, all of it, and compares it with a backup where one is
 /// given.
 ///
-/// What is wrong with the timeline is a finding of the summary. Throws where it cannot be judged:
-/// `.cannotOpen` without an index, `.damaged` where the index cannot be read, `.unsupported` for a
+/// What is wrong with the timeline is a finding of the summary. Throws if it cannot be checked:
+/// `.cannotOpen` without an index, `.damaged` if the index cannot be read, `.unsupported` for a
 /// deleted timeline, one shard and a branch, and for a timeline that a pageserver has written on
 /// where a backup is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has
 /// findings is not compared. Memory: `VerifyPipeline` says how it is bounded.

@@ -18,7 +18,7 @@ enum VerifyText {
     ]
     let verb =
       !summary.isCompared
-      ? "checked the structure of" : summary.findingCount == 0 ? "verified" : "checked"
+      ? "checked the structure of a" : summary.findingCount == 0 ? "verified" : "checked"
     let end =
       summary.isCompared ? "" : "; page contents were not compared; use --against BACKUP"
     return "\(verb) Postgres \(summary.postgresVersion) timeline, LSN \(summary.importLSN) to "

@@ -104,7 +104,7 @@ import Testing
     let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
     #expect(error?.code == .unsupported)
     #expect(
-      error?.message.contains("needs WAL to be replayed") == true, "\(String(describing: error))")
+      error?.message.contains("needs WAL replay") == true, "\(String(describing: error))")
     #expect(try Self.exports(in: directory) == [])
   }
 

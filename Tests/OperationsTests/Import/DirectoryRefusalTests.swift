@@ -75,7 +75,7 @@ import Testing
     for line in ["\(number)", "-\(number)"] {
       let directory = try Self.cluster { $0.members.append(Self.postmasterFile(line)) }
       Self.expect(
-        try await Self.refusal(directory), .unsupported, "process \(number), which",
+        try await Self.refusal(directory), .unsupported, "process \(number), according",
         hint: "pg_ctl stop")
       guard case .backup(let backup) = try inspect(InspectOptions(path: directory.path + "/data"))
       else { throw Failure(.bug, "no backup") }
@@ -99,14 +99,14 @@ import Testing
         $0.members.append(.init("./postmaster.pid", contents: Array(contents.utf8)))
       }
       Self.expect(
-        try await Self.refusal(directory), .unsupported, "'postmaster.pid' names no process",
+        try await Self.refusal(directory), .unsupported, "'postmaster.pid' contains no process id",
         hint: "remove 'postmaster.pid'")
     }
     for type: Character in ["5", "2"] {
       let directory = try Self.cluster {
         $0.members.append(.init("./postmaster.pid", type: type, linkTarget: "PG_VERSION"))
       }
-      Self.expect(try await Self.refusal(directory), .unsupported, "'postmaster.pid' is no file")
+      Self.expect(try await Self.refusal(directory), .unsupported, "'postmaster.pid' is not a file")
     }
   }
 
@@ -168,13 +168,13 @@ import Testing
     let outside = try TemporaryDirectory()
     try SmallBackup.tar.unpack(into: outside.path)
     let cases: [(name: String, message: String, hint: String)] = [
-      ("base/5/1259", "'base/5/1259': a symbolic link", "--dereference"),
-      ("base/5", "'base/5': a symbolic link", "--dereference"),
-      ("base", "'base': a symbolic link", "--dereference"),
-      ("global", "'global': a symbolic link", "--dereference"),
-      ("global/pg_control", "'global/pg_control': a symbolic link", "--dereference"),
-      ("pg_xact", "'pg_xact': a symbolic link", "--dereference"),
-      ("pg_tblspc", "'pg_tblspc': a symbolic link", "--dereference"),
+      ("base/5/1259", "'base/5/1259': it is a symbolic link", "--dereference"),
+      ("base/5", "'base/5': it is a symbolic link", "--dereference"),
+      ("base", "'base': it is a symbolic link", "--dereference"),
+      ("global", "'global': it is a symbolic link", "--dereference"),
+      ("global/pg_control", "'global/pg_control': it is a symbolic link", "--dereference"),
+      ("pg_xact", "'pg_xact': it is a symbolic link", "--dereference"),
+      ("pg_tblspc", "'pg_tblspc': it is a symbolic link", "--dereference"),
     ]
     for (name, message, hint) in cases {
       let directory = try Self.cluster()
@@ -196,7 +196,7 @@ import Testing
 
     _ = try Shell.output("mkfifo", data + "/base/5/99999", data + "/fifo")
     Self.expect(
-      try await Self.refusal(directory), .damaged, "'base/5/99999': a device, pipe or socket")
+      try await Self.refusal(directory), .damaged, "'base/5/99999': it is a device, pipe or socket")
     try manager.removeItem(atPath: data + "/base/5/99999")
     try manager.createSymbolicLink(atPath: data + "/secrets", withDestinationPath: "/etc")
     #expect(try await Self.refusal(directory) == nil)
@@ -213,7 +213,8 @@ import Testing
     let missing = try await Self.refusal(directory) { $0.backup = directory.path + "/none" }
     Self.expect(missing, .cannotOpen, "No such file or directory")
     let stripped = try await Self.refusal(directory) { $0.stripComponents = 1 }
-    Self.expect(stripped, .usage, "nothing can be stripped", hint: "Give the data directory itself")
+    Self.expect(
+      stripped, .usage, "'--strip-components' is for tars", hint: "Give the data directory itself")
     try FileManager.default.removeItem(atPath: directory.path + "/data/global/pg_control")
     Self.expect(try await Self.refusal(directory), .damaged, "no 'global/pg_control'")
   }

@@ -41,7 +41,7 @@ import Testing
     let page = try #require(error?.backupFindings?.pageChecksums?.damagedPages.first)
     #expect(page.file == Self.relation && page.block == 1)
     #expect(page.expected != nil && page.expected != page.found)
-    #expect(error?.findings?.lines.first?.hasPrefix("block 1 of '\(Self.relation)': ") == true)
+    #expect(error?.findings?.lines.first?.hasPrefix("\(Self.relation), block 1: ") == true)
   }
 
   /// Method: more pages than a message names; the findings name each, in the order of the backup.
@@ -92,7 +92,9 @@ import Testing
     let error = try await SmallBackup.refusal(
       of: Self.damaged { $0.members.append(.init("./base/5/99999", contents: contents)) })
     #expect(
-      error?.findings?.lines == ["block 1 of 'base/5/99999': no checksum, and not all zeros"])
+      error?.findings?.lines == [
+        "base/5/99999, block 1: the block has no checksum but is not all zeros"
+      ])
   }
 
   /// Method: the second segment of a relation without its first, which is an error of its own, but

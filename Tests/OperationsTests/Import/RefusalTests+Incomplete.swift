@@ -3,10 +3,10 @@ import TestSupport
 extension RefusalTests {
   /// Clusters that have lost a part of themselves, which no server would start from.
   static let incomplete: [Case] = [
-    change("no base", .damaged, "no database, for nothing is in 'base'", hint: "not whole") {
+    change("no base", .damaged, "no database: 'base' is empty", hint: "incomplete") {
       $0.members.removeAll { $0.name.hasPrefix("./base") }
     },
-    change("no directory of a database", .damaged, "'base/5' is missing", hint: "not whole") {
+    change("no directory of a database", .damaged, "'base/5' is missing", hint: "incomplete") {
       $0.members.removeAll { $0.name.hasPrefix("./base/5/") }
     },
     change("no PG_VERSION of a database", .damaged, "'base/5/PG_VERSION' is missing", hint: "") {
@@ -15,10 +15,10 @@ extension RefusalTests {
     change("no map of a database", .damaged, "'base/5/pg_filenode.map' is missing", hint: "") {
       $0.remove("base/5/pg_filenode.map")
     },
-    change("no pg_authid", .damaged, "'global/1260' is missing", hint: "not whole") {
+    change("no pg_authid", .damaged, "'global/1260' is missing", hint: "incomplete") {
       $0.remove("global/1260")
     },
-    change("empty pg_database", .damaged, "'global/1262' is empty", hint: "not whole") {
+    change("empty pg_database", .damaged, "'global/1262' is empty", hint: "incomplete") {
       $0["global/1262"].contents = []
     },
     change("no mapped relation", .damaged, "'base/16384/2658' is missing", hint: "") {
@@ -45,7 +45,7 @@ extension RefusalTests {
       2 << 20 | 40_000),
     Case(
       testDescription: "gap in pg_xact", code: .damaged,
-      message: "'pg_xact/0001' is missing, as 'pg_xact/0000' is there", hint: "VACUUM (FREEZE)"
+      message: "'pg_xact/0001' is missing, but 'pg_xact/0000' exists", hint: "VACUUM (FREEZE)"
     ) {
       var tar = SmallBackup.withControlFile {
         $0.replaceSubrange(64..<68, with: SmallBackup.bytesOf(2 << 20 | 5))

@@ -46,7 +46,7 @@ import Testing
       "running", .unsupported, "was running or crashed (state: in production)",
       hint: "--recover-with /usr/lib/postgresql/15/bin", at: 16, 6),
     control("standby", .unsupported, "standby", hint: "Promote", at: 16, 2),
-    control("block size", .unsupported, "block size 4096", hint: "", at: 216, 4096),
+    control("block size", .unsupported, "block size is 4096", hint: "", at: 216, 4096),
     control("WAL segment size", .unsupported, "WAL segment size 3000000", at: 228, 3_000_000),
     change(
       "backup_label", .unsupported, "'backup_label'",
@@ -66,17 +66,17 @@ import Testing
   ]
 
   static let damaged: [Case] = [
-    change("no pg_control", .damaged, "no 'global/pg_control'", hint: "whole data directory") {
+    change("no pg_control", .damaged, "no 'global/pg_control'", hint: "complete data directory") {
       $0.remove("global/pg_control")
     },
     change("no PG_VERSION", .damaged, "no 'PG_VERSION'") { $0.remove("PG_VERSION") },
-    change("other PG_VERSION", .damaged, "'PG_VERSION' says 16") {
+    change("other PG_VERSION", .damaged, "'PG_VERSION' is 16") {
       $0["PG_VERSION"].contents = Array("16\n".utf8)
     },
     change("pg_control flipped", .damaged, "global/pg_control': the checksum") {
       $0["global/pg_control"].contents[40] ^= 1
     },
-    change("torn relation", .damaged, "'base/5/99999' has 8191 bytes", hint: "cut off") {
+    change("torn relation", .damaged, "'base/5/99999' has 8191 bytes", hint: "incomplete") {
       $0.members.append(.init("./base/5/99999", contents: .init(repeating: 0, count: 8191)))
     },
     change("relation above 1 GiB", .damaged, "'base/5/99999' has 1073750016 bytes") {
@@ -89,10 +89,10 @@ import Testing
     change("member of 1 TiB", .damaged, "'base/5/99999' has 1099511627776 bytes") {
       $0.members.append(.init("./base/5/99999", claimedByteCount: 1 << 40))
     },
-    change("relation of one byte", .damaged, "'base/5/99999' has 1 byte, which", hint: "cut off") {
+    change("relation of one byte", .damaged, "'base/5/99999' has 1 byte, not", hint: "incomplete") {
       $0.members.append(.init("./base/5/99999", contents: [0]))
     },
-    change("dump of pg_dump", .damaged, "'toc.dat': pg_dump has made it", hint: "pg_basebackup") {
+    change("dump of pg_dump", .damaged, "made by pg_dump", hint: "pg_basebackup") {
       $0.remove("global/pg_control")
       $0.members.insert(.init("toc.dat", contents: Array("PGDMP".utf8)), at: 0)
     },
@@ -105,42 +105,42 @@ import Testing
           .init("./base/5/99999" + suffix, contents: .init(repeating: 0, count: 8192)))
       }
     },
-    change("relation twice", .damaged, "'global/1262' stands twice") {
+    change("relation twice", .damaged, "'global/1262' appears twice") {
       $0.members.append($0["global/1262"])
     },
-    change("map twice", .damaged, "'global/pg_filenode.map' stands twice") {
+    change("map twice", .damaged, "'global/pg_filenode.map' appears twice") {
       $0.members.append($0["global/pg_filenode.map"])
     },
-    change("no shared relation map", .damaged, "no 'global/pg_filenode.map'", hint: "not whole") {
+    change("no shared relation map", .damaged, "no 'global/pg_filenode.map'", hint: "incomplete") {
       $0.remove("global/pg_filenode.map")
     },
     change("relation map flipped", .damaged, "'base/5/pg_filenode.map': the checksum") {
       $0["base/5/pg_filenode.map"].contents[20] ^= 1
     },
-    change("relation map cut off", .damaged, "'base/5/pg_filenode.map': a relation map has 512") {
+    change("relation map cut off", .damaged, "'base/5/pg_filenode.map': the relation map has ") {
       $0["base/5/pg_filenode.map"].contents = []
     },
     change("relation map of too many pairs", .damaged, "'global/pg_filenode.map': the relation map")
     {
       $0["global/pg_filenode.map"].contents = SmallBackup.relationMap { $0[4] = 63 }
     },
-    change("other PG_VERSION of a database", .damaged, "'base/5/PG_VERSION' says 14") {
+    change("other PG_VERSION of a database", .damaged, "'base/5/PG_VERSION' is 14") {
       $0["base/5/PG_VERSION"].contents = Array("14\n".utf8)
     },
-    change("no pg_xact", .damaged, "page 0 of 'pg_xact/0000' is missing", hint: "not whole") {
+    change("no pg_xact", .damaged, "page 0 of 'pg_xact/0000' is missing", hint: "incomplete") {
       $0.remove("pg_xact/0000")
     },
     change("empty log of multixacts", .damaged, "'pg_multixact/offsets/0000' is missing", hint: "")
     {
       $0["pg_multixact/offsets/0000"].contents = []
     },
-    change("SLRU segment twice", .damaged, "'pg_xact/0000' stands twice") {
+    change("SLRU segment twice", .damaged, "'pg_xact/0000' appears twice") {
       $0.members.append($0["pg_xact/0000"])
     },
     change("SLRU segment too long", .damaged, "'pg_xact/0001' has 270336 bytes") {
       $0.members.append(.init("./pg_xact/0001", contents: .init(repeating: 0, count: 33 * 8192)))
     },
-    change("page from the future", .damaged, "block 1 of 'base/5/99999'", hint: "one moment") {
+    change("page from the future", .damaged, "block 1 of 'base/5/99999'", hint: "different times") {
       let empty = [UInt8](repeating: 0, count: 8192)
       var page = empty
       // 0/215AD69, one above the end, in the second page, which is in use.
@@ -168,7 +168,7 @@ import Testing
     change("unknown name", .damaged, "'base/5/unknown'", hint: "--exclude") {
       $0.members.append(.init("./base/5/unknown"))
     },
-    change("one directory higher", .damaged, "no 'global/pg_control'", hint: "--strip-components 1")
+    change("one directory higher", .damaged, "one directory below it", hint: "--strip-components 1")
     { tar in
       for index in tar.members.indices {
         tar.members[index].name = "data/" + tar.members[index].name
@@ -202,7 +202,7 @@ import Testing
     let cases: [([UInt8], String)] = [
       ([], "empty"),
       (Array("This is no tar archive.".utf8), "not a tar"),
-      (Array("PGDMP\u{1}\u{E}".utf8), "not a tar but a file of pg_dump"),
+      (Array("PGDMP\u{1}\u{E}".utf8), "not a tar, but a dump by pg_dump"),
       (SmallBackup.tar.encoded(isComplete: false), "unexpected end of archive"),
       (Array(sound.dropLast(512)), "unexpected end of archive"),
       (Array(sound.prefix(sound.count / 2)), "unexpected end of archive"),

@@ -39,15 +39,15 @@ import Testing
     #expect(relations.map(\.blockCount) == [blockCount])
   }
 
-  /// Goal: a hole in the segments, a short one before others and one that stands twice are refused
+  /// Goal: a hole in the segments, a short one before others and one that appears twice are refused
   /// by name.
   @Test(
     arguments: [
       ([(1, 1)], "'base/5/16384' is missing"),
       ([(0, full), (2, 1)], "'base/5/16384.1' is missing"),
-      ([(0, full), (1, 5), (2, 1)], "which is not full"),
-      ([(0, full), (1, 0), (2, 1)], "which is not full"),
-      ([(0, full), (1, 1), (1, 1)], "'base/5/16384.1' stands twice"),
+      ([(0, full), (1, 5), (2, 1)], "is not full, but is followed by"),
+      ([(0, full), (1, 0), (2, 1)], "is not full, but is followed by"),
+      ([(0, full), (1, 1), (1, 1)], "'base/5/16384.1' appears twice"),
     ] as [([(UInt32, UInt32)], String)])
   func refusals(segments: [(UInt32, UInt32)], message: String) {
     Self.expectRefusal(of: segments, message)

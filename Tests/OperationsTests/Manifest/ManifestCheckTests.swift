@@ -84,9 +84,9 @@ import Testing
       error?.message == "the backup differs from its manifest 'backup_manifest' in 5 files")
     #expect(
       Set(error?.findings?.lines ?? []) == [
-        "'base/1/2606_fsm' does not have its checksum",
+        "the checksum of 'base/1/2606_fsm' does not match",
         "'base/1/2602' has 49152 bytes instead of 57344", "'base/1/4157' is missing",
-        "'base/1/99999' is not in the manifest", "'PG_VERSION' stands twice in the backup",
+        "'base/1/99999' is not in the manifest", "'PG_VERSION' appears twice in the backup",
       ])
   }
 
@@ -149,7 +149,7 @@ import Testing
       #expect(try result.get().result == .verified)
       return
     }
-    #expect(Self.error(result)?.findings?.lines == ["'b' does not have its checksum"])
+    #expect(Self.error(result)?.findings?.lines == ["the checksum of 'b' does not match"])
 
     let late = ManifestCheck()
     try Self.feed(tar, to: late)
@@ -187,13 +187,13 @@ import Testing
     manifest.systemIdentifier = 1
     #expect(
       Self.error(try Self.result(tar, try manifest.encoded(), manifestFirst: true))?.message
-        .contains("it is of cluster 1, ") == true)
+        .contains("it belongs to cluster 1, ") == true)
     manifest.systemIdentifier = nil
     for range in [(2, "0/3000028", "0/34982D0"), (1, "0/3000029", "0/34982D0")] {
       manifest.walRanges = [range]
       #expect(
         Self.error(try Self.result(tar, try manifest.encoded(), manifestFirst: true))?.message
-          .contains("outside of its WAL ranges") == true)
+          .contains("outside its WAL ranges") == true)
     }
   }
 

@@ -67,7 +67,7 @@ import Testing
     manifest[file].checksum = "00000000"
     let error = try await Self.refusal(of: SmallBackup.tar, try manifest.encoded(), place)
     #expect(error?.code == .damaged)
-    #expect(error?.findings?.lines == ["'\(file)' does not have its checksum"])
+    #expect(error?.findings?.lines == ["the checksum of '\(file)' does not match"])
   }
 
   /// Method: a missing file, one too many, one of another length.

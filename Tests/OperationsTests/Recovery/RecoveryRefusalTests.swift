@@ -72,7 +72,7 @@ import Testing
     #expect(error?.message.contains("WAL segment size 0") == true, "\(error?.message ?? "none")")
   }
 
-  /// Goal: the directory that a server works in is no backup, but a copy with a `backup_label` is
+  /// Goal: the directory that a server is running in is no backup, but a copy with a `backup_label` is
   /// one. Method: a `postmaster.pid` that names a process that lives, with and without the label.
   @Test func server() async throws {
     let process = Process()
@@ -86,11 +86,11 @@ import Testing
       .init("./postmaster.pid", contents: Array("\(process.processIdentifier)\n/data\n".utf8)))
     let error = try await Self.refusal(of: tar)
     #expect(error?.code == .unsupported)
-    #expect(error?.message.contains("a server works in the data directory") == true)
+    #expect(error?.message.contains("a server is running in the data directory") == true)
     let label = "START WAL LOCATION: 0/2000028 (file 1)\nSTART TIMELINE: 1\n"
     tar.members.append(.init("./backup_label", contents: Array(label.utf8)))
     let other = try await Self.refusal(of: tar)
-    #expect(other?.message.contains("server works") == false, "\(other?.message ?? "none")")
+    #expect(other?.message.contains("server is running") == false, "\(other?.message ?? "none")")
     try input.fileHandleForWriting.close()
     process.waitUntilExit()
   }
@@ -100,7 +100,7 @@ import Testing
     let error = try await Self.refusal(of: SmallBackup.tar)
     #expect(error?.code == .damaged)
     #expect(
-      error?.message.contains("/pg_wal' leads nowhere") == true, "\(error?.message ?? "none")")
+      error?.message.contains("/pg_wal' does not exist") == true, "\(error?.message ?? "none")")
     #expect(error?.hint?.contains("--wal") == true)
   }
 
@@ -109,7 +109,7 @@ import Testing
   @Test func missingPlaces() async throws {
     let programs = try await Self.refusal(of: SmallBackup.tiny) { $0.programs = "/no/bin" }
     #expect(programs?.code == .unsupported)
-    #expect(programs?.message == "there is no program '/no/bin/postgres'")
+    #expect(programs?.message == "no 'postgres' in '/no/bin'")
     #expect(programs?.hint?.contains("--recover-with") == true)
     let scratch = try await Self.refusal(of: SmallBackup.tiny) { $0.scratchParent = "/no/scratch" }
     #expect(scratch?.code == .cannotCreate)
@@ -131,7 +131,7 @@ import Testing
     ) { $0.keepsScratch = keepsScratch }
     #expect(error?.code == .unsupported)
     #expect(
-      error?.message.contains("the backup is of Postgres") == true, "\(error?.message ?? "none")")
+      error?.message.contains("the backup is from Postgres") == true, "\(error?.message ?? "none")")
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
     #expect(names == (keepsScratch ? ["a", "bin", "data"] : ["bin", "data"]))
     guard keepsScratch else { return }

@@ -102,10 +102,10 @@ import Testing
   /// Method: change one field at a time, then verify.
   @Test(arguments: [
     (#""version":15"#, #""version":14"#, "index version 14"),
-    (#""file_size":"#, #""file_size":1"#, "bytes, and the index says"),
+    (#""file_size":"#, #""file_size":1"#, "bytes, but the index says"),
     (#""generation":1"#, #""generation":2"#, "is missing"),
     (#""pg_version":15"#, #""pg_version":16"#, "the index says 16"),
-    (#""initdb_lsn":"0/215ACF0"#, #""initdb_lsn":"0/215ACF8"#, "differ, though nothing"),
+    (#""initdb_lsn":"0/215ACF0"#, #""initdb_lsn":"0/215ACF8"#, "differ, but nothing"),
     (#""latest_gc_cutoff_lsn":"0/215ACF0"#, #""latest_gc_cutoff_lsn":"0/215ACF1"#, "multiple of 8"),
     (
       #""prev_record_lsn":"0/215ACF0"#, #""prev_record_lsn":"0/215ACE8"#,
@@ -114,7 +114,7 @@ import Testing
     (#""disk_consistent_lsn":"0/215AD68"#, #""disk_consistent_lsn":"0/215AD60"#, "0/215AD60"),
     (#""disk_consistent_lsn":"0/215AD68"#, #""disk_consistent_lsn":"0/215AD70"#, "0/215AD70"),
     (#""ancestor_lsn":"0/0""#, #""ancestor_lsn":"0/8""#, "ancestor_lsn"),
-    (#","prev_record_lsn":"0/215ACF0""#, "", "'prev_record_lsn' is missing"),
+    (#","prev_record_lsn":"0/215ACF0""#, "", "'prev_record_lsn' of the index is missing"),
   ]) func wrongIndex(old: String, new: String, message: String) async throws {
     let sample = try await VerifySample.make(Self.shape)
     let text = String(decoding: try sample.read(Self.indexName), as: UTF8.self)
@@ -159,7 +159,7 @@ import Testing
     try sample.write(before[1], to: names[1])
     for extra in ["notes.txt", "layer-1.import-temp"] {
       try sample.write([1], to: extra)
-      #expect(try await Self.complaint(sample) == "the index does not name '\(extra)'")
+      #expect(try await Self.complaint(sample) == "'\(extra)' is not listed in the index")
       try FileManager.default.removeItem(atPath: sample.path + "/" + extra)
     }
     // The index of a former generation is no finding.

@@ -86,7 +86,8 @@ import Testing
     #expect(finding.file == path && finding.block == UInt32(block))
     #expect(finding.backupLSN == lsn && finding.timelineLSN == lsn)
     #expect(
-      finding.message.contains("block \(block) of '\(path)' differs: the LSN \(lsn) is the same"))
+      finding.message
+        == "block \(block) of '\(path)' differs from the backup (same LSN, different bytes)")
   }
 
   /// Goal: what only one side has is found, as is every value that is no page. Method: take files
@@ -129,7 +130,7 @@ import Testing
     tar["global/1260"].contents[5000] ^= 1
     let summary = try await sample.verify(against: tar)
     #expect(summary.findingCount == 1 && summary.comparedPageCount == 0)
-    #expect(summary.findings.first?.message.hasPrefix("the backup is of another cluster") == true)
+    #expect(summary.findings.first?.message.hasPrefix("the backup is from another cluster") == true)
   }
 
   /// Goal: a file in the place of a timeline is told as that. Method: a tar.

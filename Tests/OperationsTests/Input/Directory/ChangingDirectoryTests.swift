@@ -54,7 +54,7 @@ import Testing
   ) {
     #expect(error?.code == .damaged, sourceLocation: location)
     #expect(
-      error?.message.hasSuffix("/\(name)' changed or vanished while the directory was read")
+      error?.message.hasSuffix("/\(name)' changed or disappeared while the directory was read")
         == true, "\(error?.message ?? "none")", sourceLocation: location)
     #expect(error?.hint != nil, sourceLocation: location)
   }
@@ -95,7 +95,7 @@ import Testing
         to: URL(filePath: $0 + "postmaster.pid"))
     }
     #expect(running?.code == .unsupported)
-    #expect(running?.message.contains("a server works in the data directory") == true)
+    #expect(running?.message.contains("a server is running in the data directory") == true)
     try input.fileHandleForWriting.close()
     process.waitUntilExit()
 
