@@ -14,7 +14,7 @@ extension FuzzTarget {
     _ = path.componentsBeforeControlFile
     var refusal: FormatError?
     for kind in [MemberKind.file, .directory, .symbolicLink, .hardLink, .other] {
-      switch DataDirectoryMember(path, kind: kind) {
+      switch MemberDecision(path, kind: kind) {
       case .relationSegment(let segment):
         precondition(
           Array(path.description.utf8) == path.bytes, "the name of a relation needs no escapes")

@@ -70,9 +70,9 @@ struct PageChecksumTests {
 
 extension String {
   /// The decision for a member of this name.
-  fileprivate var bytePath: DataDirectoryMember? {
+  fileprivate var bytePath: MemberDecision? {
     get throws {
-      try Array(utf8).withBytes { try MemberPath($0) }.map { DataDirectoryMember($0, kind: .file) }
+      try Array(utf8).withBytes { try MemberPath($0) }.map { MemberDecision($0, kind: .file) }
     }
   }
 }

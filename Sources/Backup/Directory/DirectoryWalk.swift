@@ -16,7 +16,7 @@ package enum DirectoryContents: Sendable {
 
   /// Whether the file of this length at this place of the data directory is read.
   package func contains(_ path: MemberPath, byteCount: UInt64) -> Bool {
-    switch DataDirectoryMember(path, kind: .file) {
+    switch MemberDecision(path, kind: .file) {
     case .relationSegment(let segment):
       readsPages || SharedCatalogs.mayInclude(segment, byteCount: byteCount)
     case .slruSegment: readsPages
@@ -152,8 +152,8 @@ struct DirectoryWalk {
     decision(prefix + "file", .file) == .leftOut(.userFiles, slot: nil)
   }
 
-  private static func decision(_ path: String, _ kind: MemberKind) -> DataDirectoryMember? {
-    (try? MemberPath(Array(path.utf8).bytes)).map { DataDirectoryMember($0, kind: kind) }
+  private static func decision(_ path: String, _ kind: MemberKind) -> MemberDecision? {
+    (try? MemberPath(Array(path.utf8).bytes)).map { MemberDecision($0, kind: kind) }
   }
 
   private static func isNamed(_ name: DirectoryHandle.Name, _ text: String) -> Bool {

@@ -5,7 +5,7 @@ extension MemberIntake {
   /// Throws the error of a member that cannot be imported; returns if the member is empty
   /// and therefore harmless.
   package mutating func refuse(
-    _ decision: DataDirectoryMember, _ member: TarMember, _ path: MemberPath
+    _ decision: MemberDecision, _ member: TarMember, _ path: MemberPath
   ) throws(Failure) {
     switch decision {
     case .backupLabel:
@@ -28,7 +28,7 @@ extension MemberIntake {
   }
 
   /// The refusal of a file of an incremental backup, or of a name that belongs nowhere.
-  package static func refusal(_ decision: DataDirectoryMember, _ path: MemberPath) -> Failure {
+  package static func refusal(_ decision: MemberDecision, _ path: MemberPath) -> Failure {
     if case .refused(let error) = decision {
       return Failure(error, in: "member '\(path)'")
     }

@@ -71,7 +71,7 @@ package struct MemberIntake {
   private mutating func take(
     _ member: TarMember, _ path: MemberPath
   ) throws(Failure) -> Pages? {
-    let decision = DataDirectoryMember(path, kind: member.kind)
+    let decision = MemberDecision(path, kind: member.kind)
     switch decision {
     case .relationSegment(let segment):
       return try takeRelationSegment(segment, member, path)

@@ -87,7 +87,7 @@ struct BackupInspector {
   /// Remembers what says of which kind the backup is.
   private mutating func note(_ member: TarMember, at path: MemberPath?) {
     guard let path else { return }
-    switch DataDirectoryMember(path, kind: member.kind) {
+    switch MemberDecision(path, kind: member.kind) {
     case .incremental: isIncremental = true
     case .backupLabel: hasBackupLabel = true
     default: break

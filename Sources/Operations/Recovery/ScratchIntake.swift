@@ -94,7 +94,7 @@ struct ScratchIntake {
     _ member: TarMember, _ path: MemberPath
   ) throws(Failure) -> String? {
     let components = path.components
-    let decision = DataDirectoryMember(path, kind: member.kind)
+    let decision = MemberDecision(path, kind: member.kind)
     switch decision {
     case .relationSegment, .relationMap, .versionFile, .slruSegment, .twoPhase, .statistics,
       .replicationOrigins, .controlFile, .backupLabel,
@@ -179,7 +179,7 @@ struct ScratchIntake {
       if member.kind == .directory { try makeDirectories(names, below: scratch.tablespace(id)) }
       return nil
     }
-    let decision = DataDirectoryMember(
+    let decision = MemberDecision(
       try Self.join(Array("base".utf8)[...], names.dropFirst()), kind: member.kind)
     switch decision {
     case .relationSegment, .relationMap, .versionFile:

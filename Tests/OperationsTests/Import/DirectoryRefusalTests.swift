@@ -66,7 +66,7 @@ import Testing
     .init("./postmaster.pid", contents: Array((line + "\n/data\n1764000000\n5432\n").utf8))
   }
 
-  /// Goal: a directory in which a server works is refused, whatever its control file says, and by
+  /// Goal: a directory in which a server is running is refused, whatever its control file says, and by
   /// an inspection too; one that is left of a crash does no harm. Method: the id of a process that
   /// lives, the same as of a single-user server, of this process, and of one that has ended.
   @Test func server() async throws {

@@ -3,9 +3,9 @@ import Testing
 
 @testable import PostgresFormat
 
-struct DataDirectoryMemberTests {
-  private func decide(_ name: String, _ kind: MemberKind = .file) throws -> DataDirectoryMember {
-    DataDirectoryMember(try path(name), kind: kind)
+struct MemberDecisionTests {
+  private func decide(_ name: String, _ kind: MemberKind = .file) throws -> MemberDecision {
+    MemberDecision(try path(name), kind: kind)
   }
 
   /// Goal: everything that a timeline stores is recognised by its name. Method: one name of each
@@ -39,8 +39,8 @@ struct DataDirectoryMemberTests {
       ("zenith.signal", .neonSignal),
       ("backup_label", .backupLabel),
       ("tablespace_map", .tablespaceMap),
-    ] as [(String, DataDirectoryMember)])
-  func stored(name: String, expected: DataDirectoryMember) throws {
+    ] as [(String, MemberDecision)])
+  func stored(name: String, expected: MemberDecision) throws {
     #expect(try decide(name) == expected)
     for kind in [MemberKind.directory, .symbolicLink, .hardLink, .other] {
       guard case .refused(let error) = try decide(name, kind) else {
@@ -64,7 +64,7 @@ struct DataDirectoryMemberTests {
       let whole = try path("base/\(database)/\(name)")
       let below = whole.components[...].dropFirst()
       #expect(
-        DataDirectoryMember(whole, kind: .file) == DataDirectoryMember.base(below, .file),
+        MemberDecision(whole, kind: .file) == MemberDecision.base(below, .file),
         "\(whole)")
     }
   }
@@ -124,7 +124,7 @@ struct DataDirectoryMemberTests {
   /// Goal: every member of a slot's directory has the name of the slot. Method: the directory and
   /// files of a slot, and of one that was being dropped.
   @Test func replicationSlots() throws {
-    let slot = DataDirectoryMember.leftOut(.replicationSlots, slot: "downstream")
+    let slot = MemberDecision.leftOut(.replicationSlots, slot: "downstream")
     #expect(try decide("pg_replslot/downstream", .directory) == slot)
     #expect(try decide("pg_replslot/downstream/state") == slot)
     #expect(try decide("pg_replslot/downstream/xid-800-lsn-0-2000000.spill") == slot)
@@ -209,7 +209,7 @@ struct DataDirectoryMemberTests {
           try MemberPath(bytes)
         })
       else { continue }
-      if case .relationSegment(let segment) = DataDirectoryMember(path, kind: .file) {
+      if case .relationSegment(let segment) = MemberDecision(path, kind: .file) {
         #expect(segment.path == path.description)
       }
     }

@@ -1,4 +1,4 @@
-extension DataDirectoryMember {
+extension MemberDecision {
   /// The decision for a name at the top that is not a directory of Postgres.
   ///
   /// A `standby.signal` by itself means nothing: the control file shows whether the cluster has run

@@ -1,6 +1,6 @@
 /// The decisions within the directories of Postgres. `names` are the components below the
 /// directory, at least one; their indices start at 1.
-extension DataDirectoryMember {
+extension MemberDecision {
   typealias Names = ArraySlice<ArraySlice<UInt8>>
 
   static func base(_ names: Names, _ kind: MemberKind) -> Self {

@@ -4,7 +4,7 @@
 /// Every path has a decision. The names of stored files are matched exactly, so that no two names
 /// mean the same thing. In the directories of Postgres, names that it does not write are refused;
 /// elsewhere, they are files of the user and left out.
-public enum DataDirectoryMember: Equatable, Sendable {
+public enum MemberDecision: Equatable, Sendable {
   /// `base/<database>/<relation>…`, `global/<relation>…`.
   case relationSegment(RelationSegment)
   /// `pg_filenode.map`; database 0 for the one in `global`.
