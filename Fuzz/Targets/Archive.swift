@@ -77,16 +77,13 @@ extension FuzzTarget {
     let assessment = try contents.assessed()
     let relations = try segments.relations(upTo: assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
-    let values = MetadataValues(
-      contents: contents, relations: relations,
-      version: assessment.version, controlFile: assessment.controlFile.normalised().bytes,
-      checkpoint: assessment.checkpoint)
-    var last: Key?
-    try values.visit { key, _ throws(Failure) in
-      precondition(last.map { $0 < key } ?? true, "values are in the order of their keys")
-      precondition(key.meaning != nil, "every key of an import has a meaning")
-      last = key
+    let cluster = Cluster(contents, assessment, relations)
+    var reader = KeyspaceReader(version: assessment.version)
+    KeyspaceWriter(cluster).write { key, value in
+      reader.take(key, value.bytes) { preconditionFailure("what is written is sound: \($0)") }
     }
+    let read = reader.finish { preconditionFailure("all that is promised is written: \($0)") }
+    precondition(read == cluster, "what is written is what is read")
   }
 
   /// Sets the checksum of each header, found by the size in the header before: no mutation gets it

@@ -88,12 +88,14 @@ public enum DirectoryValue {
     var relations: [RelationForkID] = []
     relations.reserveCapacity(count)
     for offset in stride(from: 8, to: 8 + 5 * count, by: 5) {
+      let number: UInt32 = bytes.bigEndian(at: offset)
+      guard number != 0 else { throw .damaged("a relation directory contains relation 0") }
       guard let fork = RelationFork(rawValue: bytes.bigEndian(at: offset + 4)) else {
         throw .damaged("a relation directory contains an unknown fork")
       }
       relations.append(
         RelationForkID(
-          databaseID: databaseID, relationNumber: bytes.bigEndian(at: offset), fork: fork))
+          databaseID: databaseID, relationNumber: number, fork: fork))
     }
     return relations
   }
@@ -134,11 +136,16 @@ public enum DirectoryValue {
     let width = width(version)
     let count = try count(
       in: bytes, entryByteCount: width, limit: transactionLimit, subject: "two-phase directory")
-    return (0..<count).map { index in
+    let transactions = (0..<count).map { index in
       version >= .v17
         ? bytes.bigEndian(at: 8 + width * index)
         : UInt64(bytes.bigEndian(at: 8 + width * index, as: UInt32.self))
     }
+    // Its file would have the directory's key.
+    guard !transactions.contains(0) else {
+      throw .damaged("the two-phase directory contains transaction 0")
+    }
+    return transactions
   }
 
   private static func width(_ version: PostgresVersion) -> Int { version >= .v17 ? 8 : 4 }

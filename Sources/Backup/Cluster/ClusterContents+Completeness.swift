@@ -15,7 +15,7 @@ extension ClusterContents {
   /// - Parameter relations: every fork of the backup, in the order of the keys.
   /// - Throws: `.damaged`, naming the first that is missing.
   package func requireComplete(
-    _ relations: [SegmentTable.Relation], version: PostgresVersion
+    _ relations: [Cluster.Relation], version: PostgresVersion
   ) throws(Failure) {
     guard databases.keys.contains(where: { $0 != 0 }) else {
       throw Self.incomplete("the backup has no database: 'base' is empty")
@@ -44,7 +44,7 @@ extension ClusterContents {
   }
 
   private func requireDatabase(
-    _ database: CatalogRow, _ relations: [SegmentTable.Relation]
+    _ database: CatalogRow, _ relations: [Cluster.Relation]
   ) throws(Failure) {
     let directory = RelationSegment.directory(ofDatabase: database.oid)
     guard databases[database.oid] != nil else {
@@ -63,7 +63,7 @@ extension ClusterContents {
 
   /// Checks that the relations of a map have files; returns their numbers by catalog.
   private func requireMappedRelations(
-    ofDatabase databaseID: UInt32, _ relations: [SegmentTable.Relation]
+    ofDatabase databaseID: UInt32, _ relations: [Cluster.Relation]
   ) throws(Failure) -> [UInt32: UInt32] {
     guard case .some(.some(let map)) = databases[databaseID] else { return [:] }
     var numbers: [UInt32: UInt32] = [:]
@@ -82,7 +82,7 @@ extension ClusterContents {
 
   /// The size of a fork, found by halving; nil if there is none.
   private static func blockCount(
-    of id: RelationForkID, in relations: [SegmentTable.Relation]
+    of id: RelationForkID, in relations: [Cluster.Relation]
   ) -> UInt32? {
     var range = relations.indices
     while !range.isEmpty {

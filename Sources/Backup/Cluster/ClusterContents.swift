@@ -1,9 +1,9 @@
 import PostgresFormat
 
-/// What a backup holds besides pages: everything that the last L0 is made from.
+/// What a backup holds besides pages, as its members say it.
 ///
 /// Filled while the backup streams; `ClusterAssessment` says at the end what
-/// kind of backup it was and whether it is whole.
+/// kind of backup it was and whether it is whole. `Cluster` is made of both.
 package struct ClusterContents: Sendable {
   package var controlFile: ControlFile?
   /// What each `PG_VERSION` says; nil for the one at the top.

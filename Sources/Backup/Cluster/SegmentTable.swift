@@ -88,20 +88,6 @@ package struct SegmentTable: Sendable {
     }
   }
 
-  /// A relation fork that is whole, with its size.
-  package struct Relation: Sendable {
-    fileprivate var databaseID: UInt32
-    fileprivate var relationNumber: UInt32
-    package var blockCount: UInt32
-    fileprivate var fork: RelationFork
-    /// Whether the relation has an init fork.
-    package var isUnlogged: Bool
-
-    package var id: RelationForkID {
-      RelationForkID(databaseID: databaseID, relationNumber: relationNumber, fork: fork)
-    }
-  }
-
   private static let pieceCount = 1 << 16
 
   /// The full pieces, sorted, and the one that grows.
@@ -119,7 +105,7 @@ package struct SegmentTable: Sendable {
   package var memoryByteCount: Int {
     let orderByteCount = MemoryLayout<UInt32>.stride * 3 / 2
     return count
-      * (MemoryLayout<Entry>.stride + orderByteCount + MemoryLayout<Relation>.stride)
+      * (MemoryLayout<Entry>.stride + orderByteCount + MemoryLayout<Cluster.Relation>.stride)
   }
 
   /// Adds the next run of pages of the backup, whose pages have been examined.
@@ -168,7 +154,7 @@ package struct SegmentTable: Sendable {
   /// write-ahead log. Unlogged relations are exempt from the last, as their pages have counters.
   package mutating func relations(
     upTo end: LogSequenceNumber
-  ) throws(Failure) -> [Relation] {
+  ) throws(Failure) -> [Cluster.Relation] {
     pieces[pieces.count - 1].sort(by: <)
     // The pieces are runs in order for the sort, which merges them.
     let pieces = exchange(&pieces, with: [[]])
@@ -178,7 +164,7 @@ package struct SegmentTable: Sendable {
     var order = Array(0..<UInt32(pieces.reduce(0) { $0 + $1.count }))
     order.sort { entry($0) < entry($1) }
 
-    var relations: [Relation] = []
+    var relations: [Cluster.Relation] = []
     relations.reserveCapacity(order.count)
     var segments: [Entry] = []  // of one relation
     for index in order {
@@ -197,7 +183,7 @@ package struct SegmentTable: Sendable {
 
   /// Judges the segments of all forks of one relation.
   private static func appendForks(
-    of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Relation]
+    of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Cluster.Relation]
   ) throws(Failure) {
     let isUnlogged = segments.contains { $0.fork == .initialisation }
     var isOpen = true  // whether the fork's last segment was full, so that another may follow
@@ -205,9 +191,10 @@ package struct SegmentTable: Sendable {
       if index == 0 || segments[index - 1].fork != entry.fork {
         guard entry.segmentNumber == 0 else { throw missing(before: entry.segment, number: 0) }
         relations.append(
-          Relation(
-            databaseID: entry.databaseID, relationNumber: entry.relationNumber,
-            blockCount: entry.blockCount, fork: entry.fork, isUnlogged: isUnlogged))
+          Cluster.Relation(
+            id: RelationForkID(
+              databaseID: entry.databaseID, relationNumber: entry.relationNumber, fork: entry.fork),
+            blockCount: entry.blockCount))
       } else {
         let previous = segments[index - 1]
         guard entry.segmentNumber != previous.segmentNumber else {

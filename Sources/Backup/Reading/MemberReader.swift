@@ -1,3 +1,4 @@
+import LayerFormat
 import PostgresFormat
 import System
 
@@ -11,8 +12,6 @@ package struct MemberReader {
   /// The bytes of holes in what was read for its checksum alone.
   private var holeByteCount: UInt64 = 0
 
-  /// The bytes of small files (maps, prepared transactions, origins) that a backup may have.
-  package static let smallFileLimit: UInt64 = 32 << 20
   /// The bytes of such holes that a backup may have: to go through zeros that nobody has stored
   /// must come to an end.
   private static let holeLimit: UInt64 = 64 << 30
@@ -29,11 +28,11 @@ package struct MemberReader {
   mutating func readSmallFile(
     _ member: TarMember, _ path: MemberPath
   ) throws(Failure) -> [UInt8] {
-    guard member.byteCount <= Self.smallFileLimit - smallFileByteCount else {
+    guard member.byteCount <= UInt64(Cluster.smallFileLimit) - smallFileByteCount else {
       throw Failure(
         .unsupported,
         "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory "
-          + "exceed \(Self.smallFileLimit >> 20) MiB")
+          + "exceed \(Cluster.smallFileLimit >> 20) MiB")
     }
     smallFileByteCount += member.byteCount
     let bytes = try readWhole(member)

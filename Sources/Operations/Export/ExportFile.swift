@@ -19,7 +19,7 @@ struct ExportFile: Sendable {
   func key(of page: UInt32) -> Key { pages.key(block: firstBlock + page) }
 }
 
-extension ExportContents {
+extension Cluster {
   /// The files of a fork, in the order of the keys of their pages.
   ///
   /// None for the main fork of an unlogged relation: its init fork takes its place, as after a
@@ -38,11 +38,23 @@ extension ExportContents {
   }
 
   /// The file of an SLRU's segment.
-  func file(of segment: SLRUSegment) -> ExportFile {
+  static func file(of segment: SLRUSegment) -> ExportFile {
     ExportFile(
       pages: .slru(segment.kind, segment: segment.number), firstBlock: 0,
       blockCount: segment.blockCount, path: segment.kind.path(ofSegment: segment.number))
   }
+
+  /// Checks that no init fork is too long to be kept in memory until its copy is written; real ones
+  /// have a handful of blocks.
+  func requireShortInitForks() throws(FormatError) {
+    for relation in relations
+    where relation.id.fork == .initialisation && relation.blockCount > Self.initForkLimit {
+      throw .damaged(
+        "'\(relation.id)' has \(relation.blockCount) blocks, too many for an init fork")
+    }
+  }
+
+  private static let initForkLimit: UInt32 = 2048
 
   /// Whether the relation of a fork has an init fork, which follows all its others.
   private func isUnlogged(at index: Int) -> Bool {

@@ -17,7 +17,7 @@ enum ExportMember: Sendable {
 /// `pg_control` comes near the end, so that nobody starts a server from a backup that was cut off.
 /// (Docs/format.md, Fullbackups)
 struct ExportMembers: Sendable {
-  let contents: ExportContents
+  let cluster: Cluster
   let controlFile: ControlFile
   let checkpoint: Checkpoint
   /// The end of the timeline; a WAL record can start there.
@@ -25,11 +25,13 @@ struct ExportMembers: Sendable {
   let previousRecord: LogSequenceNumber?
   let forPageserver: Bool
 
-  private var version: PostgresVersion { contents.version }
+  private var version: PostgresVersion { cluster.version }
 
   /// Databases that have files. A pageserver has directories of databases without any, too.
-  private var databases: [ExportContents.Database] {
-    contents.databases.filter { $0.relationMap != nil || $0.hasRelations }
+  private var databases: [Cluster.Database] {
+    cluster.databases.filter {
+      $0.relationMap != nil || !cluster.relations(ofDatabase: $0.id).isEmpty
+    }
   }
 
   func beforePages() -> [ExportMember] {
@@ -53,15 +55,16 @@ struct ExportMembers: Sendable {
 
   func afterPages() -> [ExportMember] {
     var members: [ExportMember] = []
-    if let statistics = contents.statistics {
+    if let statistics = cluster.statistics {
       members.append(.file(AuxiliaryFile.statisticsPath, statistics))
     }
-    for (id, stored) in contents.twoPhaseFiles {
-      let name = id.hexadecimal(version.twoPhaseNameDigits)
-      members.append(.file("pg_twophase/\(name)", TwoPhaseFile.encode(stored: stored)))
+    for transaction in cluster.preparedTransactions {
+      let name = transaction.id.hexadecimal(version.twoPhaseNameDigits)
+      members.append(
+        .file("pg_twophase/\(name)", TwoPhaseFile.encode(stored: transaction.stored)))
     }
-    if !contents.origins.origins.isEmpty {
-      members.append(.file("pg_logical/replorigin_checkpoint", contents.origins.encode()))
+    if !cluster.replicationOrigins.origins.isEmpty {
+      members.append(.file("pg_logical/replorigin_checkpoint", cluster.replicationOrigins.encode()))
     }
     return members + (forPageserver ? forPageserverEnd() : forServerEnd())
   }
@@ -122,7 +125,7 @@ struct ExportMembers: Sendable {
     ]
     if !forPageserver {
       let text = ConfigurationFiles.server(
-        controlFile, originCount: contents.origins.origins.count)
+        controlFile, originCount: cluster.replicationOrigins.origins.count)
       files.append(("postgresql.conf", text))
     }
     return files

@@ -1,4 +1,5 @@
 import Backup
+import LayerFormat
 import Pipeline
 import PostgresFormat
 import System
@@ -32,13 +33,13 @@ struct ExportPipeline {
   }
 
   func run() throws(Failure) -> ExportSummary {
-    let contents = try reader.readContents(version)
-    let members = try timeline.members(of: contents, forPageserver: options.forPageserver)
+    let cluster = try reader.readContents(version)
+    let members = try timeline.members(of: cluster, forPageserver: options.forPageserver)
     // Only now: what cannot be exported leaves no trace.
     let writer = try BackupWriter(
       options.output, time: members.controlFile.time, counters: counters)
     try writer.add(members.beforePages())
-    try movePages(of: contents, to: writer)
+    try movePages(of: cluster, to: writer)
     try writer.add(members.afterPages())
     try Interruption.check()
     try writer.finish()
@@ -46,23 +47,23 @@ struct ExportPipeline {
     var summary = ExportSummary()
     summary.postgresVersion = version.rawValue
     summary.endLSN = members.end.description
-    summary.databaseCount = contents.databases.count { $0.id != 0 }
+    summary.databaseCount = cluster.databases.count { $0.id != 0 }
     summary.fileCount = writer.fileCount
     summary.pageCount = writer.pageCount
     summary.byteCount = writer.byteCount
-    summary.preparedTransactionCount = contents.twoPhaseFiles.count
+    summary.preparedTransactionCount = cluster.preparedTransactions.count
     return summary
   }
 
   /// Runs the stages side by side until the last page is written.
   private func movePages(
-    of contents: ExportContents, to writer: BackupWriter
+    of cluster: Cluster, to writer: BackupWriter
   ) throws(Failure) {
     let pipeline = BatchPipeline(
       StageGroup(), BatchPipeline.Names(fill: "read", work: "decompress", drain: "write"),
       jobs: jobs, batches: (0..<jobs * 4 + 8).map { _ in ExportBatch() })
     try pipeline.run(
-      fill: { [reader] feed throws(Failure) in try reader.readPages(contents, into: feed) },
+      fill: { [reader] feed throws(Failure) in try reader.readPages(cluster, into: feed) },
       work: { batches throws(Failure) in
         var decompressor = try BlobDecompressor()
         try batches.each { batch throws(Failure) in
@@ -86,20 +87,20 @@ extension Timeline {
 
   /// The members besides pages, once the control file and the end have been checked.
   fileprivate func members(
-    of contents: ExportContents, forPageserver: Bool
+    of cluster: Cluster, forPageserver: Bool
   ) throws(Failure) -> ExportMembers {
     do throws(FormatError) {
       let end = index.metadata.diskConsistentLSN
       try WALLayout.requireRecordEnd(end)
-      let controlFile = try ControlFile(decoding: contents.controlFile.bytes)
-      guard controlFile.version == contents.version else {
+      let controlFile = try ControlFile(decoding: cluster.controlFile.bytes)
+      guard controlFile.version == cluster.version else {
         throw .damaged(
-          "the index says Postgres \(contents.version.rawValue), the control file "
+          "the index says Postgres \(cluster.version.rawValue), the control file "
             + "\(controlFile.version.rawValue)")
       }
       return ExportMembers(
-        contents: contents, controlFile: controlFile,
-        checkpoint: Checkpoint(contents.checkpoint.bytes),
+        cluster: cluster, controlFile: controlFile,
+        checkpoint: Checkpoint(cluster.checkpoint.bytes),
         end: WALLayout.recordStart(
           atOrAfter: end, segmentSize: WALLayout.pageserverSegmentSize),
         previousRecord: index.metadata.previousRecordLSN, forPageserver: forPageserver)

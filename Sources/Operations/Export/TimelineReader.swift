@@ -33,8 +33,9 @@ final class TimelineReader: @unchecked Sendable {
   }
 
   /// Reads everything but the pages: the indexes of all layers that may hold more than those.
-  func readContents(_ version: PostgresVersion) throws(Failure) -> ExportContents {
-    var contents = ExportContents(version: version)
+  func readContents(_ version: PostgresVersion) throws(Failure) -> Cluster {
+    var reader = KeyspaceReader(version: version)
+    var fault: KeyspaceFault?
     var values = try TimelineValues(
       timeline, layers: timeline.layers.filter { !Self.holdsPagesOnly($0.name) })
     var hasMore = true
@@ -43,19 +44,28 @@ final class TimelineReader: @unchecked Sendable {
       hasMore = try values.next(
         skipping: { $0.meaning?.isPage == true },
         body: { key, value throws(Failure) in
-          do throws(FormatError) {
-            try contents.take(key, value)
-          } catch {
-            throw Failure(error, in: "timeline \(timeline.path.quoted): key \(key)")
-          }
+          reader.take(key, value) { fault = Self.first(fault, $0) }
+          if let fault { throw failure(fault) }
         })
     }
+    let cluster = reader.finish { fault = Self.first(fault, $0) }
+    if let fault { throw failure(fault) }
     do throws(FormatError) {
-      try contents.requireComplete()
+      try cluster.requireShortInitForks()
     } catch {
       throw Failure(error, in: "timeline \(timeline.path.quoted)")
     }
-    return contents
+    return cluster
+  }
+
+  /// The first fault that makes a cluster incomplete: what no list promises does not exist, as to a
+  /// pageserver.
+  private static func first(_ fault: KeyspaceFault?, _ other: KeyspaceFault) -> KeyspaceFault? {
+    fault ?? (other.isSuperfluousKey ? nil : other)
+  }
+
+  private func failure(_ fault: KeyspaceFault) -> Failure {
+    Failure(FormatError(fault), in: "timeline \(timeline.path.quoted)")
   }
 
   /// Whether a layer's keys are all blocks of one fork, as those of a big relation's layers are.
@@ -70,15 +80,15 @@ final class TimelineReader: @unchecked Sendable {
 
   /// Reads all pages into the batches of `feed`.
   func readPages(
-    _ contents: ExportContents, into feed: BatchFeed<ExportBatch>
+    _ cluster: Cluster, into feed: BatchFeed<ExportBatch>
   ) throws(Failure) {
-    for index in contents.relations.indices {
-      for file in contents.files(ofRelationAt: index, forPageserver: forPageserver) {
+    for index in cluster.relations.indices {
+      for file in cluster.files(ofRelationAt: index, forPageserver: forPageserver) {
         try readPages(of: file, into: feed)
       }
     }
-    for segment in contents.slruSegments {
-      try readPages(of: contents.file(of: segment), into: feed)
+    for segment in cluster.slruSegments {
+      try readPages(of: Cluster.file(of: segment), into: feed)
     }
   }
 

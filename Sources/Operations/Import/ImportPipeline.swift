@@ -86,16 +86,12 @@ struct ImportPipeline {
     let pageChecksums = try writer.pageCheck.judged(plan.pageChecksums, in: assessment)
     let relations = try writer.relations(upTo: assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
-    let controlFile = assessment.controlFile.normalised()
-    let metadata = MetadataValues(
-      contents: contents, relations: relations, version: assessment.version,
-      controlFile: controlFile.bytes, checkpoint: assessment.checkpoint)
     try writer.writeMetadataLayer(
-      metadata, at: assessment.importLSN, end: assessment.endLSN)
+      KeyspaceWriter(Cluster(contents, assessment, relations)), at: assessment.importLSN,
+      end: assessment.endLSN)
     writer.finish()
 
     var summary = ImportSummary(contents, assessment, relations)
-    summary.controlFileChanges = controlFile.changes
     summary.inputByteCount = backup.inputByteCount
     summary.manifest = manifest
     summary.pageChecksums = pageChecksums

@@ -1,10 +1,11 @@
 import Backup
+import LayerFormat
 
 extension ImportSummary {
   /// What the backup was and held.
   init(
     _ contents: ClusterContents, _ assessment: ClusterAssessment,
-    _ relations: [SegmentTable.Relation]
+    _ relations: [Cluster.Relation]
   ) {
     backupKind = assessment.kind.rawValue
     postgresVersion = assessment.version.rawValue
@@ -16,6 +17,7 @@ extension ImportSummary {
     unloggedRelationCount = relations.count { $0.id.fork == .initialisation }
     mendedTwoPhaseFileCount = contents.mendedTwoPhaseFileCount
     preparedTransactionCount = contents.twoPhaseFiles.count
+    controlFileChanges = assessment.controlFile.normalised().changes
     lostReplicationSlots = contents.leftOut.slots.sorted()
     leftOut = contents.leftOut.summary
     for (name, value) in assessment.controlFile.settings { requiredSettings[name] = Int(value) }

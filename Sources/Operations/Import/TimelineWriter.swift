@@ -68,7 +68,7 @@ final class TimelineWriter {
   /// Every fork of the backup, once all batches are stored; throws as `SegmentTable` does.
   func relations(
     upTo end: LogSequenceNumber
-  ) throws(Failure) -> [SegmentTable.Relation] {
+  ) throws(Failure) -> [Cluster.Relation] {
     try segments.relations(upTo: end)
   }
 
@@ -123,7 +123,7 @@ final class TimelineWriter {
 
   /// Writes the last L0: all metadata at `lsn`, up to and including `end`.
   func writeMetadataLayer(
-    _ metadata: MetadataValues, at lsn: LogSequenceNumber, end: LogSequenceNumber
+    _ metadata: KeyspaceWriter, at lsn: LogSequenceNumber, end: LogSequenceNumber
   ) throws(Failure) {
     let start = try plan.chunkRange(chunkCount).lowerBound
     var writer = try makeLayer(valuesAt: lsn)

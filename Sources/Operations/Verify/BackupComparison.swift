@@ -71,10 +71,9 @@ struct BackupComparison {
     try contents.requireComplete(relations, version: assessment.version)
     collected.result.findings.add(timeline.index.metadata, assessment)
     collected.result.findings.addUncompared(collected.placements)
-    let metadata = MetadataValues(
-      contents: contents, relations: relations, version: assessment.version,
-      controlFile: assessment.controlFile.normalised().bytes, checkpoint: assessment.checkpoint)
-    try collected.result.findings.compare(metadata, with: collected.placements.digests)
+    collected.result.findings.compare(
+      KeyspaceWriter(Cluster(contents, assessment, relations)),
+      with: collected.placements.digests)
     return collected.result
   }
 
@@ -152,10 +151,10 @@ extension Findings {
 
   /// Compares every value that is no page; both sides come in the order of the keys.
   fileprivate mutating func compare(
-    _ metadata: MetadataValues, with digests: [(key: Key, digest: ValueDigest)]
-  ) throws(Failure) {
+    _ backup: KeyspaceWriter, with digests: [(key: Key, digest: ValueDigest)]
+  ) {
     var rest = digests[...]
-    try metadata.visit { key, value throws(Failure) in
+    backup.write { key, value in
       while let first = rest.first, first.key < key {
         addSuperfluous(first.key)
         rest.removeFirst()

@@ -62,10 +62,9 @@ import Testing
       (0, [0]), (1, [1]), (131_072, [131_072]), (131_073, [131_072, 1]),
       (262_144, [131_072, 131_072]),
     ] as [(UInt32, [UInt32])])
-  func segments(blockCount: UInt32, expected: [UInt32]) throws {
+  func segments(blockCount: UInt32, expected: [UInt32]) {
     let id = RelationForkID(databaseID: 5, relationNumber: 7, fork: .main)
-    let contents = try Self.contents([(id, blockCount)])
-    let files = contents.files(ofRelationAt: 0, forPageserver: false)
+    let files = Self.cluster([(id, blockCount)]).files(ofRelationAt: 0, forPageserver: false)
     #expect(files.map(\.blockCount) == expected)
     #expect(files.map(\.path) == Array(["base/5/7", "base/5/7.1"].prefix(expected.count)))
     for (index, file) in files.enumerated() {
@@ -74,9 +73,9 @@ import Testing
   }
 
   /// Goal: the largest fork, one block short of 2^32, has 32,768 segments, the last not full.
-  @Test func largestFork() throws {
+  @Test func largestFork() {
     let id = RelationForkID(databaseID: 5, relationNumber: 7, fork: .main)
-    let files = try Self.contents([(id, .max)]).files(ofRelationAt: 0, forPageserver: false)
+    let files = Self.cluster([(id, .max)]).files(ofRelationAt: 0, forPageserver: false)
     #expect(files.count == 32_768)
     #expect(files.last?.blockCount == 131_071)
     #expect(files.last?.path == "base/5/7.32767")
@@ -84,15 +83,15 @@ import Testing
 
   /// Goal: of an unlogged relation a server gets its init fork twice and nothing else; a pageserver
   /// gives out the maps too. Method: forks of a logged relation on either side.
-  @Test func unloggedRelations() throws {
+  @Test func unloggedRelations() {
     let forks: [(RelationForkID, UInt32)] = [
       (6, .main), (6, .visibilityMap), (7, .main), (7, .freeSpaceMap), (7, .visibilityMap),
       (7, .initialisation), (8, .main),
     ].map { (RelationForkID(databaseID: 5, relationNumber: $0, fork: $1), 1) }
-    let contents = try Self.contents(forks)
+    let cluster = Self.cluster(forks)
     func paths(_ forPageserver: Bool) -> [String] {
-      contents.relations.indices.flatMap {
-        contents.files(ofRelationAt: $0, forPageserver: forPageserver)
+      cluster.relations.indices.flatMap {
+        cluster.files(ofRelationAt: $0, forPageserver: forPageserver)
       }.flatMap { [$0.path] + ($0.copyPath.map { [$0] } ?? []) }
     }
     #expect(paths(false) == ["base/5/6", "base/5/6_vm", "base/5/7_init", "base/5/7", "base/5/8"])
@@ -103,18 +102,11 @@ import Testing
       ])
   }
 
-  /// Contents with these forks of database 5, whose other values are missing.
-  private static func contents(_ forks: [(RelationForkID, UInt32)]) throws -> ExportContents {
-    var contents = ExportContents(version: .v15)
-    let databases = DirectoryValue.encode(databases: [.init(id: 5, hasRelationMap: false)])
-    try contents.take(Key(.databaseDirectory), databases.bytes)
-    let relations = DirectoryValue.encode(relationCount: forks.count, forks.map(\.0))
-    try contents.take(Key(.relationDirectory(databaseID: 5)), relations.bytes)
-    for (id, blockCount) in forks {
-      var size: [UInt8] = []
-      size.appendLittleEndian(blockCount)
-      try contents.take(Key(.relationSize(id)), size.bytes)
-    }
-    return contents
+  /// A cluster with these forks of database 5, and nothing else.
+  private static func cluster(_ forks: [(RelationForkID, UInt32)]) -> Cluster {
+    var cluster = Cluster(version: .v15)
+    cluster.databases = [.init(id: 5, relationMap: nil)]
+    cluster.relations = forks.map { .init(id: $0, blockCount: $1) }
+    return cluster
   }
 }

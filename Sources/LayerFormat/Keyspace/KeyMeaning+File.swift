@@ -1,10 +1,9 @@
-import LayerFormat
 import PostgresFormat
 
 extension KeyMeaning {
-  /// The file in a data directory that the value is, or is a part of, and the block in the
-  /// relation fork or SLRU segment where it is a page.
-  var file: (path: String, block: UInt32?) {
+  /// The file in a data directory that the value is, or is a part of; for a page also the block in
+  /// its relation fork or SLRU segment.
+  public var file: (path: String, block: UInt32?) {
     switch self {
     case .databaseDirectory: ("base", nil)
     case .relationMap(let databaseID):
@@ -27,8 +26,8 @@ extension KeyMeaning {
     }
   }
 
-  /// The value in words: `the size of 'base/5/1259'`.
-  var words: String {
+  /// The value in words, for a sentence: `the size of 'base/5/1259'`.
+  public var words: String {
     let (path, block) = file
     if let block { return "block \(block) of '\(path)'" }
     return switch self {
