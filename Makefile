@@ -52,6 +52,7 @@ postgres: ## fetch Postgres 16 from PyPI, for tests that are skipped without it
 
 lint: ## check the code's format, and which room of Sources/Operations names which
 	swift format lint --strict --recursive $(SOURCES)
+	Scripts/check-rooms
 
 format: ## format the code
 	swift format --in-place --recursive $(SOURCES)
