@@ -32,6 +32,11 @@ public enum IndexTree {
   /// The length of keys in a delta layer: the key, then the LSN.
   public static let deltaKeyByteCount = Key.byteCount + 8
 
+  /// The length of keys in the index of a layer.
+  public static func keyByteCount(ofImageLayer isImage: Bool) -> Int {
+    isImage ? imageKeyByteCount : deltaKeyByteCount
+  }
+
   /// The first byte of the values of inner nodes.
   static let childMark: UInt64 = 0x80
 

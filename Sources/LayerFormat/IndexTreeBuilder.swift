@@ -33,7 +33,7 @@ public struct IndexTreeBuilder: Sendable {
 
   /// The empty index of an image layer, or of a delta layer.
   public init(ofImageLayer isImage: Bool) {
-    keyByteCount = isImage ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount
+    keyByteCount = IndexTree.keyByteCount(ofImageLayer: isImage)
     openNodes = [OpenNode(level: 0, keyByteCount: keyByteCount)]
   }
 

@@ -69,6 +69,7 @@ public struct LayerSummary: Equatable, Sendable {
       bytes.appendBigEndian(lsns.lowerBound.rawValue)
       bytes.appendBigEndian(lsns.upperBound.rawValue)
     }
+    precondition(bytes.count == Offset.indexStart(isImage: name.isImage))
     bytes.appendBigEndian(indexStart)
     bytes.appendBigEndian(indexRoot)
     bytes.append(contentsOf: repeatElement(0, count: Self.byteCount - bytes.count))
@@ -83,26 +84,27 @@ public struct LayerSummary: Equatable, Sendable {
     guard page.byteCount == Self.byteCount else {
       throw .damaged("the summary of a layer has \(page.byteCount) bytes, not \(Self.byteCount)")
     }
-    let magic: UInt16 = page.bigEndian(at: 0)
+    let magic: UInt16 = page.bigEndian(at: Offset.magic)
     guard magic == Self.imageMagic || magic == Self.deltaMagic else {
       throw .damaged("\(magic.hexadecimal(4)) is not the magic number of a layer")
     }
-    let version: UInt16 = page.bigEndian(at: 2)
+    let version: UInt16 = page.bigEndian(at: Offset.version)
     guard version == Self.formatVersion else {
       throw .unsupported(
         "storage format version \(version) is not supported, only \(Self.formatVersion)")
     }
-    tenant = Identifier(decoding: page, at: 4)
-    timeline = Identifier(decoding: page, at: 20)
+    tenant = Identifier(decoding: page, at: Offset.tenant)
+    timeline = Identifier(decoding: page, at: Offset.timeline)
     let isDelta = magic == Self.deltaMagic
     guard
       let name = LayerName(
-        keyStart: Key(decoding: page, at: 36), keyEnd: Key(decoding: page, at: 54),
-        lsn: LogSequenceNumber(rawValue: page.bigEndian(at: 72)),
-        lsnEnd: isDelta ? LogSequenceNumber(rawValue: page.bigEndian(at: 80)) : nil)
+        keyStart: Key(decoding: page, at: Offset.keyStart),
+        keyEnd: Key(decoding: page, at: Offset.keyEnd),
+        lsn: LogSequenceNumber(rawValue: page.bigEndian(at: Offset.lsn)),
+        lsnEnd: isDelta ? LogSequenceNumber(rawValue: page.bigEndian(at: Offset.lsnEnd)) : nil)
     else { throw .damaged("the summary's range of keys or LSNs is empty") }
     self.name = name
-    let indexOffset = isDelta ? 88 : 80
+    let indexOffset = Offset.indexStart(isImage: !isDelta)
     indexStart = page.bigEndian(at: indexOffset)
     indexRoot = page.bigEndian(at: indexOffset + 4)
     for offset in stride(from: indexOffset + 8, to: Self.byteCount, by: 8) {
@@ -110,5 +112,20 @@ public struct LayerSummary: Equatable, Sendable {
         throw .damaged("the unused bytes of the summary are not zero")
       }
     }
+  }
+
+  /// The offsets of the fields, as in the table: each field begins at the end of the one before it.
+  private enum Offset {
+    static let magic = 0
+    static let version = magic + 2
+    static let tenant = version + 2
+    static let timeline = tenant + Identifier.byteCount
+    static let keyStart = timeline + Identifier.byteCount
+    static let keyEnd = keyStart + Key.byteCount
+    /// The LSN of an image layer, or the first LSN of a delta layer.
+    static let lsn = keyEnd + Key.byteCount
+    static let lsnEnd = lsn + 8
+
+    static func indexStart(isImage: Bool) -> Int { (isImage ? lsn : lsnEnd) + 8 }
   }
 }
