@@ -51,7 +51,8 @@ let package = Package(
     .target(
       name: "Timeline",
       dependencies: ["CZstd", "LayerFormat", "Pipeline", "PostgresFormat", "System"],
-      swiftSettings: settings),
+      // For a decoded value, which the blob or the decoder lends.
+      swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "Operations",
       dependencies: ["Backup", "LayerFormat", "Pipeline", "PostgresFormat", "System", "Timeline"],

@@ -17,14 +17,14 @@ extension FuzzTarget {
 
     // Lookups do not require the rest of the layer to be valid.
     for key in [summary.name.keys.lowerBound, summary.name.keys.upperBound] {
-      if let entry = try? layer.entry(of: key) { _ = try? layer.storedValue(at: entry.offset) }
+      if let entry = try? layer.entry(of: key) { _ = try? Self.readBlob(of: entry, in: layer) }
     }
     var reader = try LayerValueReader(layer, bufferByteCount: 1 << 14)
     var entries: [LayerEntry] = []
-    while try reader.next({ entry, content, value throws(Failure) in
-      entries.append(entry)
-      precondition(value.byteCount <= Timeline.valueLimit)
-      if case .image = content { Self.readValue(value, of: entry.key) }
+    while try reader.next({ stored, value throws(Failure) in
+      entries.append(stored.entry)
+      precondition(value.bytes.byteCount <= Timeline.valueLimit)
+      if value.content == .image { Self.readValue(value.bytes, of: stored.entry.key) }
     }) {}
 
     for entry in entries {
@@ -32,10 +32,18 @@ extension FuzzTarget {
         preconditionFailure("a key of the walk is found")
       }
       precondition(found.key == entry.key)
-      _ = try layer.storedValue(at: found.offset)
+      try Self.readBlob(of: found, in: layer)
     }
     var scanner = try LayerScanner(layer, bufferByteCount: 1 << 14)
     while try scanner.peek() != nil { try scanner.skip() }
+  }
+
+  /// Reads what a lookup has found.
+  private static func readBlob(of entry: LayerEntry, in layer: LayerFile) throws(Failure) {
+    var blobs = BlobReader(layer, bufferByteCount: BlobReader.lookupBufferByteCount)
+    blobs.move(to: entry.offset)
+    let blob = try blobs.next(of: entry.key)
+    precondition(blob.range.upperBound <= blobs.buffer.count, "a blob is in the buffer")
   }
 
   /// Decodes the value according to its key.

@@ -61,37 +61,34 @@ final class ExportBatch: PipelineBatch, @unchecked Sendable {
   func append(_ value: TimelineCursor.Value, _ bytes: RawSpan) {
     storedPages.append(
       StoredPage(
-        key: value.key, layer: value.layer.name, isCompressed: value.stored.header.isCompressed,
+        key: value.key, layer: value.layer.name,
+        isCompressed: value.stored.blob.header.isCompressed,
         range: stored.count..<stored.count + bytes.byteCount))
     stored.append(bytes)
     runs[runs.count - 1].pageCount += 1
   }
 
   /// Makes the pages of what is stored.
-  func makePages(with decompressor: inout BlobDecompressor) throws(Failure) {
+  func makePages(with decoder: inout BlobDecoder) throws(Failure) {
     let stored = stored  // not copied
     for (index, value) in storedPages.enumerated() {
-      let bytes = stored.bytes.extracting(value.range)
-      let plain: BlobDecompressor.PlainValue
+      let decoded: DecodedValue
       do throws(FormatError) {
-        plain = try decompressor.plainValue(
-          bytes, isCompressed: value.isCompressed, isWrapped: !value.layer.isImage,
+        decoded = try decoder.decode(
+          stored.bytes.extracting(value.range), isCompressed: value.isCompressed,
+          isWrapped: !value.layer.isImage,
           limit: DeltaValue.imageHeaderByteCount + Self.pageByteCount)
       } catch {
         throw Failure(error, in: "layer '\(value.layer)': key \(value.key)")
       }
-      guard plain.content == .image else { throw Failure(needsWAL: value.key) }
-      guard plain.range.count == Self.pageByteCount else {
+      guard decoded.content == .image else { throw Failure(needsWAL: value.key) }
+      let byteCount = decoded.bytes.byteCount
+      guard byteCount == Self.pageByteCount else {
         throw Failure(
           .damaged,
-          "layer '\(value.layer)': the page of key \(value.key) has \(plain.range.count) bytes")
+          "layer '\(value.layer)': the page of key \(value.key) has \(byteCount) bytes")
       }
-      let offset = index * Self.pageByteCount
-      if plain.isInBuffer {
-        pages.copy(decompressor.buffer.bytes.extracting(plain.range), to: offset)
-      } else {
-        pages.copy(bytes.extracting(plain.range), to: offset)
-      }
+      pages.copy(decoded.bytes, to: index * Self.pageByteCount)
     }
   }
 

@@ -65,9 +65,9 @@ struct ExportPipeline {
     try pipeline.run(
       fill: { [reader] feed throws(Failure) in try reader.readPages(cluster, into: feed) },
       work: { batches throws(Failure) in
-        var decompressor = try BlobDecompressor()
+        var decoder = try BlobDecoder()
         try batches.each { batch throws(Failure) in
-          try batch.makePages(with: &decompressor)
+          try batch.makePages(with: &decoder)
         }
       },
       drain: writer.write)

@@ -113,9 +113,9 @@ final class TimelineReader: @unchecked Sendable {
 
   /// Checks that a value is stored as shortly as a page can be, for many are in memory at once.
   private func requirePage(_ value: TimelineCursor.Value) throws(Failure) {
-    let byteCount = value.stored.header.byteCount
+    let byteCount = value.stored.blob.header.byteCount
     if byteCount <= PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount { return }
-    if !value.layer.name.isImage && !value.stored.header.isCompressed,
+    if !value.layer.name.isImage && !value.stored.blob.header.isCompressed,
       cursor.withBytes(of: value, Self.isRecord)
     {
       throw Failure(needsWAL: value.key)
@@ -142,7 +142,7 @@ final class TimelineReader: @unchecked Sendable {
       }
       guard value.isReachable else { continue }
       try requirePage(value)
-      bytesRead += UInt64(value.stored.header.byteCount)
+      bytesRead += UInt64(value.stored.blob.header.byteCount)
       return cursor.withBytes(of: value) { batch.append(value, $0) }
     }
   }

@@ -173,17 +173,14 @@ final class ChunkSpool: @unchecked Sendable {
   ) throws(Failure) {
     var offset = 0
     for run in runs {
-      var key = run.firstKey
-      for _ in 0..<run.pageCount {
-        do throws(FormatError) {
-          let (header, headerByteCount) = try BlobHeader.decode(blobs, at: offset)
-          writer.add(key, byteCount: headerByteCount + header.byteCount)
-          offset += headerByteCount + header.byteCount
-        } catch {
-          throw Failure(error, in: "spool of small relations")
-        }
-        key = key.next
+      let end = offset + Int(run.byteCount)
+      do throws(FormatError) {
+        try writer.addBlobs(
+          blobs.extracting(offset..<end), from: run.firstKey, count: Int(run.pageCount))
+      } catch {
+        throw Failure(error, in: "spool of small relations")
       }
+      offset = end
     }
     try writer.write(blobs)
   }

@@ -73,9 +73,9 @@ struct ImportPipeline {
     let backup = try pages.run(
       fill: { [reader] feed throws(Failure) in try reader.run(feed) },
       work: { [level = plan.compressionLevel] batches throws(Failure) in
-        var compressor = try PageCompressor(level: level)
+        var encoder = try BlobEncoder(level: level)
         try batches.each { batch throws(Failure) in
-          try batch.pages.makeBlobs(with: &compressor)
+          try batch.pages.makeBlobs(with: &encoder)
         }
       },
       drain: { batch throws(Failure) in try writer.store(batch.pages) })

@@ -5,7 +5,7 @@ import Timeline
 extension KeyspaceWriter {
   /// Writes each value as an image into a delta layer.
   func write(to writer: inout LayerWriter, level: Int32) throws(Failure) {
-    var compressor = try PageCompressor(level: level)
+    var encoder = try BlobEncoder(level: level)
     // Used again for each value: there is one for each relation.
     var image: [UInt8] = []
     var blob: [UInt8] = []
@@ -14,7 +14,7 @@ extension KeyspaceWriter {
       DeltaValue.encodeImageHeader(byteCount: value.count, into: &image)
       image += value
       blob.removeAll(keepingCapacity: true)
-      try compressor.appendBlob(of: image.bytes, to: &blob)
+      try encoder.appendBlob(of: image.bytes, to: &blob)
       try writer.append(blob.bytes, for: key)
     }
   }

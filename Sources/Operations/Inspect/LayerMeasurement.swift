@@ -36,7 +36,11 @@ enum LayerMeasurement {
       }
       last = entry
     }
-    contents.storedByteCount = try storedByteCount(of: layer, upTo: last)
+    if let last {
+      // From the first value's header to the last value's end: values stand back to back.
+      contents.storedByteCount =
+        last.offset + (try decoder.value(of: last).storedByteCount) - UInt64(LayerSummary.byteCount)
+    }
     return contents
   }
 
@@ -44,28 +48,16 @@ enum LayerMeasurement {
     of layer: LayerFile
   ) throws(Failure) -> LayerDescription.Contents {
     var contents = LayerDescription.Contents()
-    var last: LayerEntry?
     var reader = try LayerValueReader(layer)
-    while try reader.next({ entry, content, value in
+    while try reader.next({ stored, value in
       contents.valueCount += 1
-      contents.recordCount += content == .record ? 1 : 0
-      contents.plainByteCount += UInt64(value.byteCount)
-      last = entry
+      contents.recordCount += value.content == .record ? 1 : 0
+      contents.plainByteCount += UInt64(value.bytes.byteCount)
+      contents.storedByteCount += UInt64(stored.blob.byteCount)
     }) {
       try Interruption.check()
     }
-    contents.storedByteCount = try storedByteCount(of: layer, upTo: last)
     return contents
-  }
-
-  /// From the first value's header to the last value's end: values stand back to back.
-  private static func storedByteCount(
-    of layer: LayerFile, upTo last: LayerEntry?
-  ) throws(Failure) -> UInt64 {
-    guard let last else { return 0 }
-    // Before the first page's end no value is read, so the difference is not negative.
-    let blob = try layer.storedValue(at: last.offset)
-    return last.offset + blob.blobByteCount - UInt64(LayerSummary.byteCount)
   }
 }
 
@@ -79,31 +71,27 @@ struct StoredValueDecoder: ~Copyable {
   }
 
   private let layer: LayerFile
-  private var decompressor: BlobDecompressor
+  private var reader: BlobReader
+  private var decoder: BlobDecoder
 
   init(_ layer: LayerFile) throws(Failure) {
-    decompressor = try BlobDecompressor()
+    decoder = try BlobDecoder()
+    reader = BlobReader(layer, bufferByteCount: BlobReader.lookupBufferByteCount)
     self.layer = layer
   }
 
   /// Reads the value of an entry that came from the layer's index.
   mutating func value(of entry: LayerEntry) throws(Failure) -> Value {
-    let stored = try layer.storedValue(at: entry.offset)
-    var bytes = stored.bytes
-    if stored.header.isCompressed {
-      guard
-        let byteCount = decompressor.decompress(
-          bytes.bytes, limit: Timeline.valueLimit)
-      else { throw layer.failure("the value of key \(entry.key) cannot be decompressed") }
-      bytes = Array(decompressor.buffer.prefix(byteCount))
-    }
-    guard !layer.name.isImage else {
-      return Value(bytes: bytes, isRecord: false, storedByteCount: stored.blobByteCount)
-    }
+    reader.move(to: entry.offset)
+    let blob = try reader.next(of: entry.key)
+    let buffer = reader.buffer  // not copied
     do throws(FormatError) {
-      let isImage = try DeltaValue.isImage(bytes.bytes)
-      if isImage { bytes.removeFirst(DeltaValue.imageHeaderByteCount) }
-      return Value(bytes: bytes, isRecord: !isImage, storedByteCount: stored.blobByteCount)
+      let value = try decoder.decode(
+        buffer.bytes.extracting(blob.range), isCompressed: blob.header.isCompressed,
+        isWrapped: !layer.name.isImage, limit: Timeline.valueLimit)
+      return Value(
+        bytes: value.bytes.array, isRecord: value.content == .record,
+        storedByteCount: UInt64(blob.byteCount))
     } catch {
       throw layer.failure("key \(entry.key): \(error.message)")
     }

@@ -114,23 +114,16 @@ struct TimelineInspector {
     let file = try timeline.open(layer)
     var description = LayerEntriesDescription(
       layerNumber: index + 1, layer: layer.name.description)
-    var end = UInt64(LayerSummary.byteCount)
     var reader = try LayerValueReader(file)
-    while try reader.next({ entry, content, value in
-      if let last = description.entries.indices.last {
-        description.entries[last].storedByteCount = entry.offset - end
-      }
-      end = entry.offset
+    while try reader.next({ stored, value in
+      let entry = stored.entry
       description.entries.append(
         LayerEntriesDescription.Entry(
           key: entry.key.description, meaning: entry.key.words, lsn: entry.lsn?.description,
-          isRecord: content == .record, offset: entry.offset, storedByteCount: 0,
-          plainByteCount: value.byteCount))
+          isRecord: value.content == .record, offset: entry.offset,
+          storedByteCount: UInt64(stored.blob.byteCount), plainByteCount: value.bytes.byteCount))
     }) {
       try Interruption.check()
-    }
-    if let last = description.entries.indices.last {
-      description.entries[last].storedByteCount = try file.storedValue(at: end).blobByteCount
     }
     return description
   }

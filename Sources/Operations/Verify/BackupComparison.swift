@@ -101,8 +101,8 @@ struct BackupComparison {
         try reader.run(full, into: feed)
       },
       work: { batches throws(Failure) in
-        var decompressor = try BlobDecompressor()
-        try batches.each { batch throws(Failure) in try batch.compare(with: &decompressor) }
+        var decoder = try BlobDecoder()
+        try batches.each { batch throws(Failure) in try batch.compare(with: &decoder) }
       },
       drain: { batch throws(Failure) in
         guard let backup = batch.backup else { return }

@@ -58,7 +58,7 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
   }
 
   /// Compares every page, as it would be stored, with what is.
-  func compare(with decompressor: inout BlobDecompressor) throws(Failure) {
+  func compare(with decoder: inout BlobDecoder) throws(Failure) {
     let buffer = buffer
     let stored = stored
     var page = 0
@@ -71,16 +71,13 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
         return
       }
       do throws(FormatError) {
-        let blob = buffer.bytes.extracting(stored.range)
-        let plain = try decompressor.plainValue(
-          blob, isCompressed: stored.isCompressed, isWrapped: stored.isWrapped,
+        let value = try decoder.decode(
+          buffer.bytes.extracting(stored.range), isCompressed: stored.isCompressed,
+          isWrapped: stored.isWrapped,
           limit: PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount)
-        let decompressed = decompressor.buffer
-        let value =
-          plain.isInBuffer
-          ? decompressed.bytes.extracting(plain.range) : blob.extracting(plain.range)
-        guard !value.holdsSameBytes(as: bytes) else { return }
-        differences.append(Self.finding(key, "\(key.words) differs from the backup", bytes, value))
+        guard !value.bytes.holdsSameBytes(as: bytes) else { return }
+        differences.append(
+          Self.finding(key, "\(key.words) differs from the backup", bytes, value.bytes))
       } catch {
         differences.append(Self.finding(key, "\(key.words): \(error.message)", bytes, nil))
       }

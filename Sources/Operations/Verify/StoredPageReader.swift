@@ -12,13 +12,9 @@ import Timeline
 struct StoredPageReader {
   private let timeline: Timeline
   private let placements: PlacementTable
-  private var layer: (index: UInt32, file: LayerFile)?
-  private var buffer = [UInt8](repeating: 0, count: LayerScanner.usualBufferByteCount)
-  private var bufferOffset: UInt64 = 0
-  private var filledByteCount = 0
-  /// The page that the blob at `offset` is of.
+  private var layer: (index: UInt32, isImage: Bool, blobs: BlobReader)?
+  /// The page that the layer's next blob is of.
   private var position: (run: Int, block: UInt32)?
-  private var offset: UInt64 = 0
 
   init(_ timeline: Timeline, _ placements: PlacementTable) {
     self.timeline = timeline
@@ -43,61 +39,29 @@ struct StoredPageReader {
 
   private mutating func append(_ key: Key, to batch: ComparisonBatch) throws(Failure) {
     guard let (run, block) = placements.find(key) else { return batch.appendMissing() }
-    let file = try open(placements.runs[run].layerIndex)
+    try open(placements.runs[run].layerIndex)
     if position?.run != run || (position?.block ?? 0) > block {
       position = (run, 0)
-      offset = placements.runs[run].offset
+      layer?.blobs.move(to: placements.runs[run].offset)
     }
     while let passed = position?.block, passed < block {
-      _ = try nextBlob(of: file)
+      _ = try layer?.blobs.next(of: key)
       position = (run, passed + 1)
     }
-    let (header, range) = try nextBlob(of: file)
+    guard let blob = try layer?.blobs.next(of: key), let layer else { return }
     position = (run, block + 1)
-    let buffer = buffer
+    let buffer = layer.blobs.buffer
     batch.append(
-      buffer.bytes.extracting(range), run: run, isCompressed: header.isCompressed,
-      isWrapped: !file.name.isImage)
+      buffer.bytes.extracting(blob.range), run: run, isCompressed: blob.header.isCompressed,
+      isWrapped: !layer.isImage)
   }
 
-  private mutating func open(_ index: UInt32) throws(Failure) -> LayerFile {
-    if let layer, layer.index == index { return layer.file }
+  private mutating func open(_ index: UInt32) throws(Failure) {
+    if layer?.index == index { return }
     let file = try timeline.open(timeline.layers[Int(index)])
-    layer = (index, file)
-    filledByteCount = 0
+    // The walk has read every blob before. A longer one is not a page, and already a finding.
+    let blobs = BlobReader(file, limit: BlobReader.usualBufferByteCount)
+    layer = (index, file.name.isImage, blobs)
     position = nil
-    return file
-  }
-
-  /// The blob at `offset`, whose bytes stand in the buffer then; the offset moves behind it.
-  private mutating func nextBlob(
-    of file: LayerFile
-  ) throws(Failure) -> (header: BlobHeader, range: Range<Int>) {
-    try fill(BlobHeader.longByteCount, of: file)
-    do throws(FormatError) {
-      let (header, headerByteCount) = try BlobHeader.decode(
-        buffer.bytes.extracting(0..<filledByteCount), at: Int(offset - bufferOffset))
-      let byteCount = headerByteCount + header.byteCount
-      // The walk has read it before, so only a file that changes meanwhile comes to this.
-      guard byteCount <= buffer.count else { throw .damaged("a page's value is too long") }
-      do throws(Failure) { try fill(byteCount, of: file) } catch {
-        throw .damaged(error.message)
-      }
-      let start = Int(offset - bufferOffset)
-      guard start + byteCount <= filledByteCount else { throw .damaged("it is cut off") }
-      offset += UInt64(byteCount)
-      return (header, start + headerByteCount..<start + byteCount)
-    } catch {
-      throw file.failure(error.message)
-    }
-  }
-
-  private mutating func fill(_ count: Int, of file: LayerFile) throws(Failure) {
-    let end = bufferOffset + UInt64(filledByteCount)
-    guard filledByteCount == 0 || offset < bufferOffset || offset + UInt64(count) > end else {
-      return
-    }
-    bufferOffset = offset
-    filledByteCount = try file.read(into: &buffer, count: buffer.count, at: offset)
   }
 }

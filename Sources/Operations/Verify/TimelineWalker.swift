@@ -52,14 +52,14 @@ final class TimelineWalker {
     _ value: TimelineCursor.Value, of cursor: borrowing TimelineCursor
   ) throws(Failure) {
     let byteCount = cursor.withBytes(of: value) { stored in
-      value.stored.header.isCompressed
-        ? max(stored.byteCount, BlobDecompressor.claimedByteCount(of: stored)) : stored.byteCount
+      value.stored.blob.header.isCompressed
+        ? max(stored.byteCount, BlobDecoder.claimedByteCount(of: stored)) : stored.byteCount
     }
     let isLarge = byteCount > ValueBatch.largeValueByteCount
     if isLarge { _ = try permits.receive() }
     let batch = try feed.open()
     cursor.withBytes(of: value) { stored in batch.append(value, stored) }
-    bytesRead &+= UInt64(value.stored.range.count)
+    bytesRead &+= UInt64(value.stored.blob.range.count)
     if batch.isFull {
       progress.report {
         ImportProgress(

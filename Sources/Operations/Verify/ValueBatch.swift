@@ -69,7 +69,7 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
 
   /// Decompresses every value, and checks that pages are pages, unless pages are left for a
   /// comparison to read.
-  func read(with decompressor: inout BlobDecompressor, skippingPages: Bool) {
+  func read(with decoder: inout BlobDecoder, skippingPages: Bool) {
     let buffer = buffer  // a span cannot outlive the access to a class' property
     for index in entries.indices {
       let value = entries[index].value
@@ -83,27 +83,26 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
         continue
       }
       let stored = buffer.bytes.extracting(entries[index].range)
-      entries[index].outcome = Self.read(value, meaning, stored, with: &decompressor)
+      entries[index].outcome = Self.read(value, meaning, stored, with: &decoder)
     }
   }
 
   private static func read(
     _ value: TimelineCursor.Value, _ meaning: KeyMeaning?, _ stored: RawSpan,
-    with decompressor: inout BlobDecompressor
+    with decoder: inout BlobDecoder
   ) -> Outcome {
     do throws(FormatError) {
       let isPage = meaning?.isPage == true
-      let plain = try decompressor.plainValue(
-        stored, isCompressed: value.stored.header.isCompressed,
+      let decoded = try decoder.decode(
+        stored, isCompressed: value.stored.blob.header.isCompressed,
         isWrapped: !value.layer.name.isImage, limit: Timeline.valueLimit)
-      if plain.content == .record { return .record }
+      if decoded.content == .record { return .record }
       if isPage {
-        return plain.range.count == PageHeader.pageByteCount
-          ? .page : .damaged("it has \(plain.range.count) bytes instead of a page")
+        let byteCount = decoded.bytes.byteCount
+        return byteCount == PageHeader.pageByteCount
+          ? .page : .damaged("it has \(byteCount) bytes instead of a page")
       }
-      return .value(
-        plain.isInBuffer
-          ? Array(decompressor.buffer[plain.range]) : stored.extracting(plain.range).array)
+      return .value(decoded.bytes.array)
     } catch {
       return .damaged(error.message)
     }

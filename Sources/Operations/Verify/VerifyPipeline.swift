@@ -62,11 +62,11 @@ struct VerifyPipeline {
         try TimelineWalker(timeline, progress: progress, feed: feed, permits: permits).run()
       },
       work: { [isForComparison] batches throws(Failure) in
-        var decompressor = try BlobDecompressor()
+        var decoder = try BlobDecoder()
         try batches.each { batch throws(Failure) in
-          batch.read(with: &decompressor, skippingPages: isForComparison)
+          batch.read(with: &decoder, skippingPages: isForComparison)
           // The memory that a large value took is not kept.
-          if batch.isLarge { decompressor = try BlobDecompressor() }
+          if batch.isLarge { decoder = try BlobDecoder() }
         }
       },
       drain: { batch throws(Failure) in

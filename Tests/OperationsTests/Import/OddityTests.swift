@@ -49,7 +49,7 @@ import Testing
     let timeline = try Timeline(path: timeline)
     for layer in timeline.layers {
       var reader = try LayerValueReader(try timeline.open(layer))
-      while try reader.next({ entry, _, value in values[entry.key] = value.array }) {}
+      while try reader.next({ stored, value in values[stored.entry.key] = value.bytes.array }) {}
     }
     return values
   }

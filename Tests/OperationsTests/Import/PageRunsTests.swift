@@ -29,8 +29,8 @@ struct PageRunsTests {
     lent = nil
     #expect(kept != nil)
     if isCompressed {
-      var compressor = try PageCompressor(level: 1)
-      try pages.makeBlobs(with: &compressor)
+      var encoder = try BlobEncoder(level: 1)
+      try pages.makeBlobs(with: &encoder)
     } else {
       var count = 0
       try pages.examinePages { _, block, bytes throws(Failure) in

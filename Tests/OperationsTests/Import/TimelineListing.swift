@@ -14,10 +14,10 @@ enum TimelineListing {
       var reader = try LayerValueReader(try timeline.open(layer))
       var isDone = false
       while !isDone {
-        isDone = try !reader.next { entry, content, value in
-          precondition(content == .image, "an import writes images only")
-          let checksum = CRC32C.checksum(of: value).hexadecimal(8)
-          lines.append("\(entry.key) \(value.byteCount) \(checksum)")
+        isDone = try !reader.next { stored, value in
+          precondition(value.content == .image, "an import writes images only")
+          let checksum = CRC32C.checksum(of: value.bytes).hexadecimal(8)
+          lines.append("\(stored.entry.key) \(value.bytes.byteCount) \(checksum)")
         }
       }
     }

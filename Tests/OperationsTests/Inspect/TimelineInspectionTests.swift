@@ -42,14 +42,15 @@ import Testing
       var scanner = try LayerScanner(file)
       var stored: UInt64 = 0
       while let value = try scanner.next() {
-        stored += UInt64(value.header.byteCount)
-        stored += value.header.isCompressed || value.header.byteCount >= 128 ? 4 : 1
+        let header = value.blob.header
+        stored += UInt64(header.byteCount)
+        stored += header.isCompressed || header.byteCount >= 128 ? 4 : 1
       }
       var reader = try LayerValueReader(file)
       var plain: UInt64 = 0
       var count = 0
-      while try reader.next({ _, _, value in
-        plain += UInt64(value.byteCount)
+      while try reader.next({ _, value in
+        plain += UInt64(value.bytes.byteCount)
         count += 1
       }) {}
       let contents = try #require(described.contents)

@@ -20,14 +20,14 @@ import Testing
     try FileManager.default.linkItem(atPath: path, toPath: path + "-too")
     let chunk = ChunkSpool(memoryLimit: 0)
     try chunk.open(spool: file)
-    var compressor = try PageCompressor(level: 0)
+    var encoder = try BlobEncoder(level: 0)
     let pages = PageFile.relation(
       try #require(RelationSegment(fileName: Array("16384".utf8)[...], databaseID: 5)),
       isInImageLayer: false)
     for block in 0..<UInt32(200) {
       var blob: [UInt8] = []
       let page = [UInt8](repeating: UInt8(block), count: PageRuns.pageByteCount)
-      try compressor.appendBlob(of: page.bytes, to: &blob)
+      try encoder.appendBlob(of: page.bytes, to: &blob)
       try chunk.append(blob.bytes, firstKey: pages.key(block: block), pageCount: 1)
     }
     if let offset {

@@ -44,6 +44,38 @@ import Testing
     }
   }
 
+  /// Goal: a comparison with a backup reports a failing disk as that, not as a damaged timeline.
+  /// Method: each read of the timeline fails in turn. A relation is longer than the reader's buffer,
+  /// so that a page's blob crosses the end of the buffer.
+  @Test func comparison() async throws {
+    var tar = SmallBackup.tiny
+    tar.members.append(
+      TestTar.Member("./base/5/99999", contents: [UInt8](repeating: 0, count: 200 * 8192)))
+    let scene = try Scene(tar.encoded())
+    let imported = try await scene.run(with: [
+      "--compression-level", "0", "--small-relation-size", "4M", "--chunk-size", "4M",
+    ])
+    try #require(imported.exitCode == 0, "\(imported.error)")
+    let path = scene.output + "/" + Scene.timeline
+    let log = scene.log
+    let undisturbed = try await ProgramRun.run(
+      ["verify", path, "--against", scene.backup],
+      environment: try FaultLibrary.environment([], under: path, log: log))
+    try #require(undisturbed.exitCode == 0, "\(undisturbed.error)")
+    let reads = try scene.calls().filter { $0.kind == "pread" }
+    #expect(reads.contains { $0.result == 1 << 20 }, "no read fills a buffer")
+    try await inParallel(Array(1...reads.count)) { number in
+      let fault = Fault(kind: "pread", call: .number(number), action: .error(EIO))
+      let run = try await ProgramRun.run(
+        ["verify", path, "--against", scene.backup],
+        environment: try FaultLibrary.environment([fault], under: path))
+      let reason = unsafe String(cString: strerror(EIO))
+      #expect(run.exitCode == 74, "\(fault): \(run.error)")
+      #expect(run.error.hasPrefix("error: cannot read '\(path)/"), "\(fault): \(run.error)")
+      #expect(run.error.contains("': \(reason)\n"), "\(fault): \(run.error)")
+    }
+  }
+
   /// Goal: interrupted and partial calls are repeated, and the result is the same.
   @Test(arguments: commands) func interrupted(command: HostileTimeline.Command) async throws {
     let timeline = try await HostileTimeline()

@@ -2,4 +2,4 @@ import Backup
 import Timeline
 
 /// Pages are stored as a pageserver stores them: compressed one by one.
-extension PageCompressor: PageBlobMaker {}
+extension BlobEncoder: PageBlobMaker {}

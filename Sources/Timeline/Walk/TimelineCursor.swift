@@ -40,8 +40,7 @@ package struct TimelineCursor: ~Copyable {
 
   /// Layers that the walk has not reached, the next one last.
   private var pending: [(index: Int, layer: Timeline.Layer)]
-  /// Open layers as a binary heap: the lowest next key first.
-  private var sources: [LayerSource] = []
+  private var sources = LayerHeap()
   /// Image layers that the walk has reached and not passed.
   private var covering: [LayerName] = []
   /// The newest of them, and the first key at which that may be another one; nil when a layer has
@@ -70,7 +69,7 @@ package struct TimelineCursor: ~Copyable {
     pending = layers.map { (index: $0.offset, layer: $0.element) }
       .sorted { $0.layer.name.keys.lowerBound > $1.layer.name.keys.lowerBound }
     let share = Self.bufferMemory / max(1, Self.deepestOverlap(of: layers.map(\.element)))
-    bufferByteCount = min(max(share, 16 << 10), LayerScanner.usualBufferByteCount)
+    bufferByteCount = min(max(share, 16 << 10), BlobReader.usualBufferByteCount)
   }
 
   /// The most layers that are open at once.
@@ -102,7 +101,7 @@ package struct TimelineCursor: ~Copyable {
     var count = 0
     var holder: LayerSource?
     while let source = sources.first, source.key == key {
-      removeFirst()
+      sources.removeFirst()
       do throws(Failure) {
         while let stored = try source.take(key) {
           count += 1
@@ -155,7 +154,7 @@ package struct TimelineCursor: ~Copyable {
       try Interruption.check()
       try openReachedLayers()
       guard let source = sources.first, unwanted(source.key) else { return }
-      removeFirst()
+      sources.removeFirst()
       try source.skip()
       try advance(source)
     }
@@ -167,7 +166,7 @@ package struct TimelineCursor: ~Copyable {
   ) throws(Failure) -> Result {
     guard let current else { preconditionFailure("there is no value before the first") }
     return try current.withBuffer { buffer throws(Failure) in
-      try body(buffer.extracting(value.stored.range))
+      try body(buffer.extracting(value.stored.blob.range))
     }
   }
 
@@ -188,33 +187,6 @@ package struct TimelineCursor: ~Copyable {
   }
 
   private mutating func advance(_ source: LayerSource) throws(Failure) {
-    if try source.advance() { insert(source) } else { ended.append(source) }
-  }
-}
-
-// MARK: The heap
-
-extension TimelineCursor {
-  private mutating func insert(_ source: LayerSource) {
-    var index = sources.count
-    sources.append(source)
-    while index > 0, sources[index].key < sources[(index - 1) / 2].key {
-      sources.swapAt(index, (index - 1) / 2)
-      index = (index - 1) / 2
-    }
-  }
-
-  private mutating func removeFirst() {
-    let last = sources.count - 1
-    sources.swapAt(0, last)
-    sources.removeLast()
-    var index = 0
-    while 2 * index + 1 < last {
-      var child = 2 * index + 1
-      if child + 1 < last, sources[child + 1].key < sources[child].key { child += 1 }
-      guard sources[child].key < sources[index].key else { return }
-      sources.swapAt(index, child)
-      index = child
-    }
+    if try source.advance() { sources.insert(source) } else { ended.append(source) }
   }
 }

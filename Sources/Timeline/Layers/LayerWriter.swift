@@ -100,6 +100,26 @@ package struct LayerWriter {
     return (count, Int(offset - start))
   }
 
+  /// Adds the blobs of `count` consecutive blocks, which are all that `blobs` holds, as `add` does
+  /// each.
+  ///
+  /// Throws `.damaged` where they are none.
+  package mutating func addBlobs(
+    _ blobs: RawSpan, from firstKey: Key, count: Int
+  ) throws(FormatError) {
+    var key = firstKey
+    var offset = 0
+    for _ in 0..<count {
+      let blob = try StoredBlob(decoding: blobs, at: offset)
+      add(key, byteCount: blob.byteCount)
+      offset += blob.byteCount
+      key = key.next
+    }
+    guard offset == blobs.byteCount else {
+      throw .damaged("\(count) values end at \(offset), not at \(blobs.byteCount)")
+    }
+  }
+
   /// Writes the bytes of blobs that were added.
   package mutating func write(_ blobs: RawSpan) throws(Failure) {
     if buffer.count + blobs.byteCount > Self.bufferByteCount

@@ -3,7 +3,7 @@ import LayerFormat
 import PostgresFormat
 import System
 
-/// Compresses values one at a time, each as it would be alone, with one reused context.
+/// Makes blobs of values, one at a time, each as it would be alone, with one reused context.
 ///
 /// ```
 /// 0      4               4 + plain length
@@ -17,7 +17,7 @@ import System
 /// The same value gives the same bytes whatever came before it. (Neon, `blob_io.rs`:
 /// a value is stored compressed only if that makes it smaller; level 1)
 @safe
-package struct PageCompressor: ~Copyable {
+package struct BlobEncoder: ~Copyable {
   // Invariant: the context is created in `init`, freed in `deinit`, and used by no one else.
   private let context: OpaquePointer
   private let level: Int32

@@ -24,7 +24,7 @@ package final class LayerFile: Sendable {
 
   /// The length of the keys of the index in bytes.
   package var keyByteCount: Int {
-    name.isImage ? IndexTree.imageKeyByteCount : IndexTree.deltaKeyByteCount
+    IndexTree.keyByteCount(ofImageLayer: name.isImage)
   }
 
   /// Opens a layer and checks that its size and summary fit its name and each other.

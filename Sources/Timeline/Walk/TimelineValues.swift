@@ -8,12 +8,12 @@ import System
 /// as `TimelineCursor`, and the longest value.
 package struct TimelineValues: ~Copyable {
   private var cursor: TimelineCursor
-  private var decompressor: BlobDecompressor
+  private var decoder: BlobDecoder
 
   /// Begins before the first key of all layers, or of those given.
   package init(_ timeline: Timeline, layers: [Timeline.Layer]? = nil) throws(Failure) {
     cursor = TimelineCursor(timeline, layers: layers)
-    decompressor = try BlobDecompressor()
+    decoder = try BlobDecoder()
   }
 
   /// Lends the next key's value to `body`; false after the last.
@@ -29,31 +29,26 @@ package struct TimelineValues: ~Copyable {
       try cursor.skip(while: unwanted)
       guard let value = try cursor.next() else { return false }
       guard value.isReachable else { continue }
-      try lend(value, to: body)
+      try Self.lend(value, of: cursor, with: &decoder, to: body)
       return true
     }
   }
 
-  private mutating func lend(
-    _ value: TimelineCursor.Value, to body: (Key, RawSpan) throws(Failure) -> Void
+  private static func lend(
+    _ value: TimelineCursor.Value, of cursor: borrowing TimelineCursor,
+    with decoder: inout BlobDecoder, to body: (Key, RawSpan) throws(Failure) -> Void
   ) throws(Failure) {
     try cursor.withBytes(of: value) { stored throws(Failure) in
-      let plain: BlobDecompressor.PlainValue
+      let decoded: DecodedValue
       do throws(FormatError) {
-        plain = try decompressor.plainValue(
-          stored, isCompressed: value.stored.header.isCompressed,
+        decoded = try decoder.decode(
+          stored, isCompressed: value.stored.blob.header.isCompressed,
           isWrapped: !value.layer.name.isImage, limit: Timeline.valueLimit)
       } catch {
         throw Failure(error, in: "layer '\(value.layer.fileName)': key \(value.key)")
       }
-      guard plain.content == .image else {
-        throw Failure(needsWAL: value.key)
-      }
-      if plain.isInBuffer {
-        try body(value.key, decompressor.buffer.bytes.extracting(plain.range))
-      } else {
-        try body(value.key, stored.extracting(plain.range))
-      }
+      guard decoded.content == .image else { throw Failure(needsWAL: value.key) }
+      try body(value.key, decoded.bytes)
     }
   }
 }
