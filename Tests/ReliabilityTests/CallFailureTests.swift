@@ -9,8 +9,8 @@ import Testing
   /// each kind returns an error, one after the other.
   @Test(
     arguments: [
-      "mkdir", "open", "flock", "fstat", "opendir", "readdir", "statvfs", "pwrite", "fsync",
-      "rename", "close",
+      "mkdir", "open", "flock", "fstat", "opendir", "readdir", "statvfs", "pwrite", "pread",
+      "fsync", "rename", "close",
     ])
   func onOutput(kind: String) async throws {
     let count = try await Self.callCount(kind)

@@ -146,7 +146,7 @@ final class TimelineWriter {
     return try directory.makeTemporaryFile("\(kind)-\(temporaryFileCount)")
   }
 
-  private func finish(_ writer: LayerWriter, as name: LayerName) throws(Failure) {
+  private func finish(_ writer: consuming LayerWriter, as name: LayerName) throws(Failure) {
     try chunks.finished.send(try writer.finish(as: name))
   }
 

@@ -48,7 +48,9 @@ struct StoredPageReader {
       _ = try layer?.blobs.next(of: key)
       position = (run, passed + 1)
     }
-    guard let blob = try layer?.blobs.next(of: key), let layer else { return }
+    guard let blob = try layer?.blobs.next(of: key), let layer else {
+      preconditionFailure("the layer is open")
+    }
     position = (run, block + 1)
     let buffer = layer.blobs.buffer
     batch.append(

@@ -208,11 +208,3 @@ package final class TimelineDirectory {
     }
   }
 }
-
-/// A layer with a complete file that still has its temporary name.
-package struct FinishedLayer: Sendable {
-  package var name: LayerName
-  package var file: OutputFile
-  /// The file's length in bytes.
-  package var byteCount: UInt64
-}

@@ -54,7 +54,8 @@ package final class LayerFile: Sendable {
 
   deinit { close(descriptor) }
 
-  private static func check(
+  /// Checks that a summary fits a layer's name and its file's length.
+  static func check(
     _ summary: LayerSummary, name: LayerName, byteCount: UInt64
   ) throws(FormatError) {
     guard summary.name == name else {

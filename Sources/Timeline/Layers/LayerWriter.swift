@@ -8,10 +8,12 @@ import System
 /// page 0     summary, written last
 /// page 1 …   blob blob blob …            as they come, back to back
 /// page i …   index nodes, the root last  `finish`
+///
+/// open ── an error ──► failed      every later call throws the first error again
+///   └──── `finish` ──► finished    after its summary and its root have been read back
 /// ```
 ///
 /// Values must come in ascending order of key: a reader takes a blob's end from the next key's.
-/// After an error the writer must not be used again.
 package struct LayerWriter {
   /// How many bytes and values a layer may have before it is full.
   package struct Limit {
@@ -25,6 +27,13 @@ package struct LayerWriter {
     }
   }
 
+  private enum State {
+    case open
+    case failed(Failure)
+    case finished
+  }
+
+  private var state = State.open
   private let file: OutputFile
   private let tenant: Identifier
   private let timeline: Identifier
@@ -103,7 +112,7 @@ package struct LayerWriter {
   /// Adds the blobs of `count` consecutive blocks, which are all that `blobs` holds, as `add` does
   /// each.
   ///
-  /// Throws `.damaged` where they are none.
+  /// Throws `.damaged` if `blobs` does not hold exactly so many blobs.
   package mutating func addBlobs(
     _ blobs: RawSpan, from firstKey: Key, count: Int
   ) throws(FormatError) {
@@ -122,17 +131,19 @@ package struct LayerWriter {
 
   /// Writes the bytes of blobs that were added.
   package mutating func write(_ blobs: RawSpan) throws(Failure) {
-    if buffer.count + blobs.byteCount > Self.bufferByteCount
-      || blobs.byteCount >= Self.directByteCount
-    {
-      try flush()
-    }
-    if blobs.byteCount >= Self.directByteCount {
-      try Interruption.check()
-      try file.write(blobs, at: bufferOffset)
-      bufferOffset += UInt64(blobs.byteCount)
-    } else {
-      buffer.append(blobs)
+    try latching { writer throws(Failure) in
+      if writer.buffer.count + blobs.byteCount > Self.bufferByteCount
+        || blobs.byteCount >= Self.directByteCount
+      {
+        try writer.flush()
+      }
+      if blobs.byteCount >= Self.directByteCount {
+        try Interruption.check()
+        try writer.file.write(blobs, at: writer.bufferOffset)
+        writer.bufferOffset += UInt64(blobs.byteCount)
+      } else {
+        writer.buffer.append(blobs)
+      }
     }
   }
 
@@ -145,8 +156,45 @@ package struct LayerWriter {
     buffer.removeAll(keepingCapacity: true)
   }
 
-  /// Writes the index and the summary; the file is complete then, but not yet durable.
-  package consuming func finish(as name: LayerName) throws(Failure) -> FinishedLayer {
+  /// Runs `body`, unless the writer has failed before: then throws the first error again.
+  private mutating func latching<Result>(
+    _ body: (inout Self) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    switch state {
+    case .open: break
+    case .failed(let error): throw error
+    case .finished: preconditionFailure("the layer is finished")
+    }
+    do throws(Failure) {
+      return try body(&self)
+    } catch {
+      state = .failed(error)
+      throw error
+    }
+  }
+}
+
+// MARK: Finishing
+
+extension LayerWriter {
+  /// Writes the index and the summary, and reads the summary and the root back. The file is complete
+  /// then, but not yet durable.
+  ///
+  /// Throws `.inputOutput` if the file does not hold what was written.
+  package mutating func finish(as name: LayerName) throws(Failure) -> FinishedLayer {
+    let layer = try latching { writer throws(Failure) in
+      let (summary, byteCount) = try writer.writeIndex(as: name)
+      try writer.check(summary, byteCount: byteCount)
+      return FinishedLayer(name: name, file: writer.file, byteCount: byteCount)
+    }
+    state = .finished
+    return layer
+  }
+
+  /// Writes everything after the blobs, and then the summary.
+  private mutating func writeIndex(
+    as name: LayerName
+  ) throws(Failure) -> (summary: LayerSummary, byteCount: UInt64) {
     precondition(offset == bufferOffset + UInt64(buffer.count), "blobs were added, not written")
     let page = UInt64(IndexTree.nodeByteCount)
     let padding = Int((page - offset % page) % page)
@@ -162,7 +210,47 @@ package struct LayerWriter {
       tenant: tenant, timeline: timeline, name: name, indexStart: UInt32(bufferOffset / page),
       indexRoot: root)
     try file.write(summary.encoded().bytes, at: 0)
-    return FinishedLayer(
-      name: name, file: file, byteCount: end)
+    return (summary, end)
+  }
+
+  /// Decodes the file's summary and root, with which every read of the layer begins.
+  private func check(_ summary: LayerSummary, byteCount: UInt64) throws(Failure) {
+    var page = [UInt8](repeating: 0, count: LayerSummary.byteCount)
+    try file.read(into: &page, count: page.count, at: 0)
+    var root = [UInt8](repeating: 0, count: IndexTree.nodeByteCount)
+    try file.read(into: &root, count: root.count, at: byteCount - UInt64(root.count))
+    do throws(FormatError) {
+      guard try LayerSummary(decoding: page.bytes) == summary else {
+        throw .damaged("the summary differs")
+      }
+      try LayerFile.check(summary, name: summary.name, byteCount: byteCount)
+      let node = try IndexNode(
+        decoding: root.bytes, keyByteCount: IndexTree.keyByteCount(ofImageLayer: lsn == nil))
+      for index in [0, node.count - 1] {
+        let key = Key(decoding: node.key(at: index).bytes)
+        guard summary.name.keys.contains(key) else {
+          throw .damaged("key \(key) is outside the layer's range")
+        }
+      }
+    } catch {
+      throw Failure(
+        .inputOutput,
+        "cannot read \(file.path.quoted): its contents changed after they were written: \(error.message)",
+        hint: "The disk or the memory is at fault: see the system's log.")
+    }
+  }
+}
+
+/// A layer whose file is complete, but still has its temporary name. Only `LayerWriter` makes one.
+package struct FinishedLayer: Sendable {
+  package let name: LayerName
+  package let file: OutputFile
+  /// The file's length in bytes.
+  package let byteCount: UInt64
+
+  fileprivate init(name: LayerName, file: OutputFile, byteCount: UInt64) {
+    self.name = name
+    self.file = file
+    self.byteCount = byteCount
   }
 }
