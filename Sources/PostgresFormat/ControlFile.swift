@@ -129,12 +129,7 @@ extension ControlFile {
 
   /// The minimum settings of a server that starts from this cluster like a hot standby.
   public var settings: [(name: String, value: Int32)] {
-    let names = [
-      "max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions",
-      "max_locks_per_transaction",
-    ]
-    return names.enumerated().map { index, name in
-      (name, bytes.littleEndian(at: Offset.settings + 4 * index))
-    }
+    let range = Offset.settings..<Offset.settings + MinimumSettings.byteCount
+    return MinimumSettings(decoding: bytes.bytes.extracting(range)).values
   }
 }

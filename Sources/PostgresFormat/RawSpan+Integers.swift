@@ -39,6 +39,13 @@ extension [UInt8] {
       unsafe span.bytes
     }
   }
+
+  /// Appends all bytes of a span.
+  @inlinable
+  public mutating func append(_ source: RawSpan) {
+    // Invariant: the buffer is lent to `append`, which copies it.
+    unsafe source.withUnsafeBytes { buffer in unsafe append(contentsOf: buffer) }
+  }
 }
 
 extension SIMD4<UInt32> {

@@ -65,12 +65,6 @@ extension [UInt8] {
     var bytes = unsafe span.mutableBytes
     bytes.copy(source, to: offset)
   }
-
-  /// Appends all bytes of a span.
-  package mutating func append(_ source: RawSpan) {
-    // Invariant: the buffer is lent to `append`, which copies it.
-    unsafe source.withUnsafeBytes { buffer in unsafe append(contentsOf: buffer) }
-  }
 }
 
 extension RawSpan {

@@ -7,6 +7,7 @@ public struct WALSegment: Equatable, Sendable {
   public let bytes: [UInt8]
 }
 
+<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
 /// Makes the WAL segments of a backup, with at most one record.
 ///
 ///     page header                                all little-endian
@@ -22,6 +23,9 @@ public struct WALSegment: Equatable, Sendable {
 ///         36    4 page size
 ///
 /// (Postgres, `src/include/access/xlog_internal.h`, `XLogLongPageHeaderData`.)
+=======
+/// Makes the WAL segments of a backup, which hold one record at most.
+>>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
 public struct WALSegmentBuilder: Sendable {
   /// The major version of Postgres.
   public var version: PostgresVersion
@@ -43,8 +47,13 @@ public struct WALSegmentBuilder: Sendable {
   ///
   /// `end` must be after a page header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
   public func segment(endingAt end: LogSequenceNumber) -> WALSegment {
+<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
     // A pageserver sets the bit even if no bytes of a record remain.
     segments(holding: [], at: end, firstPageFlags: Flag.continuesRecord)[0]
+=======
+    // A pageserver sets the bit even where nothing is left of a record.
+    segments(holding: [], at: end, firstPageFlags: .continuesRecord)[0]
+>>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
   }
 
   /// The segments with a shutdown checkpoint record at `start`: two if the record crosses the end
@@ -57,11 +66,12 @@ public struct WALSegmentBuilder: Sendable {
     let before = start.rawValue % WALLayout.pageSize - header(at: pageStart(of: start))
     return segments(
       holding: Self.record(of: checkpoint), at: start,
-      firstPageFlags: before > 0 ? Flag.continuesRecord : 0)
+      firstPageFlags: before > 0 ? .continuesRecord : [])
   }
 
-  /// The record that ends a log: a header, a short data header, the checkpoint.
+  /// The record that ends a log: a shutdown checkpoint (0) of the log itself.
   ///
+<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
   ///     OFFSET SIZE MEANING
   ///          0    4 length, 114
   ///          4    4 transaction id, 0
@@ -72,38 +82,42 @@ public struct WALSegmentBuilder: Sendable {
   ///         26   88 the checkpoint
   ///
   /// (Postgres, `src/include/access/xlogrecord.h`, `XLogRecord`.)
+=======
+  /// - Parameter previous: where the record before starts; a start from this one does not look back.
+>>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
   static func record(
     of checkpoint: Checkpoint, previous: LogSequenceNumber = LogSequenceNumber(rawValue: 0)
   ) -> [UInt8] {
-    var header: [UInt8] = []
-    header.appendLittleEndian(UInt32(WALLayout.checkpointRecordByteCount))
-    header.appendLittleEndian(0 as UInt32)
-    header.appendLittleEndian(previous.rawValue)
-    header.appendLittleEndian(0 as UInt32)
-    let data = [255, UInt8(Checkpoint.byteCount)] + checkpoint.bytes
-    var checksum = CRC32C()
-    checksum.update(data.bytes)
-    checksum.update(header.bytes)
-    header.appendLittleEndian(checksum.value)
-    return header + data
+    let header = WALRecordHeader(
+      totalByteCount: UInt32(WALLayout.checkpointRecordByteCount), previous: previous, info: 0,
+      resourceManager: .log)
+    return header.record(
+      holding: [WALRecordParts.shortMainData, UInt8(Checkpoint.byteCount)] + checkpoint.bytes)
   }
 
-  private enum Flag {
-    static let continuesRecord: UInt16 = 1
-    static let isLong: UInt16 = 2
-  }
-
+<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
   /// Writes `record` into as many segments as it needs, at least the one with `start`.
   private func segments(
     holding record: [UInt8], at start: LogSequenceNumber, firstPageFlags: UInt16
+=======
+  /// Lays `record` out over as many segments as it touches, at least the one that `start` is in.
+  func segments(
+    holding record: [UInt8], at start: LogSequenceNumber, firstPageFlags: WALPageHeader.Flags
+>>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
   ) -> [WALSegment] {
     let size = UInt64(segmentSize)
     let base = start.rawValue - start.rawValue % size
     var bytes = [UInt8](repeating: 0, count: Int(size))
     let page = pageStart(of: start)
+<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
     let afterHeader = start.rawValue - page - header(at: page)
     if page != base { putHeader(at: base, flags: 0, remaining: 0, in: &bytes, base: base) }
     putHeader(at: page, flags: firstPageFlags, remaining: afterHeader, in: &bytes, base: base)
+=======
+    let behindHeader = start.rawValue - page - header(at: page)
+    if page != base { putHeader(at: base, flags: [], remaining: 0, in: &bytes, base: base) }
+    putHeader(at: page, flags: firstPageFlags, remaining: behindHeader, in: &bytes, base: base)
+>>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
 
     var position = start.rawValue
     var rest = record[...]
@@ -117,7 +131,7 @@ public struct WALSegmentBuilder: Sendable {
       position += UInt64(room)
       if position - base == bytes.count { bytes += [UInt8](repeating: 0, count: Int(size)) }
       putHeader(
-        at: position, flags: Flag.continuesRecord, remaining: UInt64(rest.count), in: &bytes,
+        at: position, flags: .continuesRecord, remaining: UInt64(rest.count), in: &bytes,
         base: base)
       position += header(at: position)
     }
@@ -138,27 +152,28 @@ public struct WALSegmentBuilder: Sendable {
   }
 
   private func putHeader(
-    at page: UInt64, flags: UInt16, remaining: UInt64, in bytes: inout [UInt8], base: UInt64
+    at page: UInt64, flags: WALPageHeader.Flags, remaining: UInt64, in bytes: inout [UInt8],
+    base: UInt64
   ) {
-    let isLong = page.isMultiple(of: UInt64(segmentSize))
-    let offset = Int(page - base)
-    bytes.setLittleEndian(version.walPageMagic, at: offset)
-    bytes.setLittleEndian(flags | (isLong ? Flag.isLong : 0), at: offset + 2)
-    bytes.setLittleEndian(timelineID, at: offset + 4)
-    bytes.setLittleEndian(page, at: offset + 8)
-    bytes.setLittleEndian(UInt32(remaining), at: offset + 16)
-    guard isLong else { return }
-    bytes.setLittleEndian(systemIdentifier, at: offset + 24)
-    bytes.setLittleEndian(segmentSize, at: offset + 32)
-    bytes.setLittleEndian(UInt32(WALLayout.pageSize), at: offset + 36)
+    var header = WALPageHeader(
+      magic: version.walPageMagic, flags: flags, timelineID: timelineID,
+      address: LogSequenceNumber(rawValue: page), remainingByteCount: UInt32(remaining))
+    if page.isMultiple(of: UInt64(segmentSize)) {
+      header.flags.insert(.isLong)
+      header.identity = .init(systemIdentifier: systemIdentifier, segmentSize: segmentSize)
+    }
+    header.encode(into: &bytes, at: Int(page - base))
   }
 
+<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
   /// `TTTTTTTTHHHHHHHHLLLLLLLL`: the Postgres timeline, and the number of the segment in two parts
   /// (`XLogFileName`).
+=======
+>>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
   private func name(ofSegmentAt base: UInt64) -> String {
-    let number = base / UInt64(segmentSize)
-    let segmentsPerPart = (1 << 32) / UInt64(segmentSize)
-    return [UInt64(timelineID), number / segmentsPerPart, number % segmentsPerPart]
-      .map { $0.hexadecimal(8) }.joined()
+    WALSegmentName(
+      timelineID: timelineID, containing: LogSequenceNumber(rawValue: base),
+      segmentSize: segmentSize
+    ).description
   }
 }

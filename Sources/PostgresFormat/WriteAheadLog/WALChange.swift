@@ -1,0 +1,124 @@
+/// What a record does to files besides changing the blocks that it names.
+///
+/// Only what matters for a recovery that does not have all of the cluster's pages.
+public enum WALChange: Equatable, Sendable {
+  /// Every block from `block` on is removed from the forks.
+  case truncation(Truncation)
+  /// All files of a database are copied, as they are at this record.
+  case databaseCopy(DatabaseCopy)
+  /// All files of a database in these tablespaces are removed.
+  case databaseRemoval(databaseID: UInt32, tablespaceIDs: [UInt32])
+  /// A tablespace is made in the directory that the cluster had it in.
+  case tablespaceCreation(id: UInt32, location: [UInt8])
+  /// Settings that a server must not fall below when it replays what follows.
+  case parameterChange(MinimumSettings)
+  case checkpoint(Checkpoint)
+
+  public struct Truncation: Equatable, Sendable {
+    public var tablespaceID: UInt32
+    public var databaseID: UInt32
+    public var relationNumber: UInt32
+    public var block: UInt32
+    public var forks: Forks
+
+    /// Forks by Postgres's flags (`src/include/catalog/storage_xlog.h`, `SMGR_TRUNCATE_HEAP`).
+    ///
+    /// `block` counts in the main fork. The two maps are cut to what is left of it.
+    public struct Forks: OptionSet, Sendable {
+      public var rawValue: UInt32
+
+      public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+      public static let main = Self(rawValue: 1)
+      public static let visibilityMap = Self(rawValue: 2)
+      public static let freeSpaceMap = Self(rawValue: 4)
+    }
+  }
+
+  public struct DatabaseCopy: Equatable, Sendable {
+    public var databaseID: UInt32
+    public var tablespaceID: UInt32
+    public var sourceDatabaseID: UInt32
+    public var sourceTablespaceID: UInt32
+  }
+}
+
+extension WALRecord {
+  /// What the record does besides changing blocks; nil for most.
+  ///
+  /// Costs a comparison for records of other resource managers; allocates memory only for what it
+  /// returns. Sources: `src/include/catalog/storage_xlog.h`, `src/include/commands/dbcommands_xlog.h`
+  /// and `tablespace.h`, `src/include/catalog/pg_control.h`, `src/include/access/xlog_internal.h`.
+  /// - Throws: `damaged` if the record is too short for its kind.
+  public func change() throws(FormatError) -> WALChange? {
+    switch resourceManager {
+    case .log:
+      switch kind {
+      case WALRecordKind.Log.shutdownCheckpoint, WALRecordKind.Log.onlineCheckpoint:
+        return .checkpoint(
+          Checkpoint(
+            try mainData(atLeast: Checkpoint.byteCount).extracting(0..<Checkpoint.byteCount)))
+      case WALRecordKind.Log.parameterChange:
+        return .parameterChange(
+          MinimumSettings(decoding: try mainData(atLeast: MinimumSettings.byteCount)))
+      default: return nil
+      }
+    case .storage:
+      guard kind == WALRecordKind.Storage.truncation else { return nil }
+      return .truncation(WALChange.Truncation(try mainData(atLeast: 20)))
+    case .database:
+      switch kind {
+      case WALRecordKind.Database.fileCopy:
+        return .databaseCopy(WALChange.DatabaseCopy(try mainData(atLeast: 16)))
+      case WALRecordKind.Database.drop(version): return try databaseRemoval()
+      default: return nil
+      }
+    case .tablespace:
+      guard kind == WALRecordKind.Tablespace.creation else { return nil }
+      let data = try mainData(atLeast: 5)
+      let location = data.extracting(4..<data.byteCount).array.prefix { $0 != 0 }
+      return .tablespaceCreation(id: data.littleEndian(at: 0), location: Array(location))
+    default: return nil
+    }
+  }
+
+  private func databaseRemoval() throws(FormatError) -> WALChange {
+    let data = try mainData(atLeast: 8)
+    let count = Int(data.littleEndian(at: 4, as: UInt32.self))
+    guard count <= (data.byteCount - 8) / 4 else { throw tooShort }
+    return .databaseRemoval(
+      databaseID: data.littleEndian(at: 0),
+      tablespaceIDs: (0..<count).map { data.littleEndian(at: 8 + 4 * $0) })
+  }
+
+  @_lifetime(copy self)
+  private func mainData(atLeast byteCount: Int) throws(FormatError) -> RawSpan {
+    guard mainData.byteCount >= byteCount else { throw tooShort }
+    return mainData
+  }
+
+  private var tooShort: FormatError {
+    .damaged(
+      "the WAL record at \(start) is too short for its kind (resource manager "
+        + "\(resourceManager.rawValue), info \(info.hexadecimal(2)), \(mainData.byteCount) bytes)")
+  }
+}
+
+extension WALChange.Truncation {
+  fileprivate init(_ data: RawSpan) {
+    block = data.littleEndian(at: 0)
+    tablespaceID = data.littleEndian(at: 4)
+    databaseID = data.littleEndian(at: 8)
+    relationNumber = data.littleEndian(at: 12)
+    forks = Forks(rawValue: data.littleEndian(at: 16))
+  }
+}
+
+extension WALChange.DatabaseCopy {
+  fileprivate init(_ data: RawSpan) {
+    databaseID = data.littleEndian(at: 0)
+    tablespaceID = data.littleEndian(at: 4)
+    sourceDatabaseID = data.littleEndian(at: 8)
+    sourceTablespaceID = data.littleEndian(at: 12)
+  }
+}
