@@ -21,6 +21,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case catalog
   /// `pg_filenode.map`, without the zeros at its end.
   case relationMap = "relation-map"
+  /// Pages of the write-ahead log, in the short form of `ShortForm`.
+  case writeAheadLog = "wal"
   /// A layer file, in the short form of `ShortForm`.
   case layer
   case index
@@ -48,6 +50,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
       case .tablespaceMap: try runTablespaceMap(bytes)
       case .catalog: try runCatalog(bytes)
       case .relationMap: try runRelationMap(bytes)
+      case .writeAheadLog: try runWriteAheadLog(bytes)
       case .layer: try runLayer(bytes)
       case .index: try runIndex(bytes)
       case .manifest: try runManifest(bytes)

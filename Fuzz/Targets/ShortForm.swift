@@ -7,8 +7,9 @@
 ///
 /// A layer file of one key has 24 KiB, nearly all of them zeros; its short form has 300 bytes.
 public enum ShortForm {
-  /// The lengths of a block of a layer file and of a tar.
+  /// The lengths of a block of a layer file, of a page of the WAL, and of a block of a tar.
   public static let layerBlock = 8192
+  public static let walPage = 8192
   public static let archiveBlock = 512
 
   /// The maximum length of a file.

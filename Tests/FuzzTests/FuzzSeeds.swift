@@ -22,6 +22,7 @@ enum FuzzSeeds {
     case .tablespaceMap: ["two": Array("16384 /srv/one\n16385 /srv/t w\\\no\n".utf8)]
     case .catalog: ["pg_database": Array(try online["global/1262"].contents.prefix(8192))]
     case .relationMap: ["shared": try online["global/pg_filenode.map"].contents]
+    case .writeAheadLog: try writeAheadLog()
     case .layer: try await layers()
     case .index: ["golden": try Fixture.bytes("golden/index_part.json-00000001")]
     case .manifest: ["cluster": try TestManifest(archive).encoded()]
@@ -94,6 +95,23 @@ enum FuzzSeeds {
   /// A backup of a running cluster.
   private static var online: TestTar {
     get throws { TestTar(decoding: try Fixture.bytes("online-15/base.tar")) }
+  }
+
+  /// The first pages of real segments; and the parts of a record, which are a truncation's.
+  private static func writeAheadLog() throws -> [String: [UInt8]] {
+    var seeds: [String: [UInt8]] = [
+      "truncation": [0x83, 255, 20] + [UInt8](repeating: 2, count: 20)
+    ]
+    for (index, name) in ["online-14", "online-16", "online-17"].enumerated() {
+      let segments = TestTar(decoding: try Fixture.bytes(name + "/pg_wal.tar")).members
+        .filter { $0.contents.count == 1 << 20 }
+      for (number, segment) in segments.prefix(2).enumerated() {
+        let pages = ShortForm.encode(
+          Array(segment.contents.prefix(2 * ShortForm.walPage)), blockByteCount: ShortForm.walPage)
+        seeds["\(name)-\(number)"] = [[0, 2, 3][index]] + pages
+      }
+    }
+    return seeds
   }
 
   /// The fixtures of `postgres-format` with this word in their name.

@@ -7,25 +7,7 @@ public struct WALSegment: Equatable, Sendable {
   public let bytes: [UInt8]
 }
 
-<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
 /// Makes the WAL segments of a backup, with at most one record.
-///
-///     page header                                all little-endian
-///     OFFSET SIZE MEANING
-///          0    2 magic, by version
-///          2    2 1: starts with the rest of a record; 2: long header
-///          4    4 timeline
-///          8    8 LSN of the page itself
-///         16    4 remaining bytes of the record, on this page and the next ones
-///         20    4 zero
-///         24    8 system identifier              first page of a segment only
-///         32    4 segment size
-///         36    4 page size
-///
-/// (Postgres, `src/include/access/xlog_internal.h`, `XLogLongPageHeaderData`.)
-=======
-/// Makes the WAL segments of a backup, which hold one record at most.
->>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
 public struct WALSegmentBuilder: Sendable {
   /// The major version of Postgres.
   public var version: PostgresVersion
@@ -47,13 +29,8 @@ public struct WALSegmentBuilder: Sendable {
   ///
   /// `end` must be after a page header: `WALLayout.recordStart(atOrAfter:segmentSize:)`.
   public func segment(endingAt end: LogSequenceNumber) -> WALSegment {
-<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
     // A pageserver sets the bit even if no bytes of a record remain.
-    segments(holding: [], at: end, firstPageFlags: Flag.continuesRecord)[0]
-=======
-    // A pageserver sets the bit even where nothing is left of a record.
     segments(holding: [], at: end, firstPageFlags: .continuesRecord)[0]
->>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
   }
 
   /// The segments with a shutdown checkpoint record at `start`: two if the record crosses the end
@@ -71,20 +48,8 @@ public struct WALSegmentBuilder: Sendable {
 
   /// The record that ends a log: a shutdown checkpoint (0) of the log itself.
   ///
-<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
-  ///     OFFSET SIZE MEANING
-  ///          0    4 length, 114
-  ///          4    4 transaction id, 0
-  ///          8    8 start of the previous record; not used when a server starts from this one
-  ///         16    2 shutdown checkpoint (0) of the WAL resource manager (0)
-  ///         20    4 CRC-32C of the bytes after it, then of the bytes before it
-  ///         24    2 255, 88: main data, its length
-  ///         26   88 the checkpoint
-  ///
-  /// (Postgres, `src/include/access/xlogrecord.h`, `XLogRecord`.)
-=======
-  /// - Parameter previous: where the record before starts; a start from this one does not look back.
->>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
+  /// - Parameter previous: the start of the previous record; not used when a server starts from this
+  ///   one.
   static func record(
     of checkpoint: Checkpoint, previous: LogSequenceNumber = LogSequenceNumber(rawValue: 0)
   ) -> [UInt8] {
@@ -95,29 +60,17 @@ public struct WALSegmentBuilder: Sendable {
       holding: [WALRecordParts.shortMainData, UInt8(Checkpoint.byteCount)] + checkpoint.bytes)
   }
 
-<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
   /// Writes `record` into as many segments as it needs, at least the one with `start`.
-  private func segments(
-    holding record: [UInt8], at start: LogSequenceNumber, firstPageFlags: UInt16
-=======
-  /// Lays `record` out over as many segments as it touches, at least the one that `start` is in.
   func segments(
     holding record: [UInt8], at start: LogSequenceNumber, firstPageFlags: WALPageHeader.Flags
->>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
   ) -> [WALSegment] {
     let size = UInt64(segmentSize)
     let base = start.rawValue - start.rawValue % size
     var bytes = [UInt8](repeating: 0, count: Int(size))
     let page = pageStart(of: start)
-<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
     let afterHeader = start.rawValue - page - header(at: page)
-    if page != base { putHeader(at: base, flags: 0, remaining: 0, in: &bytes, base: base) }
-    putHeader(at: page, flags: firstPageFlags, remaining: afterHeader, in: &bytes, base: base)
-=======
-    let behindHeader = start.rawValue - page - header(at: page)
     if page != base { putHeader(at: base, flags: [], remaining: 0, in: &bytes, base: base) }
-    putHeader(at: page, flags: firstPageFlags, remaining: behindHeader, in: &bytes, base: base)
->>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
+    putHeader(at: page, flags: firstPageFlags, remaining: afterHeader, in: &bytes, base: base)
 
     var position = start.rawValue
     var rest = record[...]
@@ -165,11 +118,6 @@ public struct WALSegmentBuilder: Sendable {
     header.encode(into: &bytes, at: Int(page - base))
   }
 
-<<<<<<< HEAD:Sources/PostgresFormat/WALSegment.swift
-  /// `TTTTTTTTHHHHHHHHLLLLLLLL`: the Postgres timeline, and the number of the segment in two parts
-  /// (`XLogFileName`).
-=======
->>>>>>> f47856b (Decode the write-ahead log of Postgres 14 to 17):Sources/PostgresFormat/WriteAheadLog/WALSegmentBuilder.swift
   private func name(ofSegmentAt base: UInt64) -> String {
     WALSegmentName(
       timelineID: timelineID, containing: LogSequenceNumber(rawValue: base),
