@@ -63,9 +63,9 @@ struct Recovery {
     let server = SingleUserServer(
       programs: programs, scratch: scratch, restoreCommand: options.restoreCommand)
     try WriteAheadLogCheck(
-      programs: programs, scratch: scratch, control: before,
-      start: intake.label?.start ?? before.checkpointCopy.redo
-    ).requireNoNewTablespaces()
+      scratch: scratch, control: before, label: intake.label,
+      hasRestoreCommand: options.restoreCommand != nil
+    ).run()
     let control = try recover(server, from: before)
     let moved = try moveTablespaces(server, control, fileCount: intake.fileCount)
     if programs.user != nil { try scratch.takeBack() }
@@ -194,8 +194,7 @@ struct Recovery {
       throw Failure(
         .damaged,
         "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
-        hint: "If WAL is missing, give it with '--wal', or a command that fetches it with "
-          + "'--restore-command'.")
+        hint: WriteAheadLogCheck.hint)
     }
     return after
   }

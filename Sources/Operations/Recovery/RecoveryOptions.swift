@@ -2,7 +2,7 @@ import System
 
 /// How the backup of a cluster that was running is brought to a stop before it is imported.
 public struct RecoveryOptions: Sendable {
-  /// The directory of the Postgres programs: `postgres` and `pg_waldump` of the cluster's version.
+  /// The directory of the Postgres programs: that of `postgres` of the cluster's version.
   public var programs: String
 
   /// The directory that the copy to recover is made in; nil for the one that holds the output.

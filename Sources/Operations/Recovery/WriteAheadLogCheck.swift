@@ -1,49 +1,60 @@
+import Glibc
 import PostgresFormat
 import System
 
-/// Looks through the WAL of a scratch copy for what must not be replayed there.
+/// Looks through the WAL of a scratch copy before it is replayed.
 ///
 /// The record of a `CREATE TABLESPACE` names the directory that the cluster had. A server that
 /// replays it uses that directory, and what it replays next overwrites files in it: on the machine
 /// of the cluster itself they are the cluster's own. (Postgres, `tablespace.c`,
 /// `create_tablespace_directories`)
 struct WriteAheadLogCheck {
-  let programs: PostgresPrograms
   let scratch: ScratchDirectory
   let control: ControlFile
-  /// Where replay begins.
-  let start: LogSequenceNumber
+  /// Nil for a copy that is said to be of one moment.
+  let label: BackupLabel?
+  /// Whether the server gets WAL from elsewhere as well, which it then prefers to the copy's.
+  let hasRestoreCommand: Bool
 
-  /// Segments of one timeline that follow each other.
-  private struct Run {
-    var timelineID: Substring
-    var first: UInt64
-    var last: UInt64
-    var names: (first: String, last: String)
-  }
+  /// What to do if WAL is missing or damaged.
+  static let hint =
+    "If WAL is missing, give it with '--wal', or a command that fetches it with "
+    + "'--restore-command'."
 
-  /// Refuses WAL in the copy that makes a tablespace; what a restore command brings is not seen.
-  func requireNoNewTablespaces() throws(Failure) {
-    let directory = scratch.data + "/pg_wal"
-    for run in try runs(in: directory) {
-      var arguments = ["--rmgr=Tablespace", "--path=\(directory)"]
-      if run.first == start.rawValue / UInt64(control.walSegmentSize) {
-        arguments += ["--start=\(start)"]
+  /// Reads all segments from the start of replay on, of every timeline.
+  ///
+  /// - Throws: `.unsupported` if a record makes a tablespace; what a restore command brings is not
+  ///   seen. `.damaged` if the WAL that is replayed first is known to be damaged.
+  func run() throws(Failure) {
+    let start = label?.start ?? control.checkpointCopy.redo
+    do throws(FormatError) {
+      try WALLayout.requireRecordStart(start, segmentSize: control.walSegmentSize)
+    } catch {
+      throw Failure(.damaged, error.message, hint: Self.hint)
+    }
+    let first = WALSegmentName(
+      timelineID: label?.timelineID ?? control.checkpointCopy.timelineID, containing: start,
+      segmentSize: control.walSegmentSize)
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    for segments in try timelines(from: first) {
+      let isFirst = segments[0].number == first.number
+      let outcome = try decode(
+        segments[...], from: isFirst ? .record(start) : .firstRecord, &buffer)
+      // What comes after missing segments may be replayed all the same, with a restore command.
+      for index in segments.indices.dropFirst()
+      where segments[index].number != segments[index - 1].number + 1 {
+        _ = try decode(segments[index...], from: .firstRecord, &buffer)
       }
-      // It ends with an error if the WAL ends within a segment, so its exit code says nothing.
-      let result = try ChildProcess.run(
-        programs.words("pg_waldump", arguments + [run.names.first, run.names.last]),
-        log: scratch.path + "/pg_waldump.log")
-      guard result.exitCode < 126 else {
-        throw Failure(
-          .unsupported, "cannot run \(programs.path("pg_waldump").quoted)",
-          hint: PostgresPrograms.hint)
+      // Where replay goes on on other timelines, or with other WAL, the server alone decides.
+      guard isFirst, segments[0].timelineID == first.timelineID, !hasRestoreCommand else {
+        continue
       }
-      let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
-      guard let line = lines.first(where: { $0.contains(Self.creation) }),
-        let record = line.firstRange(of: Self.creation)
-      else { continue }
-      throw Self.newTablespace(at: String(line[record.upperBound...]))
+      do throws(FormatError) {
+        let end = try outcome.get()
+        if label == nil { try end.requireNoLaterSegment() }
+      } catch {
+        throw Failure(.damaged, error.message, hint: Self.hint)
+      }
     }
   }
 
@@ -55,25 +66,77 @@ struct WriteAheadLogCheck {
       hint: "Take a new backup: this one cannot be recovered without writing to that directory.")
   }
 
-  private static let creation = "desc: CREATE "
+  private var directory: String { scratch.data + "/pg_wal" }
 
-  private func runs(in directory: String) throws(Failure) -> [Run] {
-    let segmentSize = UInt64(control.walSegmentSize)
-    var runs: [Run] = []
-    for name in try SystemCalls.names(in: directory) where name.utf8.count == 24 {
-      guard let high = UInt64(name.dropFirst(8).prefix(8), radix: 16),
-        let low = UInt64(name.suffix(8), radix: 16)
+  /// The segments from a number on, those of each timeline in their order.
+  private func timelines(from first: WALSegmentName) throws(Failure) -> [[WALSegmentName]] {
+    var timelines: [[WALSegmentName]] = []
+    for text in try SystemCalls.names(in: directory) {
+      guard let name = WALSegmentName(text, segmentSize: first.segmentSize),
+        name.description == text, name.number >= first.number
       else { continue }
-      let number = high * (1 << 32 / segmentSize) + low
-      if number < start.rawValue / segmentSize { continue }
-      if let last = runs.last, last.timelineID == name.prefix(8), last.last + 1 == number {
-        runs[runs.count - 1].last = number
-        runs[runs.count - 1].names.last = name
+      if timelines.last?.last?.timelineID == name.timelineID {
+        timelines[timelines.count - 1].append(name)
       } else {
-        runs.append(
-          Run(timelineID: name.prefix(8), first: number, last: number, names: (name, name)))
+        timelines.append([name])
       }
     }
-    return runs
+    return timelines
+  }
+
+  /// Where the WAL of these segments ends, or how it is damaged.
+  private func decode(
+    _ segments: ArraySlice<WALSegmentName>, from start: WALDecoder.Start, _ buffer: inout [UInt8]
+  ) throws(Failure) -> Result<WALEnd, FormatError> {
+    var decoder: WALDecoder
+    do throws(FormatError) {
+      decoder = try WALDecoder(
+        version: control.version, systemIdentifier: control.systemIdentifier,
+        segmentSize: control.walSegmentSize, from: start)
+    } catch {
+      return .failure(error)
+    }
+    for name in segments {
+      decoder.begin(name)
+      let limit = decoder.hasEnded ? WALLayout.pageSize : UInt64(name.segmentSize)
+      try read(name, limit: limit, into: &buffer) { pages throws(Failure) in
+        try decoder.decode(pages) { record throws(Failure) in try Self.check(record) }
+        return !decoder.hasEnded
+      }
+    }
+    return Result { () throws(FormatError) in try decoder.finish() }
+  }
+
+  private static func check(_ record: WALRecord) throws(Failure) {
+    let change: WALChange?
+    do throws(FormatError) {
+      change = try record.change()
+    } catch {
+      throw Failure(.damaged, error.message, hint: hint)
+    }
+    guard case .tablespaceCreation(_, let location) = change else { return }
+    throw newTablespace(at: String(decoding: location, as: UTF8.self))
+  }
+
+  /// Gives a segment's whole pages in pieces, up to `limit` bytes or until `body` wants no more.
+  private func read(
+    _ name: WALSegmentName, limit: UInt64, into buffer: inout [UInt8],
+    _ body: (RawSpan) throws(Failure) -> Bool
+  ) throws(Failure) {
+    let path = directory + "/\(name)"
+    let (descriptor, byteCount) = try SystemCalls.openRegularFile(path)
+    defer { _ = Glibc.close(descriptor) }
+    let end = min(byteCount, limit) / WALLayout.pageSize * WALLayout.pageSize
+    var offset: UInt64 = 0
+    while offset < end {
+      try Interruption.check()
+      let count = Int(min(end - offset, UInt64(buffer.count)))
+      let read = try SystemCalls.read(
+        into: &buffer, count: count, from: descriptor, at: offset, path: path)
+      // A file that became shorter since is read up to its end.
+      let whole = read / Int(WALLayout.pageSize) * Int(WALLayout.pageSize)
+      guard try body(buffer.bytes.extracting(0..<whole)), read == count else { return }
+      offset += UInt64(count)
+    }
   }
 }
