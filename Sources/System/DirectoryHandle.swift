@@ -10,27 +10,21 @@ package final class DirectoryHandle {
   package typealias Name = [CChar]
 
   /// The path of the directory, for messages.
-  package let path: String
-  private let descriptor: Int32
+  package var path: String { descriptor.name }
+  private let descriptor: Descriptor
 
   /// Opens the data directory itself; the path may be a link to it.
   package convenience init(path: String) throws(Failure) {
-    self.init(
-      try SystemCalls.open(path, O_RDONLY | O_DIRECTORY, .open), path: path)
+    self.init(try SystemCalls.openDirectory(path, .open))
   }
 
-  private init(_ descriptor: Int32, path: String) {
-    self.descriptor = descriptor
-    self.path = path
-  }
-
-  deinit { close(descriptor) }
+  private init(_ descriptor: Descriptor) { self.descriptor = descriptor }
 
   /// The status of a name, without following a link; nil if it does not exist.
   package func status(of name: Name) throws(Failure) -> FileStatus? {
     var status = stat()
     // Invariant: the name is a C string, and the structure is lent for the call, which fills it.
-    while unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
+    while unsafe fstatat(descriptor.number, name, &status, AT_SYMLINK_NOFOLLOW) != 0 {
       let reason = errno
       if reason == ENOENT { return nil }
       if reason != EINTR { throw failure(name, reason) }
@@ -40,20 +34,20 @@ package final class DirectoryHandle {
 
   /// Opens a directory in this one.
   package func openDirectory(_ name: Name) throws(Failure) -> DirectoryHandle {
-    DirectoryHandle(try open(name, O_DIRECTORY), path: path(of: name))
+    DirectoryHandle(try open(name, O_DIRECTORY))
   }
 
   /// Opens a file that `status` says is a regular one.
   ///
   /// Does not wait if the file has been replaced by something else.
   package func openFile(_ name: Name) throws(Failure) -> InputFile {
-    InputFile(try open(name, O_NONBLOCK | O_NOCTTY), path: path(of: name))
+    InputFile(try open(name, O_NONBLOCK | O_NOCTTY))
   }
 
-  private func open(_ name: Name, _ flags: Int32) throws(Failure) -> Int32 {
+  private func open(_ name: Name, _ flags: Int32) throws(Failure) -> Descriptor {
     while true {
-      let opened = unsafe openat(descriptor, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
-      if opened >= 0 { return opened }
+      let opened = unsafe openat(descriptor.number, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
+      if opened >= 0 { return Descriptor(opened, name: path(of: name)) }
       let reason = errno
       if reason != EINTR { throw failure(name, reason) }
     }
@@ -64,7 +58,7 @@ package final class DirectoryHandle {
     var target = Name(repeating: 0, count: Int(PATH_MAX) + 1)
     while true {
       // Invariant: the array is lent for the call, which writes no more than the count given.
-      let count = unsafe readlinkat(descriptor, name, &target, target.count - 1)
+      let count = unsafe readlinkat(descriptor.number, name, &target, target.count - 1)
       if count >= 0 { return Self.text(Name(target[...count])) }
       let reason = errno
       if reason != EINTR { throw failure(name, reason) }
@@ -74,7 +68,7 @@ package final class DirectoryHandle {
   /// All names in the directory, in no order, without `.` and `..`.
   package func names() throws(Failure) -> [Name] {
     let duplicate = try SystemCalls.retrying(.list, path) {
-      fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+      fcntl(descriptor.number, F_DUPFD_CLOEXEC, 0)
     }
     guard let stream = unsafe fdopendir(duplicate) else {
       let reason = errno
@@ -124,30 +118,5 @@ package final class DirectoryHandle {
       .damaged, "\(path.quoted) changed or disappeared while the directory was read",
       hint:
         "Another process is changing the data directory. Make sure that none does, and try again.")
-  }
-}
-
-/// What the file system says of a file: enough to see that it has changed.
-package struct FileStatus: Equatable {
-  package let kind: MemberKind
-  package let byteCount: UInt64
-  private let device: dev_t
-  private let inode: ino_t
-  private let seconds: Int
-  private let nanoseconds: Int
-
-  package init(_ status: stat) {
-    kind =
-      switch status.st_mode & S_IFMT {
-      case S_IFREG: .file
-      case S_IFDIR: .directory
-      case S_IFLNK: .symbolicLink
-      default: .other
-      }
-    byteCount = UInt64(max(0, status.st_size))
-    device = status.st_dev
-    inode = status.st_ino
-    seconds = status.st_mtim.tv_sec
-    nanoseconds = status.st_mtim.tv_nsec
   }
 }

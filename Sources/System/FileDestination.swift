@@ -20,7 +20,8 @@ public enum ExportOutput: Equatable, Sendable {
 /// Used by one thread at a time. Keeps the first failure, which libarchive cannot pass on.
 package final class FileDestination {
   private enum Target {
-    case stream(Int32)
+    /// A stream, which is closed with its owner; standard output itself has none.
+    case stream(Int32, owner: Descriptor?)
     case file(OutputFile, finalPath: String)
   }
 
@@ -44,7 +45,8 @@ package final class FileDestination {
   package init(_ output: ExportOutput, mode: mode_t = 0o600) throws(Failure) {
     switch output {
     case .standardOutput:
-      target = .stream(SystemCalls.openStandardOutputPipe() ?? STDOUT_FILENO)
+      let pipe = SystemCalls.openStandardOutputPipe()
+      target = .stream(pipe?.number ?? STDOUT_FILENO, owner: pipe)
       subject = "to standard output"
     case .file(let path), .newFile(let path):
       subject = path.quoted
@@ -67,8 +69,8 @@ package final class FileDestination {
             hint: "Choose another name, or replace the file with '--force'.")
         }
       case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)
-      case S_IFIFO: return .stream(try SystemCalls.openStream(path, isPipe: true))
-      default: return .stream(try SystemCalls.openStream(path, isPipe: false))
+      case S_IFIFO: return try stream(path, isPipe: true)
+      default: return try stream(path, isPipe: false)
       }
     }
     let temporaryPath = "\(path).\(getpid()).export-temp"
@@ -76,9 +78,13 @@ package final class FileDestination {
       try OutputFile(creating: temporaryPath, named: path, mode: mode), finalPath: path)
   }
 
+  private static func stream(_ path: String, isPipe: Bool) throws(Failure) -> Target {
+    let opened = try SystemCalls.openStream(path, isPipe: isPipe)
+    return .stream(opened.number, owner: opened)
+  }
+
   deinit {
     if !isCommitted, case .file(let file, _) = target { try? file.unlink() }
-    if case .stream(let descriptor) = target, descriptor != STDOUT_FILENO { close(descriptor) }
   }
 
   /// Writes all of `bytes`; false if that failed now or before, or was abandoned.
@@ -86,7 +92,7 @@ package final class FileDestination {
     guard failure == nil, !isAbandoned else { return false }
     do throws(Failure) {
       switch target {
-      case .stream(let descriptor): try SystemCalls.append(bytes, to: descriptor, subject)
+      case .stream(let descriptor, _): try SystemCalls.append(bytes, to: descriptor, subject)
       case .file(let file, _): try file.write(bytes, at: byteCount)
       }
     } catch {

@@ -5,7 +5,8 @@ import Glibc
 /// Never seeks.
 package final class FileSource: ByteSource {
   private let descriptor: Int32
-  private let closesDescriptor: Bool
+  /// Closes the file; nil for standard input.
+  private let owner: Descriptor?
   private let subject: String
 
   /// The file's size when it was opened, if it is a regular one that is read from its start;
@@ -20,8 +21,8 @@ package final class FileSource: ByteSource {
   package init(path: String) throws(Failure) {
     subject = inputSubject(path)
     if path == "-" {
+      owner = nil
       descriptor = STDIN_FILENO
-      closesDescriptor = false
     } else {
       var opened: Int32
       repeat {
@@ -30,8 +31,8 @@ package final class FileSource: ByteSource {
       guard opened >= 0 else {
         throw Failure(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
       }
+      owner = Descriptor(opened, name: path)
       descriptor = opened
-      closesDescriptor = true
     }
 
     var status = stat()
@@ -47,17 +48,13 @@ package final class FileSource: ByteSource {
       throw Failure(
         .cannotOpen, "cannot open \(subject): \(SystemCalls.describe(EISDIR))")
     case S_IFREG:
-      if closesDescriptor { byteCount = UInt64(status.st_size) }
+      if owner != nil { byteCount = UInt64(status.st_size) }
       posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     case S_IFIFO:
       Self.widenPipe(descriptor, to: Self.pipeByteCount)
     default:
       break
     }
-  }
-
-  deinit {
-    if closesDescriptor { close(descriptor) }
   }
 
   /// Has a pipe hold `byteCount` bytes, unless it holds more or may not hold so many. (pipe(7))

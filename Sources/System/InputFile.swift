@@ -1,23 +1,22 @@
 import Glibc
 
 /// A file of a data directory, open for reading from its start.
-package struct InputFile: ~Copyable {
-  package let path: String
-  package let descriptor: Int32
+package struct InputFile: Sendable {
+  private let descriptor: Descriptor
 
-  /// Takes over an open descriptor.
-  package init(_ descriptor: Int32, path: String) {
-    self.descriptor = descriptor
-    self.path = path
-  }
+  init(_ descriptor: Descriptor) { self.descriptor = descriptor }
 
-  deinit { close(descriptor) }
+  /// Where the file is.
+  package var path: String { descriptor.name }
 
-  package func status() throws(Failure) -> FileStatus {
-    var status = stat()
-    // Invariant: the structure is lent for the call, which fills it.
-    _ = try SystemCalls.retrying(.measure, path) { unsafe fstat(descriptor, &status) }
-    return FileStatus(status)
+  /// What the file is now.
+  package func status() throws(Failure) -> FileStatus { try descriptor.status() }
+
+  /// The text before the first line feed, of at most 64 bytes.
+  package func firstLine() throws(Failure) -> String {
+    var bytes = [UInt8](repeating: 0, count: 64)
+    let count = try descriptor.read(into: &bytes, count: bytes.count, at: 0)
+    return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
   }
 
   /// What the system is asked to get of a file before its turn; from this size on it is told as
@@ -29,9 +28,9 @@ package struct InputFile: ~Copyable {
   /// Takes no time of its own: a disk that is asked for one small file after another only when the
   /// one before has been read spends most of the time waiting.
   package func announceReads(of byteCount: UInt64) {
-    posix_fadvise(descriptor, 0, off_t(Self.announcedByteCount), POSIX_FADV_WILLNEED)
+    posix_fadvise(descriptor.number, 0, off_t(Self.announcedByteCount), POSIX_FADV_WILLNEED)
     if byteCount >= UInt64(Self.announcedByteCount) {
-      posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+      posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
   }
 
@@ -45,7 +44,7 @@ package struct InputFile: ~Copyable {
       (buffer, initializedCount) throws(Failure) in
       let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
       let got = try SystemCalls.retrying(.read, path) {
-        unsafe Glibc.read(descriptor, free.baseAddress, count)
+        unsafe Glibc.read(descriptor.number, free.baseAddress, count)
       }
       initializedCount += got
       return got

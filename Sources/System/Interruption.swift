@@ -35,8 +35,12 @@ public enum Interruption {
         == unsafeBitCast(SIG_IGN, to: Int.self)
       if !isIgnored { unsafe sigaction(number, &action, nil) }
     }
-    signal(SIGPIPE, SIG_IGN)
+    ignoreBrokenPipes()
   }
+
+  /// Has a pipe whose reader has exited fail with EPIPE, which is reported like any other failure to
+  /// write, rather than with a signal.
+  public static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 
   /// Throws `.hungUp`, `.interrupted` or `.terminated` when a signal has come.
   ///

@@ -1,27 +1,7 @@
 import Glibc
 
-/// The calls on directories: made, locked, listed, made durable.
+/// The calls on directories: made, removed, listed, made durable.
 extension SystemCalls {
-  /// Whether the open file is still the one that `path` leads to.
-  package static func isOpenFile(_ descriptor: Int32, at path: String) throws(Failure) -> Bool {
-    var opened = stat()
-    var named = stat()
-    // Invariant: the structures are lent for the calls, which fill them.
-    _ = try retrying(.measure, path) { unsafe fstat(descriptor, &opened) }
-    let result = unsafe stat(path, &named)
-    return result == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
-  }
-
-  /// Takes the lock of an open file; false when another process has it.
-  package static func lock(_ descriptor: Int32, path: String) throws(Failure) -> Bool {
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      let reason = errno
-      if reason == EWOULDBLOCK { return false }
-      if reason != EINTR { throw failure(.lock, path, reason) }
-    }
-    return true
-  }
-
   /// Makes a directory; false if the name already exists.
   static func makeDirectory(_ path: String, mode: mode_t) throws(Failure) -> Bool {
     while unsafe mkdir(path, mode) != 0 {
@@ -32,11 +12,14 @@ extension SystemCalls {
     return true
   }
 
+  /// Removes a directory, which must be empty.
+  package static func removeDirectory(_ path: String) throws(Failure) {
+    _ = try retrying(.unlink, path) { unsafe rmdir(path) }
+  }
+
   /// Makes a directory's entries durable.
   package static func syncDirectory(_ path: String) throws(Failure) {
-    let descriptor = try open(path, O_RDONLY | O_DIRECTORY, .fsync)
-    defer { _ = Glibc.close(descriptor) }
-    try fsync(descriptor, path: path)
+    try openDirectory(path, .fsync).sync()
   }
 
   /// The directory that a path is in.

@@ -3,8 +3,9 @@ import Glibc
 /// The calls on whole files that a scratch directory is made and removed by.
 extension SystemCalls {
   /// The status of a path, without following links; nil if it does not exist.
-  package static func status(at path: String, followingLinks: Bool = false) throws(Failure) -> stat?
-  {
+  package static func status(
+    at path: String, followingLinks: Bool = false
+  ) throws(Failure) -> FileStatus? {
     var status = stat()
     // Invariant: the structure is lent for the call, which fills it.
     while unsafe (followingLinks ? stat(path, &status) : lstat(path, &status)) != 0 {
@@ -12,8 +13,11 @@ extension SystemCalls {
       if reason == ENOENT || reason == ENOTDIR { return nil }
       if reason != EINTR { throw failure(.measure, path, reason) }
     }
-    return status
+    return FileStatus(status)
   }
+
+  /// Whether a path leads to something, links followed.
+  package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   /// The path without links and dots; throws if it does not exist.
   package static func resolved(_ path: String) throws(Failure) -> String {
@@ -52,35 +56,28 @@ extension SystemCalls {
     observe: ((RawSpan) -> Void)? = nil
   ) throws(Failure) {
     let input = try open(source, O_RDONLY | O_NOFOLLOW, .open)
-    defer { _ = Glibc.close(input) }
     guard let target else {
-      return try forEachPiece(of: input, source, buffer: &buffer) { bytes, _ in observe?(bytes) }
+      return try forEachPiece(of: input, buffer: &buffer) { bytes, _ in observe?(bytes) }
     }
     let output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-    do throws(Failure) {
-      let isShared = ioctl(output, shareBlocks, input) == 0
-      if !isShared || observe != nil {
-        try forEachPiece(of: input, source, buffer: &buffer) { bytes, offset throws(Failure) in
-          observe?(bytes)
-          if !isShared { try write(bytes, to: output, at: offset, path: target) }
-        }
+    let isShared = ioctl(output.number, shareBlocks, input.number) == 0
+    if !isShared || observe != nil {
+      try forEachPiece(of: input, buffer: &buffer) { bytes, offset throws(Failure) in
+        observe?(bytes)
+        if !isShared { try output.write(bytes, at: offset) }
       }
-    } catch {
-      _ = Glibc.close(output)
-      throw error
     }
-    try close(output, path: target)
+    try output.close()
   }
 
   private static func forEachPiece(
-    of input: Int32, _ source: String, buffer: inout [UInt8],
+    of input: Descriptor, buffer: inout [UInt8],
     _ body: (RawSpan, _ offset: UInt64) throws(Failure) -> Void
   ) throws(Failure) {
     var done: UInt64 = 0
     while true {
       try Interruption.check()
-      let count = try read(
-        into: &buffer, count: buffer.count, from: input, at: done, path: source)
+      let count = try input.read(into: &buffer, count: buffer.count, at: done)
       if count == 0 { return }
       try body(buffer.bytes.extracting(0..<count), done)
       done += UInt64(count)
@@ -95,7 +92,7 @@ extension SystemCalls {
     for name in try names(in: directory) {
       let path = directory + "/" + name
       guard let status = try status(at: path) else { continue }
-      if status.st_mode & S_IFMT == S_IFDIR {
+      if status.kind == .directory {
         try forEach(below: path, body)
       } else {
         try body(path, false)
@@ -108,12 +105,10 @@ extension SystemCalls {
 extension SystemCalls {
   /// The end of a file, at most `limit` bytes of it.
   package static func lastBytes(of path: String, limit: UInt64) throws(Failure) -> [UInt8] {
-    let (descriptor, byteCount) = try openRegularFile(path)
-    defer { _ = Glibc.close(descriptor) }
+    let (file, byteCount) = try openRegularFile(path)
     var bytes = [UInt8](repeating: 0, count: Int(min(byteCount, limit)))
-    let count = try read(
-      into: &bytes, count: bytes.count, from: descriptor,
-      at: byteCount - UInt64(bytes.count), path: path)
+    let count = try file.read(
+      into: &bytes, count: bytes.count, at: byteCount - UInt64(bytes.count))
     return Array(bytes[..<count])
   }
 }

@@ -33,10 +33,10 @@ extension SystemCalls {
   }
 
   /// Opens a device, or a pipe by its name, to be written to; waits for the pipe's reader.
-  static func openStream(_ path: String, isPipe: Bool) throws(Failure) -> Int32 {
+  static func openStream(_ path: String, isPipe: Bool) throws(Failure) -> Descriptor {
     while true {
       let descriptor = unsafe Glibc.open(path, streamFlags)
-      if descriptor >= 0 { return descriptor }
+      if descriptor >= 0 { return Descriptor(descriptor, name: path) }
       let reason = errno
       if reason == ENXIO && isPipe {
         // There is nothing to wait for: a reader that comes is not told of.
@@ -52,14 +52,14 @@ extension SystemCalls {
   /// if it is not a pipe, or cannot be opened.
   ///
   /// Who shares the other one is not affected, as by a flag that is set on it.
-  static func openStandardOutputPipe() -> Int32? {
+  static func openStandardOutputPipe() -> Descriptor? {
     var status = stat()
     // Invariant: the structure is lent for the call, which fills it.
     guard unsafe fstat(STDOUT_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
       return nil
     }
     let descriptor = unsafe Glibc.open("/proc/self/fd/\(STDOUT_FILENO)", streamFlags)
-    return descriptor >= 0 ? descriptor : nil
+    return descriptor >= 0 ? Descriptor(descriptor, name: "standard output") : nil
   }
 
   private static let streamFlags = O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY

@@ -1,4 +1,5 @@
 import Glibc
+import PostgresFormat
 
 /// The calls by which output is made durable, each but fsync and close tried again after EINTR, and
 /// each failure turned into an `Failure` with the path and the system's reason.
@@ -67,47 +68,22 @@ package enum SystemCalls {
     }
   }
 
-  package static func open(
-    _ path: String, _ flags: Int32, _ operation: Operation = .create, mode: mode_t = 0o644
-  ) throws(Failure) -> Int32 {
-    try retrying(operation, path) { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) }
+  /// Opens a file; messages call it by `name`, if its path is one that the user does not know.
+  static func open(
+    _ path: String, named name: String? = nil, _ flags: Int32, _ operation: Operation = .create,
+    mode: mode_t = 0o644
+  ) throws(Failure) -> Descriptor {
+    let name = name ?? path
+    return Descriptor(
+      try retrying(operation, name) { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) },
+      name: name)
   }
 
-  /// Writes all of `bytes` at `offset`, however many calls it takes.
-  package static func write(
-    _ bytes: RawSpan, to descriptor: Int32, at offset: UInt64, path: String
-  ) throws(Failure) {
-    var done = 0
-    while done < bytes.byteCount {
-      let rest = bytes.extracting(done..<bytes.byteCount)
-      done += try retrying(.write, path) {
-        // Invariant: the buffer is lent for the call, which reads no further than its count.
-        unsafe rest.withUnsafeBytes { buffer in
-          unsafe pwrite(descriptor, buffer.baseAddress, buffer.count, off_t(offset) + off_t(done))
-        }
-      }
-    }
-  }
-
-  /// Fills all of `bytes` from `offset`; returns how many bytes there were, fewer only at the end.
-  package static func read(
-    into bytes: inout [UInt8], count: Int, from descriptor: Int32, at offset: UInt64, path: String
-  ) throws(Failure) -> Int {
-    precondition(count <= bytes.count)
-    var done = 0
-    while done < count {
-      let got = try retrying(.read, path) {
-        // Invariant: the buffer is lent for the call, which writes at most `count - done` bytes,
-        // and `count` does not exceed the array's.
-        unsafe bytes.withUnsafeMutableBytes { buffer in
-          unsafe pread(
-            descriptor, buffer.baseAddress! + done, count - done, off_t(offset) + off_t(done))
-        }
-      }
-      if got == 0 { break }
-      done += got
-    }
-    return done
+  /// Opens a directory to be locked, synced or listed.
+  package static func openDirectory(
+    _ path: String, _ operation: Operation = .create
+  ) throws(Failure) -> Descriptor {
+    try open(path, O_RDONLY | O_DIRECTORY, operation)
   }
 
   /// Opens a file of a timeline for reading, and gives its length in bytes.
@@ -116,34 +92,26 @@ package enum SystemCalls {
   /// nothing else, and a FIFO would be waited for.
   package static func openRegularFile(
     _ path: String
-  ) throws(Failure) -> (descriptor: Int32, byteCount: UInt64) {
-    let descriptor = try retrying(.open, path) { unsafe Glibc.open(path, regularFileFlags) }
-    do throws(Failure) {
-      var status = stat()
-      // Invariant: the structure is lent for the call, which fills it.
-      _ = try retrying(.measure, path) { unsafe fstat(descriptor, &status) }
-      guard status.st_mode & S_IFMT == S_IFREG else {
-        throw Failure(.damaged, "\(path.quoted) is not a regular file")
-      }
-      return (descriptor, UInt64(max(0, status.st_size)))
-    } catch {
-      _ = Glibc.close(descriptor)
-      throw error
+  ) throws(Failure) -> (file: Descriptor, byteCount: UInt64) {
+    let file = try open(path, regularFileFlags, .open)
+    let status = try file.status()
+    guard status.kind == .file else {
+      throw Failure(.damaged, "\(path.quoted) is not a regular file")
     }
+    return (file, status.byteCount)
   }
 
   /// Without waiting for a FIFO's other end, or becoming the owner of a terminal.
-  private static let regularFileFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+  private static let regularFileFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY
 
   /// The whole of a file that has at most `limit` bytes.
   package static func contents(of path: String, limit: Int) throws(Failure) -> [UInt8] {
-    let (descriptor, byteCount) = try openRegularFile(path)
-    defer { _ = Glibc.close(descriptor) }
+    let (file, byteCount) = try openRegularFile(path)
     guard byteCount <= UInt64(limit) else {
       throw Failure(.damaged, "\(path.quoted) has \(byteCount) bytes, more than \(limit)")
     }
     var bytes = [UInt8](repeating: 0, count: Int(byteCount))
-    let count = try read(into: &bytes, count: bytes.count, from: descriptor, at: 0, path: path)
+    let count = try file.read(into: &bytes, count: bytes.count, at: 0)
     bytes.removeSubrange(count...)
     return bytes
   }
@@ -157,17 +125,6 @@ package enum SystemCalls {
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
     unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-  }
-
-  /// A failed fsync is final: what was not written may be marked clean, and the error is told
-  /// once, so a second call would only pretend. That holds for EINTR as well.
-  package static func fsync(_ descriptor: Int32, path: String) throws(Failure) {
-    if Glibc.fsync(descriptor) != 0 { throw failure(.fsync, path, errno) }
-  }
-
-  /// Linux releases the descriptor even where close(2) fails, so it is never retried.
-  package static func close(_ descriptor: Int32, path: String) throws(Failure) {
-    if Glibc.close(descriptor) != 0 && errno != EINTR { throw failure(.close, path, errno) }
   }
 
   package static func rename(_ old: String, to new: String) throws(Failure) {

@@ -15,8 +15,7 @@ enum Program {
   /// Runs the command on the process's first thread, and ends with its exit code.
   static func main() {
     StandardStream.secureDescriptors()
-    // If the reader has exited, write fails with EPIPE, which is reported like any other failure.
-    signal(SIGPIPE, SIG_IGN)
+    Interruption.ignoreBrokenPipes()
     // Return pieces of memory of 1 MiB and more to the system when they are released. glibc would
     // keep larger and larger ones: with a million relations, a third of the peak. (mallopt(3))
     _ = mallopt(M_MMAP_THRESHOLD, 1 << 20)
@@ -66,7 +65,7 @@ enum Program {
 
   /// Throws if the first word is nearly a command. If a file has that name, it is a backup.
   private static func refuseMisspelledCommand(_ word: String?) throws(Failure) {
-    guard let word, !word.contains(where: { "-./".contains($0) }), unsafe access(word, F_OK) != 0,
+    guard let word, !word.contains(where: { "-./".contains($0) }), !SystemCalls.exists(word),
       let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })
     else { return }
     throw .usage("unknown command \(word.quoted)", hint: "Did you mean '\(nearest)'?")

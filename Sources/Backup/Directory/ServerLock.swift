@@ -1,4 +1,3 @@
-import Glibc
 import System
 
 /// A server's mark on the data directory that it works in: `postmaster.pid`, whose first line is
@@ -22,7 +21,7 @@ package enum ServerLock {
     guard let number = Int32(line.trimmingPrefix("-")), number > 0 else {
       throw unreadable("contains no process id")
     }
-    guard isAlive(number) else { return }
+    guard SystemCalls.isProcessAlive(number) else { return }
     throw Failure(
       .unsupported,
       "a server is running in the data directory: process \(number), according "
@@ -31,25 +30,10 @@ package enum ServerLock {
         + "remove '\(Self.name)'.")
   }
 
-  private static func isAlive(_ process: pid_t) -> Bool {
-    if process == getpid() || process == getppid() { return false }
-    return kill(process, 0) == 0 || errno != ESRCH
-  }
-
   /// The error of a file that a server has made but not filled, or that is not from Postgres.
   private static func unreadable(_ reason: String) -> Failure {
     Failure(
       .unsupported, "a server may be starting in the data directory: '\(name)' \(reason)",
       hint: "Stop the cluster with 'pg_ctl stop' first. If no server is running, remove '\(name)'.")
-  }
-}
-
-extension InputFile {
-  /// The text before the first line feed, of at most 64 bytes.
-  fileprivate borrowing func firstLine() throws(Failure) -> String {
-    var bytes = [UInt8](repeating: 0, count: 64)
-    let count = try SystemCalls.read(
-      into: &bytes, count: bytes.count, from: descriptor, at: 0, path: path)
-    return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
   }
 }

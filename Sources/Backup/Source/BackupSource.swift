@@ -1,4 +1,3 @@
-import Glibc
 import Pipeline
 import System
 
@@ -67,5 +66,5 @@ package func openBackup(
 
 /// Whether the directory at `path` is a data directory, judged by its contents.
 package func isDataDirectory(_ path: String) -> Bool {
-  unsafe access(path + "/PG_VERSION", F_OK) == 0
+  SystemCalls.exists(path + "/PG_VERSION")
 }

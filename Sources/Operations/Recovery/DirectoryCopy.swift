@@ -1,5 +1,4 @@
 import Backup
-import Glibc
 import PostgresFormat
 import System
 
@@ -55,8 +54,7 @@ struct DirectoryCopy {
   }
 
   private static func isLink(_ path: String) throws(Failure) -> Bool {
-    guard let status = try SystemCalls.status(at: path) else { return false }
-    return status.st_mode & S_IFMT == S_IFLNK
+    try SystemCalls.status(at: path)?.kind == .symbolicLink
   }
 
   /// Copies all of it.
@@ -93,8 +91,8 @@ struct DirectoryCopy {
         throw DirectoryHandle.changed(source)
       }
       let member = TarMember(
-        name: prefix.isEmpty ? name : prefix + "/" + name, kind: status.map(Self.kind) ?? .other,
-        byteCount: UInt64(max(0, status?.st_size ?? 0)))
+        name: prefix.isEmpty ? name : prefix + "/" + name, kind: status?.kind ?? .other,
+        byteCount: status?.byteCount ?? 0)
       guard let path = try member.path(strippingComponents: 0) else { continue }
       let target = try intake.target(of: member, at: path, in: part)
       if let check = try intake.beginCheck(of: member, at: path, in: part) {
@@ -107,15 +105,6 @@ struct DirectoryCopy {
       if member.kind == .directory, ScratchIntake.entersDirectory(at: path, in: part) {
         try copy(source, as: member.name, part)
       }
-    }
-  }
-
-  private static func kind(_ status: stat) -> MemberKind {
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: .file
-    case S_IFDIR: .directory
-    case S_IFLNK: .symbolicLink
-    default: .other
     }
   }
 }

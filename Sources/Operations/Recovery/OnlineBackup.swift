@@ -1,5 +1,4 @@
 import Backup
-import Glibc
 import PostgresFormat
 import System
 
@@ -17,7 +16,7 @@ enum OnlineBackup {
   /// In a data directory tars are files of a user's own, whatever they are called.
   init(at path: String, writeAheadLog: String? = nil) throws(Failure) {
     guard path != "-", let status = try SystemCalls.status(at: path, followingLinks: true),
-      status.st_mode & S_IFMT == S_IFDIR
+      status.kind == .directory
     else {
       self = .tar(path, writeAheadLog: writeAheadLog)
       return
@@ -127,7 +126,7 @@ enum OnlineBackup {
     var sum: UInt64 = 0
     try SystemCalls.forEach(below: directory) { path, isDirectory throws(Failure) in
       guard !isDirectory, let status = try SystemCalls.status(at: path) else { return }
-      sum += UInt64(max(0, status.st_size))
+      sum += status.byteCount
     }
     return sum
   }
@@ -136,9 +135,9 @@ enum OnlineBackup {
     var sum: UInt64 = 0
     for case let path? in paths where path != "-" {
       guard let status = try SystemCalls.status(at: path, followingLinks: true),
-        status.st_mode & S_IFMT == S_IFREG
+        status.kind == .file
       else { continue }
-      sum += UInt64(max(0, status.st_size))
+      sum += status.byteCount
     }
     return sum
   }

@@ -1,19 +1,11 @@
-import Glibc
 import PostgresFormat
 import System
 
 /// The programs of one installed Postgres, and the user that they run as.
 struct PostgresPrograms {
-  /// A user of the operating system.
-  struct User {
-    var name: String
-    var id: uid_t
-    var group: gid_t
-  }
-
   let directory: String
   /// Nil for the user of this process.
-  let user: User?
+  let user: SystemUser?
   /// As `postgres --version` says it: `15.8 (Debian 15.8-0+deb12u1)`.
   private(set) var versionText = ""
   private(set) var majorVersion = 0
@@ -25,7 +17,7 @@ struct PostgresPrograms {
   /// Finds the version by running `postgres`; `log` gets what it says else.
   ///
   /// - Throws: `.unsupported` if it does not exist or does not run.
-  init(in directory: String, user: User?, log: String) throws(Failure) {
+  init(in directory: String, user: SystemUser?, log: String) throws(Failure) {
     let program = directory + "/postgres"
     guard try SystemCalls.status(at: program, followingLinks: true) != nil else {
       throw Failure(
@@ -80,15 +72,14 @@ extension PostgresPrograms {
   /// the directory that the scratch is made in.
   ///
   /// - Throws: `.usage` if that is still root, or if only root could do it.
-  static func user(named name: String?, owning directory: String) throws(Failure) -> User? {
-    let own = geteuid()
+  static func user(
+    named name: String?, owning directory: String
+  ) throws(Failure) -> SystemUser? {
+    let own = SystemUser.ownID
     if let name {
-      // Invariant: the entry is read before another call replaces it; the names in it are C
-      // strings.
-      guard let entry = unsafe getpwnam(name) else {
+      guard let user = SystemUser(named: name) else {
         throw Failure(.usage, "user \(name.quoted) does not exist")
       }
-      let user = unsafe User(name: name, id: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
       if user.id == 0 { throw rootRefused("'--recover-as' is root") }
       if user.id == own { return nil }
       guard own == 0 else {
@@ -97,16 +88,12 @@ extension PostgresPrograms {
       return user
     }
     guard own == 0 else { return nil }
-    guard let status = try SystemCalls.status(at: directory, followingLinks: true),
-      status.st_uid != 0
+    guard let owner = try SystemCalls.status(at: directory, followingLinks: true)?.owner, owner != 0
     else { throw rootRefused("\(directory.quoted) belongs to root") }
-    guard let entry = unsafe getpwuid(status.st_uid) else {
-      throw rootRefused("\(directory.quoted) belongs to user \(status.st_uid), who has no name")
+    guard let user = SystemUser(id: owner) else {
+      throw rootRefused("\(directory.quoted) belongs to user \(owner), who has no name")
     }
-    // Invariant: as above.
-    return unsafe User(
-      name: String(cString: entry.pointee.pw_name), id: status.st_uid,
-      group: entry.pointee.pw_gid)
+    return user
   }
 
   private static func rootRefused(_ reason: String) -> Failure {

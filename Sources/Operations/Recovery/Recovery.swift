@@ -1,5 +1,4 @@
 import Backup
-import Glibc
 import Pipeline
 import PostgresFormat
 import System

@@ -1,5 +1,4 @@
 import Backup
-import Glibc
 import PostgresFormat
 import System
 
@@ -22,7 +21,7 @@ struct RecoveryCommand: Sendable {
     let number = (version ?? form.flatMap(Self.version)).map { String($0.rawValue) } ?? "VERSION"
     var words = ["import-backup", Self.word(path), "--output", output.map(Self.word) ?? "DIR"]
     words += ["--recover-with", "/usr/lib/postgresql/\(number)/bin"]
-    if geteuid() == 0 { words += ["--recover-as", "postgres"] }
+    if SystemUser.ownID == 0 { words += ["--recover-as", "postgres"] }
     var hint = "Let Postgres recover a copy of it, and import that: "
     hint += words.joined(separator: " ")
     if case .tar? = form {
@@ -40,7 +39,7 @@ struct RecoveryCommand: Sendable {
     case .tar("-", _): return nil
     case .tar(let path, _), .tars(let path, _, _):
       guard let status = try? SystemCalls.status(at: path, followingLinks: true),
-        status.st_mode & S_IFMT == S_IFREG, let tar = try? TarReader(path: path)
+        status.kind == .file, let tar = try? TarReader(path: path)
       else { return nil }
       while tar.inputBytesRead < beginningByteCount, let member = try? tar.nextMember() {
         guard member.name == "PG_VERSION" || member.name == "./PG_VERSION" else { continue }

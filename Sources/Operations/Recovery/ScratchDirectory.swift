@@ -1,4 +1,3 @@
-import Glibc
 import PostgresFormat
 import Synchronization
 import System
@@ -68,7 +67,7 @@ final class ScratchDirectory: Sendable {
   ///
   /// A directory is given away after all that is in it, so that nobody else is in there while it is
   /// changed by name.
-  func give(to user: uid_t, _ group: gid_t) throws(Failure) {
+  func give(to user: UInt32, _ group: UInt32) throws(Failure) {
     for copy in [data, path + "/tablespaces"] {
       try SystemCalls.forEach(below: copy) { path, _ throws(Failure) in
         try SystemCalls.give(path, to: user, group)
@@ -88,7 +87,7 @@ final class ScratchDirectory: Sendable {
     try takeBack()
     try SystemCalls.forEach(below: path) { path, isDirectory throws(Failure) in
       if isDirectory {
-        _ = try SystemCalls.retrying(.unlink, path) { unsafe rmdir(path) }
+        try SystemCalls.removeDirectory(path)
       } else {
         try SystemCalls.unlink(path)
       }

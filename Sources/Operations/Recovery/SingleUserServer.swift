@@ -1,4 +1,3 @@
-import Glibc
 import PostgresFormat
 import System
 
@@ -67,15 +66,9 @@ struct SingleUserServer {
     guard lines.count >= 7, let server = Int32(lines[0]),
       let number = lines[6].split(separator: " ").last.flatMap({ Int32($0) })
     else { return }
-    var status = shmid_ds()
-    // Invariant: the structure is lent for the calls. A number may have become another segment's:
-    // so the process that made it has to be that server, which single-user mode writes negative.
-    unsafe withUnsafeMutablePointer(to: &status) { pointer in
-      guard unsafe shmctl(number, IPC_STAT, pointer) == 0,
-        unsafe pointer.pointee.shm_cpid == -server
-      else { return }
-      shmctl(number, IPC_RMID, nil)
-    }
+    // A number may have become another segment's: so the process that made it has to be that server,
+    // which single-user mode writes negative.
+    SystemCalls.removeSharedMemory(number, madeBy: -server)
   }
 }
 

@@ -1,4 +1,3 @@
-import Glibc
 import PostgresFormat
 import System
 
@@ -124,15 +123,13 @@ struct WriteAheadLogCheck {
     _ body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {
     let path = directory + "/\(name)"
-    let (descriptor, byteCount) = try SystemCalls.openRegularFile(path)
-    defer { _ = Glibc.close(descriptor) }
+    let (file, byteCount) = try SystemCalls.openRegularFile(path)
     let end = min(byteCount, limit) / WALLayout.pageSize * WALLayout.pageSize
     var offset: UInt64 = 0
     while offset < end {
       try Interruption.check()
       let count = Int(min(end - offset, UInt64(buffer.count)))
-      let read = try SystemCalls.read(
-        into: &buffer, count: count, from: descriptor, at: offset, path: path)
+      let read = try file.read(into: &buffer, count: count, at: offset)
       // A file that became shorter since is read up to its end.
       let whole = read / Int(WALLayout.pageSize) * Int(WALLayout.pageSize)
       guard try body(buffer.bytes.extracting(0..<whole)), read == count else { return }

@@ -1,4 +1,3 @@
-import Glibc
 import LayerFormat
 import System
 
@@ -25,7 +24,8 @@ package final class TimelineDirectory {
   /// `DIR/tenants/<tenant>/timelines/<timeline>`.
   package let path: String
 
-  private let lock: Int32
+  /// Holds the lock.
+  private let lock: Descriptor
   /// The directories that this run made.
   private var madeDirectories = MadeDirectories()
   /// What this run wrote and an abandoned one takes away again, but for the index.
@@ -55,7 +55,6 @@ package final class TimelineDirectory {
 
   deinit {
     if !isSettled { abandon() }
-    close(lock)  // and with it the lock
   }
 
   /// Throws as `init` does if the directory cannot be claimed, and leaves nothing behind.
@@ -78,7 +77,7 @@ package final class TimelineDirectory {
   /// Creates the directory and its parents, and locks it; removes them again if it fails.
   private static func claim(
     _ path: String, madeDirectories: inout MadeDirectories
-  ) throws(Failure) -> Int32 {
+  ) throws(Failure) -> Descriptor {
     do throws(Failure) {
       try madeDirectories.make(path, privateCount: directoriesBelowParent)
       return try lock(path)
@@ -89,23 +88,16 @@ package final class TimelineDirectory {
     }
   }
 
-  private static func lock(_ path: String) throws(Failure) -> Int32 {
-    let descriptor = try SystemCalls.open(path, O_RDONLY | O_DIRECTORY)
-    do throws(Failure) {
-      // An import that fails takes away the directories that it made. One that was opened before
-      // and locked after that is nobody's any more, and its name may lead to another by now.
-      guard try SystemCalls.lock(descriptor, path: path),
-        try SystemCalls.isOpenFile(descriptor, at: path)
-      else {
-        throw Failure(
-          .inUse, "another import is writing to timeline directory \(path.quoted)",
-          hint: "Wait for it to end, or import with another '--timeline-id'.")
-      }
-      return descriptor
-    } catch {
-      close(descriptor)
-      throw error
+  private static func lock(_ path: String) throws(Failure) -> Descriptor {
+    let directory = try SystemCalls.openDirectory(path)
+    // An import that fails removes the directories that it made. One that was opened before that and
+    // locked after it is nobody's any more, and its name may lead to another by now.
+    guard try directory.lock(), try directory.isFile(at: path) else {
+      throw Failure(
+        .inUse, "another import is writing to timeline directory \(path.quoted)",
+        hint: "Wait for it to end, or import with another '--timeline-id'.")
     }
+    return directory
   }
 
   /// Refuses an existing index, and removes the remains of an interrupted run.

@@ -1,4 +1,3 @@
-import Glibc
 import LayerFormat
 import PostgresFormat
 import System
@@ -10,7 +9,7 @@ package final class LayerFile: Sendable {
   package let summary: LayerSummary
   package let byteCount: UInt64
 
-  private let descriptor: Int32
+  private let file: Descriptor
 
   package var name: LayerName { summary.name }
 
@@ -32,27 +31,17 @@ package final class LayerFile: Sendable {
   /// Throws `.damaged` if they do not or the file does not exist, `.cannotOpen` if it cannot be
   /// opened for another reason.
   package init(path: String, name: LayerName) throws(Failure) {
-    let descriptor: Int32
-    (descriptor, byteCount) = try SystemCalls.openRegularFile(path)
-    do throws(Failure) {
-      var page = [UInt8](repeating: 0, count: LayerSummary.byteCount)
-      let count = try SystemCalls.read(
-        into: &page, count: page.count, from: descriptor, at: 0, path: path)
-      do throws(FormatError) {
-        summary = try LayerSummary(decoding: page.bytes.extracting(0..<count))
-        try Self.check(summary, name: name, byteCount: byteCount)
-      } catch {
-        throw Failure(error, in: "layer \(path.quoted)")
-      }
-    } catch {
-      close(descriptor)
-      throw error
-    }
+    (file, byteCount) = try SystemCalls.openRegularFile(path)
     self.path = path
-    self.descriptor = descriptor
+    var page = [UInt8](repeating: 0, count: LayerSummary.byteCount)
+    let count = try file.read(into: &page, count: page.count, at: 0)
+    do throws(FormatError) {
+      summary = try LayerSummary(decoding: page.bytes.extracting(0..<count))
+      try Self.check(summary, name: name, byteCount: byteCount)
+    } catch {
+      throw Failure(error, in: "layer \(path.quoted)")
+    }
   }
-
-  deinit { close(descriptor) }
 
   /// Checks that a summary fits a layer's name and its file's length.
   static func check(
@@ -93,7 +82,7 @@ package final class LayerFile: Sendable {
   package func read(
     into bytes: inout [UInt8], count: Int, at offset: UInt64
   ) throws(Failure) -> Int {
-    try SystemCalls.read(into: &bytes, count: count, from: descriptor, at: offset, path: path)
+    try file.read(into: &bytes, count: count, at: offset)
   }
 
   /// What is wrong with this layer.

@@ -1,4 +1,3 @@
-import Glibc
 import Operations
 import System
 
@@ -61,7 +60,7 @@ struct ExportCommand: Command {
   }
 
   func run() throws(Failure) {
-    if settings.output == .standardOutput && isatty(STDOUT_FILENO) == 1 {
+    if settings.output == .standardOutput && StandardStream.output.isTerminal {
       throw .usage(
         "refusing to write a tar to a terminal",
         hint: "Write it to a file with '--output', or pipe it to another program.")

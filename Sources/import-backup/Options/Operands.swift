@@ -1,4 +1,3 @@
-import Glibc
 import System
 
 /// Checks of the operands that several commands share.
@@ -18,7 +17,7 @@ enum Operands {
 
   /// Throws if the backup is `-` and standard input is a terminal.
   static func requireBackup(at path: String?) throws(Failure) {
-    if path == "-" && isatty(STDIN_FILENO) == 1 {
+    if path == "-" && StandardStream.isInputTerminal {
       throw .usage(
         "standard input is a terminal, not a backup",
         hint: "Pipe the backup in, or give its path instead of '-'.")

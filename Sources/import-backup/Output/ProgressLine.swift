@@ -1,5 +1,6 @@
 import Backup
 import Synchronization
+import System
 
 /// The progress line on a terminal, rewritten in place.
 final class ProgressLine: ProgressReporting {

@@ -1,17 +1,24 @@
 import Glibc
-import System
 
 /// Standard output or standard error, written with `write(2)` and without a buffer, so that each
 /// failure is reported by the call that caused it.
-struct StandardStream: Sendable {
-  static let output = StandardStream(descriptor: STDOUT_FILENO, name: "standard output")
-  static let error = StandardStream(descriptor: STDERR_FILENO, name: "standard error")
+package struct StandardStream: Sendable {
+  /// Standard output.
+  package static let output = StandardStream(descriptor: STDOUT_FILENO, name: "standard output")
+  /// Standard error.
+  package static let error = StandardStream(descriptor: STDERR_FILENO, name: "standard error")
 
-  let descriptor: Int32
-  let name: String
+  private let descriptor: Int32
+  private let name: String
+
+  /// Whether the stream is a terminal.
+  package var isTerminal: Bool { isatty(descriptor) == 1 }
+
+  /// Whether standard input is a terminal.
+  package static var isInputTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
   /// Writes all of `text`; throws if the stream is closed or full, or its reader has exited.
-  func write(_ text: String) throws(Failure) {
+  package func write(_ text: String) throws(Failure) {
     let failure = unsafe Array(text.utf8).withUnsafeBytes { bytes in
       unsafe writeAll(bytes)
     }
@@ -22,14 +29,14 @@ struct StandardStream: Sendable {
   }
 
   /// Writes what can be written, and ignores errors: there is nowhere to report them.
-  func writeIfPossible(_ text: String) {
+  package func writeIfPossible(_ text: String) {
     try? write(text)
   }
 
   /// The width of the terminal in columns; nil if this stream is not a terminal, or the terminal
   /// cannot rewrite a line.
-  var terminalColumns: Int? {
-    guard isatty(descriptor) == 1, unsafe getenv("TERM").map({ unsafe strcmp($0, "dumb") }) != 0
+  package var terminalColumns: Int? {
+    guard isTerminal, unsafe getenv("TERM").map({ unsafe strcmp($0, "dumb") }) != 0
     else { return nil }
     var size = winsize()
     let result = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size)
@@ -40,7 +47,7 @@ struct StandardStream: Sendable {
   /// file that it opens later gets the stream's number, and with it the program's messages.
   ///
   /// It fails as the missing stream would: input cannot be read, output cannot be written.
-  static func secureDescriptors() {
+  package static func secureDescriptors() {
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
       // `open` returns the lowest free number, which is this one.
       _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
