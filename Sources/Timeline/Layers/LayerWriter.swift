@@ -235,7 +235,8 @@ extension LayerWriter {
     } catch {
       throw Failure(
         .inputOutput,
-        "cannot read \(file.path.quoted): its contents changed after they were written: \(error.message)",
+        "cannot read \(file.path.quoted): its contents changed after they were written: "
+          + error.message,
         hint: "The disk or the memory is at fault: see the system's log.")
     }
   }

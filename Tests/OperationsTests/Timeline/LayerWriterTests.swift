@@ -37,8 +37,8 @@ import Testing
   /// Goal: a layer that does not read back is not finished. Method: devices that accept every
   /// write and return nothing, or zeros.
   @Test(arguments: [
-    ("/dev/null", "it is shorter than what was written"),
-    ("/dev/zero", "its contents changed after they were written: magic number 0000"),
+    ("/dev/null", "it is shorter than when it was written"),
+    ("/dev/zero", "its contents changed after they were written: 0000 is not the magic number"),
   ]) func readBack(path: String, message: String) throws {
     var writer = try Self.writer(to: path)
     try writer.append([1, 7].bytes, for: Self.key)
