@@ -66,7 +66,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
-      name: "TestSupport", dependencies: ["LayerFormat", "PostgresFormat"],
+      name: "TestSupport", dependencies: ["Backup", "LayerFormat", "PostgresFormat", "System"],
       path: "Tests/TestSupport",
       swiftSettings: settings),
     .target(
@@ -81,6 +81,12 @@ let package = Package(
     .testTarget(
       name: "PipelineTests", dependencies: ["Pipeline", "System", "TestSupport"],
       swiftSettings: settings),
+    .testTarget(
+      name: "SystemTests", dependencies: ["System", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "BackupTests", dependencies: floors + ["TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "TimelineTests", dependencies: floors + ["TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "OperationsTests", dependencies: floors + ["TestSupport"],
       swiftSettings: settings),

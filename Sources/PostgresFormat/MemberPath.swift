@@ -55,3 +55,65 @@ extension MemberPath: CustomStringConvertible {
 }
 
 private let slash = UInt8(ascii: "/")
+
+/// Numbers in file names, exactly as Postgres writes them: each number has one spelling.
+///
+/// Otherwise two files could mean the same relation.
+extension ArraySlice<UInt8> {
+  /// A decimal number of 32 bits, without sign or leading zeros, and not 0.
+  var positiveDecimal: UInt32? {
+    guard let first, first != UInt8(ascii: "0"), count <= 10 else { return nil }
+    var value: UInt64 = 0
+    for digit in self {
+      guard (0x30...0x39).contains(digit) else { return nil }
+      value = value * 10 + UInt64(digit - 0x30)
+    }
+    return UInt32(exactly: value)
+  }
+
+  /// Up to 16 upper-case hexadecimal digits; leading zeros are allowed.
+  var upperHexadecimal: UInt64? {
+    contains { $0 > UInt8(ascii: "F") } ? nil : UInt64(hexadecimal: self)
+  }
+
+  var isDecimalDigits: Bool { !isEmpty && allSatisfy { (0x30...0x39).contains($0) } }
+
+  func isNamed(_ name: String) -> Bool { elementsEqual(name.utf8) }
+
+  func hasPrefix(_ prefix: String) -> Bool { starts(with: prefix.utf8) }
+
+  func hasSuffix(_ suffix: String) -> Bool { reversed().starts(with: suffix.utf8.reversed()) }
+}
+
+/// The kind of a member of a tar.
+public enum MemberKind: Sendable {
+  case file
+  case directory
+  case symbolicLink
+  case hardLink
+  /// A device, a pipe or a socket.
+  case other
+}
+
+extension MemberKind {
+  /// The error for a member of this kind at a path that needs another kind.
+  func refusal(expected: String) -> FormatError {
+    let (name, hint): (String, String?) =
+      switch self {
+      case .file: ("a file", nil)
+      case .directory: ("a directory", nil)
+      case .symbolicLink:
+        (
+          "a symbolic link",
+          "Links are not followed. Make the tar with --dereference, so that it contains their targets."
+        )
+      case .hardLink:
+        (
+          "a hard link",
+          "Make the tar with --hard-dereference, so that it contains the file under each of its names."
+        )
+      case .other: ("a device, pipe or socket", nil)
+      }
+    return .damaged("it is \(name), not \(expected)", hint: hint)
+  }
+}

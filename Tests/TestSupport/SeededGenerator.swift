@@ -17,3 +17,11 @@ public struct SeededGenerator: RandomNumberGenerator {
     (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
   }
 }
+
+/// Bytes that compress to about half, the same for the same seed.
+public func halfRandomBytes(_ count: Int, seed: UInt64) -> [UInt8] {
+  var generator = SeededGenerator(state: seed)
+  let words = (0..<count / 8 + 1).map { _ in generator.next() & 0x0F0F_0F0F_0F0F_0F0F }
+  // Invariant: the bytes are only lent to the array that copies them.
+  return unsafe words.withUnsafeBytes { unsafe Array($0.prefix(count)) }
+}

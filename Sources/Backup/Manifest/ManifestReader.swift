@@ -1,4 +1,5 @@
 import PostgresFormat
+import System
 
 /// Reads a manifest in pieces, and checks its own checksum: the SHA-256 of all bytes before its
 /// last line.
@@ -40,5 +41,13 @@ package struct ManifestReader {
     guard parser.checksum == sumBeforeLastLine.value else {
       throw .damaged("its own checksum does not match its contents")
     }
+  }
+}
+
+extension BackupManifest {
+  /// The path of the manifest in a directory; nil if there is none.
+  package static func path(in directory: String) throws(Failure) -> String? {
+    let path = directory + "/" + fileName
+    return try SystemCalls.status(at: path) == nil ? nil : path
   }
 }

@@ -129,3 +129,6 @@ struct ImportPipeline {
       at: writer.timelinePath)
   }
 }
+
+/// Pages are stored as a pageserver stores them: compressed one by one.
+extension BlobEncoder: PageBlobMaker {}

@@ -1,3 +1,5 @@
+import LayerFormat
+
 /// What a verification has found so far: the first findings, and how many there are.
 struct Findings: Sendable {
   typealias Finding = VerifySummary.Finding
@@ -15,5 +17,18 @@ struct Findings: Sendable {
 
   mutating func add(_ message: String) {
     add(Finding(message: message))
+  }
+}
+
+/// What is wrong with keys and their values.
+extension Findings {
+  /// Adds what is wrong with a value.
+  mutating func add(about meaning: KeyMeaning, _ message: String) {
+    add(Finding(message: message, file: meaning.file.path, block: meaning.file.block))
+  }
+
+  /// Adds what does not follow the grammar of the key space.
+  mutating func add(_ fault: KeyspaceFault) {
+    add(Finding(message: fault.message, file: fault.file.path, block: fault.file.block))
   }
 }

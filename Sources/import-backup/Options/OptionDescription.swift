@@ -1,3 +1,5 @@
+import System
+
 /// What the help shows about an option.
 struct OptionDescription: Sendable {
   /// The long name, without its hyphens.
@@ -24,5 +26,25 @@ struct OptionDescription: Sendable {
   /// The option as the help lists it: `-o, --output DIR`.
   var usage: String {
     (letter.map { "-\($0), " } ?? "    ") + "--\(name)" + (placeholder.map { " \($0)" } ?? "")
+  }
+}
+
+/// A row of a command's table of options: the option's name, its help, and what it sets.
+struct CommandOption<C: Sendable>: Sendable {
+  typealias Application = @Sendable (inout C, OptionValue) throws(Failure) -> Void
+
+  let description: OptionDescription
+
+  /// Sets what the option is for; the value is empty if the option takes none.
+  let apply: Application
+
+  init(
+    _ name: String, _ letter: Character? = nil, value placeholder: String? = nil,
+    choices: [String] = [], help: String,
+    apply: @escaping Application
+  ) {
+    description = OptionDescription(
+      name: name, letter: letter, placeholder: placeholder, choices: choices, help: help)
+    self.apply = apply
   }
 }

@@ -67,3 +67,51 @@ enum OptionParser {
       "unknown option \(("--" + name).quoted)", hint: nearest.map { "Did you mean '--\($0)'?" })
   }
 }
+
+extension Failure {
+  /// A wrong command line.
+  static func usage(_ message: String, hint: String? = nil) -> Failure {
+    Failure(.usage, message, hint: hint)
+  }
+
+  /// An option whose value is missing or empty.
+  static func missingValue(option: String, placeholder: String) -> Failure {
+    .usage("option '--\(option)' needs a value: \(placeholder)")
+  }
+
+  /// The same error; if the command line is wrong, the hint ends with a pointer to the command's
+  /// help.
+  func pointing(toHelpOf command: any Command.Type) -> Failure {
+    guard code == .usage else { return self }
+    let isGeneral = command == ImportCommand.self || command == HelpCommand.self
+    let pointer = "See '\(Program.name) \(isGeneral ? "" : command.name + " ")--help'."
+    var error = self
+    error.hint = hint.map { "\($0) \(pointer)" } ?? pointer
+    return error
+  }
+}
+
+/// Checks of the operands that several commands share.
+enum Operands {
+  /// The only operand; without one, throws `missing` with `hint`.
+  static func single(
+    _ operands: [String], missing: String, hint: String
+  ) throws(Failure) -> String {
+    guard let operand = operands.first, !operand.isEmpty else {
+      throw .usage(missing, hint: hint)
+    }
+    guard operands.count == 1 else {
+      throw .usage("unexpected argument \(operands[1].quoted)")
+    }
+    return operand
+  }
+
+  /// Throws if the backup is `-` and standard input is a terminal.
+  static func requireBackup(at path: String?) throws(Failure) {
+    if path == "-" && StandardStream.isInputTerminal {
+      throw .usage(
+        "standard input is a terminal, not a backup",
+        hint: "Pipe the backup in, or give its path instead of '-'.")
+    }
+  }
+}

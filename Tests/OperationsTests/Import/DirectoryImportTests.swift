@@ -61,8 +61,11 @@ import Testing
     let result = try await Self.files(of: path, Self.manyLayers)
     #expect(result.files.count > 10)
 
-    let names = try readAll(DirectoryReader(path: path, contents: .stored)).map(\.member)
-      .filter { $0.kind != .directory }.map(\.name)
+    let reader = try DirectoryReader(path: path, contents: .stored)
+    var names: [String] = []
+    while let member = try reader.nextMember() {
+      if member.kind != .directory { names.append(member.name) }
+    }
     let list = cluster.path + "/names"
     try Data((names.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: list))
     let tar = cluster.path + "/backup.tar"

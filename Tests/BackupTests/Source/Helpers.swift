@@ -124,14 +124,6 @@ func refusal(of bytes: [UInt8], readsContents: Bool = true) -> Failure? {
   }
 }
 
-/// Bytes that compress to about half, the same for the same seed.
-func halfRandomBytes(_ count: Int, seed: UInt64) -> [UInt8] {
-  var generator = SeededGenerator(state: seed)
-  let words = (0..<count / 8 + 1).map { _ in generator.next() & 0x0F0F_0F0F_0F0F_0F0F }
-  // Invariant: the bytes are only lent to the array that copies them.
-  return unsafe words.withUnsafeBytes { unsafe Array($0.prefix(count)) }
-}
-
 /// Runs a shell command with `input` on its standard input, and gives its standard output.
 ///
 /// Fails the test when the command does.

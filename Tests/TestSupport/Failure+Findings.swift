@@ -3,5 +3,5 @@ import System
 
 extension Failure {
   /// What a check of the backup found.
-  var backupFindings: BackupFindings? { findings as? BackupFindings }
+  public var backupFindings: BackupFindings? { findings as? BackupFindings }
 }

@@ -1,3 +1,35 @@
+import CIsal
+
+/// Reads and writes integers in an array of bytes.
+extension [UInt8] {
+  func littleEndian<Integer: FixedWidthInteger & BitwiseCopyable>(
+    at offset: Int, as type: Integer.Type = Integer.self
+  ) -> Integer {
+    bytes.littleEndian(at: offset, as: type)
+  }
+
+  /// Overwrites the bytes from `offset` on with an integer, the least significant byte first.
+  package mutating func setLittleEndian(_ value: some FixedWidthInteger, at offset: Int) {
+    for index in 0..<(value.bitWidth / 8) {
+      self[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+    }
+  }
+
+  /// Appends an integer's bytes, the least significant first.
+  @inlinable
+  public mutating func appendLittleEndian<Integer: FixedWidthInteger>(_ value: Integer) {
+    appendBigEndian(value.byteSwapped)
+  }
+
+  /// Appends an integer's bytes, the most significant first.
+  @inlinable
+  public mutating func appendBigEndian<Integer: FixedWidthInteger>(_ value: Integer) {
+    for shift in stride(from: Integer.bitWidth - 8, through: 0, by: -8) {
+      append(UInt8(truncatingIfNeeded: value >> shift))
+    }
+  }
+}
+
 /// Integers of fixed width at any byte offset, in either byte order.
 ///
 /// The only place in this module that loads through a raw address.
@@ -56,5 +88,25 @@ extension SIMD4<UInt32> {
     let lanes = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Self.self)
     self = Self(
       lanes[0].littleEndian, lanes[1].littleEndian, lanes[2].littleEndian, lanes[3].littleEndian)
+  }
+}
+
+extension RawSpan {
+  /// Whether every byte is zero: 0.15 µs for a page of zeros in the cache. (ISA-L,
+  /// `mem_routines.h`)
+  public var isZero: Bool {
+    // Invariant: the buffer is valid during the call; ISA-L reads as many bytes as it has.
+    unsafe withUnsafeBytes { buffer in unsafe is_all_zeros(buffer.baseAddress, buffer.count) }
+  }
+
+  /// The number of bytes without the zeros at the end.
+  ///
+  /// Reads backwards from the end, and at most one page beyond the last byte that is not zero.
+  public var byteCountBeforeTrailingZeros: Int {
+    var end = byteCount
+    for step in [PageHeader.pageByteCount, 64, 1] {
+      while end >= step, extracting(end - step..<end).isZero { end -= step }
+    }
+    return end
   }
 }
