@@ -26,6 +26,8 @@ public enum Interruption {
       Interruption.received.store(signal, ordering: .relaxed)
     }
     action.sa_flags = SA_RESTART | Int32(bitPattern: UInt32(SA_RESETHAND))
+    var caught = sigset_t()
+    unsafe sigemptyset(&caught)
     for number in [SIGHUP, SIGINT, SIGTERM] {
       var former = sigaction()
       // Invariant: the structures are lent for the calls, which fill and read them.
@@ -34,7 +36,11 @@ public enum Interruption {
         unsafe unsafeBitCast(former.__sigaction_handler.sa_handler, to: Int.self)
         == unsafeBitCast(SIG_IGN, to: Int.self)
       if !isIgnored { unsafe sigaction(number, &action, nil) }
+      unsafe sigaddset(&caught, number)
     }
+    // A mask is inherited by accident, from the thread that started the program; with it, a signal
+    // would wait for ever.
+    unsafe _ = pthread_sigmask(SIG_UNBLOCK, &caught, nil)
     ignoreBrokenPipes()
   }
 

@@ -2,8 +2,6 @@ import CGlibc
 import Glibc
 
 /// A thread with a name of its own, which `top -H` and a debugger show.
-///
-/// Signals are left to the threads that were there before: none is delivered to this one.
 package struct NamedThread: Sendable {
   private let handle: pthread_t
 
@@ -33,7 +31,8 @@ package struct NamedThread: Sendable {
       { context in
         guard let context = unsafe context else { return nil }
         let work = unsafe Unmanaged<Work>.fromOpaque(context).takeRetainedValue()
-        NamedThread.prepare(name: work.name)
+        // Invariant: the name is lent for the call.
+        unsafe _ = pthread_setname_np(pthread_self(), String(work.name.prefix(15)))
         work.body()
         return nil
       }, work.toOpaque())
@@ -44,15 +43,6 @@ package struct NamedThread: Sendable {
         hint: "The system's limit of processes or of memory is reached.")
     }
     self.handle = handle
-  }
-
-  /// Names the calling thread, and keeps signals from it.
-  private static func prepare(name: String) {
-    var all = sigset_t()
-    // Invariant: the set and the name are lent for the calls.
-    unsafe sigfillset(&all)
-    unsafe _ = pthread_sigmask(SIG_BLOCK, &all, nil)
-    unsafe _ = pthread_setname_np(pthread_self(), String(name.prefix(15)))
   }
 
   /// Waits for the thread's end. Called once, from another thread.

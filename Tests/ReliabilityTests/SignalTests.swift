@@ -69,6 +69,27 @@ import Testing
     try Self.expectStopped(scene, run, by: SIGTERM, "at the end of a pipe")
   }
 
+  /// Goal: a signal mask that the program inherits by accident keeps no signal from it. Method: start
+  /// it with all of them blocked, and end it while it waits for a pipe.
+  @Test(arguments: signals) func inheritedMask(signal: Int32) async throws {
+    let scene = try Scene()
+    let pipe = scene.directory.path + "/pipe"
+    // A shell ignores SIGINT for what it starts in the background.
+    let start = """
+      import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL)
+      signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 16)); os.execv(sys.argv[1], sys.argv[1:])
+      """
+    let run = try await ProgramRun.run(
+      scene.arguments(backup: "-"),
+      script: """
+        mkfifo '\(pipe)'; exec 3<> '\(pipe)'; head --bytes 60000 '\(scene.backup)' >&3
+        python3 -c '\(start)' "$@" <&3 3>&- &
+        until grep --quiet --line-regexp read /proc/$!/task/*/comm; do :; done
+        kill -\(signal) $!; wait $!
+        """)
+    try Self.expectStopped(scene, run, by: signal, "with a mask")
+  }
+
   /// Goal: a pipe that ends too early without a signal is still a damaged backup.
   @Test func endOfPipeWithoutSignal() async throws {
     let scene = try Scene()
