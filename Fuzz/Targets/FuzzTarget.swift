@@ -10,12 +10,17 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case archive
   /// The name of a member, and the decision about it.
   case name
+  /// `global/pg_control`.
   case controlFile = "control-file"
+  /// A file of `pg_twophase`: the state of a prepared transaction.
   case twoPhase = "two-phase"
+  /// `pg_logical/replorigin_checkpoint`.
   case origins
   /// `neon.signal` and `PG_VERSION`.
   case signal
+  /// `backup_label`.
   case backupLabel = "backup-label"
+  /// `tablespace_map`.
   case tablespaceMap = "tablespace-map"
   /// A page of `pg_database` or `pg_tablespace`, without the zeros at its end.
   case catalog
@@ -25,12 +30,17 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case writeAheadLog = "wal"
   /// A layer file, in the short form of `ShortForm`.
   case layer
+  /// `index_part.json`.
   case index
   /// `backup_manifest`.
   case manifest
+  /// A gzip stream.
   case gzip
+  /// An LZ4 frame stream.
   case lz4
+  /// An xz stream.
   case xz
+  /// A zstd stream.
   case zstd
 
   /// Reads the bytes as the program would; returns whether it accepts them.

@@ -7,9 +7,11 @@
 ///
 /// A layer file of one key has 24 KiB, nearly all of them zeros; its short form has 300 bytes.
 public enum ShortForm {
-  /// The lengths of a block of a layer file, of a page of the WAL, and of a block of a tar.
+  /// The length of a block of a layer file in bytes.
   public static let layerBlock = 8192
+  /// The length of a page of the WAL in bytes.
   public static let walPage = 8192
+  /// The length of a block of a tar in bytes.
   public static let archiveBlock = 512
 
   /// The maximum length of a file.

@@ -39,6 +39,8 @@ public struct Identifier: Hashable, Sendable {
 }
 
 extension Identifier: CustomStringConvertible {
+  /// The 32 lower-case hexadecimal digits, as in paths and in the index. (Neon,
+  /// `libs/utils/src/id.rs`)
   public var description: String {
     high.hexadecimal(16, uppercase: false) + low.hexadecimal(16, uppercase: false)
   }

@@ -58,10 +58,12 @@ public struct IndexKey: Sendable {
 }
 
 extension IndexKey: Comparable {
+  /// Whether all 26 bytes are the same.
   public static func == (left: IndexKey, right: IndexKey) -> Bool {
     left.words == right.words && left.tail == right.tail
   }
 
+  /// The order of the bytes: by key, then by LSN.
   public static func < (left: IndexKey, right: IndexKey) -> Bool {
     if left.words != right.words { return left.words < right.words }
     return left.tail < right.tail

@@ -77,6 +77,9 @@ public struct IndexPart: Codable, Equatable, Sendable {
 
     // Both are written by hand because of the nulls: the synthesised methods would omit such a
     // field, and would read a missing field as null.
+    /// Reads the fields of `metadata_bytes`; each must be present, also one that is null.
+    ///
+    /// Throws a `DecodingError` with the field that is missing or has the wrong type.
     public init(from decoder: any Decoder) throws {
       let fields = try decoder.container(keyedBy: CodingKeys.self)
       diskConsistentLSN = try fields.decode(LogSequenceNumber.self, forKey: .diskConsistentLSN)
@@ -88,6 +91,7 @@ public struct IndexPart: Codable, Equatable, Sendable {
       postgresVersion = try fields.decode(Int.self, forKey: .postgresVersion)
     }
 
+    /// Writes all seven fields; nil becomes null.
     public func encode(to encoder: any Encoder) throws {
       var fields = encoder.container(keyedBy: CodingKeys.self)
       try fields.encode(diskConsistentLSN, forKey: .diskConsistentLSN)

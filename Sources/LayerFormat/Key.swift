@@ -74,6 +74,7 @@ public struct Key: Hashable, Sendable {
 }
 
 extension Key: Comparable {
+  /// The order of the 18 bytes, which is the order of the six fields.
   @inlinable
   public static func < (left: Key, right: Key) -> Bool {
     if left.high != right.high { return left.high < right.high }

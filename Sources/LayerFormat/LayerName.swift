@@ -103,6 +103,7 @@ public struct LayerName: Hashable, Sendable {
 }
 
 extension LayerName: CustomStringConvertible {
+  /// The name without a generation, as it is in the index.
   public var description: String {
     let range = keys.lowerBound.description + "-" + keys.upperBound.description + "__"
     return switch extent {

@@ -10,6 +10,7 @@ import System
 package final class Channel<Element: Sendable>: StoppableChannel {
   /// In which order elements are received.
   package enum Order: Sendable {
+    /// In the order in which they were sent.
     case firstInFirstOut
     /// For a pool: what was given back last is still in the processor's cache, and what is never
     /// needed is never touched.

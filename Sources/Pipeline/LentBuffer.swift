@@ -17,6 +17,7 @@ package final class LentBuffer: @unchecked Sendable {
 
   deinit { pool.giveBack(buffer) }
 
+  /// The number of bytes that the input put into the buffer.
   package var byteCount: Int { buffer.byteCount }
 
   /// Where `bytes` lie in the buffer; nil where they are not, or not all, from it.
@@ -41,6 +42,7 @@ package final class LentBuffer: @unchecked Sendable {
   /// The bytes, valid as long as the loan is held.
   @unsafe package var contents: UnsafeRawBufferPointer { unsafe buffer.contents }
 
+  /// Lends all bytes of the buffer to `body`; rethrows its error.
   package func withBytes<Result, Failure: Error>(
     _ body: (RawSpan) throws(Failure) -> Result
   ) throws(Failure) -> Result {

@@ -126,6 +126,7 @@ package final class StageResult<Value: Sendable>: Sendable {
 package final class FirstFailure: Sendable {
   private let first = Mutex<Failure?>(nil)
 
+  /// No stage has failed yet.
   package init() {}
 
   /// Keeps the error, unless there is one already; returns the one that was first.

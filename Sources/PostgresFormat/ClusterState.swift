@@ -2,15 +2,24 @@
 ///
 /// Postgres's `DBState` (`src/include/catalog/pg_control.h`).
 public enum ClusterState: Equatable, Sendable {
+  /// `DB_STARTUP`: a server was starting.
   case startingUp
+  /// `DB_SHUTDOWNED`: the last checkpoint was a clean shutdown.
   case shutDown
+  /// `DB_SHUTDOWNED_IN_RECOVERY`: a standby was shut down.
   case shutDownInRecovery
+  /// `DB_SHUTDOWNING`: the shutdown checkpoint has begun.
   case shuttingDown
+  /// `DB_IN_CRASH_RECOVERY`: a server replays WAL after a crash.
   case inCrashRecovery
+  /// `DB_IN_ARCHIVE_RECOVERY`: a standby, or a server that replays archived WAL.
   case inArchiveRecovery
+  /// `DB_IN_PRODUCTION`: a server runs, or was killed.
   case inProduction
+  /// A number that is none of these, which Postgres 14 to 17 do not write.
   case unknown(UInt32)
 
+  /// The state with this number in the control file; every number is accepted.
   public init(rawValue: UInt32) {
     self =
       switch rawValue {
@@ -25,6 +34,7 @@ public enum ClusterState: Equatable, Sendable {
       }
   }
 
+  /// The state's number in the control file.
   public var rawValue: UInt32 {
     switch self {
     case .startingUp: 0

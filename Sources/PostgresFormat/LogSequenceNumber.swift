@@ -6,6 +6,7 @@ public struct LogSequenceNumber: RawRepresentable, Hashable, Comparable, Sendabl
   /// The position in bytes.
   public var rawValue: UInt64
 
+  /// The LSN that is `rawValue` bytes from the start of the log.
   @inlinable
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
@@ -27,9 +28,11 @@ public struct LogSequenceNumber: RawRepresentable, Hashable, Comparable, Sendabl
     return UInt32(digits, radix: 16)
   }
 
+  /// Whether `left` is closer to the start of the log.
   @inlinable
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
+  /// The position `byteCount` bytes later; traps if it is beyond 2^64 - 1.
   @inlinable
   public static func + (position: Self, byteCount: UInt64) -> Self {
     Self(rawValue: position.rawValue + byteCount)
@@ -37,6 +40,7 @@ public struct LogSequenceNumber: RawRepresentable, Hashable, Comparable, Sendabl
 }
 
 extension LogSequenceNumber: CustomStringConvertible {
+  /// The LSN as Postgres writes it, `0/C84D4E0`.
   public var description: String {
     let high = String(rawValue >> 32, radix: 16, uppercase: true)
     return high + "/" + String(rawValue & 0xFFFF_FFFF, radix: 16, uppercase: true)

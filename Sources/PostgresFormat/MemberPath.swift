@@ -87,9 +87,13 @@ extension ArraySlice<UInt8> {
 
 /// The kind of a member of a tar.
 public enum MemberKind: Sendable {
+  /// A regular file, the only kind with contents.
   case file
+  /// A directory.
   case directory
+  /// A symbolic link, as Postgres has for tablespaces.
   case symbolicLink
+  /// A second name of a file that came before.
   case hardLink
   /// A device, a pipe or a socket.
   case other

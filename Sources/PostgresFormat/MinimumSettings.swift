@@ -28,6 +28,7 @@ public struct MinimumSettings: Equatable, Sendable {
     }
   }
 
+  /// Whether all five values are the same.
   public static func == (left: Self, right: Self) -> Bool {
     left.values.map(\.value) == right.values.map(\.value)
   }

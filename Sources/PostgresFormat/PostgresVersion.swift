@@ -1,8 +1,11 @@
 /// A major version of Postgres that can be imported, and the differences between versions.
 public enum PostgresVersion: Int, CaseIterable, Sendable, Comparable {
+  /// Postgres 14: its statistics are not in one file yet.
   case v14 = 14
+  /// Postgres 15, 16 and 17.
   case v15, v16, v17
 
+  /// Whether `left` is the older version.
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
   /// The version with this catalog version; nil for development and other versions.

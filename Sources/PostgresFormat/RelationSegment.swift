@@ -108,9 +108,13 @@ extension RelationSegment {
 /// The numbers are those of Postgres's `ForkNumber` (`src/include/common/relpath.h`), and of the
 /// keys of a timeline.
 public enum RelationFork: UInt8, CaseIterable, Hashable, Comparable, Sendable {
+  /// `MAIN_FORKNUM`: the relation's data.
   case main = 0
+  /// `FSM_FORKNUM`: how much room each page of the main fork has.
   case freeSpaceMap
+  /// `VISIBILITYMAP_FORKNUM`: which pages of the main fork are visible to everyone, or frozen.
   case visibilityMap
+  /// `INIT_FORKNUM`: the empty state of an unlogged relation, which is restored after a crash.
   case initialisation
 
   /// The part of a file name after the relation's number.
@@ -123,6 +127,7 @@ public enum RelationFork: UInt8, CaseIterable, Hashable, Comparable, Sendable {
     }
   }
 
+  /// The order of the numbers: main, free space map, visibility map, init fork.
   @inlinable
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

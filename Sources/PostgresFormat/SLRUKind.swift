@@ -2,8 +2,11 @@
 ///
 /// The numbers are those in the keys of a timeline.
 public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
+  /// `pg_xact`: two bits for each transaction, whether it committed.
   case transactions = 0
+  /// `pg_multixact/members`: the transactions that hold a row lock together.
   case multixactMembers
+  /// `pg_multixact/offsets`: where each multixact's members begin.
   case multixactOffsets
 
   /// The number of pages in a full segment.
@@ -28,6 +31,7 @@ public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
     "\(directory)/\(Self.fileName(ofSegment: number))"
   }
 
+  /// The order of the numbers, which is the order of the keys.
   @inlinable
   public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 

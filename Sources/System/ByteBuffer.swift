@@ -70,10 +70,14 @@ import Glibc
 @safe package final class MemorySlab: @unchecked Sendable {
   // Invariant: allocated in `init` and freed in `deinit` only. What is in it belongs to the
   // buffers, each of which has a part of its own.
+  /// The whole slab, not initialised.
   @unsafe package let memory: UnsafeMutableRawBufferPointer
 
   private static let hugePageByteCount = 2 << 20
 
+  /// Allocates `byteCount` bytes: on huge pages, if there are at least 2 MiB of them.
+  ///
+  /// Ends the process if there is not enough address space.
   package init(byteCount: Int) {
     let isHuge = byteCount >= Self.hugePageByteCount
     unsafe memory = .allocate(

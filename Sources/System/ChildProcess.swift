@@ -5,6 +5,7 @@ import PostgresFormat
 ///
 /// A signal from the terminal reaches this program alone, which then ends the other in order.
 package enum ChildProcess {
+  /// How the program ended.
   package struct Result {
     /// The exit code, or 128 and the number of the signal that ended it.
     package var exitCode: Int32

@@ -30,6 +30,7 @@ public struct Failure: Error, Sendable {
     case terminated = 143
   }
 
+  /// The kind of failure, which is also the program's exit code.
   public var code: Code
 
   /// One line: lower case, no final period, names in single quotes with control characters escaped.
@@ -41,6 +42,7 @@ public struct Failure: Error, Sendable {
   /// What a check found in detail, beyond the message.
   public var findings: (any FailureFindings)?
 
+  /// A failure with this message; `hint` is in full sentences.
   public init(
     _ code: Code, _ message: String, hint: String? = nil, findings: (any FailureFindings)? = nil
   ) {

@@ -2,6 +2,7 @@ import Glibc
 
 /// Where a result goes, a backup or a picture.
 public enum ExportOutput: Equatable, Sendable {
+  /// Standard output, which must not be a terminal if the result is a tar.
   case standardOutput
   /// A file, which appears under its name when it is complete and durable. One of that name is
   /// replaced.

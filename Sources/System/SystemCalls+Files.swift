@@ -32,6 +32,7 @@ extension SystemCalls {
     _ = try retrying(.mkdir, path) { unsafe mkdir(path, 0o700) }
   }
 
+  /// Makes a symbolic link at `path`; throws if the path already exists.
   package static func makeLink(_ path: String, to target: String) throws(Failure) {
     _ = try retrying(.create, path) { unsafe symlink(target, path) }
   }
@@ -41,6 +42,7 @@ extension SystemCalls {
     _ = try retrying(.give, path) { unsafe lchown(path, user, group) }
   }
 
+  /// Sets the permissions of the file at `path`, or of the file that a link there points to.
   package static func setMode(_ mode: mode_t, of path: String) throws(Failure) {
     _ = try retrying(.give, path) { unsafe chmod(path, mode) }
   }

@@ -9,11 +9,14 @@ import PostgresFormat
 package enum SystemCalls {
   /// What a failed call was about to do, in the words of its message.
   package enum Operation: String {
+    /// Operations that messages name by the case itself, unless `verb` has other words.
     case create, open, write, read, fsync, rename, mkdir, close, unlink, list, lock, give
+    /// To find out the kind or the size of a file.
     case measure = "examine"
     /// To list a directory that is only read.
     case listInput
 
+    /// The words after "cannot" in the message of a failure.
     package var verb: String {
       switch self {
       case .mkdir: "create directory"
@@ -127,6 +130,9 @@ package enum SystemCalls {
     unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
+  /// Renames a file; one that has the new name already is replaced in the same step.
+  ///
+  /// Durable only after the directory is synced.
   package static func rename(_ old: String, to new: String) throws(Failure) {
     _ = try retrying(.rename, old) { unsafe Glibc.rename(old, new) }
   }

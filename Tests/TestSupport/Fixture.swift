@@ -42,14 +42,18 @@ public enum Shell {
     return Array(bytes)
   }
 
+  /// A program ended with an exit code other than 0.
   public struct ProgramFailure: Error {
+    /// The program's name, as it was given.
     public var program: String
+    /// The exit code, or the number of the signal that ended it.
     public var status: Int32
   }
 }
 
 /// A temporary directory, removed with everything in it when it is released.
 public final class TemporaryDirectory: Sendable {
+  /// The directory's path, without a slash at its end.
   public let path: String
 
   /// Creates the directory; with `inMemory` in a tmpfs, which is faster.

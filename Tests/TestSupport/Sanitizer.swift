@@ -5,5 +5,6 @@ public enum Sanitizer {
   /// `address` or `thread`; nil if there is none.
   public static let name = ProcessInfo.processInfo.environment["IMPORT_BACKUP_SANITIZER"]
 
+  /// Whether there is no sanitizer, for tests that one makes too slow or impossible.
   public static var isOff: Bool { name == nil }
 }

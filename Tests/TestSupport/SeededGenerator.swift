@@ -1,9 +1,12 @@
 /// Numbers that are the same in every run (SplitMix64).
 public struct SeededGenerator: RandomNumberGenerator {
+  /// The state, which the next number is made from.
   public var state: UInt64
 
+  /// A generator whose numbers depend on `state` only.
   public init(state: UInt64) { self.state = state }
 
+  /// The next 64 bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var value = state

@@ -4,12 +4,18 @@ import PostgresFormat
 /// A `backup_manifest` as Postgres writes it, made from a tar; of the program's own code, it uses
 /// CRC-32C only.
 public struct TestManifest: Sendable {
+  /// An entry of `Files`.
   public struct File: Sendable {
+    /// The file's path in the data directory.
     public var path: String
+    /// The file's length in bytes.
     public var byteCount: Int
+    /// The value of `Checksum-Algorithm`.
     public var algorithm = "CRC32C"
+    /// The checksum in lower-case hexadecimal digits.
     public var checksum: String
 
+    /// The entry for a file with these contents, with their CRC-32C.
     public init(path: String, contents: [UInt8]) {
       self.path = path
       byteCount = contents.count
@@ -18,8 +24,11 @@ public struct TestManifest: Sendable {
     }
   }
 
+  /// The files that are listed, in this order.
   public var files: [File]
+  /// The cluster's system identifier; nil for a manifest of version 1, which has none.
   public var systemIdentifier: UInt64?
+  /// The entries of `WAL-Ranges`; LSNs as Postgres writes them.
   public var walRanges = [(timeline: 1, start: "0/1000028", end: "FFFF/0")]
 
   /// Lists every file of a tar with names that begin with `./`, except those that no manifest

@@ -3,15 +3,20 @@
 /// Reads and writes the format of GNU tar for plain files: ustar headers, long names in a member of
 /// type `L`. It shares no code with the program's own reader.
 public struct TestTar: Sendable {
+  /// A member of the tar: its header and its contents.
   public struct Member: Sendable {
+    /// The name as it is in the archive; any length.
     public var name: String
     /// The type in the header: `0` a file, `5` a directory, `2` a symbolic and `1` a hard link.
     public var type: Character
+    /// The bytes of the contents.
     public var contents: [UInt8]
+    /// The target of a link; empty for other types.
     public var linkTarget: String
     /// The size in the header, if it differs from the contents.
     public var claimedByteCount: UInt64?
 
+    /// A member with this header and these contents; a plain file if no type is given.
     public init(
       _ name: String, type: Character = "0", contents: [UInt8] = [], linkTarget: String = "",
       claimedByteCount: UInt64? = nil
@@ -24,8 +29,10 @@ public struct TestTar: Sendable {
     }
   }
 
+  /// The members in the order of the archive.
   public var members: [Member]
 
+  /// A tar of these members.
   public init(_ members: [Member] = []) { self.members = members }
 
   /// Reads a tar.
@@ -65,6 +72,7 @@ public struct TestTar: Sendable {
     return index
   }
 
+  /// Removes the member of this name, with or without `./`; traps if there is none.
   public mutating func remove(_ name: String) { members.remove(at: index(of: name)) }
 
   /// The bytes of the tar, without its end if `isComplete` is false.

@@ -4,16 +4,20 @@ import PostgresFormat
 
 /// A timeline of layers made by hand, also with records among their values.
 public final class TimelineSample {
+  /// What a layer holds for a key at an LSN.
   public enum Value {
+    /// A whole value, such as a page.
     case image([UInt8])
     /// A WAL record; `standsAlone` if it initialises its page.
     case record([UInt8], standsAlone: Bool)
   }
 
+  /// The directory that the layers and the index are written to.
   public let directory: TemporaryDirectory
   private var layers: [String: IndexPart.LayerMetadata] = [:]
   private let identifier = Identifier.random()
 
+  /// A timeline without layers, in a new temporary directory.
   public init() throws { directory = try TemporaryDirectory() }
 
   /// Adds a layer; `values` are in the order of its index.
@@ -63,6 +67,7 @@ public final class TimelineSample {
       to: URL(filePath: directory.path + "/" + IndexPart.fileName(generation: 1)))
   }
 
+  /// The LSNs of a delta layer, from numbers.
   public static func lsns(_ range: Range<UInt64>) -> LayerName.Extent {
     .delta(
       LogSequenceNumber(
@@ -70,5 +75,6 @@ public final class TimelineSample {
           rawValue: range.upperBound))
   }
 
+  /// A page of 8192 bytes that all are `byte`.
   public static func page(_ byte: UInt8) -> [UInt8] { [UInt8](repeating: byte, count: 8192) }
 }

@@ -3,21 +3,28 @@ import System
 
 /// What a complete backup turned out to be, and where in the write-ahead log it stands.
 package struct ClusterAssessment: Sendable {
+  /// Where a backup that can be imported comes from; the raw value is the summary's word for it.
   package enum Kind: String, Sendable {
+    /// The data directory of a cluster that was shut down.
     case cleanShutdown = "clean shutdown"
+    /// A backup that a pageserver made: it has a `neon.signal` or a `zenith.signal`.
     case fullbackup
   }
 
+  /// Where the backup comes from, which decides how its LSNs are found.
   package let kind: Kind
+  /// The backup's `pg_control`, its checksum verified.
   package let controlFile: ControlFile
   /// The LSN at which the backup is consistent.
   package let importLSN: LogSequenceNumber
   /// The end of the last record before which nothing is missing.
   package let endLSN: LogSequenceNumber
+  /// Where the last record before `endLSN` starts; nil if a fullbackup does not say.
   package let previousRecordLSN: LogSequenceNumber?
   /// The checkpoint as Neon keeps it.
   package let checkpoint: Checkpoint
 
+  /// The major version of Postgres, from the control file; `PG_VERSION` says the same.
   package var version: PostgresVersion { controlFile.version }
 
   /// Judges what a backup held; `contents` must be complete.

@@ -93,6 +93,7 @@ extension ClusterContents {
     return nil
   }
 
+  /// The `.damaged` error for a backup that lacks a file; its hint says to take a new backup.
   package static func incomplete(_ message: String) -> Failure {
     Failure(.damaged, message, hint: "The backup is incomplete. Take a new one.")
   }

@@ -5,9 +5,11 @@ import PostgresFormat
 /// Filled while the backup streams; `ClusterAssessment` says at the end what
 /// kind of backup it was and whether it is whole. `Cluster` is made of both.
 package struct ClusterContents: Sendable {
+  /// The decoded `global/pg_control`; nil until it is read.
   package var controlFile: ControlFile?
   /// What each `PG_VERSION` says; nil for the one at the top.
   var versions: [UInt32?: PostgresVersion] = [:]
+  /// What `neon.signal` or `zenith.signal` says; nil in a backup that no pageserver made.
   package var signal: NeonSignal?
   /// Each database that has a file: its relation map where it has one; 0 for the shared relations.
   package var databases: [UInt32: [UInt8]?] = [:]
@@ -16,9 +18,13 @@ package struct ClusterContents: Sendable {
   package var slruSegments: [SLRUKind: [UInt32: UInt32]] = [:]
   /// Prepared transactions by id.
   package var twoPhaseFiles: [UInt64: PreparedTransaction] = [:]
+  /// Two-phase files that contained their checksum twice, which is repaired.
   package var mendedTwoPhaseFileCount = 0
+  /// The bytes of `pg_stat/pgstat.stat`; nil if the backup has none, or one too large to keep.
   package var statistics: [UInt8]?
+  /// The decoded `pg_logical/replorigin_checkpoint`; nil if the backup has none.
   package var replicationOrigins: ReplicationOrigins?
+  /// The files that are not stored in a timeline, by reason.
   package var leftOut = LeftOutTally()
   /// Leading directories before a `global/pg_control` that is not where it belongs.
   var misplacedDepth: Int?
@@ -27,6 +33,7 @@ package struct ClusterContents: Sendable {
   package struct PreparedTransaction: Sendable {
     /// The digits of the file's name, which must fit the version.
     var nameDigitCount: Int
+    /// The decoded file, its checksum verified.
     package var file: TwoPhaseFile
     /// The file without its CRC.
     package var stored: [UInt8]

@@ -29,8 +29,10 @@ package struct LeftOutTally: Sendable {
   /// Nothing has been left out yet.
   package init() {}
 
+  /// How many names are kept for each reason.
   package static let namesShown = 8
 
+  /// Counts a file of `byteCount` bytes; `name` is escaped, and kept if it is one of the first.
   package mutating func add(_ name: String, byteCount: UInt64, reason: LeftOutReason) {
     var entry =
       entries[reason]
@@ -41,6 +43,7 @@ package struct LeftOutTally: Sendable {
     entries[reason] = entry
   }
 
+  /// Adds a replication slot by its escaped name; a name that was added before changes nothing.
   package mutating func addSlot(_ name: String) {
     slots.insert(name)
   }

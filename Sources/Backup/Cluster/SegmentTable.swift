@@ -9,6 +9,7 @@ import System
 /// the number of files, so it grows without moving what it has, in pieces that are sorted when they
 /// are full.
 package struct SegmentTable: Sendable {
+  /// What is remembered of one segment: 28 bytes, packed.
   package struct Entry {
     // Halves, for an entry with a number of 8 bytes would take 32.
     private var highestLSNHalves: (UInt32, UInt32) = (0, 0)

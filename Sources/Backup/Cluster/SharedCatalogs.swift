@@ -18,6 +18,7 @@ struct SharedCatalogs: Sendable {
       && byteCount <= fileLimit
   }
 
+  /// Keeps the bytes of a relation's file, unless they exceed what is left of the 8 MiB.
   package mutating func add(_ relationNumber: UInt32, _ bytes: [UInt8]) {
     guard byteCount + bytes.count <= Self.limit else { return }
     byteCount += bytes.count

@@ -18,6 +18,10 @@ package final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: Byt
     self.subject = subject
   }
 
+  /// Appends decompressed bytes until `output` is full or the stream has ended.
+  ///
+  /// Throws `.damaged` if the stream is damaged or cut off, or if other bytes follow it, and what
+  /// the input throws.
   package func fill(_ output: inout OutputRawSpan) throws(Failure) {
     while !output.isFull {
       try input.refillIfEmpty()

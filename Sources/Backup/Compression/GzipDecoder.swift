@@ -13,6 +13,7 @@ import PostgresFormat
   private var isMemberComplete = false
   private var isInPadding = false
 
+  /// A decoder for gzip members and nothing else; throws if zlib cannot allocate its state.
   package init() throws(FormatError) {
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
@@ -31,6 +32,9 @@ import PostgresFormat
     unsafe stream.deallocate()
   }
 
+  /// Takes and appends as many bytes as zlib can; zeros after a member are padding.
+  ///
+  /// Throws `.damaged` if a member's data, length or CRC-32 is wrong. (RFC 1952)
   package mutating func decode(
     _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
   ) throws(FormatError) -> DecodingStep {

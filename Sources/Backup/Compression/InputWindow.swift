@@ -19,6 +19,7 @@ package final class InputWindow: ByteSource {
   /// Whether all bytes of the input were taken.
   package private(set) var isAtEnd = false
 
+  /// A window on the start of `source`; the bytes read from it are added to `progress`.
   package init(_ source: any ByteSource, progress: InputProgress) {
     self.source = source
     self.progress = progress
@@ -45,6 +46,9 @@ package final class InputWindow: ByteSource {
     return result
   }
 
+  /// Appends what was read but not taken, then reads from the source right into `output`.
+  ///
+  /// Throws what the source throws.
   package func fill(_ output: inout OutputRawSpan) throws(Failure) {
     if position < buffer.byteCount {
       take { bytes in

@@ -11,6 +11,7 @@ import PostgresFormat
   // Invariant: a context from LZ4F_createDecompressionContext, freed in `deinit` only.
   private let context: OpaquePointer
 
+  /// A decoder for LZ4 frames; throws if liblz4 cannot allocate its context.
   package init() throws(FormatError) {
     var context: OpaquePointer?
     let result = unsafe LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION))
@@ -24,6 +25,9 @@ import PostgresFormat
     unsafe LZ4F_freeDecompressionContext(context)
   }
 
+  /// Takes and appends as many bytes as liblz4 can.
+  ///
+  /// Throws `.damaged` if a frame's data, length or checksum is wrong.
   package mutating func decode(
     _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
   ) throws(FormatError) -> DecodingStep {

@@ -11,6 +11,8 @@ import PostgresFormat
   // Invariant: initialised by lzma_stream_decoder; ended and freed in `deinit` only.
   private let stream: UnsafeMutablePointer<lzma_stream>
 
+  /// A decoder for xz streams with a dictionary of at most 128 MiB; throws if liblzma cannot
+  /// allocate its state.
   package init() throws(FormatError) {
     let stream = UnsafeMutablePointer<lzma_stream>.allocate(capacity: 1)
     unsafe stream.initialize(to: lzma_stream())
@@ -30,6 +32,10 @@ import PostgresFormat
     unsafe stream.deallocate()
   }
 
+  /// Takes and appends as many bytes as liblzma can.
+  ///
+  /// Throws `.damaged` if a stream's data or checksum is wrong, `.unsupported` if its dictionary is
+  /// larger than 128 MiB.
   package mutating func decode(
     _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
   ) throws(FormatError) -> DecodingStep {

@@ -10,6 +10,8 @@ import PostgresFormat
   // Invariant: a context from ZSTD_createDCtx, freed in `deinit` only.
   private let context: OpaquePointer
 
+  /// A decoder for zstd frames with a window of at most 128 MiB; throws if libzstd cannot allocate
+  /// its context.
   package init() throws(FormatError) {
     guard let context = unsafe ZSTD_createDCtx() else { throw .outOfMemory(Self.formatName) }
     unsafe self.context = context
@@ -22,6 +24,10 @@ import PostgresFormat
     unsafe ZSTD_freeDCtx(context)
   }
 
+  /// Takes and appends as many bytes as libzstd can.
+  ///
+  /// Throws `.damaged` if a frame's data, length or checksum is wrong, `.unsupported` if its window
+  /// is larger than 128 MiB.
   package mutating func decode(
     _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
   ) throws(FormatError) -> DecodingStep {

@@ -35,9 +35,14 @@ final class DirectoryReader: BackupSource {
 
   /// The sizes of all files that are to be read.
   package var inputByteCount: UInt64? { progress.inputByteCount }
+  /// The bytes that the reading thread has read so far, ahead of what was given out.
   package var inputBytesRead: UInt64 { progress.inputBytesRead }
+  /// Always false: a directory's files are read as they are.
   package var isCompressed: Bool { false }
 
+  /// Skips what is left of the current member and returns the next; nil after the last one.
+  ///
+  /// Throws the first error of the reading thread, and the same error on every later call.
   package func nextMember() throws(Failure) -> TarMember? {
     try latch.run { () throws(Failure) in
       while bytesLeft > 0 { bytesLeft -= UInt64(try advance(atMost: bytesLeft)) }
@@ -49,6 +54,7 @@ final class DirectoryReader: BackupSource {
     }
   }
 
+  /// Copies the next bytes of the current member to `buffer`; returns how many, 0 at its end.
   package func read(into buffer: inout MutableRawSpan) throws(Failure) -> Int {
     try latch.run { () throws(Failure) in
       let wanted = Int(min(UInt64(buffer.byteCount), bytesLeft))
@@ -58,6 +64,7 @@ final class DirectoryReader: BackupSource {
     }
   }
 
+  /// Lends the next whole units of the current member; nil if the next unit is in two buffers.
   package func lend(
     unitsOf byteCount: Int, limit: Int
   ) throws(Failure) -> (LentBuffer, Range<Int>)? {

@@ -45,8 +45,11 @@ package enum DirectoryContents: Sendable {
 struct DirectoryWalk {
   /// Something that has a name in the data directory.
   struct Found {
+    /// The name, kind and size, as a tar's header would give them.
     package let member: TarMember
+    /// The name in the directory that holds it.
     package let name: DirectoryHandle.Name
+    /// What the file system says of the name itself, not of what a link points to.
     package let status: FileStatus
     /// The directory that holds it.
     package let parent: DirectoryHandle

@@ -12,6 +12,7 @@ import System
 ///         17    1 whether the contents follow
 ///         18      name, target
 struct MemberRecord: Equatable {
+  /// The member that the record describes.
   package var member: TarMember
   var hasContents: Bool
 
@@ -21,6 +22,7 @@ struct MemberRecord: Equatable {
   private static let noTarget = UInt32.max
   private static let kinds: [MemberKind] = [.file, .directory, .symbolicLink, .hardLink, .other]
 
+  /// The bytes of the record, which `init(decoding:)` reads in the other thread.
   package func encoded() -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.appendLittleEndian(member.byteCount)
@@ -52,6 +54,7 @@ struct MemberRecord: Equatable {
     hasContents = header[17] == 1
   }
 
+  /// A record for a member; `hasContents` if its `byteCount` bytes follow in the stream.
   package init(member: TarMember, hasContents: Bool) {
     self.member = member
     self.hasContents = hasContents

@@ -9,6 +9,7 @@ enum FileChecksum {
   case crc32c(CRC32C)
   case sha2(SHA2, BackupManifest.ChecksumAlgorithm)
 
+  /// The checksum of no bytes yet.
   package init(_ algorithm: BackupManifest.ChecksumAlgorithm) {
     switch algorithm {
     case .none: self = .none
@@ -20,6 +21,7 @@ enum FileChecksum {
     }
   }
 
+  /// The algorithm that the checksum is computed with.
   package var algorithm: BackupManifest.ChecksumAlgorithm {
     switch self {
     case .none: .none
@@ -28,6 +30,7 @@ enum FileChecksum {
     }
   }
 
+  /// Adds the next bytes of the file.
   package mutating func update(_ bytes: RawSpan) {
     switch self {
     case .none: break

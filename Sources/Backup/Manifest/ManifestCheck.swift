@@ -33,6 +33,7 @@ package final class ManifestCheck {
   private var lateAlgorithm: BackupManifest.ChecksumAlgorithm?
   private var summary = ManifestSummary(result: .none)
 
+  /// A check that has seen neither a manifest nor a file.
   package init() {}
 
   private static let backupLabel = Array("backup_label".utf8)

@@ -13,6 +13,7 @@ package struct ManifestReader {
   private var sumOfLines: SHA2?
   private var endsInLine = true
 
+  /// A reader at the start of a manifest.
   package init() {}
 
   /// Takes the next bytes and gives each file that they complete to `file`.

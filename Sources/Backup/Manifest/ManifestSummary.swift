@@ -3,9 +3,11 @@ import System
 
 /// What a backup's manifest said, in the summary.
 public struct ManifestSummary: Codable, Equatable, Sendable {
+  /// The outcome of the comparison; the raw value is the word in the JSON object.
   public enum Result: String, Codable, Sendable {
     /// The backup holds what the manifest lists, byte for byte, and nothing else.
     case verified
+    /// At least one file differs, is missing or is not listed: the backup is refused.
     case different
     /// Not checked, as the cluster has run since the backup was made.
     case outdated
@@ -13,15 +15,18 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
     case none
   }
 
+  /// The outcome; the other fields belong to it.
   public var result: Result
   /// The manifest: a path, or its name within the backup.
   public var path: String?
   /// The files that it lists.
   public var fileCount: UInt64 = 0
+  /// How many differences were found; may be more than are listed.
   public var differenceCount: UInt64 = 0
   /// At most 1,000 of the differences.
   public var differences: [ManifestDifference] = []
 
+  /// The summary of a manifest at `path` that lists `fileCount` files, without differences.
   public init(result: Result, path: String? = nil, fileCount: UInt64 = 0) {
     self.result = result
     self.path = path
@@ -54,20 +59,27 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
 
 /// A way in which a backup is not what its manifest says.
 public struct ManifestDifference: Codable, Equatable, Sendable {
+  /// The kinds of difference; the raw value is the word in the JSON object.
   public enum Kind: String, Codable, Sendable {
+    /// The manifest lists a file that the backup does not hold.
     case missing
+    /// The backup holds a file that the manifest does not list.
     case unlisted
+    /// The file's length differs.
     case size
+    /// The length is the same, the checksum differs.
     case checksum
     /// The backup holds two files of this path.
     case duplicate
   }
 
+  /// In what way the file differs.
   public var kind: Kind
   /// The file's path in the data directory, escaped.
   public var file: String
-  /// The sizes in bytes, if they differ.
+  /// The length in bytes that the manifest lists; nil unless the lengths differ.
   public var expectedByteCount: UInt64?
+  /// The length in bytes of the file in the backup; nil unless the lengths differ.
   public var foundByteCount: UInt64?
 }
 

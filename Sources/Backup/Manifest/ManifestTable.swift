@@ -13,12 +13,16 @@ import System
 /// fingerprint is kept: a hash of 64 bits with a key that is chosen again in each process, so that
 /// no file can be made to have that of another.
 struct ManifestTable {
+  /// What is known of one path, from the manifest or from the backup, whichever comes first.
   package struct Entry {
     fileprivate var pathStart: UInt32 = 0
     fileprivate var pathByteCount: UInt8 = 0
+    /// Whether the manifest lists the path.
     package var isListed = false
     var isFound = false
+    /// The algorithm of the checksum that `fingerprint` was made from.
     package var algorithm = BackupManifest.ChecksumAlgorithm.none
+    /// The length of the file in bytes.
     package var byteCount: UInt64 = 0
     var fingerprint = 0
 
@@ -46,6 +50,7 @@ struct ManifestTable {
   /// How long a path may be to be kept as it is. Of a longer one the beginning and a hash are kept.
   static let pathLimit = 120
 
+  /// The entries in the order in which their paths were added.
   package private(set) var entries: [Entry] = []
   private var paths: [UInt8] = []
   private var slots = [UInt32](repeating: 0, count: 16)
@@ -74,6 +79,7 @@ struct ManifestTable {
     return (entries.count - 1, true)
   }
 
+  /// Changes the entry at an index of `entries`; traps if there is none.
   package mutating func update(_ index: Int, _ body: (inout Entry) -> Void) {
     body(&entries[index])
   }

@@ -9,6 +9,7 @@ enum SHA2 {
   case sha384(sha512_ctx)
   case sha512(sha512_ctx)
 
+  /// The hash of no bytes yet.
   package init(_ algorithm: Algorithm) {
     var short = sha256_ctx()
     var long = sha512_ctx()
@@ -29,8 +30,10 @@ enum SHA2 {
     }
   }
 
+  /// The variants that a manifest can name, by the length of the hash in bits.
   package enum Algorithm { case sha224, sha256, sha384, sha512 }
 
+  /// Adds the next bytes.
   package mutating func update(_ bytes: RawSpan) {
     // Invariant: context and buffer are lent for the call, the buffer with its length; of no bytes
     // nettle reads none.

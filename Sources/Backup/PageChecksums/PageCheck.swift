@@ -8,6 +8,7 @@ import PostgresFormat
 package struct PageCheck: Sendable {
   /// A page that a server of a cluster with checksums would not read.
   package struct DamagedPage: Sendable {
+    /// The file that holds the page.
     package var segment: RelationSegment
     /// Counted from the beginning of the fork.
     package var block: UInt32
@@ -19,11 +20,14 @@ package struct PageCheck: Sendable {
 
   /// Whether pages are looked at at all.
   let isEnabled: Bool
+  /// How many pages were looked at since the last reset.
   package private(set) var pageCount: UInt64 = 0
   private(set) var damagedPages: [DamagedPage] = []
 
+  /// A check of no pages yet; with `isEnabled` false it looks at none.
   package init(isEnabled: Bool) { self.isEnabled = isEnabled }
 
+  /// Forgets all pages, and keeps the memory for the next batch.
   package mutating func reset() {
     pageCount = 0
     damagedPages.removeAll(keepingCapacity: true)

@@ -8,7 +8,9 @@ package struct PageCheckResult: Sendable {
   /// How many damaged pages are kept by name; the rest is counted.
   package static let limit = 65_536
 
+  /// How many pages of relations were looked at.
   package private(set) var pageCount: UInt64 = 0
+  /// How many of them have a wrong checksum; may be more than are kept.
   package private(set) var damagedPageCount: UInt64 = 0
   private var damagedPages: [PageCheck.DamagedPage] = []
 

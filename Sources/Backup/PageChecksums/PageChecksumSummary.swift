@@ -12,9 +12,11 @@ public enum PageChecksumMode: String, CaseIterable, Sendable {
 
 /// What the data checksums of a cluster said, in the summary.
 public struct PageChecksumSummary: Codable, Equatable, Sendable {
+  /// The outcome of the check; the raw value is the word in the JSON object.
   public enum Result: String, Codable, Sendable {
     /// Every page is as it was written.
     case verified
+    /// At least one page has a checksum that does not match its contents.
     case damaged
     /// The cluster has no data checksums, or the backup is a pageserver's own.
     case none
@@ -22,13 +24,16 @@ public struct PageChecksumSummary: Codable, Equatable, Sendable {
     case skipped
   }
 
+  /// The outcome; the other fields belong to it.
   public var result: Result
   /// Pages of relations that were looked at; 0 if there is nothing to compare with.
   public var pageCount: UInt64 = 0
+  /// How many pages are damaged; may be more than are listed.
   public var damagedPageCount: UInt64 = 0
   /// The damaged pages in the order of the backup, at most 65,536 of them.
   public var damagedPages: [DamagedPage] = []
 
+  /// A summary without a list of damaged pages.
   public init(result: Result, pageCount: UInt64 = 0, damagedPageCount: UInt64 = 0) {
     self.result = result
     self.pageCount = pageCount
@@ -47,6 +52,7 @@ public struct DamagedPage: Codable, Equatable, Sendable {
   /// The checksum of its contents; nil if it has none, or is not in use but not empty.
   public var expected: UInt16?
 
+  /// The page as the summary shows it: with a path, and nil for a checksum that was not computed.
   package init(_ page: PageCheck.DamagedPage) {
     file = page.segment.path
     block = page.block

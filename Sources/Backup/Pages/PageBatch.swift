@@ -15,16 +15,21 @@ package final class PageBatch: PipelineBatch, @unchecked Sendable {
   /// An empty batch, which looks at the checksums of its pages where `checksPages` is true.
   package init(checksPages: Bool = false) { pages = PageRuns(checksPages: checksPages) }
 
+  /// Whether no more pages or no more files fit.
   package var isFull: Bool { pages.isFull }
 
+  /// Empties the batch and keeps its memory.
   package func reset() { pages.reset() }
 }
 
 /// A file of the backup that consists of pages.
 package enum PageFile: Sendable {
+  /// A segment of a relation fork; `isInImageLayer` if its pages go to image layers, not to L0s.
   case relation(RelationSegment, isInImageLayer: Bool)
+  /// A segment of one of the logs of transaction state.
   case slru(SLRUKind, segment: UInt32)
 
+  /// Whether the pages go to image layers; SLRU pages never do.
   package var isInImageLayer: Bool {
     if case .relation(_, let isInImageLayer) = self { return isInImageLayer }
     return false

@@ -8,6 +8,7 @@ extension PageRuns {
     package var file: PageFile
     /// The key of the first page.
     package var firstKey: Key
+    /// The number of pages in the run; 0 for a file without pages.
     package var pageCount: Int
     /// Whether the file's last page is in this run, or it has none at all.
     package var endsFile: Bool

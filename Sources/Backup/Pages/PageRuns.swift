@@ -22,7 +22,9 @@ package struct PageRuns {
     var offset: Int
   }
 
+  /// How many pages fit: 1 MiB of them.
   package static let pageCapacity = 128
+  /// The length of a page in bytes, 8192.
   package static let pageByteCount = PageHeader.pageByteCount
 
   /// How many of the input's buffers a batch may keep: as many as its pages lie in where they
@@ -39,10 +41,13 @@ package struct PageRuns {
   /// How many runs fit: a batch of many small files ends here, one of empty files too.
   package static let runCapacity = 256
 
+  /// The runs in the order of the backup.
   package private(set) var runs: [Run] = []
+  /// How many pages all runs have together.
   package private(set) var pageCount = 0
   /// The length of each page's blob, its header included, once they are made.
   package private(set) var blobByteCounts = [Int](repeating: 0, count: pageCapacity)
+  /// Pages in use that had no LSN and were given one.
   package private(set) var stampedPageCount = 0
   /// What the pages' checksums said.
   package private(set) var pageCheck: PageCheck
@@ -53,10 +58,13 @@ package struct PageRuns {
   private var lentPages = [LentPage?](repeating: nil, count: pageCapacity)
   private var lenders: [LentBuffer] = []
 
+  /// An empty batch; with `checksPages` it looks at the checksums of its pages.
   package init(checksPages: Bool) { pageCheck = PageCheck(isEnabled: checksPages) }
 
+  /// Whether no more pages or no more runs fit.
   package var isFull: Bool { pageCount == Self.pageCapacity || runs.count == Self.runCapacity }
 
+  /// Drops all runs and releases the input's buffers; the slots' memory is kept.
   package mutating func reset() {
     pageCheck.reset()
     runs.removeAll(keepingCapacity: true)

@@ -4,7 +4,9 @@ import System
 ///
 /// The JSON object of an import that they ended holds it.
 public struct BackupFindings: FailureFindings, Codable, Equatable {
+  /// What the pages' checksums said; nil if they did not end the import.
   public var pageChecksums: PageChecksumSummary?
+  /// What the manifest said; nil if it did not end the import.
   public var manifest: ManifestSummary?
 
   /// How many findings of a kind a person is shown.
@@ -15,6 +17,7 @@ public struct BackupFindings: FailureFindings, Codable, Equatable {
     (pageChecksums?.lines ?? []) + (manifest?.lines ?? [])
   }
 
+  /// The first 20 findings, a line each, and a last line with how many of `count` are not shown.
   package static func lines(
     _ findings: [some CustomStringConvertible], of count: UInt64
   ) -> [String] {

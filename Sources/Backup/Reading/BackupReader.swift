@@ -46,11 +46,14 @@ package final class BackupReader: @unchecked Sendable {
 
   /// The length in bytes of an input that is a file or a directory.
   package var inputByteCount: UInt64? { source.inputByteCount }
+  /// Whether the input is a compressed stream; false for a directory.
   package var isCompressed: Bool { source.isCompressed }
 
   /// What the backup held besides its pages, and its length in bytes as it was read.
   package struct Result: Sendable {
+    /// What the backup held besides its pages.
     package var contents: ClusterContents
+    /// The bytes read from the input, compressed as they came.
     package var inputByteCount: UInt64
   }
 

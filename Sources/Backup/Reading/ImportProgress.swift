@@ -11,6 +11,7 @@ public struct ImportProgress: Sendable {
   /// The member that is being read, control characters escaped.
   public var member: String
 
+  /// Progress with these counts; `member` is escaped already.
   public init(
     inputBytesRead: UInt64, inputByteCount: UInt64?, outputBytesWritten: UInt64?, member: String
   ) {
@@ -23,6 +24,7 @@ public struct ImportProgress: Sendable {
 
 /// Receives the progress of an import from the reading thread, about ten times a second.
 public protocol ProgressReporting: Sendable {
+  /// Takes the latest progress; the import waits until it returns.
   func report(_ progress: ImportProgress)
 }
 
@@ -30,10 +32,13 @@ public protocol ProgressReporting: Sendable {
 package final class ImportCounters: Sendable {
   private let output = Atomic<UInt64>(0)
 
+  /// Counts at 0.
   package init() {}
 
+  /// The bytes written so far, added up over all threads.
   package var outputByteCount: UInt64 { output.load(ordering: .relaxed) }
 
+  /// Adds written bytes; any thread may call it.
   package func addOutput(_ byteCount: UInt64) {
     output.wrappingAdd(byteCount, ordering: .relaxed)
   }
@@ -44,6 +49,7 @@ package struct ProgressThrottle {
   private let progress: (any ProgressReporting)?
   private var lastReport = ContinuousClock.now
 
+  /// A throttle in front of `progress`; with nil, nothing is ever reported.
   package init(_ progress: (any ProgressReporting)?) {
     self.progress = progress
   }

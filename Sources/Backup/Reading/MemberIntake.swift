@@ -8,6 +8,7 @@ import System
 package struct MemberIntake {
   /// A member that holds pages, for the caller to read or to pass over.
   package struct Pages {
+    /// The file that the pages belong to.
     package var file: PageFile
     /// The number of the file's first page.
     package var firstBlock: UInt32
@@ -15,6 +16,7 @@ package struct MemberIntake {
     package var contents: [UInt8]?
   }
 
+  /// Leading directories to drop from every member's name.
   package let stripComponents: Int
   /// The command to run if the backup is of a running cluster.
   package let recoveryHint: @Sendable (PostgresVersion?) -> String
@@ -23,6 +25,7 @@ package struct MemberIntake {
   /// Gets the contents of every file, if there is someone to compare them with a manifest.
   package let manifestCheck: ManifestCheck?
 
+  /// What the members taken so far hold besides pages.
   package private(set) var contents = ClusterContents()
   /// The control file that was read last, also if it was refused.
   package private(set) var controlFileBytes: [UInt8]?
@@ -34,6 +37,7 @@ package struct MemberIntake {
   /// Statistics longer than this are left out: a server collects them again.
   private static let statisticsLimit: UInt64 = 16 << 20
 
+  /// An intake that reads the contents of members from `source`.
   package init(
     source: any BackupSource, stripComponents: Int,
     recoveryHint: @escaping @Sendable (PostgresVersion?) -> String, smallRelationSize: UInt64,

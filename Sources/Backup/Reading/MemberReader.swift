@@ -17,6 +17,7 @@ package struct MemberReader {
   private static let holeLimit: UInt64 = 64 << 30
   private static let restBufferByteCount: UInt64 = 1 << 16
 
+  /// A reader of the members of `source`; their bytes also go to `manifestCheck`, unless it is nil.
   package init(source: any BackupSource, manifestCheck: ManifestCheck?) {
     self.source = source
     self.manifestCheck = manifestCheck

@@ -33,6 +33,7 @@ final class ArchiveInput {
   /// of 2.2 MiB.
   private static let headerLimit: UInt64 = 4 << 20
 
+  /// The input that `readAhead` reads and decompresses.
   package init(_ readAhead: ReadAhead) {
     self.readAhead = readAhead
   }

@@ -6,6 +6,7 @@ package final class InputProgress: Sendable {
   private let readByteCount = Atomic<UInt64>(0)
   private let compressed = Atomic<Bool>(false)
 
+  /// Progress of an input of which nothing is known yet.
   package init() {}
 
   /// The size of a regular file, or of all files that are read of a directory; nil of a pipe.

@@ -11,6 +11,7 @@ import System
 @safe struct TarArchive: ~Copyable {
   /// A header as libarchive returns it.
   struct Header {
+    /// The member as the header describes it, nothing checked.
     package var member: TarMember
 
     /// The bytes of the contents that the archive stores; less than the member's size if it has

@@ -6,6 +6,7 @@ public struct TarMember: Equatable, Sendable {
   /// The name as it is in the archive, never empty; what is not UTF-8 in it becomes U+FFFD.
   public var name: String
 
+  /// Whether it is a file, a directory, a link or something else.
   public var kind: MemberKind
 
   /// The size of the contents, holes included. A claim: it may be anything up to 8 EiB.
@@ -29,6 +30,7 @@ public struct TarMember: Equatable, Sendable {
     }
   }
 
+  /// A member without holes; `linkTarget` is nil unless it is a link.
   public init(name: String, kind: MemberKind, byteCount: UInt64, linkTarget: String? = nil) {
     self.name = name
     self.kind = kind

@@ -133,6 +133,10 @@ public final class TarReader: BackupSource {
     try latch.run { () throws(Failure) in try readMember(into: &buffer) }
   }
 
+  /// Lends the next whole units of the current member, at most `limit`, without copying them.
+  ///
+  /// Returns nil if the next unit is not in one piece, or at the member's end. Throws as
+  /// `read(into:)` does.
   package func lend(
     unitsOf byteCount: Int, limit: Int
   ) throws(Failure) -> (LentBuffer, Range<Int>)? {

@@ -6,6 +6,7 @@ public struct ExportOptions: Sendable {
   /// The timeline's directory.
   public var timeline: String
 
+  /// Where the tar goes: a file or standard output.
   public var output: ExportOutput
 
   /// Give out what a pageserver's `fullbackup` is, rather than what a server starts from.
@@ -14,6 +15,7 @@ public struct ExportOptions: Sendable {
   /// How many batches are decompressed at once; nil for one a processor.
   public var jobs: Int?
 
+  /// Options for a data directory that a server starts from.
   public init(timeline: String, output: ExportOutput) {
     self.timeline = timeline
     self.output = output
@@ -22,16 +24,21 @@ public struct ExportOptions: Sendable {
 
 /// What an export did.
 public struct ExportSummary: Sendable {
+  /// The major version, 14 to 17.
   public var postgresVersion = 0
   /// The end of the timeline.
   public var endLSN = ""
+  /// Databases of the cluster, templates included.
   public var databaseCount = 0
+  /// Files in the tar.
   public var fileCount = 0
   /// Pages of relations and SLRUs, 8192 bytes each.
   public var pageCount: UInt64 = 0
   /// The tar's length in bytes.
   public var byteCount: UInt64 = 0
+  /// Prepared transactions, each a file in `pg_twophase`.
   public var preparedTransactionCount = 0
+  /// How long the export took.
   public var seconds: Double = 0
 }
 

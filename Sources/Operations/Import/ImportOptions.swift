@@ -8,8 +8,9 @@ public struct ImportOptions: Sendable {
   /// The directory that becomes the root of the remote storage: it gets `tenants/…/timelines/…`.
   public var outputDirectory: String
 
-  /// 32 lower-case hexadecimal digits each; nil for random ones.
+  /// The id of the tenant: 32 hexadecimal digits; nil for a random one.
   public var tenantID: String?
+  /// The id of the new timeline: 32 hexadecimal digits; nil for a random one.
   public var timelineID: String?
 
   /// The pageserver generation that the layers and the index are written for.
@@ -49,6 +50,7 @@ public struct ImportOptions: Sendable {
   /// How a cluster that was running is brought to a stop first; nil for one that was shut down.
   public var recovery: RecoveryOptions?
 
+  /// The default options for this backup and this output.
   public init(backup: String, outputDirectory: String) {
     self.backup = backup
     self.outputDirectory = outputDirectory

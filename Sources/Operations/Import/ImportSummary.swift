@@ -15,18 +15,26 @@ public struct ImportSummary: Codable, Sendable {
   public var recoveredBy: String?
   /// Tablespaces whose contents were moved to the default one, in the order of their oids.
   public var movedTablespaces: [String] = []
+  /// The major version, 14 to 17.
   public var postgresVersion = 0
+  /// The `system_identifier` of `pg_control`, in decimal.
   public var systemIdentifier = ""
 
+  /// The tenant's id: 32 lower-case hexadecimal digits.
   public var tenantID = ""
+  /// The timeline's id: 32 lower-case hexadecimal digits.
   public var timelineID = ""
+  /// The generation in the names of the layers and the index.
   public var generation: UInt32 = 0
   /// The timeline's directory: what a pageserver attaches, or what is copied to a bucket.
   public var timelinePath = ""
 
+  /// The first LSN at which the timeline can be read, `0/1500028`.
   public var importLSN = ""
+  /// The LSN where the next WAL record starts: the timeline's `disk_consistent_lsn`.
   public var endLSN = ""
 
+  /// Databases of the cluster, templates included.
   public var databaseCount = 0
   /// Relation forks' main forks: tables, indexes, sequences, TOAST.
   public var relationCount = 0
@@ -37,8 +45,11 @@ public struct ImportSummary: Codable, Sendable {
   public var inputByteCount: UInt64 = 0
   /// Bytes of all layers and the index.
   public var outputByteCount: UInt64 = 0
+  /// Image layers written, for large relations.
   public var imageLayerCount = 0
+  /// L0 layers written, for small relations and everything else.
   public var l0LayerCount = 0
+  /// How long the import took, a recovery included.
   public var seconds: Double = 0
   /// The most memory in bytes that what is remembered of each relation segment took, which is not
   /// part of `--memory`.
@@ -53,6 +64,7 @@ public struct ImportSummary: Codable, Sendable {
   public var stampedPageCount: UInt64 = 0
   /// Two-phase files whose CRC stood twice and was taken off.
   public var mendedTwoPhaseFileCount = 0
+  /// Prepared transactions, each a file in `pg_twophase`; all of them are imported.
   public var preparedTransactionCount = 0
   /// What was changed in the control file, in words: `data checksums turned off`.
   public var controlFileChanges: [String] = []
@@ -60,11 +72,13 @@ public struct ImportSummary: Codable, Sendable {
   public var unloggedRelationCount = 0
   /// Names of replication slots that Neon cannot keep.
   public var lostReplicationSlots: [String] = []
+  /// Files that are not stored in the timeline, one entry for each reason.
   public var leftOut: [LeftOutFiles] = []
 
   /// The least values of settings that a compute needs to start: name to value.
   public var requiredSettings: [String: Int] = [:]
 
+  /// A summary of nothing yet, which the parts of an import fill in.
   public init() {}
 }
 

@@ -10,7 +10,9 @@ public struct BackupDescription: Codable, Sendable {
   public struct Refusal: Codable, Sendable, Equatable {
     /// The exit code.
     public var exitCode: Int32
+    /// The error's message: one line, lower case, no final period.
     public var message: String
+    /// What to do about it, in full sentences; nil if there is nothing to do.
     public var hint: String?
   }
 
@@ -20,6 +22,7 @@ public struct BackupDescription: Codable, Sendable {
     public var databaseID: UInt32
     /// Where its files lie: `base/5`, `global`.
     public var path: String
+    /// Relations with a main fork.
     public var relationCount: Int
     /// Bytes of all relation files.
     public var byteCount: UInt64
@@ -29,10 +32,13 @@ public struct BackupDescription: Codable, Sendable {
   public struct Relation: Codable, Sendable, Equatable {
     /// The main fork's first file: `base/5/16384`.
     public var path: String
+    /// The oid of the database; 0 for the relations that all databases share.
     public var databaseID: UInt32
+    /// The relation file number, as in the name of the file.
     public var relationNumber: UInt32
     /// Bytes of all files.
     public var byteCount: UInt64
+    /// Whether it has an init fork, so that it will be empty in a compute.
     public var isUnlogged: Bool
   }
 
@@ -41,6 +47,7 @@ public struct BackupDescription: Codable, Sendable {
   /// Tells this object from that of a timeline.
   public var subject = "backup"
 
+  /// The path of the backup as it was given; `-` for standard input.
   public var path = ""
   /// Whether it is a data directory and not a tar of one.
   public var isDirectory = false
@@ -49,23 +56,33 @@ public struct BackupDescription: Codable, Sendable {
   public var backupKind = ""
   /// Whether an import would take it, as far as that shows without looking at pages.
   public var isImportable = false
+  /// Why an import would refuse it; nil if it would not.
   public var refusal: Refusal?
 
   /// The major version.
   public var postgresVersion: Int?
+  /// The `system_identifier` of `pg_control`, in decimal.
   public var systemIdentifier: String?
   /// As `pg_controldata` words it: `shut down`, `in production`.
   public var state: String?
+  /// The `catalog_version_no` of `pg_control`, as 202406281.
   public var catalogVersion: UInt32?
+  /// The `pg_control_version` of `pg_control`: 1300, or 1700 from Postgres 17 on.
   public var controlFileVersion: UInt32?
+  /// Whether the pages have checksums: `data_checksum_version` of `pg_control` is not 0.
   public var hasDataChecksums: Bool?
+  /// The size of a WAL segment in bytes, `xlog_seg_size` of `pg_control`.
   public var walSegmentByteCount: UInt32?
+  /// The timeline of Postgres, not of Neon, that the last checkpoint belongs to.
   public var postgresTimeline: UInt32?
   /// Where the last checkpoint's record begins; 0/0 in a fullbackup.
   public var checkpointLSN: String?
 
+  /// The LSN at which an import would make the timeline readable.
   public var importLSN: String?
+  /// The LSN where the next WAL record starts.
   public var endLSN: String?
+  /// Where the last record before `endLSN` starts; nil also if a fullbackup does not say.
   public var previousRecordLSN: String?
 
   /// Files of the cluster, links and other things that are no directories among them.
@@ -74,6 +91,7 @@ public struct BackupDescription: Codable, Sendable {
   public var byteCount: UInt64 = 0
   /// Bytes of the tar as it came, compressed where it is; of a data directory, of all its files.
   public var inputByteCount: UInt64 = 0
+  /// Whether the input is a compressed stream; false for a directory.
   public var isCompressed = false
 
   /// In the order of their ids, the shared relations first.
@@ -85,11 +103,15 @@ public struct BackupDescription: Codable, Sendable {
   /// Ten at most, the largest first.
   public var largestRelations: [Relation] = []
 
+  /// Prepared transactions, each a file in `pg_twophase`.
   public var preparedTransactionCount = 0
+  /// Replication origins in `pg_logical/replorigin_checkpoint`.
   public var replicationOriginCount = 0
+  /// Names of replication slots, sorted, which Neon cannot keep.
   public var lostReplicationSlots: [String] = []
   /// What an import leaves out, a reason each.
   public var leftOut: [LeftOutFiles] = []
 
+  /// A description of nothing yet, which an inspection fills in.
   public init() {}
 }

@@ -17,12 +17,15 @@ public struct InspectOptions: Sendable {
   /// or its number in the list of layers.
   public var layer: String?
 
+  /// Options for the whole of what is at the path, without a key or a layer.
   public init(path: String) { self.path = path }
 }
 
 /// What was found.
 public enum Inspection: Sendable {
+  /// The path leads to a backup, which need not be one that can be imported.
   case backup(BackupDescription)
+  /// The path leads to a timeline.
   case timeline(TimelineDescription)
 }
 

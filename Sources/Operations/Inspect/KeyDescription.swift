@@ -2,14 +2,17 @@
 public struct KeyDescription: Codable, Sendable {
   /// One entry of the key in one layer.
   public struct Entry: Codable, Sendable {
-    /// The layer's number and name in the list.
+    /// The layer's number in the list of layers, from 1.
     public var layerNumber: Int
+    /// The layer's name, without the generation.
     public var layer: String
     /// The LSN of a value in a delta layer, of the whole layer where it is an image layer.
     public var lsn: String
+    /// Whether the value is a WAL record, not an image.
     public var isRecord: Bool
-    /// Where the value begins in the file, and what it takes there, its header included.
+    /// The offset in the file at which the value begins, with its header.
     public var offset: UInt64
+    /// The bytes that the value takes in the file, its header included.
     public var storedByteCount: UInt64
     /// The length of the value itself.
     public var plainByteCount: Int
@@ -30,22 +33,28 @@ public struct KeyDescription: Codable, Sendable {
 
 /// The entries of one layer, in the order of the keys.
 public struct LayerEntriesDescription: Codable, Sendable {
+  /// One value of the layer.
   public struct Entry: Codable, Sendable {
+    /// The key: 36 hexadecimal digits.
     public var key: String
     /// What the key stands for.
     public var meaning: String
     /// The LSN of a value in a delta layer; nil in an image layer, whose own it is.
     public var lsn: String?
+    /// Whether the value is a WAL record, not an image.
     public var isRecord: Bool
-    /// Where the value begins in the file, and what it takes there, its header included.
+    /// The offset in the file at which the value begins, with its header.
     public var offset: UInt64
+    /// The bytes that the value takes in the file, its header included.
     public var storedByteCount: UInt64
     /// The length of the value itself.
     public var plainByteCount: Int
   }
 
-  /// The layer's number and name in the list.
+  /// The layer's number in the list of layers, from 1.
   public var layerNumber: Int
+  /// The layer's name, without the generation.
   public var layer: String
+  /// Every value of the layer; of a delta layer there may be several for a key, by LSN.
   public var entries: [Entry] = []
 }

@@ -23,6 +23,7 @@ public struct LayerMap {
     /// What is written in it: the first of these that has room.
     public var labels: [String]
 
+    /// A caption with these texts; `labels` may be empty.
     public init(tooltip: String, labels: [String]) {
       self.tooltip = tooltip
       self.labels = labels

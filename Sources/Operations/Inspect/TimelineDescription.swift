@@ -4,10 +4,13 @@
 public struct TimelineDescription: Codable, Sendable {
   /// All layers of one kind.
   public struct Total: Codable, Sendable, Equatable {
+    /// The kind of all these layers.
     public var kind: LayerDescription.Kind
+    /// How many layers of the kind the index names.
     public var layerCount = 0
     /// Bytes of the files.
     public var byteCount: UInt64 = 0
+    /// The contents of those layers that can be read, added up.
     public var contents = LayerDescription.Contents()
 
     init(kind: LayerDescription.Kind) { self.kind = kind }
@@ -18,22 +21,32 @@ public struct TimelineDescription: Codable, Sendable {
   /// Tells this object from that of a backup.
   public var subject = "timeline"
 
+  /// The timeline's directory, as it was given.
   public var path: String
-  /// From the path or the layers; nil if neither has it.
+  /// The tenant's id: 32 lower-case hexadecimal digits; nil if neither path nor layers have it.
   public var tenantID: String?
+  /// The timeline's id: 32 lower-case hexadecimal digits; nil if neither path nor layers have it.
   public var timelineID: String?
 
   /// The generation of the index that is described, the newest.
   public var generation: UInt32
+  /// The version of the format of the index, 15.
   public var indexVersion: Int
+  /// The major version of Postgres.
   public var postgresVersion: Int
+  /// The end of the WAL that the layers contain, where the next record starts.
   public var diskConsistentLSN: String
+  /// Where the last record before `diskConsistentLSN` starts; nil if the index does not say.
   public var previousRecordLSN: String?
   /// When it was deleted, as the index says; nil of one that lives.
   public var deletedAt: String?
+  /// The id of the timeline that this one was branched from; nil if there is none.
   public var ancestorTimeline: String?
+  /// The LSN of the branch; `0/0` without an ancestor.
   public var ancestorLSN: String
+  /// The first LSN that can be read.
   public var latestGCCutoffLSN: String
+  /// The start of the cluster's own history; the import LSN of an imported timeline.
   public var initdbLSN: String
 
   /// L0s first, then by key and LSN.
@@ -51,9 +64,13 @@ public struct TimelineDescription: Codable, Sendable {
 
 /// A layer of a timeline.
 public struct LayerDescription: Codable, Sendable {
+  /// How a layer is read; the raw value is the word in the JSON object.
   public enum Kind: String, Codable, Sendable, CaseIterable {
+    /// A delta layer over the whole key space.
     case level0 = "L0"
+    /// An image layer: every value of its keys as of one LSN.
     case image
+    /// A delta layer over a part of the key space, which only a pageserver writes.
     case delta
   }
 
@@ -83,12 +100,15 @@ public struct LayerDescription: Codable, Sendable {
 
   /// Its place in the list, from 1.
   public var number: Int
+  /// Whether it is an L0, an image layer or another delta layer.
   public var kind: Kind
   /// Without the generation.
   public var name: String
+  /// The file's name, with the generation.
   public var fileName: String
-  /// 36 hexadecimal digits each; the end is the first key that is not in the range.
+  /// The first key of the layer: 36 hexadecimal digits.
   public var keyStart: String
+  /// The first key after the layer: 36 hexadecimal digits.
   public var keyEnd: String
   /// The same in words: `base/16384/16397 blocks 0–131071`.
   public var keys: String
@@ -96,6 +116,7 @@ public struct LayerDescription: Codable, Sendable {
   public var lsnStart: String
   /// The LSN at the end of a delta layer; nil for an image layer.
   public var lsnEnd: String?
+  /// The shard's number and the shard count, two hexadecimal digits each; nil if not sharded.
   public var shard: String?
   /// The file's length, as the index says.
   public var byteCount: UInt64

@@ -24,6 +24,7 @@ public struct RecoveryOptions: Sendable {
   /// Gets a line about what is done and how much room it takes, before it is done.
   public var announce: (@Sendable (String) -> Void)?
 
+  /// The default options, with the Postgres programs in this directory.
   public init(programs: String) {
     self.programs = programs
   }

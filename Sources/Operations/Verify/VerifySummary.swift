@@ -18,16 +18,22 @@ public struct VerifySummary: Codable, Sendable {
   /// The version of this object's shape: it grows when a field changes its meaning or goes.
   public var schema = 1
 
+  /// The timeline's directory, as it was given.
   public var timelinePath = ""
   /// The generation of the index that was read.
   public var generation: UInt32 = 0
+  /// The major version of Postgres, as the index says.
   public var postgresVersion = 0
+  /// The `initdb_lsn` of the index, which is the import LSN of an imported timeline.
   public var importLSN = ""
+  /// The `disk_consistent_lsn` of the index, where the next WAL record starts.
   public var endLSN = ""
 
+  /// Layers that the index names.
   public var layerCount = 0
   /// Bytes of all layers.
   public var byteCount: UInt64 = 0
+  /// Keys that have a value, pages and all others.
   public var keyCount: UInt64 = 0
   /// Pages of relations and SLRUs, 8192 bytes each.
   public var pageCount: UInt64 = 0
@@ -41,10 +47,13 @@ public struct VerifySummary: Codable, Sendable {
   /// Pages of the backup that were compared.
   public var comparedPageCount: UInt64 = 0
 
-  /// How many things are wrong; the first of them are listed.
+  /// How many things are wrong; the first 20 are listed.
   public var findingCount: UInt64 = 0
+  /// The first 20 findings, in the order in which they were found.
   public var findings: [Finding] = []
+  /// How long the verification took.
   public var seconds: Double = 0
 
+  /// A summary of nothing yet.
   public init() {}
 }

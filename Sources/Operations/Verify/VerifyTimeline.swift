@@ -79,6 +79,7 @@ public struct VerifyOptions: Sendable {
   /// More jobs than this are no use, as one thread reads for all, and would take memory.
   static let usefulJobs = 32
 
+  /// Options for a timeline alone, without a backup to compare it with.
   public init(timeline: String) {
     self.timeline = timeline
   }

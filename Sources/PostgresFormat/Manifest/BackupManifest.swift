@@ -19,11 +19,17 @@ public enum BackupManifest {
 
   /// The algorithm of the checksum of a file. (`src/include/common/checksum_helper.h`)
   public enum ChecksumAlgorithm: String, CaseIterable, Sendable {
+    /// No checksum: only names and lengths can be compared.
     case none = "NONE"
+    /// CRC-32C, the default of `pg_basebackup`; four bytes, the lowest first.
     case crc32c = "CRC32C"
+    /// SHA-224.
     case sha224 = "SHA224"
+    /// SHA-256.
     case sha256 = "SHA256"
+    /// SHA-384.
     case sha384 = "SHA384"
+    /// SHA-512.
     case sha512 = "SHA512"
 
     /// The length of a checksum in bytes.

@@ -12,33 +12,51 @@ public enum WALChange: Equatable, Sendable {
   case tablespaceCreation(id: UInt32, location: [UInt8])
   /// Settings that a server must not fall below when it replays what follows.
   case parameterChange(MinimumSettings)
+  /// A checkpoint, at a shutdown or while the server runs. (`src/include/catalog/pg_control.h`)
   case checkpoint(Checkpoint)
 
+  /// The blocks that a truncation removes. (`src/include/catalog/storage_xlog.h`,
+  /// `xl_smgr_truncate`)
   public struct Truncation: Equatable, Sendable {
+    /// The oid of the relation's tablespace.
     public var tablespaceID: UInt32
+    /// The oid of the relation's database; 0 for the relations that all databases share.
     public var databaseID: UInt32
+    /// The relation file number.
     public var relationNumber: UInt32
+    /// The first block of the main fork that is removed, so also the number that are left.
     public var block: UInt32
+    /// The forks that are truncated.
     public var forks: Forks
 
     /// Forks by Postgres's flags (`src/include/catalog/storage_xlog.h`, `SMGR_TRUNCATE_HEAP`).
     ///
     /// `block` counts in the main fork. The two maps are cut to what is left of it.
     public struct Forks: OptionSet, Sendable {
+      /// The bits of all flags that are set, as in the record.
       public var rawValue: UInt32
 
+      /// The forks with these bits.
       public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+      /// `SMGR_TRUNCATE_HEAP`: the main fork.
       public static let main = Self(rawValue: 1)
+      /// `SMGR_TRUNCATE_VM`: the visibility map.
       public static let visibilityMap = Self(rawValue: 2)
+      /// `SMGR_TRUNCATE_FSM`: the free space map.
       public static let freeSpaceMap = Self(rawValue: 4)
     }
   }
 
+  /// A copy of one tablespace's part of a database. (`src/include/commands/dbcommands_xlog.h`)
   public struct DatabaseCopy: Equatable, Sendable {
+    /// The oid of the new database.
     public var databaseID: UInt32
+    /// The oid of the tablespace that the files are copied to.
     public var tablespaceID: UInt32
+    /// The oid of the database that is copied, such as 1 for `template1`.
     public var sourceDatabaseID: UInt32
+    /// The oid of the tablespace that the files are copied from.
     public var sourceTablespaceID: UInt32
   }
 }

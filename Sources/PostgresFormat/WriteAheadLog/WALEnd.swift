@@ -7,15 +7,18 @@ public struct WALEnd: Equatable, Sendable {
   /// Where the last complete record starts; nil if there is none.
   public let lastRecord: LogSequenceNumber?
 
+  /// What shows that the log ends here.
   public let reason: Reason
 
   /// The record, page or byte that shows it, and the segment that it is in.
   public let place: LogSequenceNumber
+  /// The segment that contains `place`.
   public let segment: WALSegmentName
 
   /// A later segment that was given and that begins as one that has been written.
   public internal(set) var laterSegment: WALSegmentName?
 
+  /// Why a decoder stops; a server's replay stops for the same reasons.
   public enum Reason: Equatable, Sendable {
     /// No more bytes were given.
     case noMoreBytes
@@ -30,9 +33,11 @@ public struct WALEnd: Equatable, Sendable {
     case olderTimeline
     /// No record has this length.
     case recordLength
+    /// The record names a resource manager that this version of Postgres does not have.
     case resourceManager
     /// The record does not name the one before it.
     case previousRecord
+    /// The CRC-32C in the record's header does not match its contents.
     case checksum
     /// The page does not continue the record that the page before began, or continues one that
     /// did not begin.

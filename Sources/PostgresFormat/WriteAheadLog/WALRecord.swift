@@ -45,6 +45,7 @@ public struct WALRecord: ~Escapable {
   /// `XLR_RMGR_INFO_MASK`).
   public var kind: UInt8 { info & WALRecordKind.mask }
 
+  /// The part of Postgres that wrote the record, which gives `kind` its meaning.
   public var resourceManager: WALResourceManager {
     WALResourceManager(rawValue: bytes.littleEndian(at: 17))
   }

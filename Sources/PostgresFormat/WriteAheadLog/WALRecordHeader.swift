@@ -76,8 +76,10 @@ struct WALRecordHeader: Equatable {
 /// The numbers are the same in versions 14 to 17; extensions have theirs from 128 on, since 15
 /// (Postgres, `src/include/access/rmgrlist.h` and `rmgr.h`).
 public struct WALResourceManager: RawRepresentable, Hashable, Sendable {
+  /// The number in the record's header, `xl_rmid`.
   public var rawValue: UInt8
 
+  /// The resource manager with this number, which need not exist.
   @inlinable
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -85,7 +87,9 @@ public struct WALResourceManager: RawRepresentable, Hashable, Sendable {
   public static let log = Self(rawValue: 0)
   /// Creation and truncation of relation files.
   public static let storage = Self(rawValue: 2)
+  /// Copies and removals of databases, `RM_DBASE_ID`.
   public static let database = Self(rawValue: 4)
+  /// Creation and removal of tablespaces, `RM_TBLSPC_ID`.
   public static let tablespace = Self(rawValue: 5)
 
   /// Whether a server of this version can have written its records.

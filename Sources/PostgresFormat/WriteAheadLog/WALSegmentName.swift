@@ -5,6 +5,7 @@
 /// The lower part counts up to the number of segments in 4 GiB (Postgres,
 /// `src/include/access/xlog_internal.h`, `XLogFileName`).
 public struct WALSegmentName: Hashable, Sendable {
+  /// The timeline of Postgres, not of Neon, that the segment was written on.
   public let timelineID: UInt32
 
   /// The segment's number, counted from the beginning of the log.
@@ -48,6 +49,7 @@ public struct WALSegmentName: Hashable, Sendable {
 }
 
 extension WALSegmentName: CustomStringConvertible {
+  /// The file's name: 24 upper-case hexadecimal digits.
   public var description: String {
     let parts = (1 << 32) / UInt64(segmentSize)
     return [UInt64(timelineID), number / parts, number % parts].map { $0.hexadecimal(8) }.joined()

@@ -10,6 +10,7 @@ import System
 ///            └───────────  range  ────────────┘
 /// ```
 package struct StoredBlob: Sendable {
+  /// The decoded header: the length of the stored bytes, and whether they are compressed.
   package let header: BlobHeader
   /// The place of the value's bytes, without the header.
   package let range: Range<Int>
@@ -40,7 +41,9 @@ package struct DecodedValue: ~Escapable {
     case record
   }
 
+  /// Whether the bytes are an image or a WAL record.
   package let content: Content
+  /// The bytes of an image itself; a WAL record as Neon encodes it, tag included.
   package let bytes: RawSpan
 
   /// Takes the wrapping of a delta layer off.

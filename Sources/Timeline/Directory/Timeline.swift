@@ -6,16 +6,20 @@ import System
 package struct Timeline: Sendable {
   /// A layer that the index names.
   package struct Layer: Sendable {
+    /// The keys and LSNs that the layer covers.
     package var name: LayerName
+    /// The length, the generation and the shard of the file, as the index says.
     package var metadata: IndexPart.LayerMetadata
 
     /// The file's name.
     package var fileName: String { name.fileName(generation: metadata.generation) }
   }
 
+  /// The timeline's directory, as it was given.
   package let path: String
   /// The generation of the index that was read.
   package let generation: UInt32
+  /// The decoded index.
   package let index: IndexPart
   /// Every layer of the index: L0s first, then by key and LSN.
   package var layers: [Layer]
@@ -120,7 +124,9 @@ extension LayerName {
 
 /// Whose timeline it is: what all its layers must say.
 package struct TimelineIdentity: Equatable {
+  /// The tenant's id.
   package var tenant: Identifier
+  /// The timeline's id.
   package var timeline: Identifier
 }
 
@@ -148,5 +154,6 @@ extension TimelineIdentity {
 }
 
 extension TimelineIdentity: CustomStringConvertible {
+  /// Both ids in words, for messages.
   package var description: String { "timeline \(timeline) of tenant \(tenant)" }
 }

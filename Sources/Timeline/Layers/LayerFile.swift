@@ -5,12 +5,16 @@ import System
 /// A layer file that is open for reading: its summary has been checked, its index is read node by
 /// node.
 package final class LayerFile: Sendable {
+  /// The path that the file was opened at.
   package let path: String
+  /// The decoded first page, which has been checked.
   package let summary: LayerSummary
+  /// The length of the file in bytes.
   package let byteCount: UInt64
 
   private let file: Descriptor
 
+  /// The keys and LSNs that the layer covers, as the summary says.
   package var name: LayerName { summary.name }
 
   /// Where the blobs and their padding end, and the index begins.

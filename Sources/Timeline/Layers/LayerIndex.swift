@@ -4,6 +4,7 @@ import System
 
 /// One key of a layer's index.
 package struct LayerEntry: Equatable, Sendable {
+  /// The key of the value.
   package var key: Key
   /// The LSN of a delta layer's value; nil in an image layer.
   package var lsn: LogSequenceNumber?
@@ -98,6 +99,9 @@ package struct LayerIndexCursor {
   private var visitedCount: UInt32 = 0
   private var last: [UInt8] = []
 
+  /// Begins before the first key, and reads the root.
+  ///
+  /// Throws `.damaged` if the root is not a valid node.
   package init(_ layer: LayerFile) throws(Failure) {
     self.layer = layer
     path = [Step(node: try visit(layer.summary.indexRoot))]

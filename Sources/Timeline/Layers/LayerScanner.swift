@@ -10,6 +10,7 @@ import System
 package struct LayerScanner {
   /// A value as it is stored.
   package struct Value {
+    /// The value's key, its LSN and the place of its blob.
     package var entry: LayerEntry
     /// The value's blob; its range is in `buffer`.
     package var blob: StoredBlob

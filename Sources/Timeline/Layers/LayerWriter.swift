@@ -17,7 +17,9 @@ import System
 package struct LayerWriter {
   /// How many bytes and values a layer may have before it is full.
   package struct Limit {
+    /// The layer is full when its blobs have this many bytes.
     package var byteCount: UInt64
+    /// The layer is full when it has this many values.
     package var valueCount: Int
 
     /// A limit of both.
@@ -244,7 +246,9 @@ extension LayerWriter {
 
 /// A layer whose file is complete, but still has its temporary name. Only `LayerWriter` makes one.
 package struct FinishedLayer: Sendable {
+  /// The keys and LSNs that the layer covers.
   package let name: LayerName
+  /// The file under its temporary name, complete but perhaps not durable.
   package let file: OutputFile
   /// The file's length in bytes.
   package let byteCount: UInt64

@@ -23,15 +23,18 @@ import System
 package struct TimelineCursor: ~Copyable {
   /// The value that a read of a key ends at, as it is stored.
   package struct Value {
+    /// The layer that holds the value.
     package var layer: Timeline.Layer
     /// The layer's place in the timeline's list.
     package var layerIndex: Int
+    /// The value's entry in the index of the layer, and its blob.
     package var stored: LayerScanner.Value
     /// Whether a read finds it: false if a newer image layer covers the key without having it.
     package var isReachable: Bool
     /// How many more values the key has, which no read of the newest state comes to.
     package var shadowedCount: Int
 
+    /// The key of the value.
     package var key: Key { stored.entry.key }
   }
 
