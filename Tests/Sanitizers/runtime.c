@@ -38,7 +38,7 @@ SWIFT void unlock_slow(SELF) {
   next(self);
 }
 
-// A continuation that is resumed before its task waits for it.
+// A continuation that is resumed before its task waits for it; only the tests have tasks.
 //
 // Whoever resumes releases the task's address, and a task that was suspended acquires it when it
 // runs again. One that finds its continuation resumed already goes on at once, and acquires nothing
