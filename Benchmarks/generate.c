@@ -74,7 +74,7 @@ static struct plan plan_from_options(int count, char **arguments) {
   return plan;
 }
 
-// Writes a relation's segments, and gives back the number of the page behind its last.
+// Writes a relation's segments, and gives back the number of the page after its last.
 static uint64_t write_relation(const struct plan *plan, const char *name, uint64_t page) {
   uint64_t left = plan->page_count - page;
   uint64_t count = left < plan->relation_page_count ? left : plan->relation_page_count;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 // A page: header of 24 bytes, line pointers of 4 from there, tuples from the end down, on the
-// pages of an index with a special area behind them (Postgres, src/include/storage/bufpage.h).
+// pages of an index with a special area after them (Postgres, src/include/storage/bufpage.h).
 enum {
   page_header_size = 24,
   line_pointer_size = 4,

@@ -21,6 +21,8 @@ extension FuzzTarget {
         _ = segment.segmentNumber * RelationSegment.blockCount  // traps if it is too large
       case .refused(let error) where kind == .file:
         refusal = error
+      case .unexpected where kind == .file:
+        refusal = .damaged("unexpected file '\(path)'")
       default: break
       }
     }

@@ -1,6 +1,6 @@
 import System
 
-/// A buffer of the input on loan: when its last owner lets go of it, it is filled anew.
+/// A buffer of the input on loan: when its last owner releases it, it is filled again.
 ///
 /// So pages are compressed where they were read. What is not given back is read ahead no more,
 /// which is the bound on memory.
@@ -20,7 +20,7 @@ package final class LentBuffer: @unchecked Sendable {
   /// The number of bytes that the input put into the buffer.
   package var byteCount: Int { buffer.byteCount }
 
-  /// Where `bytes` lie in the buffer; nil where they are not, or not all, from it.
+  /// Where `bytes` are in the buffer; nil if they are not, or not all, from it.
   package func range(of bytes: UnsafeRawBufferPointer) -> Range<Int>? {
     let contents = unsafe contents
     guard let start = contents.baseAddress, let first = bytes.baseAddress,
@@ -72,7 +72,7 @@ final class BufferPool: Sendable {
     return buffer.byteCount == 0 ? nil : lent
   }
 
-  /// Lets one who waits for a buffer go on without.
+  /// Ends a wait for a buffer, without one.
   func close() { free.fail(Failure(.bug, "nobody reads on")) }
 
   fileprivate func giveBack(_ buffer: ByteBuffer) {

@@ -139,7 +139,7 @@ package final class FirstFailure: Sendable {
     }
   }
 
-  /// Throws the failure, where there is one.
+  /// Throws the failure, if there is one.
   package func check() throws(Failure) {
     if let error = first.withLock({ $0 }) { throw error }
   }

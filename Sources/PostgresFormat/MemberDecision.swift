@@ -37,6 +37,8 @@ public enum MemberDecision: Equatable, Sendable {
   /// slot's directory, otherwise nil. Of directories, only those of slots and those of the user at
   /// the top are left out as such.
   case leftOut(LeftOutReason, slot: String?)
+  /// A name in a directory of Postgres that Postgres does not write there.
+  case unexpected
   /// The backup cannot be imported with this member.
   case refused(FormatError)
 
@@ -118,11 +120,6 @@ public enum MemberDecision: Equatable, Sendable {
     {
       return leftOut(.userFiles, kind)
     }
-    return .refused(
-      .damaged(
-        "unexpected file",
-        hint: "If it does not belong to Postgres, move it away, or exclude it from the tar with "
-          + "--exclude.")
-    )
+    return .unexpected
   }
 }

@@ -82,7 +82,7 @@ import Glibc
     let isHuge = byteCount >= Self.hugePageByteCount
     unsafe memory = .allocate(
       byteCount: byteCount, alignment: isHuge ? Self.hugePageByteCount : 4096)
-    // A wish: where it is not granted, all is as it would be without.
+    // A wish: if it is not granted, all is as it would be without.
     if isHuge { unsafe _ = madvise(memory.baseAddress, byteCount, MADV_HUGEPAGE) }
   }
 

@@ -104,7 +104,7 @@ package final class FileDestination {
     return true
   }
 
-  /// Makes a file durable and gives it its name; where the name cannot be made durable, it goes
+  /// Makes a file durable and gives it its name; if the name cannot be made durable, it goes
   /// again.
   package func commit() throws(Failure) {
     guard case .file(let file, let finalPath) = target else { return }

@@ -14,7 +14,7 @@ package final class FileSource: ByteSource {
   package private(set) var byteCount: UInt64?
 
   /// Opens `path`, or takes standard input for `-`. A pipe is made to hold as much as a read asks
-  /// for, where it holds less and the system allows it.
+  /// for, if it holds less and the system allows it.
   ///
   /// Throws `.cannotOpen` when there is no such file, it may not be read, or it is a directory.
   /// Blocks while `path` is a FIFO that nobody writes to.

@@ -50,7 +50,7 @@ public enum Interruption {
 
   /// Throws `.hungUp`, `.interrupted` or `.terminated` when a signal has come.
   ///
-  /// Costs one load: called once a batch or buffer, and at least every 200 ms where work waits.
+  /// Costs one load: called once a batch or buffer, and at least every 200 ms while work waits.
   public static func check() throws(Failure) {
     switch received.load(ordering: .relaxed) {
     case 0: return

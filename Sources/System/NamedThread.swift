@@ -24,7 +24,7 @@ package struct NamedThread: Sendable {
   ) throws(Failure) {
     let work = unsafe Unmanaged.passRetained(Work(name: name, body: body))
     var handle = pthread_t()
-    // Invariant: the work is retained for the thread, which takes it over; where there is no thread,
+    // Invariant: the work is retained for the thread, which takes it over; if there is no thread,
     // it is released here.
     let result = unsafe pthread_create(
       &handle, nil,

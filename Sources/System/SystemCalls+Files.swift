@@ -51,7 +51,7 @@ extension SystemCalls {
   /// them. (`include/uapi/linux/fs.h`)
   private static let shareBlocks: UInt = 0x4004_9409
 
-  /// Copies a whole file, sharing its blocks where the file system can; else the bytes go through
+  /// Copies a whole file, sharing its blocks if the file system can; else the bytes go through
   /// `buffer`. `observe` sees them all in any case, also without a target.
   package static func copy(
     _ source: String, to target: String?, buffer: inout [UInt8],

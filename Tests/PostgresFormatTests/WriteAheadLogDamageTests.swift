@@ -122,8 +122,8 @@ struct WriteAheadLogDamageTests {
     let order = #expect(throws: FormatError.self) { try mixed.requireNoLaterSegment() }
     #expect(
       order?.message
-        == "WAL segment '000000010000000000000020' is damaged at 0/2000000: the page is of another "
-        + "segment, but the WAL continues in '000000010000000000000022'")
+        == "WAL segment '000000010000000000000020' is damaged at 0/2000000: the page belongs to "
+        + "another segment, but the WAL continues in '000000010000000000000022'")
 
     // What is left of an older segment in a file that is used again.
     var recycled = log
@@ -145,7 +145,7 @@ struct WriteAheadLogDamageTests {
     var foreign = log
     foreign.systemIdentifier += 1
     let system = #expect(throws: FormatError.self) { try foreign.starts() }
-    #expect(system?.message.contains("is of system \(log.systemIdentifier)") == true)
+    #expect(system?.message.contains("belongs to system \(log.systemIdentifier)") == true)
     var version = log
     version.version = .v15
     #expect(throws: FormatError.self) { try version.starts() }

@@ -142,7 +142,7 @@ struct WriteAheadLogLayoutTests {
       Self.overwritten(info: 0x20, lostPages: lostPages),
     ] {
       let error = #expect(throws: FormatError.self) { try Self.records(bad.log) }
-      #expect(error?.message.contains("takes the place of \(lsn(broken))") == true)
+      #expect(error?.message.contains("replaces \(lsn(broken))") == true)
     }
   }
 

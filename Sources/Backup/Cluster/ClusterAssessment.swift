@@ -1,7 +1,7 @@
 import PostgresFormat
 import System
 
-/// What a complete backup turned out to be, and where in the write-ahead log it stands.
+/// What a complete backup turned out to be, and its positions in the write-ahead log.
 package struct ClusterAssessment: Sendable {
   /// Where a backup that can be imported comes from; the raw value is the summary's word for it.
   package enum Kind: String, Sendable {

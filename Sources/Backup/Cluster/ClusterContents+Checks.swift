@@ -46,7 +46,7 @@ extension ClusterContents {
     }
   }
 
-  /// Checks that the logs of transaction state have no gap where rows may ask them.
+  /// Checks that the logs of transaction state have no gap in what rows may need.
   func requireGaplessLogs(of checkpoint: Checkpoint) throws(Failure) {
     for range in checkpoint.liveLogs(isPageservers: signal != nil) {
       var missing: UInt32?
@@ -72,7 +72,7 @@ extension ClusterContents {
     }
   }
 
-  /// Leaves the statistics out, by name, where the version keeps none in such a file.
+  /// Leaves the statistics out, by name, if the version keeps none in such a file.
   private mutating func dropStatistics(unlessOf version: PostgresVersion) {
     guard let statistics, !version.hasStatisticsFile else { return }
     leftOut.add(

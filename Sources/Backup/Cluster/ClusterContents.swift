@@ -11,7 +11,7 @@ package struct ClusterContents: Sendable {
   var versions: [UInt32?: PostgresVersion] = [:]
   /// What `neon.signal` or `zenith.signal` says; nil in a backup that no pageserver made.
   package var signal: NeonSignal?
-  /// Each database that has a file: its relation map where it has one; 0 for the shared relations.
+  /// Each database that has a file: its relation map if it has one; 0 for the shared relations.
   package var databases: [UInt32: [UInt8]?] = [:]
   var sharedCatalogs = SharedCatalogs()
   /// The blocks of each SLRU segment.

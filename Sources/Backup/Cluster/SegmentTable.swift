@@ -151,7 +151,7 @@ package struct SegmentTable: Sendable {
   /// Empties the table and gives every fork with its size, in the order of the keys.
   ///
   /// Throws `.damaged` if a segment appears twice or is missing, if one follows another that
-  /// is not full, and where a page is newer than `end`: nothing after the backup's end is in its
+  /// is not full, and if a page is newer than `end`: nothing after the backup's end is in its
   /// write-ahead log. Unlogged relations are exempt from the last, as their pages have counters.
   package mutating func relations(
     upTo end: LogSequenceNumber

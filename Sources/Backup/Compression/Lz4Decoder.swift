@@ -3,7 +3,7 @@ import PostgresFormat
 
 /// liblz4's decoder for LZ4 frames, skippable ones among them.
 ///
-/// Checks the checksums of header, blocks and content, and the content size, where a frame has
+/// Checks the checksums of header, blocks and content, and the content size, if a frame has
 /// them.
 @safe package struct Lz4Decoder: StreamDecoder, ~Copyable {
   package static let formatName = "lz4"

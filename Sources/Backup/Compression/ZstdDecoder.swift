@@ -3,7 +3,7 @@ import PostgresFormat
 
 /// libzstd's streaming decoder: zstd frames, skippable ones among them (RFC 8878).
 ///
-/// Checks a frame's content size and checksum where it has them.
+/// Checks a frame's content size and checksum if it has them.
 @safe package struct ZstdDecoder: StreamDecoder, ~Copyable {
   package static let formatName = "zstd"
 

@@ -1,7 +1,7 @@
 import PostgresFormat
 import System
 
-/// A data directory as one stream of records, each followed by its file's contents where they are
+/// A data directory as one stream of records, each followed by its file's contents if they are
 /// read; the reading thread's end of `DirectoryReader`.
 ///
 /// One pass over the names adds up the sizes, a second gives the stream. A file gives exactly the

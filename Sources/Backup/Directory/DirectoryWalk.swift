@@ -11,7 +11,7 @@ package enum DirectoryContents: Sendable {
   /// is.
   case smallFiles
 
-  /// Whether all files of pages are read, so that no server may work in the directory.
+  /// Whether all files of pages are read, so that no server may run in the directory.
   var readsPages: Bool { self != .smallFiles }
 
   /// Whether the file of this length at this place of the data directory is read.
@@ -24,7 +24,7 @@ package enum DirectoryContents: Sendable {
       .neonSignal, .tablespaceMap:
       true
     case .leftOut: self == .listed && !BackupManifest.ignores(path.bytes)
-    case .backupLabel, .tablespace, .incremental, .directory, .refused: false
+    case .backupLabel, .tablespace, .incremental, .directory, .unexpected, .refused: false
     }
   }
 }

@@ -1,6 +1,6 @@
 import System
 
-/// A server's mark on the data directory that it works in: `postmaster.pid`, whose first line is
+/// A server's mark on the data directory that it runs in: `postmaster.pid`, whose first line is
 /// the server's process id, negative for one in single-user mode.
 ///
 /// A server that stops takes the file away; one that crashed leaves it. (Postgres,

@@ -59,7 +59,7 @@ package final class ManifestCheck {
   /// Whether anyone wants to see the contents of the file that has begun.
   package var wantsContents: Bool { current != nil }
 
-  /// Takes the next bytes of the file that has begun; nothing where none has.
+  /// Takes the next bytes of the file that has begun; nothing if none has.
   package func update(_ bytes: RawSpan) {
     current?.byteCount += UInt64(bytes.byteCount)
     current?.checksum.update(bytes)
@@ -210,7 +210,7 @@ package final class ManifestCheck {
   /// A manifest that lists `backup_label`, while the backup has none, is from before the
   /// cluster was started from that backup: Postgres sets the label aside and leaves the manifest.
   /// It says nothing of the files then, and counts only if the user named it. Throws `.damaged`
-  /// where the backup is not what its manifest says, with the differences, and where the manifest
+  /// if the backup is not what its manifest says, with the differences, and if the manifest
   /// itself is not as it was written; `.unsupported` if it came too late for its algorithm.
   package func finish(
     _ controlFile: ControlFile?, segments: SegmentTable = SegmentTable()

@@ -35,7 +35,7 @@ package struct PageCheck: Sendable {
 
   /// Looks at a page of a relation; the pages of SLRUs have no checksums.
   ///
-  /// A page that is not in use is sound where it is all zeros, in whatever cluster it is.
+  /// A page that is not in use is sound if it is all zeros, in whatever cluster it is.
   /// (Postgres, `src/backend/storage/page/bufpage.c`, `PageIsVerifiedExtended`.)
   package mutating func examine(
     _ page: RawSpan, _ header: PageHeader, isZero: Bool, of segment: RelationSegment,

@@ -4,7 +4,7 @@ import PostgresFormat
 public enum PageChecksumMode: String, CaseIterable, Sendable {
   /// The backup is refused.
   case verify
-  /// They are told of, and imported as they are.
+  /// They are reported, and imported as they are.
   case warn
   /// Nobody looks.
   case skip

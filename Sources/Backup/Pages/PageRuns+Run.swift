@@ -2,7 +2,7 @@ import LayerFormat
 import PostgresFormat
 
 extension PageRuns {
-  /// Pages of one file that stand in one batch.
+  /// Pages of one file that are in one batch.
   package struct Run {
     /// What the pages belong to.
     package var file: PageFile
@@ -16,13 +16,13 @@ extension PageRuns {
     var bufferStart: Int
     /// The bytes of all blobs; 0 until they are made.
     package var storedByteCount = 0
-    /// The highest LSN that a page bears, and the block that bears it.
+    /// The highest LSN of a page, and the block that has it.
     package var highestLSN = LogSequenceNumber(rawValue: 0)
     var highestLSNBlock: UInt32 = 0
     /// The CRC-32C of the pages as they came, if anyone wants to know.
     package var checksum: CRC32C?
 
-    /// Where the run's blobs stand in the buffer, back to back.
+    /// Where the run's blobs are in the buffer, back to back.
     package var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }
 
     /// The bytes of each slot: one for an image layer has no room for a value's header.

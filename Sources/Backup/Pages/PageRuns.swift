@@ -11,9 +11,9 @@ import System
 ///           └ slot ┘                           └ slot ───────────────┘
 /// ```
 ///
-/// Each page has a slot: room for the header of its blob, and for itself behind that. The reader
-/// puts it there, or, where it lies in one piece in the input's buffer, leaves it there and keeps
-/// the buffer. The compressor fills the slots from the front, so that a run's blobs stand back to
+/// Each page has a slot: room for the header of its blob, and for itself after that. The reader
+/// puts it there, or, if it is in one piece in the input's buffer, leaves it there and keeps
+/// the buffer. The compressor fills the slots from the front, so that a run's blobs are back to
 /// back, just as in the file. One buffer serves for both.
 package struct PageRuns {
   /// Where a page is that was left in the input's buffer.
@@ -142,7 +142,7 @@ package struct PageRuns {
 
   /// Examines every page, gives an LSN to those that lack one, and makes the blobs.
   ///
-  /// The input's buffers are let go then: the reader may wait for them.
+  /// The input's buffers are released then: the reader may wait for them.
   package mutating func makeBlobs(
     with compressor: inout some PageBlobMaker & ~Copyable
   ) throws(Failure) {
@@ -197,7 +197,7 @@ package struct PageRuns {
 
   /// Examines every page as `makeBlobs` does, and lends each to `body` with its file and block.
   ///
-  /// The input's buffers are let go then, as there; this can be done once.
+  /// The input's buffers are released then, as there; this can be done once.
   package mutating func examinePages(
     _ body: (PageFile, _ block: UInt32, RawSpan) throws(Failure) -> Void
   ) throws(Failure) {
@@ -230,7 +230,7 @@ package struct PageRuns {
     lenders.removeAll(keepingCapacity: true)
   }
 
-  /// Looks at the page at `index` of a run, and gives it an LSN where it needs one; it is summed up
+  /// Looks at the page at `index` of a run, and gives it an LSN if it needs one; it is summed up
   /// before that then, else that is left to the caller.
   private mutating func examine(
     _ page: inout MutableRawSpan, of run: inout Run, at index: Int

@@ -21,20 +21,27 @@ extension MemberIntake {
         listing(map.map { "\($0.key) ('\(escaped($0.value))')" }))
     case .tablespace(let name):
       throw tablespaceError("'pg_tblspc/\(name)'")
-    case .incremental, .refused:
+    case .incremental, .unexpected, .refused:
       throw Self.refusal(decision, path)
     default: break
     }
   }
 
-  /// The refusal of a file of an incremental backup, or of a name that belongs nowhere.
+  /// The refusal of an unexpected file, a file of the wrong kind, or one of an incremental backup.
   package static func refusal(_ decision: MemberDecision, _ path: MemberPath) -> Failure {
-    if case .refused(let error) = decision {
-      return Failure(error, in: "member '\(path)'")
+    switch decision {
+    case .refused(let error):
+      Failure(error, in: "member '\(path)'")
+    case .unexpected:
+      Failure(
+        .damaged, "unexpected file '\(path)'",
+        hint: "If it does not belong to Postgres, move it away, or exclude it from the tar with "
+          + "--exclude.")
+    default:
+      Failure(
+        .unsupported, "the backup is incremental: '\(path)'",
+        hint: "Combine it with the earlier backups with pg_combinebackup.")
     }
-    return Failure(
-      .unsupported, "the backup is incremental: '\(path)'",
-      hint: "Combine it with the earlier backups with pg_combinebackup.")
   }
 
   private func tablespaceError(_ where: String) -> Failure {

@@ -110,7 +110,7 @@ package struct MemberIntake {
     case .leftOut(let reason, let slot):
       leaveOut(member, path, reason, slot: slot)
       if reason == .backupManifest { try takeManifest(member, path) }
-    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .refused:
+    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .unexpected, .refused:
       try refuse(decision, member, path)
     }
     return nil

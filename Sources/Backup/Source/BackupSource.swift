@@ -16,8 +16,8 @@ package protocol BackupSource: AnyObject {
   /// Whether the input is a compressed stream.
   var isCompressed: Bool { get }
 
-  /// Goes to the next member, over what is left of the last one; nil behind the last member, when
-  /// the whole input has been found to be sound.
+  /// Goes to the next member, skipping what is left of the last one; nil after the last member,
+  /// when the whole input has been found to be sound.
   ///
   /// Waits for the input, and throws the error of a signal soon after it.
   func nextMember() throws(Failure) -> TarMember?
@@ -45,8 +45,8 @@ package protocol BackupSource: AnyObject {
 ///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `lend` gives out
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
-///   - failure: what ends the wait for the input, where it is noted.
-/// - Throws: as the sources do, and `.usage` where names of a directory are to be stripped.
+///   - failure: what ends the wait for the input, if it is noted.
+/// - Throws: as the sources do, and `.usage` if names of a directory are to be stripped.
 package func openBackup(
   _ path: String, strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,

@@ -161,7 +161,7 @@ import System
   /// Takes as many units of `byteCount` bytes as the rest of the block has whole, `limit` at most.
   ///
   /// Returns their position in the input's buffer, which holds them as long as it is kept; nil
-  /// where there is none, or libarchive has the bytes in memory of its own.
+  /// if there is none, or libarchive has the bytes in memory of its own.
   mutating func lendBlock(unitsOf byteCount: Int, limit: Int) -> (LentBuffer, Range<Int>)? {
     let count = min(blockByteCount / byteCount, limit) * byteCount
     guard count > 0, let buffer = input.current,
@@ -220,7 +220,7 @@ import System
     }
   }
 
-  /// The error for an input that ends where the archive does not.
+  /// The error for an input that ends before the archive does.
   func cutOff(reading subject: String) -> Failure {
     Failure(
       .damaged,

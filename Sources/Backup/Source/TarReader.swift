@@ -224,7 +224,8 @@ public final class TarReader: BackupSource {
       throw Failure(
         .damaged,
         "cannot read \(subject): garbage after the end of the archive at byte \(offset)",
-        hint: "A backup is one archive. If the file contains several, separate them.")
+        hint: "A backup is one archive. If the file contains several, separate them. If pixz "
+          + "compressed it, decompress it with 'pixz -d'.")
     }
     if input.byteCount < offset + 1024 { throw archive.cutOff(reading: subject) }
   }

@@ -30,7 +30,7 @@ struct BlockRun: Sendable {
     nextKey = Self.block(after: key)
   }
 
-  /// Reports where the blocks do not fit the size.
+  /// Reports blocks that do not fit the size.
   func finish(size: UInt32, _ report: (KeyspaceFault) -> Void) {
     if nextBlock < size {
       report(KeyspaceFault(sizeKey, .missingBlocks(nextBlock..<UInt64(size))))

@@ -99,7 +99,7 @@ public struct Cluster: Equatable, Sendable {
     return relations[start..<end]
   }
 
-  /// Where the first relation lies that is beyond a point in the order of the keys.
+  /// The index of the first relation beyond a point in the order of the keys.
   private func firstRelation(that isBeyond: (Relation) -> Bool) -> Int {
     var range = relations.indices
     while !range.isEmpty {

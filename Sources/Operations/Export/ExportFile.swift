@@ -24,7 +24,7 @@ extension Cluster {
   ///
   /// None for the main fork of an unlogged relation: its init fork takes its place, as after a
   /// crash. For a server to start from, none for its free space map and visibility map either,
-  /// which speak of pages that are gone; a pageserver gives them out.
+  /// which describe pages that no longer exist; a pageserver gives them out.
   func files(ofRelationAt index: Int, forPageserver: Bool) -> [ExportFile] {
     let relation = relations[index]
     if relation.id.fork != .initialisation, relation.id.fork == .main || !forPageserver,

@@ -80,7 +80,7 @@ extension Timeline {
     guard let version = PostgresVersion(rawValue: index.metadata.postgresVersion) else {
       throw Failure(
         .unsupported,
-        "\(path.quoted) is of Postgres \(index.metadata.postgresVersion), which is not known")
+        "\(path.quoted) is from Postgres \(index.metadata.postgresVersion), which is not supported")
     }
     return version
   }

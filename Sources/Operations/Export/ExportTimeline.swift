@@ -45,7 +45,7 @@ public struct ExportSummary: Sendable {
 /// Exports a timeline: a tar of a data directory, in one pass over its layers after one over their
 /// indexes.
 ///
-/// When anything fails, or the program is interrupted, no file is left behind. Throws an
+/// When anything fails, or the program is interrupted, no file is left behind. Throws a
 /// `Failure` whose code is the program's exit code. Memory: 1 MiB a batch, four batches a job
 /// and eight more; 64 MiB for the open layers' buffers, more if there are over 4,000 L0s; 16 bytes
 /// a relation fork.

@@ -20,7 +20,7 @@ final class ChunkSpool: @unchecked Sendable {
 
   private struct Run {
     var firstKey: Key
-    /// The CRC-32C of the blobs where they are in the spool, else 0.
+    /// The CRC-32C of the blobs if they are in the spool, else 0.
     var checksum: UInt32
     var offset: UInt64
     var byteCount: UInt32
@@ -96,7 +96,7 @@ final class ChunkSpool: @unchecked Sendable {
 
   /// Writes every blob, in key order, and empties the chunk; what it has allocated stays.
   ///
-  /// Runs that lie behind one another in both orders are read and written at once.
+  /// Runs that follow one another in both orders are read and written at once.
   func drain(into writer: inout LayerWriter) throws(Failure) {
     try flush()
     runs.sort { $0.firstKey < $1.firstKey }
@@ -118,7 +118,7 @@ final class ChunkSpool: @unchecked Sendable {
       var last = first
       let start = index
       repeat {
-        // Runs overlap where a file stands twice; two of them may also lie in two chunks, so the
+        // Runs overlap if a file appears twice; two of them may also be in two chunks, so the
         // segment table has the last word on that.
         guard runs[index].firstKey >= end else { throw Self.duplicate(runs[index].firstKey) }
         end = runs[index].endKey
@@ -144,7 +144,7 @@ final class ChunkSpool: @unchecked Sendable {
 
   private static func duplicate(_ key: Key) -> Failure {
     guard case .relationBlock(let relation, let block) = key.meaning else {
-      return Failure(.bug, "key \(key) stands twice in one chunk")
+      return Failure(.bug, "key \(key) appears twice in one chunk")
     }
     return SegmentTable.duplicate(
       RelationSegment(
@@ -160,14 +160,14 @@ final class ChunkSpool: @unchecked Sendable {
       guard CRC32C.checksum(of: blobs.extracting(offset..<end)) == run.checksum else {
         throw Failure(
           .inputOutput,
-          "cannot read \((spool?.path ?? "").quoted): it holds something else than what was written",
+          "cannot read \((spool?.path ?? "").quoted): its contents changed after they were written",
           hint: "The disk or the memory is at fault: see the system's log.")
       }
       offset = end
     }
   }
 
-  /// Appends the blobs of runs that stand behind one another.
+  /// Appends the blobs of runs that follow one another.
   private static func write(
     _ runs: ArraySlice<Run>, _ blobs: RawSpan, to writer: inout LayerWriter
   ) throws(Failure) {

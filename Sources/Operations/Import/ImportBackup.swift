@@ -5,7 +5,7 @@ import Timeline
 /// Imports a backup: reads it once, writes its layers, and last the index.
 ///
 /// When anything fails, or the program is interrupted, the timeline's directory is left without an
-/// index and without what was written. Throws an `Failure` whose code is the program's exit
+/// index and without what was written. Throws a `Failure` whose code is the program's exit
 /// code. Memory: `ImportPlan` says how it is bounded.
 public func importBackup(
   _ options: ImportOptions, progress: (any ProgressReporting)?
@@ -54,7 +54,7 @@ private func importRecovered(
   return try importRecovered(options, recovery, plan, progress: progress)
 }
 
-/// When it returns or throws, the copy is gone, unless it is to be kept.
+/// When it returns or throws, the copy has been removed, unless it is to be kept.
 private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
   progress: (any ProgressReporting)?

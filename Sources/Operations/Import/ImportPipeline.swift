@@ -119,7 +119,7 @@ struct ImportPipeline {
     written.summary.timelinePath = writer.timelinePath
   }
 
-  /// Refuses a clear shortage of space before any work, where the backup's size is known.
+  /// Refuses a clear shortage of space before any work, if the backup's size is known.
   private func requireSpace() throws(Failure) {
     guard let inputByteCount = reader.inputByteCount else { return }
     try FreeSpace.require(

@@ -62,7 +62,7 @@ public struct ImportSummary: Codable, Sendable {
 
   /// Pages in use that had no LSN and were given one.
   public var stampedPageCount: UInt64 = 0
-  /// Two-phase files whose CRC stood twice and was taken off.
+  /// Two-phase files that contained their CRC twice; one was removed.
   public var mendedTwoPhaseFileCount = 0
   /// Prepared transactions, each a file in `pg_twophase`; all of them are imported.
   public var preparedTransactionCount = 0

@@ -74,7 +74,7 @@ final class TimelineWriter {
 
   // MARK: Image layers
 
-  /// Adds a run to the open image layer, cutting it at page boundaries where it reaches its size.
+  /// Adds a run to the open image layer, cutting it at page boundaries when it reaches its size.
   private func appendToImageLayers(
     _ run: PageRuns.Run, firstPage: Int, of pages: PageRuns
   ) throws(Failure) {

@@ -89,7 +89,7 @@ public struct BackupDescription: Codable, Sendable {
   public var fileCount = 0
   /// Bytes of all files together, unpacked.
   public var byteCount: UInt64 = 0
-  /// Bytes of the tar as it came, compressed where it is; of a data directory, of all its files.
+  /// Bytes of the tar as it came, compressed if it is; of a data directory, of all its files.
   public var inputByteCount: UInt64 = 0
   /// Whether the input is a compressed stream; false for a directory.
   public var isCompressed = false

@@ -140,8 +140,8 @@ struct BackupInspector {
     description.leftOut = contents.leftOut.summary
   }
 
-  /// All that can be said of the control file: little where its version is not known, nothing
-  /// where it is of a known one and its checksum is wrong.
+  /// All that can be said of the control file: little if its version is not known, nothing
+  /// if it is of a known one and its checksum is wrong.
   private mutating func describeControlFile() {
     description.postgresVersion = intake.versionFileBytes.flatMap { bytes in
       Int(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))

@@ -33,7 +33,7 @@ public enum Inspection: Sendable {
 ///
 /// A backup is read once, from its start to its end, pages passed over. Of a timeline the index,
 /// every layer's own index, and the values of delta layers are read. Throws if the path leads
-/// to neither, where a backup is no whole tar, and where a timeline has no index that can be read;
+/// to neither, if a backup is no whole tar, and if a timeline has no index that can be read;
 /// what is wrong beyond that is part of the description.
 public func inspect(_ options: InspectOptions) throws(Failure) -> Inspection {
   guard isDirectory(options.path), !isDataDirectory(options.path),

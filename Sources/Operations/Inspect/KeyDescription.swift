@@ -1,4 +1,4 @@
-/// Where a key's value lies, and its bytes.
+/// Where a key's value is, and its bytes.
 public struct KeyDescription: Codable, Sendable {
   /// One entry of the key in one layer.
   public struct Entry: Codable, Sendable {
@@ -6,7 +6,7 @@ public struct KeyDescription: Codable, Sendable {
     public var layerNumber: Int
     /// The layer's name, without the generation.
     public var layer: String
-    /// The LSN of a value in a delta layer, of the whole layer where it is an image layer.
+    /// The LSN of a value in a delta layer, of the whole layer if it is an image layer.
     public var lsn: String
     /// Whether the value is a WAL record, not an image.
     public var isRecord: Bool
@@ -23,11 +23,11 @@ public struct KeyDescription: Codable, Sendable {
   /// What it stands for: `base/5/16384 block 7`.
   public var meaning: String
   /// What a pageserver reads for the key at the timeline's end: the newest first, up to the first
-  /// that needs no older one. Empty where no layer has the key.
+  /// that needs no older one. Empty if no layer has the key.
   public var entries: [Entry] = []
   /// Entries that were found but are too many to be listed.
   public var unlistedEntryCount = 0
-  /// The newest value's bytes as hexadecimal digits, or its first ones where it is long.
+  /// The newest value's bytes as hexadecimal digits, or its first ones if it is long.
   public var bytes: String?
 }
 

@@ -93,7 +93,7 @@ extension LayerMap {
     let low = y(layer.name.lsns.lowerBound)
     let high = y(layer.name.lsns.upperBound)
     let isImage = layer.kind == .image
-    // Image layers stand a little apart from their row, so that one sees what lies beneath them.
+    // Image layers are a little apart from their row, so that one sees what is beneath them.
     let inset = isImage ? min(4, (low - high) / 6) : 0
     let box = Self.rectangle(
       layer.kind.rawValue, x, high + inset, max(end - x, 1), max(low - high - 2 * inset, 1))

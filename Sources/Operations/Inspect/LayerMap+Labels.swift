@@ -23,7 +23,7 @@ extension LayerMap {
 
   /// Under each run of layers of one relation its name, and how much room the names take.
   ///
-  /// Level where every name has room under its own run; else slanting, the widest runs first, as
+  /// Level if every name has room under its own run; else slanting, the widest runs first, as
   /// many as have room.
   func keyLabels() -> (elements: [String], height: Double) {
     let runs = keyRuns().map { run in

@@ -37,7 +37,7 @@ enum LayerMeasurement {
       last = entry
     }
     if let last {
-      // From the first value's header to the last value's end: values stand back to back.
+      // From the first value's header to the last value's end: values are back to back.
       contents.storedByteCount =
         last.offset + (try decoder.value(of: last).storedByteCount) - UInt64(LayerSummary.byteCount)
     }

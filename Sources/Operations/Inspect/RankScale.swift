@@ -1,5 +1,5 @@
 /// An axis on which positions are in their order, not at their distance: the stretch between two
-/// of them is as long as what lies there needs.
+/// of them is as long as what is there needs.
 struct RankScale<Position: Hashable & Comparable> {
   /// A stretch between two neighbouring positions.
   struct Stretch {
@@ -15,7 +15,7 @@ struct RankScale<Position: Hashable & Comparable> {
   /// The length of the axis.
   let length: Double
 
-  /// An axis of at most `length`, or just as long as its stretches need where none has a share.
+  /// An axis of at most `length`, or just as long as its stretches need if none has a share.
   init(_ all: some Sequence<Position>, length: Double, stretch: (Range<Position>) -> Stretch) {
     let positions = Set(all).sorted()
     let stretches = zip(positions, positions.dropFirst()).map { stretch($0..<$1) }
@@ -37,6 +37,6 @@ struct RankScale<Position: Hashable & Comparable> {
     self.length = coordinate
   }
 
-  /// Where a position stands that the axis was made with; 0 for any other.
+  /// Where a position is that the axis was made with; 0 for any other.
   func coordinate(_ position: Position) -> Double { coordinates[position] ?? 0 }
 }

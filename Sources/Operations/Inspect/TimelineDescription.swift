@@ -120,7 +120,7 @@ public struct LayerDescription: Codable, Sendable {
   public var shard: String?
   /// The file's length, as the index says.
   public var byteCount: UInt64
-  /// Nil where the layer cannot be read.
+  /// Nil if the layer cannot be read.
   public var contents: Contents?
   /// Why it cannot.
   public var problem: String?

@@ -4,7 +4,7 @@ import System
 
 /// A backup of a running cluster on disk.
 enum OnlineBackup {
-  /// A tar of the data directory, and one of its WAL where that is not in it.
+  /// A tar of the data directory, and one of its WAL if that is not in it.
   case tar(String, writeAheadLog: String?)
   /// What pg_basebackup writes in tar format: a directory of tars, each perhaps compressed.
   case tars(base: String, writeAheadLog: String?, tablespaces: [(id: UInt32, path: String)])

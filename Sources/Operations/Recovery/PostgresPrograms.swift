@@ -10,7 +10,7 @@ struct PostgresPrograms {
   private(set) var versionText = ""
   private(set) var majorVersion = 0
 
-  /// What to do where a program is missing or broken.
+  /// What to do if a program is missing or broken.
   static let hint =
     "Give the directory of the programs of a complete Postgres with '--recover-with'."
 
@@ -54,7 +54,7 @@ struct PostgresPrograms {
     return (words + [path(program)] + arguments).map { Array($0.utf8) }
   }
 
-  /// - Throws: `.unsupported` where these are not of the cluster's version.
+  /// - Throws: `.unsupported` if these are not of the cluster's version.
   func require(_ version: PostgresVersion) throws(Failure) {
     guard version.rawValue == majorVersion else {
       throw Failure(
@@ -68,7 +68,7 @@ struct PostgresPrograms {
 }
 
 extension PostgresPrograms {
-  /// Who the server shall run as: the one asked for, or, where this program is root, the owner of
+  /// Who the server shall run as: the one asked for, or, if this program is root, the owner of
   /// the directory that the scratch is made in.
   ///
   /// - Throws: `.usage` if that is still root, or if only root could do it.

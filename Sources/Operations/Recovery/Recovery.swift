@@ -168,18 +168,18 @@ struct Recovery {
 
   // MARK: The server
 
-  /// Asks for recovery from an archive, even where there is none.
+  /// Asks for recovery from an archive, even if there is none.
   ///
   /// The server then insists on the WAL up to the backup's end, whatever way the backup was made,
   /// and recovers one of a standby as well. A cluster without a label has crashed or was stopped.
-  /// (Postgres, `xlog.c`, `StartupXLOG`: what it says where it ran off the end of WAL)
+  /// (Postgres, `xlog.c`, `StartupXLOG`: what it says when it ran off the end of WAL)
   private static func askForArchiveRecovery(in scratch: ScratchDirectory) throws(Failure) {
     try OutputFile(creating: scratch.data + "/recovery.signal", mode: 0o600).close()
   }
 
   /// Has the server replay the WAL and stop, and gives the control file that it leaves.
   ///
-  /// A session that fails after that, as where the machine lacks the database's locale, does not
+  /// A session that fails after that, as when the machine lacks the database's locale, does not
   /// count: a server that has recovered writes a checkpoint before it ends, however it ends, and
   /// one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
   /// registered after `StartupXLOG`)

@@ -30,7 +30,7 @@ struct RecoveryCommand: Sendable {
     return hint
   }
 
-  /// Which version a backup is of, where its beginning tells. A pipe is not opened: what it gives,
+  /// Which version a backup is of, if its beginning says so. A pipe is not opened: what it gives,
   /// it gives once.
   private static func version(of form: OnlineBackup) -> PostgresVersion? {
     switch form {
@@ -60,8 +60,8 @@ struct RecoveryCommand: Sendable {
   /// How much of a tar is read to find its version: less than a second.
   private static let beginningByteCount: UInt64 = 64 << 20
 
-  /// The whole of what was given, and its form where it has one: the directory that pg_basebackup
-  /// wrote, where `base.tar` in it was given.
+  /// The whole of what was given, and its form if it has one: the directory that pg_basebackup
+  /// wrote, if `base.tar` in it was given.
   private var whole: (path: String, form: OnlineBackup?) {
     let directory = SystemCalls.parent(of: backup)
     if backup != "-", let form = try? OnlineBackup(at: directory), case .tars(backup, _, _) = form {

@@ -12,7 +12,7 @@ public struct RecoveryOptions: Sendable {
   public var keepsScratch = false
 
   /// The operating system's user that the server runs as; nil for the owner of the scratch's
-  /// parent where this program runs as root, and else for its own.
+  /// parent if this program runs as root, and else for its own.
   public var user: String?
 
   /// What Postgres runs for a WAL segment that the backup does not hold; nil for nothing.
@@ -29,7 +29,7 @@ public struct RecoveryOptions: Sendable {
     self.programs = programs
   }
 
-  /// The directory that an output is in, where the scratch lies without a place of its own.
+  /// The directory that an output is in, in which the scratch is unless it has a place of its own.
   static func place(beside output: String) -> String {
     var text = output[...]
     while text.count > 1 && text.hasSuffix("/") { text.removeLast() }

@@ -94,7 +94,7 @@ final class ScratchDirectory: Sendable {
     }
   }
 
-  /// Removes it when all else is done; where that fails, it is said, for the result stands.
+  /// Removes it when all else is done; if that fails, a note says so, as the result is valid.
   func removeAtEnd(announce: (@Sendable (String) -> Void)?) {
     do throws(Failure) {
       try remove()

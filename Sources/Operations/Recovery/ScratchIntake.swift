@@ -17,7 +17,7 @@ struct ScratchIntake {
 
   /// A tablespace, as far as the backup tells of it.
   struct Tablespace {
-    /// Where its directory lay, escaped, where that is known.
+    /// Where its directory was, escaped, if that is known.
     var location: String?
     /// Whether its contents are in the backup, be they none.
     var isThere = false
@@ -59,7 +59,7 @@ struct ScratchIntake {
     }
   }
 
-  /// Looks into a file that has been written, where it tells of the cluster.
+  /// Looks into a file that has been written, if it says something about the cluster.
   mutating func finish(_ path: String) throws(Failure) {
     fileCount += 1
     switch path {
@@ -116,7 +116,7 @@ struct ScratchIntake {
         .unsupported,
         "the backup is from a pageserver and needs no recovery: it contains '\(path)'",
         hint: "Import it without '--recover-with'.")
-    case .incremental, .refused:
+    case .incremental, .unexpected, .refused:
       throw MemberIntake.refusal(decision, path)
     }
     return nil
@@ -148,8 +148,7 @@ struct ScratchIntake {
   ) throws(Failure) -> String? {
     let components = path.components
     guard let id = UInt32(String(decoding: components[1], as: UTF8.self)), id > 0 else {
-      throw Failure(
-        .damaged, "member '\(path)': unexpected file")
+      throw MemberIntake.refusal(.unexpected, path)
     }
     guard components.count == 2 else {
       return try tablespace(id, member, path, components.dropFirst(2))

@@ -11,7 +11,7 @@ struct SingleUserServer {
 
   /// The settings that hold for every session.
   ///
-  /// They stand on the command line, where no file can overrule them; the backup's files are not
+  /// They are on the command line, where no file can overrule them; the backup's files are not
   /// copied, and the server is told that its file is an empty one. What is lost in a power failure
   /// is a copy that is removed in the end: so nothing is made durable. A dynamic shared memory
   /// segment is a file of the scratch, which goes with it whatever becomes of the server.
@@ -55,7 +55,7 @@ struct SingleUserServer {
 
   /// Removes the segment by which a server that was killed kept others from its directory.
   ///
-  /// Line 7 of `postmaster.pid` has its key and its number; that file is gone after a server that
+  /// Line 7 of `postmaster.pid` has its key and its number; that file no longer exists after a server that
   /// ended in order. (Postgres, `pidfile.h`, `sysv_shmem.c`)
   private func removeSharedMemory() {
     guard

@@ -96,7 +96,7 @@ struct TablespaceMove {
 
   // MARK: Sessions
 
-  /// Every database that can be entered, and one to work from: `template1` unless that is gone.
+  /// Every database that can be entered, and one to work from: `template1` unless that was dropped.
   ///
   /// A database whose removal was cut short has a connection limit of -2 and cannot be entered.
   private func databases() throws(Failure) -> ([Database], entry: [UInt8]) {

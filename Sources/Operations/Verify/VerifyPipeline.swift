@@ -26,7 +26,7 @@ struct VerifyPipeline {
     var keyCount: UInt64 = 0
     var pageCount: UInt64 = 0
     var recordCount: UInt64 = 0
-    /// The cluster's, where the control file could be read.
+    /// The cluster's, if the control file could be read.
     var systemIdentifier: UInt64?
     /// Empty unless asked for.
     var placements = PlacementTable()

@@ -2,13 +2,13 @@ import Backup
 import System
 import Timeline
 
-/// Reads a timeline as a pageserver would, all of it, and compares it with a backup where one is
+/// Reads a timeline as a pageserver would, all of it, and compares it with a backup if one is
 /// given.
 ///
 /// What is wrong with the timeline is a finding of the summary. Throws if it cannot be checked:
 /// `.cannotOpen` without an index, `.damaged` if the index cannot be read, `.unsupported` for a
 /// deleted timeline, one shard and a branch, and for a timeline that a pageserver has written on
-/// where a backup is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has
+/// if a backup is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has
 /// findings is not compared. Memory: `VerifyPipeline` says how it is bounded.
 public func verifyTimeline(
   _ options: VerifyOptions, progress: (any ProgressReporting)?
@@ -64,7 +64,7 @@ extension VerifySummary {
 
 /// What a verification reads, and how.
 public struct VerifyOptions: Sendable {
-  /// The directory of the timeline, where its `index_part.json-<generation>` lies.
+  /// The directory of the timeline, with its `index_part.json-<generation>`.
   public var timeline: String
 
   /// A backup to compare with: a path, or `-` for standard input; nil for none.

@@ -334,7 +334,7 @@ extension WALDecoder {
       guard kind == WALRecordKind.Log.overwrite, data.byteCount >= 8,
         data.littleEndian(at: 0) == overwrittenRecord.rawValue
       else {
-        fail("the record does not say that it takes the place of \(overwrittenRecord)", at: start)
+        fail("the record does not say that it replaces \(overwrittenRecord)", at: start)
         return false
       }
       self.overwrittenRecord = nil
@@ -364,10 +364,10 @@ extension WALDecoder {
       fail("the page has flags \(header.flags.rawValue.hexadecimal(4))", at: start)
     } else if let identity = header.identity, identity != self.identity {
       fail(
-        "the page is of system \(identity.systemIdentifier) with segments of "
+        "the page belongs to system \(identity.systemIdentifier) with segments of "
           + "\(identity.segmentSize) and pages of \(identity.pageSize) bytes", at: start)
     } else if header.timelineID > segment.timelineID {
-      fail("the page is of timeline \(header.timelineID)", at: start)
+      fail("the page belongs to timeline \(header.timelineID)", at: start)
     } else if header.timelineID < timelineID {
       end(.olderTimeline, at: start)
     } else {

@@ -68,12 +68,12 @@ extension WALEnd.Reason: CustomStringConvertible {
     switch self {
     case .noMoreBytes: "the segment is incomplete"
     case .missingSegment: "the segment is missing"
-    case .zeros: "there are zeros instead of a record"
-    case .otherPage: "the page is of another segment"
-    case .olderTimeline: "the page is of an older timeline than the page before"
+    case .zeros: "zeros instead of a record"
+    case .otherPage: "the page belongs to another segment"
+    case .olderTimeline: "the page belongs to an older timeline than the previous page"
     case .recordLength: "no record has this length"
     case .resourceManager: "the record's resource manager does not exist"
-    case .previousRecord: "the record does not follow the one before it"
+    case .previousRecord: "the record does not follow the previous one"
     case .checksum: "the record's checksum does not match its contents"
     case .continuation: "the record is not continued on this page"
     }

@@ -11,7 +11,7 @@ extension Timeline {
       hint: "A pageserver that finds it removes the rest of it. 'inspect' shows what is left.")
   }
 
-  /// Throws `.unsupported` where other directories hold a part of what a read needs.
+  /// Throws `.unsupported` if other directories hold a part of what a read needs.
   package func requireWhole() throws(Failure) {
     let hint = "Attach it to a pageserver and take a fullbackup."
     if layers.contains(where: { $0.metadata.isOfShard }) {

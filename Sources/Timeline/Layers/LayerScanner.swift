@@ -4,7 +4,7 @@ import System
 
 /// Reads a layer's values in key order, as they are stored, in large reads.
 ///
-/// Blobs must stand back to back from the first page to the index, as a pageserver takes a blob's
+/// Blobs must be back to back from the first page to the index, as a pageserver takes a blob's
 /// end from the next one's start, but for what is skipped; the padding must be zeros. Memory: as
 /// `BlobReader`.
 package struct LayerScanner {
@@ -19,7 +19,7 @@ package struct LayerScanner {
   private let layer: LayerFile
   private var cursor: LayerIndexCursor
   private var reader: BlobReader
-  /// The entry that was looked at and not taken yet; nil inside where there is none.
+  /// The entry that was looked at and not taken yet; nil inside if there is none.
   private var lookahead: LayerEntry??
 
   /// Holds the value that was given last.
@@ -52,8 +52,8 @@ package struct LayerScanner {
     lookahead = nil
     guard entry.offset == reader.offset else {
       throw layer.failure(
-        "the value of key \(entry.key) begins at \(entry.offset), not at \(reader.offset), where "
-          + "the one before it ends")
+        "the value of key \(entry.key) starts at \(entry.offset), but the previous one ends at "
+          + "\(reader.offset)")
     }
     return Value(entry: entry, blob: try reader.next(of: entry.key))
   }
@@ -63,12 +63,12 @@ package struct LayerScanner {
     lookahead = nil
     let next = try peek()?.offset ?? layer.indexOffset
     guard next > reader.offset, next <= layer.indexOffset else {
-      throw layer.failure("a value begins at \(next), before the end of the one before it")
+      throw layer.failure("a value starts at \(next), before the end of the previous one")
     }
     reader.move(to: next)
   }
 
-  /// Gives back what a long value took, whose bytes are not wanted any more.
+  /// Releases the memory of a long value, whose bytes are no longer needed.
   mutating func releaseLongValue() { reader.releaseLongBlob() }
 }
 

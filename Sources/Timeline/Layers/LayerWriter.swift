@@ -70,7 +70,7 @@ package struct LayerWriter {
   /// How long the file would be if it were finished now, but for the nodes that are open still.
   package var byteCount: UInt64 { offset + UInt64(index.byteCount) }
 
-  /// Whether the layer has reached its limit; never where it has none.
+  /// Whether the layer has reached its limit; never if it has none.
   package var isFull: Bool {
     guard let limit else { return false }
     return byteCount >= limit.byteCount || index.count >= limit.valueCount
@@ -83,7 +83,7 @@ package struct LayerWriter {
   }
 
   /// Adds a blob of `byteCount` bytes, its header included, as the value of `key`; `write` must
-  /// follow with its bytes, those of several blobs at once if they stand together.
+  /// follow with its bytes, those of several blobs at once if they are together.
   package mutating func add(_ key: Key, byteCount: Int) {
     if let lsn {
       index.append(IndexKey(key, at: lsn), value: offset << 1 | 1)

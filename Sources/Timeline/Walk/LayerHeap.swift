@@ -26,7 +26,7 @@ final class LayerSource {
     _ = try scanner.next()
   }
 
-  /// Gives back what a long value took, whose bytes are not wanted any more.
+  /// Releases the memory of a long value, whose bytes are no longer needed.
   func releaseLongValue() { scanner.releaseLongValue() }
 
   /// Goes over the next value.

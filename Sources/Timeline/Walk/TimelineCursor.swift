@@ -9,7 +9,7 @@ import System
 ///   L0  ──●────●──────────────●───►        open from the start: they cover all keys
 ///   L0  ───●──────●───────────────►
 ///   image        [●●●●●●]                  opened where the walk reaches them,
-///   image                [●●●●]            closed behind their last key
+///   image                [●●●●]            closed after their last key
 ///         key by key ──►
 /// ```
 ///
@@ -125,7 +125,7 @@ package struct TimelineCursor: ~Copyable {
         try advance(source)
       } catch {
         failures.append(error)
-        // What the layer's buffer held is gone.
+        // The layer's buffer no longer has the value.
         if holder === source {
           holder = nil
           newest = nil

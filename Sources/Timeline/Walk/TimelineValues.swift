@@ -18,7 +18,7 @@ package struct TimelineValues: ~Copyable {
 
   /// Lends the next key's value to `body`; false after the last.
   ///
-  /// The values of keys that are `unwanted` are gone over without being read. Throws what is wrong
+  /// The values of keys that are `unwanted` are skipped without being read. Throws what is wrong
   /// with a layer or a value, and `.unsupported` for a key whose newest value
   /// is a WAL record.
   package mutating func next(

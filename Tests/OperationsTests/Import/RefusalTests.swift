@@ -165,7 +165,7 @@ import Testing
     change("device for a file", .damaged, "base/5/99999") {
       $0.members.append(.init("./base/5/99999", type: "3"))
     },
-    change("unknown name", .damaged, "'base/5/unknown'", hint: "--exclude") {
+    change("unknown name", .damaged, "unexpected file 'base/5/unknown'", hint: "--exclude") {
       $0.members.append(.init("./base/5/unknown"))
     },
     change("one directory higher", .damaged, "one directory below it", hint: "--strip-components 1")

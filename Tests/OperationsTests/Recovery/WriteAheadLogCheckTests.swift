@@ -139,7 +139,7 @@ import Testing
     foreign[2].bytes[24] ^= 1
     for label in [false, true] {
       let error = try Self.outcome(foreign, label: label)
-      #expect(error?.code == .damaged && error?.message.contains("is of system") == true)
+      #expect(error?.code == .damaged && error?.message.contains("belongs to system") == true)
     }
   }
 }
