@@ -50,7 +50,7 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Timeline",
-      dependencies: ["CZstd", "LayerFormat", "Pipeline", "PostgresFormat", "System"],
+      dependencies: ["CZstd", "LayerFormat", "PostgresFormat", "System"],
       // For a decoded value, which the blob or the decoder lends.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(

@@ -23,7 +23,7 @@ extension FuzzTarget {
     var entries: [LayerEntry] = []
     while try reader.next({ stored, value throws(Failure) in
       entries.append(stored.entry)
-      precondition(value.bytes.byteCount <= Timeline.valueLimit)
+      precondition(value.bytes.byteCount <= BlobDecoder.valueLimit)
       if value.content == .image { Self.readValue(value.bytes, of: stored.entry.key) }
     }) {}
 

@@ -42,9 +42,9 @@ package struct BatchPipeline<Batch: PipelineBatch>: Sendable {
   private let jobs: Int
   private let names: Names
   /// Batches that are empty.
-  package let free: Channel<Batch>
+  private let free: Channel<Batch>
   /// Batches that wait for a worker.
-  package let filled: Channel<Batch>
+  private let filled: Channel<Batch>
   private let done: Channel<Batch>
 
   /// A pipeline of `batches` and as many workers as there are `jobs`, that fails with `group`.

@@ -74,6 +74,7 @@ package final class Channel<Element: Sendable>: StoppableChannel {
     room.wait()
     let failure: Failure? = state.withLock { state in
       if case .failed(let failure) = state.ending { return failure }
+      precondition(state.ending == nil, "nothing is sent after the end")
       state.append(element)
       return nil
     }

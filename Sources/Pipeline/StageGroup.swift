@@ -32,6 +32,7 @@ package final class StageGroup: Sendable {
   ) -> Channel<Element> {
     let channel = Channel(capacity: capacity, elements, order: order)
     channels.withLock { $0.append(channel) }
+    do throws(Failure) { try failure.check() } catch { channel.fail(error) }
     return channel
   }
 

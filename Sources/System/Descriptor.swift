@@ -69,7 +69,10 @@ package final class Descriptor: Sendable {
   /// A failed fsync is final: what was not written may be marked clean, and the error is reported
   /// once, so a second call would only pretend. That holds for EINTR as well.
   package func sync() throws(Failure) {
-    if fsync(number) != 0 { throw SystemCalls.failure(.fsync, name, errno) }
+    guard fsync(number) != 0 else { return }
+    let reason = errno
+    if reason == EINTR { try Interruption.check() }
+    throw SystemCalls.failure(.fsync, name, reason)
   }
 
   /// What the file is now.

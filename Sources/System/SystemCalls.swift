@@ -2,7 +2,7 @@ import Glibc
 import PostgresFormat
 
 /// The calls by which output is made durable, each but fsync and close tried again after EINTR, and
-/// each failure turned into an `Failure` with the path and the system's reason.
+/// each failure turned into a `Failure` with the path and the system's reason.
 ///
 /// All output goes through here. The tests make each of the calls fail from outside: a library
 /// that is loaded before the program intercepts its calls of glibc. (Docs/reliability.md)

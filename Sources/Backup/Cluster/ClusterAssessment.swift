@@ -95,7 +95,7 @@ package struct ClusterAssessment: Sendable {
     if contents.leftOut.has("toc.dat", for: .userFiles) {
       return Failure(
         .damaged, "the backup was made by pg_dump: it has 'toc.dat', but no 'global/pg_control'",
-        hint: CompressionFormat.dumpHint)
+        hint: dumpHint)
     }
     return Failure(
       .damaged, "the backup has no 'global/pg_control'",

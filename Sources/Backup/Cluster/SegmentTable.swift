@@ -93,7 +93,7 @@ package struct SegmentTable: Sendable {
 
   /// The full pieces, sorted, and the one that grows.
   private var pieces: [[Entry]] = [[]]
-  private var isAtFileStart = true
+  var isAtFileStart = true
 
   /// How many segments were added.
   package private(set) var count = 0
@@ -107,16 +107,6 @@ package struct SegmentTable: Sendable {
     let orderByteCount = MemoryLayout<UInt32>.stride * 3 / 2
     return count
       * (MemoryLayout<Entry>.stride + orderByteCount + MemoryLayout<Cluster.Relation>.stride)
-  }
-
-  /// Adds the next run of pages of the backup, whose pages have been examined.
-  package mutating func add(_ run: PageRuns.Run) {
-    if case .relation(let segment, _) = run.file {
-      add(
-        segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
-        block: run.highestLSNBlock, checksum: run.checksum?.value ?? 0, isNew: isAtFileStart)
-    }
-    isAtFileStart = run.endsFile
   }
 
   /// Adds a segment's run of pages; runs of one segment follow each other.

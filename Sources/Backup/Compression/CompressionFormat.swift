@@ -38,11 +38,6 @@ enum CompressionFormat: Equatable {
 
   private static let skippableMagicNumbers: ClosedRange<UInt32> = 0x184D_2A50...0x184D_2A5F
 
-  /// What to do with a file of pg_dump.
-  static let dumpHint =
-    "A dump has the contents of one database, not its files. Take a backup of the whole cluster with "
-    + "pg_basebackup, or make a tar of the data directory of the stopped cluster."
-
   private static let magics: [(CompressionFormat, [UInt8])] = [
     (.gzip, [0x1F, 0x8B]),
     (.xz, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]),

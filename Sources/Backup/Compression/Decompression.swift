@@ -25,7 +25,7 @@ package func decompressed(
     case .lz4: DecompressingSource(try Lz4Decoder(), input: window, subject: subject)
     case .dump:
       throw FormatError.damaged(
-        "not a tar, but a dump by pg_dump", hint: CompressionFormat.dumpHint)
+        "not a tar, but a dump by pg_dump", hint: dumpHint)
     case .foreign(let name, let program):
       throw FormatError.damaged(
         "not a tar, but \(name)",

@@ -55,3 +55,12 @@ package struct PageCheckResult: Sendable {
       findings: BackupFindings(pageChecksums: summary))
   }
 }
+
+extension DamagedPage {
+  /// The page as the summary shows it: with a path, and nil for a checksum that was not computed.
+  package init(_ page: PageCheck.DamagedPage) {
+    self.init(
+      file: page.segment.path, block: page.block, found: page.found,
+      expected: page.expected == 0 ? nil : page.expected)
+  }
+}

@@ -33,3 +33,15 @@ extension PageRuns {
     }
   }
 }
+
+extension SegmentTable {
+  /// Adds the next run of pages of the backup, whose pages have been examined.
+  package mutating func add(_ run: PageRuns.Run) {
+    if case .relation(let segment, _) = run.file {
+      add(
+        segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
+        block: run.highestLSNBlock, checksum: run.checksum?.value ?? 0, isNew: isAtFileStart)
+    }
+    isAtFileStart = run.endsFile
+  }
+}

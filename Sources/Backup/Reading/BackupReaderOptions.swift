@@ -19,6 +19,9 @@ package struct BackupReaderOptions: Sendable {
   /// A relation segment of at least this many bytes becomes image layers.
   package var smallRelationSize: UInt64
 
+  /// The size that is used unless another is asked for.
+  package static let usualSmallRelationSize: UInt64 = 8 << 20
+
   /// How many batches there are, and so buffers of the input.
   package var batchCount: Int
 

@@ -39,7 +39,7 @@ public struct ImportOptions: Sendable {
   public var chunkSize: UInt64 = 256 << 20
 
   /// A relation segment of at least this many bytes becomes image layers.
-  public var smallRelationSize: UInt64 = 8 << 20
+  public var smallRelationSize = BackupReaderOptions.usualSmallRelationSize
 
   /// How many batches are compressed at once; nil for one a processor.
   public var jobs: Int?

@@ -53,7 +53,7 @@ struct ImportPipeline {
       }
       let writeChunks = Stage("chunk") { [chunks] () throws(Failure) in try chunks.run() }
       var summary = try group.run(
-        [makeDurable, writeChunks], beside: "write", writeLayers)
+        [makeDurable, writeChunks], beside: "import", writeLayers)
       try commit(&summary)
       return summary.summary
     } catch {

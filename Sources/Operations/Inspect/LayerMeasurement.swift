@@ -88,7 +88,7 @@ struct StoredValueDecoder: ~Copyable {
     do throws(FormatError) {
       let value = try decoder.decode(
         buffer.bytes.extracting(blob.range), isCompressed: blob.header.isCompressed,
-        isWrapped: !layer.name.isImage, limit: Timeline.valueLimit)
+        isWrapped: !layer.name.isImage, limit: BlobDecoder.valueLimit)
       return Value(
         bytes: value.bytes.array, isRecord: value.content == .record,
         storedByteCount: UInt64(blob.byteCount))

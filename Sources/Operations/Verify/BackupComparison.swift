@@ -42,7 +42,8 @@ struct BackupComparison {
   ) throws(Failure) {
     let options = BackupReaderOptions(
       backup: backup, stripComponents: stripComponents, checksManifest: false,
-      smallRelationSize: 8 << 20, batchCount: BackupReaderOptions.batchCount(jobs: jobs),
+      smallRelationSize: BackupReaderOptions.usualSmallRelationSize,
+      batchCount: BackupReaderOptions.batchCount(jobs: jobs),
       recoveryHint: RecoveryCommand(backup: backup).hint)
     self.timeline = timeline
     self.jobs = jobs
@@ -112,6 +113,7 @@ struct BackupComparison {
         }
         for difference in batch.differences { collected.result.findings.add(difference) }
         collected.result.pageCount += UInt64(backup.pages.pageCount)
+        batch.reset()  // it refers to the pages
         try empty.send(backup)
       })
     return (try reading.get().contents, collected)

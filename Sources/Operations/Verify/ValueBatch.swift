@@ -95,7 +95,7 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
       let isPage = meaning?.isPage == true
       let decoded = try decoder.decode(
         stored, isCompressed: value.stored.blob.header.isCompressed,
-        isWrapped: !value.layer.name.isImage, limit: Timeline.valueLimit)
+        isWrapped: !value.layer.name.isImage, limit: BlobDecoder.valueLimit)
       if decoded.content == .record { return .record }
       if isPage {
         let byteCount = decoded.bytes.byteCount

@@ -67,6 +67,12 @@ package struct BlobDecoder: ~Copyable {
   /// Holds the value that was decompressed last.
   private var buffer: [UInt8]
 
+  /// The longest value that is read, in bytes: the relation directory of some 5 million forks.
+  ///
+  /// The format allows for ten times that, which nothing real comes near and every reader would
+  /// have to hold in memory.
+  package static let valueLimit = 24 << 20
+
   /// Throws if there is no memory for a context.
   package init() throws(Failure) {
     guard let context = unsafe ZSTD_createDCtx() else {

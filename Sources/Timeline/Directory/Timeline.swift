@@ -70,12 +70,6 @@ package struct Timeline: Sendable {
   /// takes less than 200 bytes.
   private static let indexLimit = 32 << 20
 
-  /// The longest value that is read, in bytes: the relation directory of some 5 million forks.
-  ///
-  /// The format allows for ten times that, which nothing real comes near and every reader would
-  /// have to hold in memory.
-  package static let valueLimit = 24 << 20
-
   private static func layers(of index: IndexPart) throws(FormatError) -> [Layer] {
     var layers: [Layer] = []
     for (text, metadata) in index.layers {

@@ -32,7 +32,7 @@ package struct BlobReader {
   /// Starts before the first blob; a blob of more than `limit` stored bytes is an error.
   package init(
     _ layer: LayerFile, bufferByteCount: Int = Self.usualBufferByteCount,
-    limit: Int = Timeline.valueLimit
+    limit: Int = BlobDecoder.valueLimit
   ) {
     self.layer = layer
     self.limit = limit

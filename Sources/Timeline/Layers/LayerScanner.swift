@@ -25,7 +25,7 @@ package struct LayerScanner {
   /// Holds the value that was given last.
   package var buffer: [UInt8] { reader.buffer }
 
-  /// Begins before the first value; one that is stored in more than `Timeline.valueLimit` bytes
+  /// Begins before the first value; one that is stored in more than `BlobDecoder.valueLimit` bytes
   /// ends in an error.
   package init(
     _ layer: LayerFile, bufferByteCount: Int = BlobReader.usualBufferByteCount
@@ -78,7 +78,7 @@ package struct LayerValueReader: ~Copyable {
   private var scanner: LayerScanner
   private var decoder: BlobDecoder
 
-  /// Begins before the first value; one that is longer than `Timeline.valueLimit` ends in an error.
+  /// Begins before the first value; one that is longer than `BlobDecoder.valueLimit` ends in an error.
   package init(
     _ layer: LayerFile, bufferByteCount: Int = BlobReader.usualBufferByteCount
   ) throws(Failure) {
@@ -99,7 +99,7 @@ package struct LayerValueReader: ~Copyable {
     do throws(FormatError) {
       value = try decoder.decode(
         buffer.bytes.extracting(stored.blob.range), isCompressed: stored.blob.header.isCompressed,
-        isWrapped: !layer.name.isImage, limit: Timeline.valueLimit)
+        isWrapped: !layer.name.isImage, limit: BlobDecoder.valueLimit)
     } catch {
       throw layer.failure("key \(stored.entry.key): \(error.message)")
     }

@@ -43,7 +43,7 @@ package struct TimelineValues: ~Copyable {
       do throws(FormatError) {
         decoded = try decoder.decode(
           stored, isCompressed: value.stored.blob.header.isCompressed,
-          isWrapped: !value.layer.name.isImage, limit: Timeline.valueLimit)
+          isWrapped: !value.layer.name.isImage, limit: BlobDecoder.valueLimit)
       } catch {
         throw Failure(error, in: "layer '\(value.layer.fileName)': key \(value.key)")
       }

@@ -31,7 +31,7 @@ import Testing
       compressedCount += blob.header.isCompressed ? 1 : 0
       let decoded = try decoder.decode(
         bytes.bytes.extracting(blob.range), isCompressed: blob.header.isCompressed,
-        isWrapped: isWrapped, limit: Timeline.valueLimit)
+        isWrapped: isWrapped, limit: BlobDecoder.valueLimit)
       #expect(decoded.content == .image)
       #expect(decoded.bytes.array == image)
     }

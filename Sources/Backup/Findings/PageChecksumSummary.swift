@@ -51,14 +51,6 @@ public struct DamagedPage: Codable, Equatable, Sendable {
   public var found: UInt16
   /// The checksum of its contents; nil if it has none, or is not in use but not empty.
   public var expected: UInt16?
-
-  /// The page as the summary shows it: with a path, and nil for a checksum that was not computed.
-  package init(_ page: PageCheck.DamagedPage) {
-    file = page.segment.path
-    block = page.block
-    found = page.found
-    expected = page.expected == 0 ? nil : page.expected
-  }
 }
 
 extension DamagedPage: CustomStringConvertible {

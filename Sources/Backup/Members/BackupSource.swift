@@ -38,33 +38,12 @@ package protocol BackupSource: AnyObject {
   ) throws(Failure) -> (LentBuffer, Range<Int>)?
 }
 
-/// Opens the backup at `path`, a data directory or a tar (`-` for one on standard input), and waits
-/// for its first bytes.
-///
-/// - Parameters:
-///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `lend` gives out
-///     included.
-///   - contents: what is read of a directory; a tar gives all in any case.
-///   - failure: what ends the wait for the input, if it is noted.
-/// - Throws: as the sources do, and `.usage` if names of a directory are to be stripped.
-package func openBackup(
-  _ path: String, strippingComponents count: Int,
-  bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
-  failure: FirstFailure = FirstFailure()
-) throws(Failure) -> any BackupSource {
-  guard isDirectory(path) else {
-    return try TarReader(path: path, bufferCount: bufferCount, failure: failure)
-  }
-  guard count == 0 else {
-    throw Failure(
-      .usage, "'--strip-components' is for tars, but \(path.quoted) is a directory",
-      hint: "Give the data directory itself, without '--strip-components'.")
-  }
-  return try DirectoryReader(
-    path: path, bufferCount: bufferCount, contents: contents, failure: failure)
-}
-
 /// Whether the directory at `path` is a data directory, judged by its contents.
 package func isDataDirectory(_ path: String) -> Bool {
   SystemCalls.exists(path + "/PG_VERSION")
 }
+
+/// What to do with a file of pg_dump.
+let dumpHint =
+  "A dump has the contents of one database, not its files. Take a backup of the whole cluster with "
+  + "pg_basebackup, or make a tar of the data directory of the stopped cluster."
