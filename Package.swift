@@ -24,7 +24,6 @@ let package = Package(
     .systemLibrary(
       name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
@@ -44,7 +43,7 @@ let package = Package(
     .target(
       name: "Backup",
       dependencies: [
-        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "LayerFormat", "Pipeline",
+        "CIsal", "CLibArchive", "CZstd", "CLzma", "CLz4", "CNettle", "LayerFormat", "Pipeline",
         "PostgresFormat", "System",
       ],
       swiftSettings: settings),
@@ -62,7 +61,7 @@ let package = Package(
       dependencies: floors + [
         "CBuild", "CGetopt", "CMalloc",
         // For their versions.
-        "CLibArchive", "CZstd", "CZlib", "CLzma", "CLz4", "CNettle", "CIsal",
+        "CLibArchive", "CZstd", "CLzma", "CLz4", "CNettle", "CIsal",
       ],
       swiftSettings: settings),
     .target(

@@ -11,7 +11,7 @@ extension FuzzTarget {
     do throws(FormatError) {
       source =
         switch self {
-        case .gzip: DecompressingSource(try GzipDecoder(), input: window, subject: rawValue)
+        case .gzip: DecompressingSource(GzipDecoder(), input: window, subject: rawValue)
         case .lz4: DecompressingSource(try Lz4Decoder(), input: window, subject: rawValue)
         case .xz: DecompressingSource(try XzDecoder(), input: window, subject: rawValue)
         default: DecompressingSource(try ZstdDecoder(), input: window, subject: rawValue)

@@ -1,5 +1,6 @@
 #include <isa-l.h>
 #include <isa-l/crc.h>
+#include <isa-l/igzip_lib.h>
 #include <isa-l/mem_routines.h>
 
 // ISA-L leaves the upper halves of the vector registers in use. Until they are cleared, Intel's
@@ -28,6 +29,19 @@ static inline _Bool is_all_zeros(const void *bytes, size_t count) {
 static inline unsigned int crc32_castagnoli(const unsigned char *bytes, int count,
                                             unsigned int remainder) {
   unsigned int result = crc32_iscsi((unsigned char *)bytes, count, remainder);
+  leave_vector_code();
+  return result;
+}
+
+// `isal_read_gzip_header` and `isal_inflate`, without that cost too.
+static inline int read_gzip_header(struct inflate_state *state, struct isal_gzip_header *header) {
+  int result = isal_read_gzip_header(state, header);
+  leave_vector_code();
+  return result;
+}
+
+static inline int inflate_gzip_data(struct inflate_state *state) {
+  int result = isal_inflate(state);
   leave_vector_code();
   return result;
 }

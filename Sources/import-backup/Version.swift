@@ -4,7 +4,6 @@ import CLibArchive
 import CLz4
 import CLzma
 import CNettle
-import CZlib
 import CZstd
 import LayerFormat
 import PostgresFormat
@@ -41,7 +40,6 @@ enum Version {
     [
       unsafe String(cString: archive_version_string()),
       unsafe "libzstd " + String(cString: ZSTD_versionString()),
-      unsafe "zlib " + String(cString: zlibVersion()),
       unsafe "liblzma " + String(cString: lzma_version_string()),
       unsafe "liblz4 " + String(cString: LZ4_versionString()),
       "nettle \(nettle_version_major()).\(nettle_version_minor())",

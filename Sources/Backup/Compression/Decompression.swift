@@ -19,7 +19,7 @@ package func decompressed(
   progress.setCompressed()
   do throws(FormatError) {
     return switch format {
-    case .gzip: DecompressingSource(try GzipDecoder(), input: window, subject: subject)
+    case .gzip: DecompressingSource(GzipDecoder(), input: window, subject: subject)
     case .xz: DecompressingSource(try XzDecoder(), input: window, subject: subject)
     case .zstd: DecompressingSource(try ZstdDecoder(), input: window, subject: subject)
     case .lz4: DecompressingSource(try Lz4Decoder(), input: window, subject: subject)
