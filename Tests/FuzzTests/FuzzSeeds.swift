@@ -32,7 +32,11 @@ enum FuzzSeeds {
         "tar": try compressed("lz4", "-9", "-BD", "--content-size"),
         "plain": try compressed("lz4", "--no-frame-crc"),
       ]
-    case .xz: ["tar": try compressed("xz", "-9"), "crc32": try compressed("xz", "--check=crc32")]
+    case .xz:
+      [
+        "tar": try compressed("xz", "-9"), "crc32": try compressed("xz", "--check=crc32"),
+        "blocks": try compressed("xz", "--threads=2", "--block-size=16KiB"),
+      ]
     case .zstd:
       ["tar": try compressed("zstd", "-19"), "fast": try compressed("zstd", "--no-check")]
     }

@@ -1,25 +1,41 @@
 import CLzma
 import PostgresFormat
+import System
 
 /// liblzma's decoder for xz streams, with the padding between and after them.
+///
+/// Blocks whose headers have their sizes, as `xz -T` writes them, are decoded at the same time, each
+/// by a thread of liblzma's. Such a block is kept in memory with all that it decodes to. All others
+/// are decoded by the caller's thread.
 ///
 /// Refuses streams whose check it cannot verify; one with no check at all (`--check=none`) has
 /// only the lengths and the checksums of its headers.
 @safe package struct XzDecoder: StreamDecoder, ~Copyable {
   package static let formatName = "xz"
 
-  // Invariant: initialised by lzma_stream_decoder; ended and freed in `deinit` only.
+  // Invariant: initialised by lzma_stream_decoder_mt; ended, with its threads, and freed in `deinit`
+  // only.
   private let stream: UnsafeMutablePointer<lzma_stream>
+
+  /// What blocks that are decoded at the same time may take: two of 24 MiB, which `xz -T2` writes,
+  /// with what they are decoded from and their dictionaries. A block that takes more is decoded by
+  /// the caller's thread.
+  private static let threadMemoryLimit: UInt64 = 80 << 20
 
   /// A decoder for xz streams with a dictionary of at most 128 MiB; throws if liblzma cannot
   /// allocate its state.
   package init() throws(FormatError) {
     let stream = UnsafeMutablePointer<lzma_stream>.allocate(capacity: 1)
     unsafe stream.initialize(to: lzma_stream())
+    var options = unsafe lzma_mt()
     // The dictionary, and what else the decoder takes: well below 1 MiB.
-    let memoryLimit = (UInt64(1) << maximumWindowSizeLog) + (1 << 20)
-    let result = unsafe lzma_stream_decoder(
-      stream, memoryLimit, lzma_flag_concatenated | lzma_flag_tell_unsupported_check)
+    unsafe options.memlimit_stop = (UInt64(1) << maximumWindowSizeLog) + (1 << 20)
+    unsafe options.memlimit_threading = Self.threadMemoryLimit
+    unsafe options.threads = UInt32(Processors.count)
+    // Without LZMA_FAIL_FAST: it would withhold the bytes before the damage, and call a stream
+    // damaged that is cut off.
+    unsafe options.flags = lzma_flag_concatenated | lzma_flag_tell_unsupported_check
+    let result = unsafe lzma_stream_decoder_mt(stream, &options)
     guard result == LZMA_OK else {
       unsafe stream.deallocate()
       throw .outOfMemory(Self.formatName)

@@ -8,12 +8,17 @@ import Testing
 enum Compressor: String, CaseIterable, CustomTestStringConvertible {
   case gzip = "gzip -c"
   case xz = "xz -c"
+  /// Blocks with their sizes, which are decoded at the same time.
+  case xzBlocks = "xz -T2 --block-size=300 -c"
   case zstd = "zstd --check -c"
   case lz4 = "lz4 -c"
 
   var testDescription: String { rawValue }
 
   var formatName: String { String(rawValue.prefix { $0 != " " }) }
+
+  /// Whether zeros may follow a stream.
+  var hasPadding: Bool { formatName == "gzip" || formatName == "xz" }
 
   func compress(_ bytes: [UInt8], options: String = "") throws -> [UInt8] {
     try shell("\(rawValue) \(options)", input: bytes)
@@ -55,7 +60,9 @@ func decompressed(_ bytes: [UInt8], pieceSize: Int = 10_000) throws(Failure) -> 
   /// shape.
   @Test(arguments: [
     (Compressor.gzip, "-1"), (.gzip, "-9"), (.xz, "-0"), (.xz, "-9e"), (.xz, "--check=none"),
-    (.xz, "--check=crc32"), (.xz, "--check=sha256"), (.xz, "--block-size=100000"), (.zstd, "-1"),
+    (.xz, "--check=crc32"), (.xz, "--check=sha256"), (.xz, "--block-size=100000"),
+    (.xz, "-T2 --block-size=100000"), (.xz, "-T2 --check=none --block-size=64KiB"),
+    (.xz, "-T2 -9 --block-list=1,300000,5"), (.zstd, "-1"),
     (.zstd, "--ultra -22 --long=27"), (.zstd, "--no-check"), (.zstd, "--fast=5"),
     (.lz4, "-9"), (.lz4, "-B4"), (.lz4, "-BD"), (.lz4, "-BX"), (.lz4, "--no-frame-crc"),
     (.lz4, "--content-size"),
@@ -77,11 +84,11 @@ func decompressed(_ bytes: [UInt8], pieceSize: Int = 10_000) throws(Failure) -> 
     let filler: [UInt8] =
       switch compressor {
       case .zstd, .lz4: [0x53, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 1, 2, 3]
-      case .gzip, .xz: []
+      case .gzip, .xz, .xzBlocks: []
       }
     #expect(
       try decompressed(filler + frames[0] + filler + frames[2] + filler) == first + second)
-    if compressor == .gzip || compressor == .xz {
+    if compressor.hasPadding {
       let padding = [UInt8](repeating: 0, count: 400_000)
       #expect(try decompressed(frames[0] + padding) == first)
       #expect(throws: Failure.self) { try decompressed(frames[0] + padding + [1, 1, 1, 1]) }
@@ -117,7 +124,8 @@ func decompressed(_ bytes: [UInt8], pieceSize: Int = 10_000) throws(Failure) -> 
   @Test func windowIsBounded() throws {
     let zstd = try shell("zstd --ultra --long=31 -c", input: [1, 2, 3])
     let xz = try shell("xz -c --lzma2=dict=512MiB", input: [1, 2, 3])
-    for stream in [zstd, xz] {
+    let xzBlock = try shell("xz -T2 -c --lzma2=dict=512MiB", input: [1, 2, 3])
+    for stream in [zstd, xz, xzBlock] {
       let error = #expect(throws: Failure.self) { try decompressed(stream) }
       #expect(error?.code == .unsupported)
       #expect(error?.hint != nil)
