@@ -63,6 +63,27 @@ struct OptionValueTests {
     #expect(error?.code == .usage)
   }
 
+  /// Method: each form of a compression level, and words and numbers that are near them.
+  @Test func compressionLevels() throws {
+    for (text, level) in [("fast", -1), ("0", 0), ("1", 1), ("19", 19)] as [(String, Int32)] {
+      let command = try #require(try Self.imported("--compression-level", text))
+      #expect(command.settings.compressionLevel == level)
+    }
+    for text in ["-1", "20", "FAST", "fas", "fast1", ""] {
+      let error = #expect(throws: Failure.self) { try Self.imported("--compression-level=\(text)") }
+      #expect(
+        error?.message
+          == "option '--compression-level' must be a number from 0 to 19, or 'fast', not '\(text)'")
+    }
+  }
+
+  private static func imported(_ options: String...) throws -> ImportCommand? {
+    let arguments = ["a", "-o", "b"] + options
+    guard case .run(let command) = try OptionParser.parse(ImportCommand.self, arguments: arguments)
+    else { return nil }
+    return command
+  }
+
   /// Method: ids of the wrong length, with a digit too many in the alphabet, or not in ASCII.
   @Test(arguments: [
     "", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0",

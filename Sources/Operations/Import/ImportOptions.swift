@@ -29,8 +29,11 @@ public struct ImportOptions: Sendable {
   /// What becomes of pages whose checksum does not match their contents.
   public var pageChecksums = PageChecksumMode.verify
 
-  /// The zstd level of every value; 0 stores them as they are.
+  /// The zstd level of every value: 1 to 19, `fastCompressionLevel`, or 0 to store them as they are.
   public var compressionLevel: Int32 = 1
+
+  /// The fastest level that is of use for pages: zstd's lower ones only make the output larger.
+  public static let fastCompressionLevel: Int32 = -1
 
   /// The size in bytes at which an image layer is closed and the next one begun.
   public var imageLayerSize: UInt64 = 128 << 20

@@ -28,7 +28,7 @@ package struct BlobEncoder: ~Copyable {
   /// The longest value that `compress(_:)` takes at once without growing its scratch memory.
   private static let pageValueByteCount = 8192 + DeltaValue.imageHeaderByteCount
 
-  /// A context for a zstd level; 0 stores every value plain.
+  /// A context for a zstd level, which may be negative; 0 stores every value plain.
   package init(level: Int32) throws(Failure) {
     guard let context = unsafe ZSTD_createCCtx() else {
       throw Failure(.inputOutput, "cannot compress: out of memory")

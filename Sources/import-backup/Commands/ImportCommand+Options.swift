@@ -66,13 +66,14 @@ extension ImportCommand {
     },
 
     CommandOption(
-      "compression-level", value: "N",
+      "compression-level", value: "LEVEL",
       help: """
-        zstd compression level, 1 to 19, or 0 for no compression \
+        zstd compression level, 1 to 19, 'fast', or 0 for no compression \
         (default: \(defaults.compressionLevel))
         """
     ) { command, value throws(Failure) in
-      command.settings.compressionLevel = try value.integer(in: 0...19)
+      command.settings.compressionLevel = try value.integer(
+        in: 0...19, or: "fast", meaning: ImportOptions.fastCompressionLevel)
     },
 
     CommandOption(

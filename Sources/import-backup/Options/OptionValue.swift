@@ -26,6 +26,17 @@ struct OptionValue {
     return number
   }
 
+  /// A number within `range`, or `word`, which means `number`.
+  func integer<Number: FixedWidthInteger>(
+    in range: ClosedRange<Number>, or word: String, meaning number: Number
+  ) throws(Failure) -> Number {
+    if text == word { return number }
+    guard Self.isDecimal(text[...]), let number = Number(text), range.contains(number) else {
+      throw refusal("a number from \(range.lowerBound) to \(range.upperBound), or '\(word)'")
+    }
+    return number
+  }
+
   /// A number of bytes within `range`: decimal digits, and K, M or G (powers of 1024) or nothing.
   func size(in range: ClosedRange<UInt64>) throws(Failure) -> UInt64 {
     let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "k": 10, "m": 20, "g": 30]

@@ -33,7 +33,7 @@ import Testing
   /// Goal: any number of jobs and any shape of the timeline give the same. Method: import with
   /// many small layers and with none compressed.
   @Test(arguments: [1, 2, 7]) func shapes(jobs: Int) async throws {
-    for level in [0, 1] as [Int32] {
+    for level in [ImportOptions.fastCompressionLevel, 0, 1] {
       let sample = try await VerifySample.make {
         $0.compressionLevel = level
         $0.smallRelationSize = 24 << 10
