@@ -12,7 +12,17 @@ from report import GIB, MIB, Row, available_memory, rate, size
 KINDS = ["accounts", "btree", "text", "random", "zero", "mixed"]
 
 # Whose processor time is not our own code's.
-NOT_OURS = re.compile(r"libzstd|libarchive|liblzma|liblz4|libz\.|\[kernel|\[k\]")
+NOT_OURS = re.compile(r"libzstd|libarchive|liblzma|liblz4|libisal|\[kernel|\[k\]")
+
+# What compresses a backup: programs that write to their standard output.
+COMPRESSORS = [
+    "lz4 -1 -c", "zstd -1 -c", "gzip -1 -c", "gzip -6 -c", "xz -1 -c",
+    "xz -1 -T2 --block-size=4MiB -c",
+]
+
+# What a backup comes through from another machine. A cipher stands in for the one of ssh.
+CIPHER = f"openssl enc -aes-128-ctr -K {'0' * 32} -iv {'0' * 32}"
+SENDERS = [["zstd -1 -c"], [CIPHER, CIPHER + " -d"]]
 
 
 class Bench:
@@ -120,6 +130,89 @@ def pipes(bench):
             f"that ratio against the one of {size(GIB)}", f"{ratio:.3f}", f"{ratios[GIB]:.3f}",
             max(ratio / ratios[GIB], ratios[GIB] / ratio), 1.10,
         )
+
+
+def inputs(bench):
+    """Compressed tars against the plain one: the import, and `inspect`, which only decodes."""
+    byte_count = min(bench.options.small, GIB)
+    plain = bench.file(byte_count)
+    for command in filter(is_installed, COMPRESSORS):
+        packed = Input(path=bench.path("backup.packed"))
+        shell(f"{command} < {plain.path} > {packed.path}")
+        ours, theirs = compare(
+            bench.runs, lambda: bench.measure_import(packed), lambda: bench.measure_import(plain)
+        )
+        yield Row(
+            f"{size(byte_count)} of accounts, {command.removesuffix(' -c')}",
+            rate(ours, byte_count), "plain " + rate(theirs, byte_count),
+            ours.seconds / theirs.seconds,
+        )
+        read = median([run([bench.program, "inspect", packed.path]) for _ in range(bench.runs)])
+        yield Row(
+            f"the same, inspect; {size(os.path.getsize(packed.path))}", rate(read, byte_count),
+            "import " + rate(ours, byte_count), read.seconds / ours.seconds,
+        )
+        yield Row("the same, memory", size(ours.peak_bytes), "", ours.peak_bytes / MIB, 128, "MiB")
+        os.unlink(packed.path)
+
+
+def senders(bench):
+    """Through pipes from other programs, against the slowest of all alone, from a file."""
+    byte_count = min(bench.options.small, GIB)
+    plain = bench.file(byte_count)
+    for stages in SENDERS:
+        if not all(map(is_installed, stages)):
+            continue
+        alone = {}
+        path = plain.path
+        for number, stage in enumerate(stages):
+            command = ["sh", "-c", f"exec {stage} < {path}"]
+            alone[stage] = median([run(command) for _ in range(bench.runs)])
+            output = bench.path(f"backup.stage{number}")
+            shell(f"{stage} < {path} > {output}")
+            path = output
+        sent = Input(path=path)
+        alone["import"] = median([bench.measure_import(sent) for _ in range(bench.runs)])
+        piped = Input(generator=["sh", "-c", f"< {plain.path} {' | '.join(stages)}"])
+        together = median([bench.measure_import(piped) for _ in range(bench.runs)])
+        slowest = max(alone, key=lambda name: alone[name].seconds)
+        yield Row(
+            f"{size(byte_count)} of accounts through {names(stages)}",
+            rate(together, byte_count), f"{names([slowest])} {rate(alone[slowest], byte_count)}",
+            together.seconds / alone[slowest].seconds, 1.10,
+        )
+        for number in range(len(stages)):
+            os.unlink(bench.path(f"backup.stage{number}"))
+
+
+def levels(bench):
+    """The levels `fast` and 0 against level 1."""
+    byte_count = bench.options.small
+    for kind in ("accounts", "btree"):
+        source = bench.file(byte_count, pages=kind)
+        for level in ("fast", "0"):
+            ours, theirs = compare(
+                bench.runs,
+                lambda: bench.measure_import(source, "--compression-level", level),
+                lambda: bench.measure_import(source),
+            )
+            limit = 0.72 if (kind, level) == ("accounts", "fast") else None
+            yield Row(
+                f"{size(byte_count)} of {kind}, level {level}", rate(ours, byte_count),
+                "level 1 " + rate(theirs, byte_count), ours.seconds / theirs.seconds, limit,
+            )
+
+
+def names(commands):
+    return " and ".join(command.split()[0] for command in commands)
+
+
+def is_installed(command):
+    return shutil.which(command.split()[0]) is not None
+
+
+def shell(command):
+    subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True)
 
 
 def memory(bench):
@@ -261,4 +354,7 @@ def profile(bench):
         yield Row(f"samples in our own code, {kind}", parts, "all samples", ours, 5, "%")
 
 
-GROUPS = [files, pipes, memory, relations, one_core, copying, reading_back, profile]
+GROUPS = [
+    files, pipes, memory, inputs, senders, levels, relations, one_core, copying, reading_back,
+    profile,
+]
