@@ -57,3 +57,80 @@ extension SystemCalls {
     return names.sorted()
   }
 }
+
+/// The directories that were made on the way to one, so that they can be taken away again.
+package struct MadeDirectories {
+  /// The outermost first.
+  package private(set) var paths: [String] = []
+
+  /// None yet.
+  package init() {}
+
+  /// Every directory on the way to `path`, the outermost first and `path` itself last.
+  package static func chain(to path: String) -> [String] {
+    var prefix = path.hasPrefix("/") ? "/" : ""
+    return path.split(separator: "/").map { component in
+      prefix += prefix.isEmpty || prefix.hasSuffix("/") ? component : "/" + component
+      return prefix
+    }
+  }
+
+  /// Makes what is not there on the way to `path`; the last `privateCount` of it are for their
+  /// owner alone.
+  package mutating func make(_ path: String, privateCount: Int = 0) throws(Failure) {
+    let chain = Self.chain(to: path)
+    for (index, directory) in chain.enumerated() {
+      let mode: mode_t = index >= chain.count - privateCount ? 0o700 : 0o755
+      if try SystemCalls.makeDirectory(directory, mode: mode) { paths.append(directory) }
+    }
+  }
+
+  /// Makes their names durable.
+  package func sync() throws(Failure) {
+    for path in paths { try SystemCalls.syncDirectory(SystemCalls.parent(of: path)) }
+  }
+
+  /// Removes those that hold nothing, as far as that is possible.
+  package mutating func remove() {
+    for directory in paths.reversed() { unsafe _ = rmdir(directory) }
+    paths = []
+  }
+}
+
+/// Asks the output's file system for room before anything is written.
+package enum FreeSpace {
+  /// The bytes that an import of this size needs at the very least.
+  ///
+  /// Meant to be too low, so that nothing that would fit is refused: a sixteenth of a plain tar,
+  /// as pages shrink to a tenth at best and some of a backup is left out; half of a compressed
+  /// one, as pages that are compressed one by one take more room than a whole stream.
+  package static func leastNeeded(inputByteCount: UInt64, isCompressed: Bool, level: Int32)
+    -> UInt64
+  {
+    if isCompressed { return inputByteCount / 2 }
+    return level == 0 ? inputByteCount / 4 : inputByteCount / 16
+  }
+
+  /// Throws `.inputOutput` if the file system of `path` has clearly too little room.
+  ///
+  /// - Parameters:
+  ///   - purpose: what needs the room.
+  ///   - option: by which option another place is chosen.
+  package static func require(
+    _ byteCount: UInt64, at path: String, purpose: String = "the import",
+    option: String = "--output"
+  ) throws(Failure) {
+    var status = statvfs()
+    // Invariant: the structure is lent for the call, which fills it.
+    _ = try SystemCalls.retrying(.measure, path) { unsafe statvfs(path, &status) }
+    let (free, overflows) = UInt64(status.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    guard overflows || free >= byteCount else {
+      throw Failure(
+        .inputOutput,
+        "the file system of \(path.quoted) has \(free >> 20) MiB free, and \(purpose) needs at least "
+          + "\(byteCount >> 20) MiB",
+        hint: "Free space there, or choose another \(option) directory.")
+    }
+  }
+}

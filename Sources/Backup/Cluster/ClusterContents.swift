@@ -49,3 +49,101 @@ package struct ClusterContents: Sendable {
     return false
   }
 }
+
+/// The pages of the small relations in `global`: `pg_database` and `pg_tablespace` are among them.
+///
+/// Which files these two are is known only when the relation map has been read, which may come
+/// after them. Memory: 8 MiB at most; what does not fit is not looked at.
+struct SharedCatalogs: Sendable {
+  private var files: [UInt32: [UInt8]] = [:]
+  private var byteCount = 0
+
+  /// The largest file that is kept: some 6,000 databases.
+  private static let fileLimit: UInt64 = 2 << 20
+  private static let limit = 8 << 20
+
+  /// Whether a file of this length is one that may have to be looked at.
+  static func mayInclude(_ segment: RelationSegment, byteCount: UInt64) -> Bool {
+    segment.databaseID == 0 && segment.fork == .main && segment.segmentNumber == 0
+      && byteCount <= fileLimit
+  }
+
+  /// Keeps the bytes of a relation's file, unless they exceed what is left of the 8 MiB.
+  package mutating func add(_ relationNumber: UInt32, _ bytes: [UInt8]) {
+    guard byteCount + bytes.count <= Self.limit else { return }
+    byteCount += bytes.count
+    files[relationNumber] = bytes
+  }
+
+  /// The rows of one of the two catalogs that certainly are visible, by oid; none if its file was
+  /// not kept.
+  package func rows(in relationNumber: UInt32, version: PostgresVersion) -> [CatalogRow] {
+    guard let bytes = files[relationNumber] else { return [] }
+    let pageByteCount = PageHeader.pageByteCount
+    var rows: [CatalogRow] = []
+    for start in stride(from: 0, to: bytes.count, by: pageByteCount) {
+      rows += CatalogRow.visible(
+        on: bytes.bytes.extracting(start..<start + pageByteCount), version: version)
+    }
+    return rows.sorted { $0.oid < $1.oid }
+  }
+}
+
+/// Files that were left out for one reason.
+public struct LeftOutFiles: Codable, Sendable {
+  /// The reason, in words: `write-ahead log`, `configuration`.
+  public var reason: String
+  /// How many files.
+  public var fileCount: Int
+  /// Their length together.
+  public var byteCount: UInt64
+  /// Up to eight of the names, in the order of the backup, control characters escaped.
+  public var names: [String]
+
+  /// Files of the given number, length and names.
+  public init(reason: String, fileCount: Int, byteCount: UInt64, names: [String]) {
+    self.reason = reason
+    self.fileCount = fileCount
+    self.byteCount = byteCount
+    self.names = names
+  }
+}
+
+/// What was left out on purpose, by reason.
+package struct LeftOutTally: Sendable {
+  private var entries: [LeftOutReason: LeftOutFiles] = [:]
+  /// The replication slots among it, sorted.
+  package private(set) var slots: Set<String> = []
+
+  /// Nothing has been left out yet.
+  package init() {}
+
+  /// How many names are kept for each reason.
+  package static let namesShown = 8
+
+  /// Counts a file of `byteCount` bytes; `name` is escaped, and kept if it is one of the first.
+  package mutating func add(_ name: String, byteCount: UInt64, reason: LeftOutReason) {
+    var entry =
+      entries[reason]
+      ?? LeftOutFiles(reason: reason.rawValue, fileCount: 0, byteCount: 0, names: [])
+    entry.fileCount += 1
+    entry.byteCount &+= byteCount
+    if entry.names.count < Self.namesShown { entry.names.append(name) }
+    entries[reason] = entry
+  }
+
+  /// Adds a replication slot by its escaped name; a name that was added before changes nothing.
+  package mutating func addSlot(_ name: String) {
+    slots.insert(name)
+  }
+
+  /// Whether the name is among the first of those left out for that reason.
+  package func has(_ name: String, for reason: LeftOutReason) -> Bool {
+    entries[reason]?.names.contains(name) == true
+  }
+
+  /// One entry a reason, sorted by the reason's words.
+  package var summary: [LeftOutFiles] {
+    entries.values.sorted { $0.reason < $1.reason }
+  }
+}

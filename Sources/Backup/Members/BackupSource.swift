@@ -1,4 +1,6 @@
 import Pipeline
+import PostgresFormat
+import Synchronization
 import System
 
 /// The members of a backup, each once, from the first to the last: of a tar, or of a data
@@ -47,3 +49,75 @@ package func isDataDirectory(_ path: String) -> Bool {
 let dumpHint =
   "A dump has the contents of one database, not its files. Take a backup of the whole cluster with "
   + "pg_basebackup, or make a tar of the data directory of the stopped cluster."
+
+/// One member of a backup: of a tar, as its header claims it, or a name in a data directory.
+public struct TarMember: Equatable, Sendable {
+  /// The name as it is in the archive, never empty; what is not UTF-8 in it becomes U+FFFD.
+  public var name: String
+
+  /// Whether it is a file, a directory, a link or something else.
+  public var kind: MemberKind
+
+  /// The size of the contents, holes included. A claim: it may be anything up to 8 EiB.
+  public var byteCount: UInt64
+
+  /// How much of the contents are zeros that nobody has stored, as the header says.
+  var holeByteCount: UInt64 = 0
+
+  /// What a link points to, as it is in the archive.
+  public var linkTarget: String?
+
+  /// What messages call the member.
+  package var subject: String { "member \(name.quoted)" }
+
+  /// The path of the member in the data directory; nil for the directory itself and above.
+  package func path(strippingComponents count: Int) throws(Failure) -> MemberPath? {
+    do throws(FormatError) {
+      return try MemberPath(Array(name.utf8).bytes, strippingComponents: count)
+    } catch {
+      throw Failure(error, in: subject)
+    }
+  }
+
+  /// A member without holes; `linkTarget` is nil unless it is a link.
+  public init(name: String, kind: MemberKind, byteCount: UInt64, linkTarget: String? = nil) {
+    self.name = name
+    self.kind = kind
+    self.byteCount = byteCount
+    self.linkTarget = linkTarget
+  }
+}
+
+/// What the reading thread reports about the input to the others.
+package final class InputProgress: Sendable {
+  private let knownByteCount = Atomic<UInt64>(.max)
+  private let readByteCount = Atomic<UInt64>(0)
+  private let compressed = Atomic<Bool>(false)
+
+  /// Progress of an input of which nothing is known yet.
+  package init() {}
+
+  /// The size of a regular file, or of all files that are read of a directory; nil of a pipe.
+  package var inputByteCount: UInt64? {
+    let value = knownByteCount.load(ordering: .relaxed)
+    return value == .max ? nil : value
+  }
+
+  /// The bytes taken from the input, compressed as they came.
+  package var inputBytesRead: UInt64 { readByteCount.load(ordering: .relaxed) }
+
+  /// Whether the input is a compressed stream; known once its first bytes were read.
+  package var isCompressed: Bool { compressed.load(ordering: .relaxed) }
+
+  func setInputByteCount(_ byteCount: UInt64) {
+    knownByteCount.store(byteCount, ordering: .relaxed)
+  }
+
+  func addBytesRead(_ byteCount: Int) {
+    readByteCount.wrappingAdd(UInt64(byteCount), ordering: .relaxed)
+  }
+
+  func setCompressed() {
+    compressed.store(true, ordering: .relaxed)
+  }
+}
