@@ -41,14 +41,14 @@ extension FuzzTarget {
   }
 
   private static func readPages(
-    of pages: MemberIntake.Pages, _ member: TarMember, from tar: TarReader,
+    of pages: MemberIntake.Pages, _ member: BackupMember, from tar: TarReader,
     into page: inout [UInt8], _ segments: inout SegmentTable
   ) throws(Failure) -> Int {
     let count = Int(min(member.byteCount / UInt64(page.count), 256))
     var done = pages.contents == nil ? 0 : count
     while done < count {
       // As an import does: pages in the read buffer, copied only if they are in pieces.
-      if let (buffer, range) = try tar.lend(unitsOf: page.count, limit: count - done) {
+      if let (buffer, range) = try tar.borrow(unitsOf: page.count, limit: count - done) {
         precondition(range.count > 0 && range.count.isMultiple(of: page.count))
         precondition(range.upperBound <= buffer.byteCount, "pages are within their buffer")
         done += range.count / page.count

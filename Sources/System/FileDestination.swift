@@ -1,7 +1,7 @@
 import Glibc
 
 /// Where a result goes, a backup or a picture.
-public enum ExportOutput: Equatable, Sendable {
+public enum OutputTarget: Equatable, Sendable {
   /// Standard output, which must not be a terminal if the result is a tar.
   case standardOutput
   /// A file, which appears under its name when it is complete and durable. One of that name is
@@ -30,7 +30,7 @@ package final class FileDestination {
   private let subject: String
   private var isCommitted = false
 
-  /// Whether nothing more is to be written: `take` fails from then on.
+  /// Whether nothing more is to be written: `write` fails from then on.
   package var isAbandoned = false
 
   /// Why a write failed.
@@ -43,7 +43,7 @@ package final class FileDestination {
   ///
   /// Unless `mode` says otherwise nobody else may read a file: a backup holds what the database
   /// holds, password hashes included.
-  package init(_ output: ExportOutput, mode: mode_t = 0o600) throws(Failure) {
+  package init(_ output: OutputTarget, mode: mode_t = 0o600) throws(Failure) {
     switch output {
     case .standardOutput:
       let pipe = SystemCalls.openStandardOutputPipe()
@@ -89,7 +89,7 @@ package final class FileDestination {
   }
 
   /// Writes all of `bytes`; false if that failed now or before, or was abandoned.
-  package func take(_ bytes: RawSpan) -> Bool {
+  package func write(_ bytes: RawSpan) -> Bool {
     guard failure == nil, !isAbandoned else { return false }
     do throws(Failure) {
       switch target {

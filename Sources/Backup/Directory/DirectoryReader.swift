@@ -43,7 +43,7 @@ final class DirectoryReader: BackupSource {
   /// Skips what is left of the current member and returns the next; nil after the last one.
   ///
   /// Throws the first error of the reading thread, and the same error on every later call.
-  package func nextMember() throws(Failure) -> TarMember? {
+  package func nextMember() throws(Failure) -> BackupMember? {
     try latch.run { () throws(Failure) in
       while bytesLeft > 0 { bytesLeft -= UInt64(try advance(atMost: bytesLeft)) }
       try refillIfEmpty()
@@ -65,7 +65,7 @@ final class DirectoryReader: BackupSource {
   }
 
   /// Lends the next whole units of the current member; nil if the next unit is in two buffers.
-  package func lend(
+  package func borrow(
     unitsOf byteCount: Int, limit: Int
   ) throws(Failure) -> (LentBuffer, Range<Int>)? {
     try latch.run { () throws(Failure) in

@@ -38,7 +38,7 @@ final class DirectorySource: ByteSource {
   }
 
   private struct Ahead {
-    let member: TarMember
+    let member: BackupMember
     let file: OpenFile?
   }
 
@@ -172,7 +172,7 @@ extension DirectoryHandle {
 }
 
 extension DirectoryContents {
-  fileprivate func contains(_ member: TarMember) -> Bool {
+  fileprivate func contains(_ member: BackupMember) -> Bool {
     guard member.kind == .file else { return false }
     guard let path = try? MemberPath(Array(member.name.utf8).bytes) else { return false }
     return contains(path, byteCount: member.byteCount)

@@ -46,7 +46,7 @@ struct DirectoryWalk {
   /// Something that has a name in the data directory.
   struct Found {
     /// The name, kind and size, as a tar's header would give them.
-    package let member: TarMember
+    package let member: BackupMember
     /// The name in the directory that holds it.
     package let name: DirectoryHandle.Name
     /// What the file system says of the name itself, not of what a link points to.
@@ -99,7 +99,7 @@ struct DirectoryWalk {
       guard let status = try level.directory.status(of: name) else {
         throw DirectoryHandle.changed(level.directory.path + "/" + DirectoryHandle.text(name))
       }
-      var member = TarMember(name: path, kind: status.kind, byteCount: 0)
+      var member = BackupMember(name: path, kind: status.kind, byteCount: 0)
       switch status.kind {
       case .file: member.byteCount = status.byteCount
       case .symbolicLink: member.linkTarget = try level.directory.linkTarget(of: name)

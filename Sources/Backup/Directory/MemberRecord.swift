@@ -13,7 +13,7 @@ import System
 ///         18      name, target
 struct MemberRecord: Equatable {
   /// The member that the record describes.
-  package var member: TarMember
+  package var member: BackupMember
   var hasContents: Bool
 
   /// The length of the record before the name in bytes.
@@ -43,7 +43,7 @@ struct MemberRecord: Equatable {
   ) throws(Failure) {
     let header = try take(Self.headerByteCount)
     let targetByteCount = header.bytes.littleEndian(at: 12, as: UInt32.self)
-    member = TarMember(
+    member = BackupMember(
       name: String(
         decoding: try take(Int(header.bytes.littleEndian(at: 8, as: UInt32.self))), as: UTF8.self),
       kind: Self.kinds[Int(header[16])],
@@ -55,7 +55,7 @@ struct MemberRecord: Equatable {
   }
 
   /// A record for a member; `hasContents` if its `byteCount` bytes follow in the stream.
-  package init(member: TarMember, hasContents: Bool) {
+  package init(member: BackupMember, hasContents: Bool) {
     self.member = member
     self.hasContents = hasContents
   }

@@ -22,7 +22,7 @@ package protocol BackupSource: AnyObject {
   /// when the whole input has been found to be sound.
   ///
   /// Waits for the input, and throws the error of a signal soon after it.
-  func nextMember() throws(Failure) -> TarMember?
+  func nextMember() throws(Failure) -> BackupMember?
 
   /// Fills `buffer` with the next bytes of the current member.
   ///
@@ -35,7 +35,7 @@ package protocol BackupSource: AnyObject {
   ///
   /// Returns nil if the next unit is not in one piece, for `read(into:)` to put it together. Only
   /// so many buffers exist: nothing more is read until one is released.
-  func lend(
+  func borrow(
     unitsOf byteCount: Int, limit: Int
   ) throws(Failure) -> (LentBuffer, Range<Int>)?
 }
@@ -51,7 +51,7 @@ let dumpHint =
   + "pg_basebackup, or make a tar of the data directory of the stopped cluster."
 
 /// One member of a backup: of a tar, as its header claims it, or a name in a data directory.
-public struct TarMember: Equatable, Sendable {
+public struct BackupMember: Equatable, Sendable {
   /// The name as it is in the archive, never empty; what is not UTF-8 in it becomes U+FFFD.
   public var name: String
 

@@ -87,7 +87,7 @@ package struct PageCheckResult: Sendable {
   /// Throws `.damaged` if the cluster has checksums, pages are damaged, and `mode` says that
   /// this counts. A pageserver's own backup is not judged: the pages that a pageserver makes of WAL
   /// records have no checksum, whatever `pg_control` says.
-  package func judged(
+  package func checked(
     _ mode: PageChecksumMode, in cluster: ClusterAssessment
   ) throws(Failure) -> PageChecksumSummary {
     guard mode != .skip else { return PageChecksumSummary(result: .skipped) }

@@ -77,7 +77,7 @@ package final class BackupReader: @unchecked Sendable {
 
   /// Compares the backup, which was read to its end and of which these are the segments, with its
   /// manifest; throws as `ManifestCheck` does.
-  package func judgeManifest(_ segments: SegmentTable) throws(Failure) -> ManifestSummary {
+  package func checkManifest(_ segments: SegmentTable) throws(Failure) -> ManifestSummary {
     let judged = try manifestCheck?.finish(intake.contents.controlFile, segments: segments)
     return judged ?? ManifestSummary(result: .none)
   }
@@ -89,7 +89,7 @@ package final class BackupReader: @unchecked Sendable {
   /// A file without pages still makes a run, for it exists. The CRC-32C of a relation's pages is
   /// left to those who compress them, for whom the page is in the processor's cache.
   private func readPages(
-    _ pages: MemberIntake.Pages, of member: TarMember, into feed: BatchFeed<PageBatch>
+    _ pages: MemberIntake.Pages, of member: BackupMember, into feed: BatchFeed<PageBatch>
   ) throws(Failure) {
     let pageCount = UInt32(member.byteCount / UInt64(PageRuns.pageByteCount))
     var check = manifestCheck
@@ -131,7 +131,7 @@ package final class BackupReader: @unchecked Sendable {
   ) throws(Failure) -> UInt32 {
     let pageByteCount = PageRuns.pageByteCount
     if batch.pages.takesLentPages,
-      let (buffer, range) = try source.lend(
+      let (buffer, range) = try source.borrow(
         unitsOf: pageByteCount, limit: batch.pages.freePageCount)
     {
       if let check { buffer.withMutableBytes(range) { check.update($0.bytes) } }

@@ -5,7 +5,7 @@ extension MemberIntake {
   /// Throws the error of a member that cannot be imported; returns if the member is empty
   /// and therefore harmless.
   package mutating func refuse(
-    _ decision: MemberDecision, _ member: TarMember, _ path: MemberPath
+    _ decision: MemberDecision, _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) {
     switch decision {
     case .backupLabel:

@@ -56,7 +56,7 @@ package struct MemberIntake {
   ///
   /// Throws what keeps the backup from being imported. Unless the source itself failed,
   /// the members after it can still be taken.
-  package mutating func take(_ member: TarMember) throws(Failure) -> Pages? {
+  package mutating func take(_ member: BackupMember) throws(Failure) -> Pages? {
     guard let path = try member.path(strippingComponents: stripComponents) else {
       if member.kind != .directory {
         contents.leftOut.add(
@@ -73,7 +73,7 @@ package struct MemberIntake {
   }
 
   private mutating func take(
-    _ member: TarMember, _ path: MemberPath
+    _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> Pages? {
     let decision = MemberDecision(path, kind: member.kind)
     switch decision {
@@ -119,7 +119,7 @@ package struct MemberIntake {
   // MARK: Files of pages
 
   private mutating func takeRelationSegment(
-    _ segment: RelationSegment, _ member: TarMember, _ path: MemberPath
+    _ segment: RelationSegment, _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> Pages {
     let limit = UInt64(RelationSegment.blockCount) * UInt64(PageHeader.pageByteCount)
     try requirePages(member, path, limit: limit, "1 GiB, the limit of a relation segment")
@@ -137,7 +137,7 @@ package struct MemberIntake {
   }
 
   private mutating func takeSLRUSegment(
-    _ kind: SLRUKind, _ number: UInt32, _ member: TarMember, _ path: MemberPath
+    _ kind: SLRUKind, _ number: UInt32, _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> Pages {
     let limit = UInt64(SLRUKind.pagesPerSegment * PageHeader.pageByteCount)
     try requirePages(
@@ -150,7 +150,7 @@ package struct MemberIntake {
 
   /// Refuses a file of pages by its size, before its first byte is read.
   private func requirePages(
-    _ member: TarMember, _ path: MemberPath, limit: UInt64, _ limitInWords: String
+    _ member: BackupMember, _ path: MemberPath, limit: UInt64, _ limitInWords: String
   ) throws(Failure) {
     let pageByteCount = UInt64(PageHeader.pageByteCount)
     guard member.byteCount <= limit else {
@@ -167,7 +167,8 @@ package struct MemberIntake {
 
   // MARK: Small files
 
-  private mutating func takeControlFile(_ member: TarMember, _ path: MemberPath) throws(Failure) {
+  private mutating func takeControlFile(_ member: BackupMember, _ path: MemberPath) throws(Failure)
+  {
     try requireOnce(contents.controlFile == nil, path)
     let bytes = try reader.readSmallFile(member, path)
     controlFileBytes = bytes
@@ -180,7 +181,7 @@ package struct MemberIntake {
   }
 
   private mutating func takeTwoPhaseFile(
-    _ xid: UInt64, _ digitCount: Int, _ member: TarMember, _ path: MemberPath
+    _ xid: UInt64, _ digitCount: Int, _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) {
     try requireOnce(contents.twoPhaseFiles[xid] == nil, path)
     var bytes = try reader.readSmallFile(member, path)
@@ -191,7 +192,7 @@ package struct MemberIntake {
       nameDigitCount: digitCount, file: file, stored: bytes)
   }
 
-  private mutating func takeStatistics(_ member: TarMember, _ path: MemberPath) throws(Failure) {
+  private mutating func takeStatistics(_ member: BackupMember, _ path: MemberPath) throws(Failure) {
     try requireOnce(contents.statistics == nil, path)
     guard member.byteCount <= Self.statisticsLimit else {
       contents.leftOut.add(
@@ -202,7 +203,7 @@ package struct MemberIntake {
   }
 
   /// Reads the backup's own manifest, unless one is known already.
-  private mutating func takeManifest(_ member: TarMember, _ path: MemberPath) throws(Failure) {
+  private mutating func takeManifest(_ member: BackupMember, _ path: MemberPath) throws(Failure) {
     guard let manifestCheck, member.kind == .file, !manifestCheck.hasManifest,
       path.bytes.elementsEqual(BackupManifest.fileName.utf8)
     else { return }
@@ -212,7 +213,7 @@ package struct MemberIntake {
   }
 
   private mutating func leaveOut(
-    _ member: TarMember, _ path: MemberPath, _ reason: LeftOutReason, slot: String?
+    _ member: BackupMember, _ path: MemberPath, _ reason: LeftOutReason, slot: String?
   ) {
     // A directory counts only if it is the user's own: what is in it is counted by itself.
     if member.kind != .directory || reason == .userFiles {

@@ -27,7 +27,7 @@ package struct MemberReader {
   ///
   /// Throws `.unsupported` if those before it have left too little of the limit.
   mutating func readSmallFile(
-    _ member: TarMember, _ path: MemberPath
+    _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> [UInt8] {
     guard member.byteCount <= UInt64(Cluster.smallFileLimit) - smallFileByteCount else {
       throw Failure(
@@ -42,7 +42,7 @@ package struct MemberReader {
   }
 
   /// The whole of a file, which who stores it has to give to the check of the manifest.
-  func readWhole(_ member: TarMember) throws(Failure) -> [UInt8] {
+  func readWhole(_ member: BackupMember) throws(Failure) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(member.byteCount))
     let count = try bytes.withMutableBytes { bytes throws(Failure) in
       try source.read(into: &bytes)
@@ -54,7 +54,7 @@ package struct MemberReader {
   /// Lends `body` what has not been read of the current member.
   ///
   /// Throws `.unsupported` if that has more holes than a backup may have.
-  mutating func readRest(of member: TarMember, _ body: (RawSpan) -> Void) throws(Failure) {
+  mutating func readRest(of member: BackupMember, _ body: (RawSpan) -> Void) throws(Failure) {
     guard member.holeByteCount <= Self.holeLimit - holeByteCount else {
       throw Failure(
         .unsupported,
@@ -77,7 +77,7 @@ package struct MemberReader {
 
   /// Reads a small file and decodes it; an error names the member.
   package mutating func decode<Value>(
-    _ member: TarMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
+    _ member: BackupMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
   ) throws(Failure) -> Value {
     try self.decode(try readSmallFile(member, path), path, decode)
   }

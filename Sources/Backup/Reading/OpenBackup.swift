@@ -5,7 +5,7 @@ import System
 /// for its first bytes.
 ///
 /// - Parameters:
-///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `lend` gives out
+///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `borrow` gives out
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
 ///   - failure: what ends the wait for the input, if it is noted.

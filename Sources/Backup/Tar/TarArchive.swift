@@ -12,7 +12,7 @@ import System
   /// A header as libarchive returns it.
   struct Header {
     /// The member as the header describes it, nothing checked.
-    package var member: TarMember
+    package var member: BackupMember
 
     /// The bytes of the contents that the archive stores; less than the member's size if it has
     /// holes.
@@ -107,7 +107,7 @@ import System
     guard let byteCount = UInt64(exactly: claimed) else {
       throw damaged("member \(name.quoted) has a negative size", reading: subject)
     }
-    var member = TarMember(name: name, kind: .other, byteCount: byteCount)
+    var member = BackupMember(name: name, kind: .other, byteCount: byteCount)
     if let target = unsafe archive_entry_hardlink(entry) {
       member.kind = .hardLink
       member.linkTarget = unsafe String(cString: target)
@@ -128,7 +128,7 @@ import System
   /// Gets the next block of the member's contents; false at their end.
   ///
   /// Blocks come in the order in which they are stored; those of holes do not come.
-  package mutating func nextBlock(of member: TarMember) throws(Failure) -> Bool {
+  package mutating func nextBlock(of member: BackupMember) throws(Failure) -> Bool {
     unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
     var start: UnsafeRawPointer?
     var size = 0
@@ -162,7 +162,7 @@ import System
   ///
   /// Returns their position in the input's buffer, which holds them as long as it is kept; nil
   /// if there is none, or libarchive has the bytes in memory of its own.
-  mutating func lendBlock(unitsOf byteCount: Int, limit: Int) -> (LentBuffer, Range<Int>)? {
+  mutating func borrowBlock(unitsOf byteCount: Int, limit: Int) -> (LentBuffer, Range<Int>)? {
     let count = min(blockByteCount / byteCount, limit) * byteCount
     guard count > 0, let buffer = input.current,
       let range = unsafe buffer.range(of: UnsafeRawBufferPointer(rebasing: block[..<count]))
@@ -173,7 +173,7 @@ import System
   }
 
   /// Goes over what the archive stores of the member beyond its contents.
-  mutating func skipRest(of member: TarMember) throws(Failure) {
+  mutating func skipRest(of member: BackupMember) throws(Failure) {
     unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
     let code = unsafe archive_read_data_skip(archive)
     _ = try isUsable(code, reading: member.subject)

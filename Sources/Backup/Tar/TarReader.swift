@@ -43,7 +43,7 @@ public final class TarReader: BackupSource {
     try self.init(path: path, bufferCount: ReadAhead.leastBufferCount)
   }
 
-  /// The same with `bufferCount` buffers of 1 MiB, those that `lend` gives out included, until a
+  /// The same with `bufferCount` buffers of 1 MiB, those that `borrow` gives out included, until a
   /// `failure`.
   package convenience init(
     path: String, bufferCount: Int, failure: FirstFailure = FirstFailure()
@@ -110,7 +110,7 @@ public final class TarReader: BackupSource {
   ///
   /// Returns nil only after an end that was checked: the archive's end mark is there, nothing but
   /// zeros follows it, and the compressed stream is complete.
-  public func nextMember() throws(Failure) -> TarMember? {
+  public func nextMember() throws(Failure) -> BackupMember? {
     try latch.run { () throws(Failure) in
       if isAtEnd { return nil }
       try finishMember()
@@ -137,7 +137,7 @@ public final class TarReader: BackupSource {
   ///
   /// Returns nil if the next unit is not in one piece, or at the member's end. Throws as
   /// `read(into:)` does.
-  package func lend(
+  package func borrow(
     unitsOf byteCount: Int, limit: Int
   ) throws(Failure) -> (LentBuffer, Range<Int>)? {
     try latch.run { () throws(Failure) in
@@ -145,7 +145,7 @@ public final class TarReader: BackupSource {
       if archive.blockByteCount == 0 && !member.isComplete { try nextBlock(of: &member) }
       current = member
       guard archive.blockOffset == member.position,
-        let (buffer, range) = archive.lendBlock(unitsOf: byteCount, limit: limit)
+        let (buffer, range) = archive.borrowBlock(unitsOf: byteCount, limit: limit)
       else { return nil }
       current?.position += UInt64(range.count)
       return (buffer, range)

@@ -114,10 +114,10 @@ public struct KeyspaceRules: Sendable {
       return true
     case .relationMap(let id):
       enter(.database(id), report)
-      return Self.tick(key, in: &databases, report) == .listed && value != nil
+      return Self.mark(key, in: &databases, report) == .listed && value != nil
     case .relationDirectory(let id):
       enter(.database(id), report)
-      let membership = Self.tick(key, in: &databases, report)
+      let membership = Self.mark(key, in: &databases, report)
       // What nothing promises promises nothing.
       guard membership != .unlisted else { return false }
       relations = list(key, value, report) { bytes throws(FormatError) in
@@ -139,7 +139,7 @@ public struct KeyspaceRules: Sendable {
       }
       return true
     case .twoPhaseFile:
-      return Self.tick(key, in: &transactions, report) == .listed && value != nil
+      return Self.mark(key, in: &transactions, report) == .listed && value != nil
     default:
       finishLists(report)
       guard let value else { return false }
@@ -165,7 +165,7 @@ public struct KeyspaceRules: Sendable {
 
   /// Ticks a key off its list, and reports those before it that never turned up, and itself if it
   /// is not in the list.
-  private static func tick(
+  private static func mark(
     _ key: Key, in list: inout Checklist<Key>, _ report: (KeyspaceFault) -> Void
   ) -> Checklist<Key>.Membership {
     let membership = list.take(key) { report(KeyspaceFault($0, .missing)) }
@@ -218,7 +218,7 @@ public struct KeyspaceRules: Sendable {
     guard sizeKey != run?.sizeKey else { return }
     finishRun(report)
     enter(.slru(kind), report)
-    let membership = Self.tick(sizeKey, in: &segments, report)
+    let membership = Self.mark(sizeKey, in: &segments, report)
     run = BlockRun(sizeKey: sizeKey, isListed: membership == .listed)
   }
 

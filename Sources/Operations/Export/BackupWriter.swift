@@ -16,7 +16,7 @@ final class BackupWriter {
 
   /// Opens the output; every member gets the time `time`, in seconds since 1970.
   init(
-    _ output: ExportOutput, time: Int64, counters: ImportCounters
+    _ output: OutputTarget, time: Int64, counters: ImportCounters
   ) throws(Failure) {
     destination = try FileDestination(output)
     tar = try TarWriter(destination, time: time)

@@ -7,7 +7,7 @@ public struct ExportOptions: Sendable {
   public var timeline: String
 
   /// Where the tar goes: a file or standard output.
-  public var output: ExportOutput
+  public var output: OutputTarget
 
   /// Give out what a pageserver's `fullbackup` is, rather than what a server starts from.
   public var forPageserver = false
@@ -16,7 +16,7 @@ public struct ExportOptions: Sendable {
   public var jobs: Int?
 
   /// Options for a data directory that a server starts from.
-  public init(timeline: String, output: ExportOutput) {
+  public init(timeline: String, output: OutputTarget) {
     self.timeline = timeline
     self.output = output
   }

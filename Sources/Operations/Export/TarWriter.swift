@@ -50,7 +50,7 @@ struct TarWriter: ~Copyable {
         let destination = unsafe Unmanaged<FileDestination>.fromOpaque(context)
           .takeUnretainedValue()
         let buffer = unsafe UnsafeRawBufferPointer(start: bytes, count: byteCount)
-        return unsafe destination.take(buffer.bytes) ? byteCount : -1
+        return unsafe destination.write(buffer.bytes) ? byteCount : -1
       }, nil)
     guard result == ARCHIVE_OK else {
       unsafe archive_write_free(archive)

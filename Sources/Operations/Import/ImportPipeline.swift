@@ -81,9 +81,9 @@ struct ImportPipeline {
       drain: { batch throws(Failure) in try writer.store(batch.pages) })
     try writer.finishChunk()
     var contents = backup.contents
-    let manifest = try reader.judgeManifest(writer.segments)
+    let manifest = try reader.checkManifest(writer.segments)
     let assessment = try contents.assessed()
-    let pageChecksums = try writer.pageCheck.judged(plan.pageChecksums, in: assessment)
+    let pageChecksums = try writer.pageCheck.checked(plan.pageChecksums, in: assessment)
     let relations = try writer.relations(upTo: assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
     try writer.writeMetadataLayer(

@@ -38,7 +38,7 @@ struct BackupInspector {
       try Interruption.check()
       inspector.take(member)
     }
-    inspector.judge()
+    inspector.check()
     return inspector.description
   }
 
@@ -71,7 +71,7 @@ struct BackupInspector {
   }
 
   /// Takes one member; an error of the source itself shows again when its next member is asked for.
-  private mutating func take(_ member: TarMember) {
+  private mutating func take(_ member: BackupMember) {
     if member.kind != .directory {
       description.fileCount += 1
       description.byteCount &+= member.byteCount
@@ -85,7 +85,7 @@ struct BackupInspector {
   }
 
   /// Remembers what says of which kind the backup is.
-  private mutating func note(_ member: TarMember, at path: MemberPath?) {
+  private mutating func note(_ member: BackupMember, at path: MemberPath?) {
     guard let path else { return }
     switch MemberDecision(path, kind: member.kind) {
     case .incremental: isIncremental = true
@@ -94,7 +94,7 @@ struct BackupInspector {
     }
   }
 
-  private mutating func count(_ pages: MemberIntake.Pages, of member: TarMember) {
+  private mutating func count(_ pages: MemberIntake.Pages, of member: BackupMember) {
     guard case .relation(let segment, _) = pages.file else { return }
     relations.add(segment, byteCount: member.byteCount)
     segments.add(
@@ -109,7 +109,7 @@ struct BackupInspector {
   // MARK: At the end
 
   /// Judges the whole backup in the order of an import, and fills in the description.
-  private mutating func judge() {
+  private mutating func check() {
     var contents = intake.contents
     do throws(Failure) {
       let assessment = try contents.assessed()

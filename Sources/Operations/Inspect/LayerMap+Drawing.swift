@@ -130,9 +130,9 @@ extension LayerMap {
 extension LayerMap {
   /// Writes the drawing: under a temporary name beside `path` first, durable before it is renamed,
   /// so that `path` holds the old or the new one at every moment.
-  public func write(to output: ExportOutput) throws(Failure) {
+  public func write(to output: OutputTarget) throws(Failure) {
     let destination = try FileDestination(output, mode: 0o644)
-    let isWritten = destination.take(Array(svg().utf8).bytes)
+    let isWritten = destination.write(Array(svg().utf8).bytes)
     if !isWritten, let failure = destination.failure { throw failure }
     try destination.commit()
   }

@@ -90,7 +90,7 @@ struct DirectoryCopy {
       guard status != nil || name.unicodeScalars.contains("\u{FFFD}") else {
         throw DirectoryHandle.changed(source)
       }
-      let member = TarMember(
+      let member = BackupMember(
         name: prefix.isEmpty ? name : prefix + "/" + name, kind: status?.kind ?? .other,
         byteCount: status?.byteCount ?? 0)
       guard let path = try member.path(strippingComponents: 0) else { continue }

@@ -50,7 +50,7 @@ struct ScratchIntake {
   ///
   /// - Throws: for what is refused.
   mutating func target(
-    of member: TarMember, at path: MemberPath, in part: Part
+    of member: BackupMember, at path: MemberPath, in part: Part
   ) throws(Failure) -> String? {
     switch part {
     case .dataDirectory: return try dataDirectory(member, path)
@@ -91,7 +91,7 @@ struct ScratchIntake {
   // MARK: Decisions
 
   private mutating func dataDirectory(
-    _ member: TarMember, _ path: MemberPath
+    _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> String? {
     let components = path.components
     let decision = MemberDecision(path, kind: member.kind)
@@ -124,7 +124,7 @@ struct ScratchIntake {
 
   /// A file of the WAL: segments and timelines' histories.
   private mutating func writeAheadLog(
-    _ member: TarMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
+    _ member: BackupMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
   ) throws(Failure) -> String? {
     guard member.kind == .file, names.count == 1, let name = names.first,
       Self.isWriteAheadLog(String(decoding: name, as: UTF8.self))
@@ -144,7 +144,7 @@ struct ScratchIntake {
 
   /// `pg_tblspc/OID` and what is below it.
   private mutating func tablespaceMember(
-    _ member: TarMember, _ path: MemberPath
+    _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> String? {
     let components = path.components
     guard let id = UInt32(String(decoding: components[1], as: UTF8.self)), id > 0 else {
@@ -167,7 +167,7 @@ struct ScratchIntake {
 
   /// `PG_15_202209061/DATABASE/RELATION` within a tablespace, which is as `base/DATABASE/RELATION`.
   private mutating func tablespace(
-    _ id: UInt32, _ member: TarMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
+    _ id: UInt32, _ member: BackupMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
   ) throws(Failure) -> String? {
     try addTablespace(id)
     guard let first = names.first, first.starts(with: "PG_".utf8) else {
@@ -207,7 +207,9 @@ struct ScratchIntake {
     preconditionFailure("a path that begins with a name is not empty")
   }
 
-  private mutating func leaveOut(_ member: TarMember, _ path: MemberPath, _ reason: LeftOutReason) {
+  private mutating func leaveOut(
+    _ member: BackupMember, _ path: MemberPath, _ reason: LeftOutReason
+  ) {
     leftOut.add(path.description, byteCount: member.byteCount, reason: reason)
   }
 
@@ -258,7 +260,7 @@ extension ScratchIntake {
 
   /// Begins to compare a file with the manifest; nil if its contents are not needed.
   func beginCheck(
-    of member: TarMember, at path: MemberPath, in part: Part
+    of member: BackupMember, at path: MemberPath, in part: Part
   ) throws(Failure) -> ManifestCheck? {
     guard let manifest, member.kind == .file else { return nil }
     switch part {

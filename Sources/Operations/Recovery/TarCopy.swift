@@ -33,7 +33,7 @@ struct TarCopy {
   }
 
   private mutating func take(
-    _ member: TarMember, at place: MemberPath, in part: ScratchIntake.Part, from tar: TarReader
+    _ member: BackupMember, at place: MemberPath, in part: ScratchIntake.Part, from tar: TarReader
   ) throws(Failure) {
     let target = try intake.target(of: member, at: place, in: part)
     if let target, try SystemCalls.status(at: target) != nil {

@@ -22,7 +22,7 @@ protocol Command: Sendable {
   init()
 
   /// Takes the operands, and checks that nothing required is missing.
-  mutating func take(operands: [String]) throws(Failure)
+  mutating func read(operands: [String]) throws(Failure)
 
   /// Does the work and prints its result.
   func run() throws(Failure)

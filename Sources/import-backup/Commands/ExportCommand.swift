@@ -50,7 +50,7 @@ struct ExportCommand: Command {
   var replacesFile = false
   var isQuiet = false
 
-  mutating func take(operands: [String]) throws(Failure) {
+  mutating func read(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
       operands, missing: "no timeline given",
       hint: "For example: import-backup export storage/tenants/TENANT/timelines/TIMELINE.")

@@ -32,7 +32,7 @@ struct HelpCommand: Command {
     self.form = form
   }
 
-  mutating func take(operands: [String]) throws(Failure) {
+  mutating func read(operands: [String]) throws(Failure) {
     guard let word = operands.first else { return }
     guard form == .text else {
       throw .usage("'--man' and '--completions' are for all commands, not for one")

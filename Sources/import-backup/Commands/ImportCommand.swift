@@ -31,7 +31,7 @@ struct ImportCommand: Command {
   var printsJSON = false
   var isQuiet = false
 
-  mutating func take(operands: [String]) throws(Failure) {
+  mutating func read(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
       operands, missing: "no backup given",
       hint: "For example: import-backup backup.tar.zst --output storage.")

@@ -49,7 +49,7 @@ struct InspectCommand: Command {
   var printsJSON = false
   var drawing: String?
 
-  mutating func take(operands: [String]) throws(Failure) {
+  mutating func read(operands: [String]) throws(Failure) {
     settings.path = try Operands.single(
       operands, missing: "no backup or timeline given",
       hint: "For example: import-backup inspect backup.tar.zst.")

@@ -49,7 +49,7 @@ struct VerifyCommand: Command {
   var printsJSON = false
   var isQuiet = false
 
-  mutating func take(operands: [String]) throws(Failure) {
+  mutating func read(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
       operands, missing: "no timeline given",
       hint: "For example: import-backup verify storage/tenants/TENANT/timelines/TIMELINE.")

@@ -48,7 +48,7 @@ enum OptionParser {
         throw refusal(of: word, names: options.map(\.name))
       }
     }
-    try command.take(operands: scanner.operands())
+    try command.read(operands: scanner.operands())
     return .run(command)
   }
 

@@ -26,7 +26,7 @@ final class MemorySource: ByteSource {
 
 /// One member of a tar, read to its end.
 struct ReadMember: Equatable {
-  var member: TarMember
+  var member: BackupMember
   var contents: [UInt8]
 }
 

@@ -21,12 +21,12 @@ import Testing
     let members = try readAll(tar.archive, bufferSize: bufferSize)
     #expect(
       members.map(\.member) == [
-        TarMember(name: "base/", kind: .directory, byteCount: 0),
-        TarMember(name: "base/1", kind: .file, byteCount: 3000),
-        TarMember(name: "empty", kind: .file, byteCount: 0),
-        TarMember(name: "pg_wal", kind: .symbolicLink, byteCount: 0, linkTarget: "/wal"),
-        TarMember(name: "same", kind: .hardLink, byteCount: 0, linkTarget: "base/1"),
-        TarMember(name: "fifo", kind: .other, byteCount: 0),
+        BackupMember(name: "base/", kind: .directory, byteCount: 0),
+        BackupMember(name: "base/1", kind: .file, byteCount: 3000),
+        BackupMember(name: "empty", kind: .file, byteCount: 0),
+        BackupMember(name: "pg_wal", kind: .symbolicLink, byteCount: 0, linkTarget: "/wal"),
+        BackupMember(name: "same", kind: .hardLink, byteCount: 0, linkTarget: "base/1"),
+        BackupMember(name: "fifo", kind: .other, byteCount: 0),
       ])
     #expect(members.map(\.contents.count) == [0, 3000, 0, 0, 0, 0])
     #expect(members[1].contents == contents)

@@ -105,7 +105,7 @@ struct RecoveryTests {
   func places(name: String, place: String?) throws {
     let directory = try TemporaryDirectory()
     var intake = try Self.intake(in: directory)
-    let member = TarMember(name: name, kind: .file, byteCount: 8192)
+    let member = BackupMember(name: name, kind: .file, byteCount: 8192)
     let path = try #require(try member.path(strippingComponents: 0))
     let target = try intake.target(of: member, at: path, in: .dataDirectory)
     #expect(target == place.map { intake.scratch.path + "/" + $0 })
@@ -124,7 +124,7 @@ struct RecoveryTests {
   func refused(name: String, kind: MemberKind) throws {
     let directory = try TemporaryDirectory()
     var intake = try Self.intake(in: directory)
-    let member = TarMember(name: name, kind: kind, byteCount: 8192)
+    let member = BackupMember(name: name, kind: kind, byteCount: 8192)
     #expect(throws: Failure.self) {
       guard let path = try member.path(strippingComponents: 0) else { return }
       _ = try intake.target(of: member, at: path, in: .dataDirectory)
@@ -135,7 +135,7 @@ struct RecoveryTests {
   @Test func refusalInTablespace() throws {
     let directory = try TemporaryDirectory()
     var intake = try Self.intake(in: directory)
-    let member = TarMember(
+    let member = BackupMember(
       name: "pg_tblspc/16400/PG_15_202209061/5/x", kind: .file, byteCount: 8192)
     let path = try #require(try member.path(strippingComponents: 0))
     let error = #expect(throws: Failure.self) {
