@@ -94,11 +94,11 @@ struct ChannelTests {
           } catch {
             try? errors.send(error)
           }
-          errors.finish()
         }
       }
       channel.fail(failure)
       for thread in threads { thread.join() }
+      errors.finish()
       for _ in threads { #expect(try errors.receive() == failure) }
     }
   }
