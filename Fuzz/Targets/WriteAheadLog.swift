@@ -1,4 +1,4 @@
-@testable import PostgresFormat
+import PostgresFormat
 
 extension FuzzTarget {
   /// Decodes WAL. The first byte chooses the version and what the rest is: pages of a segment, in the

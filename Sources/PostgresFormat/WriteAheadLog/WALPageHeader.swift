@@ -12,9 +12,15 @@
 ///         36    4 page size
 ///
 /// (Postgres, `src/include/access/xlog_internal.h`, `XLogLongPageHeaderData`.)
-struct WALPageHeader: Equatable {
-  struct Flags: OptionSet {
-    var rawValue: UInt16
+package struct WALPageHeader: Equatable {
+  /// What a page header says of the page. (Postgres, `xlog_internal.h`, `XLP_*`)
+  package struct Flags: OptionSet {
+    /// The bits as they are stored.
+    package let rawValue: UInt16
+
+    /// Flags of these bits.
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
     /// The page begins with the rest of a record.
     static let continuesRecord = Self(rawValue: 1)
     static let isLong = Self(rawValue: 2)

@@ -10,21 +10,24 @@
 ///         20    4 CRC-32C of all that follows, then of the 20 bytes before
 ///
 /// (Postgres, `src/include/access/xlogrecord.h`, `XLogRecord`.)
-struct WALRecordHeader: Equatable {
-  static let byteCount = 24
+package struct WALRecordHeader: Equatable {
+  /// The length of the header.
+  package static let byteCount = 24
 
   /// The longest record that a server can read: it needs memory for it in one piece
   /// (`src/include/utils/memutils.h`, `MaxAllocSize`).
   static let recordLimit = 0x3FFF_FFFF
 
   var totalByteCount: UInt32
-  var transactionID: UInt32 = 0
+  /// The transaction that wrote the record; 0 if none did.
+  package var transactionID: UInt32 = 0
   var previous: LogSequenceNumber
   var info: UInt8
   var resourceManager: WALResourceManager
   var checksum: UInt32 = 0
 
-  init(
+  /// The header of a record without a transaction and, as yet, without a checksum.
+  package init(
     totalByteCount: UInt32, previous: LogSequenceNumber, info: UInt8,
     resourceManager: WALResourceManager
   ) {
@@ -45,7 +48,7 @@ struct WALRecordHeader: Equatable {
   }
 
   /// The record of this header and what follows, with its checksum.
-  func record(holding data: [UInt8]) -> [UInt8] {
+  package func record(holding data: [UInt8]) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Self.byteCount + data.count)
     bytes.appendLittleEndian(totalByteCount)
@@ -63,7 +66,7 @@ struct WALRecordHeader: Equatable {
 
   /// The checksum that a whole record should have.
   @inline(__always)
-  static func checksum(of record: RawSpan) -> UInt32 {
+  package static func checksum(of record: RawSpan) -> UInt32 {
     var checksum = CRC32C()
     checksum.update(record.extracting(byteCount..<record.byteCount))
     checksum.update(record.extracting(0..<20))

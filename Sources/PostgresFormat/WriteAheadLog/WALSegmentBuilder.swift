@@ -61,7 +61,7 @@ public struct WALSegmentBuilder: Sendable {
   }
 
   /// Writes `record` into as many segments as it needs, at least the one with `start`.
-  func segments(
+  package func segments(
     holding record: [UInt8], at start: LogSequenceNumber, firstPageFlags: WALPageHeader.Flags
   ) -> [WALSegment] {
     let size = UInt64(segmentSize)
