@@ -76,7 +76,7 @@ package final class StageGroup: Sendable {
 }
 
 /// Runs `body` on a thread of that name, and waits for its end.
-package func onThread<Value>(
+func onThread<Value>(
   named name: String, _ body: () throws(Failure) -> Value
 ) throws(Failure) -> Value {
   let result: Result<Value, Failure> = try withoutActuallyEscaping(body) { body throws(Failure) in

@@ -8,12 +8,15 @@ package final class Descriptor: Sendable {
   package let number: Int32
   /// What messages call the file.
   package let name: String
-  private let isOpen = Atomic(true)
+  private let isOpen: Atomic<Bool>
 
   /// Takes over a descriptor that is open; messages call the file by `name`.
-  init(_ number: Int32, name: String) {
+  ///
+  /// One that is not owned, such as standard input, is left open.
+  init(_ number: Int32, name: String, isOwned: Bool = true) {
     self.number = number
     self.name = name
+    isOpen = Atomic(isOwned)
   }
 
   deinit {
@@ -133,7 +136,7 @@ package struct FileStatus: Equatable, Sendable {
   }
 
   /// Whether both are of one file, changed or not.
-  package func isSameFile(as other: FileStatus) -> Bool {
+  func isSameFile(as other: FileStatus) -> Bool {
     device == other.device && inode == other.inode
   }
 }

@@ -21,8 +21,7 @@ public enum OutputTarget: Equatable, Sendable {
 /// Used by one thread at a time. Keeps the first failure, which libarchive cannot pass on.
 package final class FileDestination {
   private enum Target {
-    /// A stream, which is closed with its owner; standard output itself has none.
-    case stream(Int32, owner: Descriptor?)
+    case stream(Descriptor)
     case file(OutputFile, finalPath: String)
   }
 
@@ -46,8 +45,7 @@ package final class FileDestination {
   package init(_ output: OutputTarget, mode: mode_t = 0o600) throws(Failure) {
     switch output {
     case .standardOutput:
-      let pipe = SystemCalls.openStandardOutputPipe()
-      target = .stream(pipe?.number ?? STDOUT_FILENO, owner: pipe)
+      target = .stream(SystemCalls.openStandardOutput())
       subject = "to standard output"
     case .file(let path), .newFile(let path):
       subject = path.quoted
@@ -70,18 +68,13 @@ package final class FileDestination {
             hint: "Choose another name, or replace the file with '--force'.")
         }
       case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)
-      case S_IFIFO: return try stream(path, isPipe: true)
-      default: return try stream(path, isPipe: false)
+      case S_IFIFO: return .stream(try SystemCalls.openStream(path, isPipe: true))
+      default: return .stream(try SystemCalls.openStream(path, isPipe: false))
       }
     }
     let temporaryPath = "\(path).\(getpid()).export-temp"
     return .file(
       try OutputFile(creating: temporaryPath, named: path, mode: mode), finalPath: path)
-  }
-
-  private static func stream(_ path: String, isPipe: Bool) throws(Failure) -> Target {
-    let opened = try SystemCalls.openStream(path, isPipe: isPipe)
-    return .stream(opened.number, owner: opened)
   }
 
   deinit {
@@ -93,7 +86,7 @@ package final class FileDestination {
     guard failure == nil, !isAbandoned else { return false }
     do throws(Failure) {
       switch target {
-      case .stream(let descriptor, _): try SystemCalls.append(bytes, to: descriptor, subject)
+      case .stream(let descriptor): try SystemCalls.append(bytes, to: descriptor, subject)
       case .file(let file, _): try file.write(bytes, at: byteCount)
       }
     } catch {
@@ -104,8 +97,8 @@ package final class FileDestination {
     return true
   }
 
-  /// Makes a file durable and gives it its name; if the name cannot be made durable, it goes
-  /// again.
+  /// Makes a file durable and gives it its name; if the name cannot be made durable, it is
+  /// removed.
   package func commit() throws(Failure) {
     guard case .file(let file, let finalPath) = target else { return }
     try file.makeDurable()

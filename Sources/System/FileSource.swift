@@ -4,9 +4,7 @@ import Glibc
 ///
 /// Never seeks.
 package final class FileSource: ByteSource {
-  private let descriptor: Int32
-  /// Closes the file; nil for standard input.
-  private let owner: Descriptor?
+  private let descriptor: Descriptor
   private let subject: String
 
   /// The file's size when it was opened, if it is a regular one that is read from its start;
@@ -21,8 +19,7 @@ package final class FileSource: ByteSource {
   package init(path: String) throws(Failure) {
     subject = inputSubject(path)
     if path == "-" {
-      owner = nil
-      descriptor = STDIN_FILENO
+      descriptor = Descriptor(STDIN_FILENO, name: subject, isOwned: false)
     } else {
       var opened: Int32
       repeat {
@@ -31,14 +28,13 @@ package final class FileSource: ByteSource {
       guard opened >= 0 else {
         throw Failure(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
       }
-      owner = Descriptor(opened, name: path)
-      descriptor = opened
+      descriptor = Descriptor(opened, name: path)
     }
 
     var status = stat()
     var result: Int32
     repeat {
-      result = unsafe fstat(descriptor, &status)
+      result = unsafe fstat(descriptor.number, &status)
     } while result != 0 && errno == EINTR
     guard result == 0 else {
       throw Failure(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
@@ -48,10 +44,10 @@ package final class FileSource: ByteSource {
       throw Failure(
         .cannotOpen, "cannot open \(subject): \(SystemCalls.describe(EISDIR))")
     case S_IFREG:
-      if owner != nil { byteCount = UInt64(status.st_size) }
-      posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+      if path != "-" { byteCount = UInt64(status.st_size) }
+      posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     case S_IFIFO:
-      Self.widenPipe(descriptor, to: Self.pipeByteCount)
+      Self.widenPipe(descriptor.number, to: Self.pipeByteCount)
     default:
       break
     }
@@ -81,7 +77,7 @@ package final class FileSource: ByteSource {
       // many.
       let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
         let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
-        let count = unsafe read(descriptor, free.baseAddress, free.count)
+        let count = unsafe read(descriptor.number, free.baseAddress, free.count)
         initializedCount += max(count, 0)
         return count
       }

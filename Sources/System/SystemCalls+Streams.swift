@@ -10,20 +10,20 @@ extension SystemCalls {
   private static let milliseconds: Int32 = 200
 
   /// Writes all of `bytes` to a stream, which messages call `subject`.
-  package static func append(
-    _ bytes: RawSpan, to descriptor: Int32, _ subject: String
+  static func append(
+    _ bytes: RawSpan, to stream: Descriptor, _ subject: String
   ) throws(Failure) {
     var done = 0
     while done < bytes.byteCount {
       let rest = bytes.extracting(done..<bytes.byteCount)
       // Invariant: the buffer is lent for the call, which reads no further than its count.
       let written = unsafe rest.withUnsafeBytes { buffer in
-        unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+        unsafe Glibc.write(stream.number, buffer.baseAddress, buffer.count)
       }
       if written >= 0 {
         done += written
       } else if errno == EAGAIN {
-        var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        var event = pollfd(fd: stream.number, events: Int16(POLLOUT), revents: 0)
         _ = unsafe poll(&event, 1, milliseconds)
       } else if errno != EINTR {
         throw Failure(.inputOutput, "cannot write \(subject): \(describe(errno))")
@@ -48,18 +48,19 @@ extension SystemCalls {
     }
   }
 
-  /// The pipe that standard output is, opened once more so that writing to it does not wait; nil
-  /// if it is not a pipe, or cannot be opened.
+  /// Standard output; if it is a pipe, opened once more so that writing to it does not wait.
   ///
   /// Who shares the other one is not affected, as by a flag that is set on it.
-  static func openStandardOutputPipe() -> Descriptor? {
+  static func openStandardOutput() -> Descriptor {
+    let name = "standard output"
+    let inherited = Descriptor(STDOUT_FILENO, name: name, isOwned: false)
     var status = stat()
     // Invariant: the structure is lent for the call, which fills it.
     guard unsafe fstat(STDOUT_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
-      return nil
+      return inherited
     }
-    let descriptor = unsafe Glibc.open("/proc/self/fd/\(STDOUT_FILENO)", streamFlags)
-    return descriptor >= 0 ? Descriptor(descriptor, name: "standard output") : nil
+    let opened = unsafe Glibc.open("/proc/self/fd/\(STDOUT_FILENO)", streamFlags)
+    return opened >= 0 ? Descriptor(opened, name: name) : inherited
   }
 
   private static let streamFlags = O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY

@@ -60,7 +60,7 @@ package enum SystemCalls {
   }
 
   /// Calls until the result is not an EINTR, and throws what else it fails with.
-  package static func retrying<Result: SignedInteger>(
+  static func retrying<Result: SignedInteger>(
     _ operation: Operation, _ path: String, _ call: () -> Result
   ) throws(Failure) -> Result {
     while true {

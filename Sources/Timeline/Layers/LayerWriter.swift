@@ -9,7 +9,7 @@ import System
 /// page 1 …   blob blob blob …            as they come, back to back
 /// page i …   index nodes, the root last  `finish`
 ///
-/// open ── an error ──► failed      every later call throws the first error again
+/// open ── an error ──► failed      every later write or finish throws the first error again
 ///   └──── `finish` ──► finished    after its summary and its root have been read back
 /// ```
 ///
