@@ -1,7 +1,9 @@
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <sys/types.h>
 
 // glibc declares these for programs that ask for GNU's extensions; Swift's module of glibc does not.
 int sched_getaffinity(pid_t process, size_t byte_count, cpu_set_t *mask);
 int pthread_setname_np(pthread_t thread, const char *name);
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);

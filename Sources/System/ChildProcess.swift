@@ -1,9 +1,11 @@
+import CGlibc
 @unsafe @preconcurrency import Glibc
 import PostgresFormat
 
-/// Another program, run to its end in a process group of its own.
+/// Another program, run to its end in a session of its own.
 ///
-/// A signal from the terminal reaches this program alone, which then ends the other in order.
+/// It has no terminal, and no open file of this process but its standard streams. A signal from the
+/// terminal reaches this program alone, which then ends the other in order.
 package enum ChildProcess {
   /// How the program ended.
   package struct Result {
@@ -17,20 +19,34 @@ package enum ChildProcess {
 
   /// How long a program that was asked to end may take before it is killed.
   private static let timeToEnd = Duration.seconds(5)
-  private static let outputLimit = 64 << 10
 
-  /// Variables that a server takes settings from. (Postgres, `guc.c`,
-  /// `InitializeGUCOptionsFromEnvironment`; `postgres.c`)
-  private static let droppedVariables = ["PGDATA", "PGPORT", "PGDATESTYLE", "PGCLIENTENCODING"]
+  /// Which of this process's environment variables a program gets.
+  package enum Environment: Sendable {
+    /// All of them, for a command of the user's own.
+    case all
+    /// Those that every program needs and that hold no secrets; for a server of Postgres, which
+    /// takes settings from others. (Postgres, `guc.c`, `InitializeGUCOptionsFromEnvironment`)
+    case minimal
 
-  /// Runs the program given by the first word, a path or a name in `PATH`, and waits for its end.
+    fileprivate func contains(_ name: some StringProtocol) -> Bool {
+      switch self {
+      case .all: true
+      case .minimal: ["PATH", "LANG", "TZ"].contains(String(name))
+      }
+    }
+  }
+
+  /// Runs the program given by the first word, a path, and waits for its end.
   ///
-  /// It reads the file `input` and adds to the file `log` what it writes to standard error.
+  /// It reads the file `input` and adds to the file `log` what it writes to standard error. Of its
+  /// standard output `outputLimit` bytes are kept. `check` is called at least every 200 ms; what it
+  /// throws ends the program.
   ///
-  /// - Throws: `.unsupported` if it cannot be started; the error of a signal, when it has
-  ///   ended.
+  /// - Throws: `.unsupported` if it cannot be started; the error of a signal or of `check`, when it
+  ///   has ended.
   package static func run(
-    _ words: [[UInt8]], input: String = "/dev/null", log: String
+    _ words: [[UInt8]], environment: Environment = .minimal, input: String = "/dev/null",
+    log: String, outputLimit: Int = 64 << 10, check: () throws(Failure) -> Void = {}
   ) throws(Failure) -> Result {
     var ends: [Int32] = [-1, -1]
     // Invariant: the array has room for the two descriptors that the call fills in.
@@ -41,11 +57,12 @@ package enum ChildProcess {
     let output = ends[0]
     _ = fcntl(output, F_SETFL, O_NONBLOCK)
     defer { close(output) }
-    let number = try spawn(words, input: input, output: ends[1], log: log)
-    var process = Running(number: number, output: output)
+    let number = try spawn(words, environment, input: input, output: ends[1], log: log)
+    var process = Running(number: number, output: output, outputLimit: outputLimit)
     do throws(Failure) {
       while true {
         try Interruption.check()
+        try check()
         if let code = wait(for: &process) {
           return Result(exitCode: code, output: process.text, number: number)
         }
@@ -61,6 +78,7 @@ package enum ChildProcess {
     let number: pid_t
     /// The end of the pipe that its standard output is read from.
     let output: Int32
+    let outputLimit: Int
     /// What has been read of it.
     var text: [UInt8] = []
     var isOutputAtEnd = false
@@ -68,7 +86,7 @@ package enum ChildProcess {
 
   /// Starts the process, which from then on alone has the pipe's writing end, `output`.
   private static func spawn(
-    _ words: [[UInt8]], input: String, output: Int32, log: String
+    _ words: [[UInt8]], _ variables: Environment, input: String, output: Int32, log: String
   ) throws(Failure) -> pid_t {
     defer { close(output) }
     var actions = unsafe posix_spawn_file_actions_t()
@@ -86,26 +104,25 @@ package enum ChildProcess {
     unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
     unsafe posix_spawn_file_actions_addopen(
       &actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     var all = sigset_t()
     var none = sigset_t()
     unsafe sigfillset(&all)
     unsafe sigemptyset(&none)
     unsafe posix_spawnattr_setsigdefault(&attributes, &all)
     unsafe posix_spawnattr_setsigmask(&attributes, &none)
-    unsafe posix_spawnattr_setpgroup(&attributes, 0)
     unsafe posix_spawnattr_setflags(
-      &attributes,
-      Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+      &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | newSession))
 
     var arguments = unsafe words.map { unsafe copy($0) }
     unsafe arguments.append(nil)
-    var environment = unsafe inherited()
+    var environment = unsafe copies(of: variables)
     unsafe environment.append(nil)
     defer {
       for index in unsafe arguments.indices { unsafe free(arguments[index]) }
       for index in unsafe environment.indices { unsafe free(environment[index]) }
     }
-    let result = unsafe posix_spawnp(
+    let result = unsafe posix_spawn(
       &number, arguments[0]!, &actions, &attributes, arguments, environment)
     guard result == 0 else {
       throw Failure(
@@ -114,20 +131,23 @@ package enum ChildProcess {
     return number
   }
 
+  /// `POSIX_SPAWN_SETSID` of glibc, which Swift's module leaves out. (`spawn.h`)
+  private static let newSession: Int32 = 0x80
+
   private static func copy(_ word: [UInt8]) -> UnsafeMutablePointer<CChar>? {
     unsafe (word + [0]).withUnsafeBufferPointer { bytes in
       unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe strdup($0.baseAddress!) }
     }
   }
 
-  /// Copies of this process's environment variables that the server may have.
-  private static func inherited() -> [UnsafeMutablePointer<CChar>?] {
+  /// Copies of this process's environment variables that a program may have.
+  private static func copies(of environment: Environment) -> [UnsafeMutablePointer<CChar>?] {
     var variables: [UnsafeMutablePointer<CChar>?] = unsafe []
     var next = unsafe environ
     // Invariant: the array ends in nil, and nothing here changes the environment.
     while let variable = unsafe next.pointee {
       let name = unsafe String(cString: variable).prefix { $0 != "=" }
-      if !droppedVariables.contains(String(name)) { unsafe variables.append(strdup(variable)) }
+      if environment.contains(name) { unsafe variables.append(strdup(variable)) }
       unsafe next += 1
     }
     return unsafe variables
@@ -162,7 +182,7 @@ package enum ChildProcess {
       // Invariant: the array is lent for the call, which writes at most its length.
       let count = unsafe read(process.output, &bytes, bytes.count)
       if count > 0 {
-        if process.text.count < outputLimit { process.text += bytes[..<count] }
+        if process.text.count < process.outputLimit { process.text += bytes[..<count] }
       } else if count == 0 || errno != EINTR {
         process.isOutputAtEnd = count == 0 || errno != EAGAIN
         return

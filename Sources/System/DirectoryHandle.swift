@@ -96,6 +96,37 @@ package final class DirectoryHandle {
     }
   }
 
+  /// Everything in the directory, what a directory holds before itself; the directory itself is not
+  /// among it. Links are not followed.
+  ///
+  /// `body` gets the handle of the directory that holds the name. Another process that changes
+  /// names meanwhile cannot lead it elsewhere.
+  package func forEach(
+    _ body: (DirectoryHandle, Name, FileStatus) throws(Failure) -> Void
+  ) throws(Failure) {
+    for name in try names() {
+      guard let status = try status(of: name) else { continue }
+      if status.kind == .directory { try openDirectory(name).forEach(body) }
+      try body(self, name, status)
+    }
+  }
+
+  /// Removes a name; it is not an error if it does not exist.
+  package func remove(_ name: Name, isDirectory: Bool) throws(Failure) {
+    while unsafe unlinkat(descriptor.number, name, isDirectory ? AT_REMOVEDIR : 0) != 0 {
+      let reason = errno
+      if reason == ENOENT { return }
+      if reason != EINTR { throw SystemCalls.failure(.unlink, path(of: name), reason) }
+    }
+  }
+
+  /// Gives a file, also a link itself, to another user.
+  package func give(_ name: Name, to user: uid_t, _ group: gid_t) throws(Failure) {
+    _ = try SystemCalls.retrying(.give, path(of: name)) {
+      unsafe fchownat(descriptor.number, name, user, group, AT_SYMLINK_NOFOLLOW)
+    }
+  }
+
   private func path(of name: Name) -> String { path + "/" + Self.text(name) }
 
   /// A name as text; what is not UTF-8 in it becomes U+FFFD, as with a tar's.

@@ -12,11 +12,16 @@ package struct InputFile: Sendable {
   /// What the file is now.
   package func status() throws(Failure) -> FileStatus { try descriptor.status() }
 
+  /// The first bytes of the file, at most `limit`.
+  package func beginning(upTo limit: Int) throws(Failure) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: limit)
+    let count = try descriptor.read(into: &bytes, count: limit, at: 0)
+    return Array(bytes[..<count])
+  }
+
   /// The text before the first line feed, of at most 64 bytes.
   package func firstLine() throws(Failure) -> String {
-    var bytes = [UInt8](repeating: 0, count: 64)
-    let count = try descriptor.read(into: &bytes, count: bytes.count, at: 0)
-    return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+    String(decoding: try beginning(upTo: 64).prefix { $0 != 0x0A }, as: UTF8.self)
   }
 
   /// What the system is asked to get of a file before its turn; from this size on it is told as

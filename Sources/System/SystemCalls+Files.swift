@@ -27,6 +27,15 @@ extension SystemCalls {
     return unsafe String(cString: resolved)
   }
 
+  /// What the symbolic link at `path` points to; nil if there is none.
+  package static func linkTarget(of path: String) -> String? {
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    // Invariant: the array is lent for the call, which writes no more than the count given.
+    let count = unsafe readlink(path, &target, target.count - 1)
+    guard count >= 0 else { return nil }
+    return String(decoding: target[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
   /// Makes a directory that only its owner may enter; throws if the path already exists.
   package static func makePrivateDirectory(_ path: String) throws(Failure) {
     _ = try retrying(.mkdir, path) { unsafe mkdir(path, 0o700) }
@@ -35,11 +44,6 @@ extension SystemCalls {
   /// Makes a symbolic link at `path`; throws if the path already exists.
   package static func makeLink(_ path: String, to target: String) throws(Failure) {
     _ = try retrying(.create, path) { unsafe symlink(target, path) }
-  }
-
-  /// Gives the file at `path`, also a link itself, to another user.
-  package static func give(_ path: String, to user: uid_t, _ group: gid_t) throws(Failure) {
-    _ = try retrying(.give, path) { unsafe lchown(path, user, group) }
   }
 
   /// Sets the permissions of the file at `path`, or of the file that a link there points to.
@@ -84,23 +88,6 @@ extension SystemCalls {
       try body(buffer.bytes.extracting(0..<count), done)
       done += UInt64(count)
     }
-  }
-
-  /// Calls `body` for everything below a directory, what a directory holds before itself; links
-  /// are not followed. The directory itself comes last.
-  package static func forEach(
-    below directory: String, _ body: (String, _ isDirectory: Bool) throws(Failure) -> Void
-  ) throws(Failure) {
-    for name in try names(in: directory) {
-      let path = directory + "/" + name
-      guard let status = try status(at: path) else { continue }
-      if status.kind == .directory {
-        try forEach(below: path, body)
-      } else {
-        try body(path, false)
-      }
-    }
-    try body(directory, true)
   }
 }
 

@@ -106,7 +106,7 @@ struct OptionParserTests {
     ),
     (
       ["a", "--t", "x"], "option '--t' is ambiguous",
-      "It could be '--tenant-id' or '--timeline-id'. "
+      "It could be '--tenant-id', '--timeline-id' or '--trust-backup'. "
     ),
   ])
   func refusals(arguments: [String], message: String, hint: String) {

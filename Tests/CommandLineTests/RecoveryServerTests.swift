@@ -17,15 +17,12 @@ struct RecoveryServerTests {
     _ backup: String, in directory: TemporaryDirectory, programs: String, _ more: [String] = [],
     script: String? = nil
   ) async throws -> ProgramRun {
-    try FileManager.default.setAttributes(
-      [.posixPermissions: 0o755], ofItemAtPath: directory.path)
-    let user = geteuid() == 0 ? ["--recover-as", "nobody"] : []
     return try await ProgramRun.run(
       [
         backup, "--output", directory.path + "/out", "--tenant-id",
         String(repeating: "a", count: 32), "--timeline-id", String(repeating: "b", count: 32),
         "--recover-with", programs,
-      ] + user + more, script: script)
+      ] + Sandboxing.options + more, script: script)
   }
 
   private static func timeline(in directory: TemporaryDirectory) -> String {

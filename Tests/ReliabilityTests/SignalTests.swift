@@ -140,9 +140,8 @@ import Testing
       [.posixPermissions: 0o755], ofItemAtPath: directory.path)
     let backup = directory.path + "/backup.tar"
     try Data(SmallBackup.tiny.encoded()).write(to: URL(filePath: backup))
-    let user = geteuid() == 0 ? ["--recover-as", "nobody"] : []
     let run = try await ProgramRun.run(
-      [backup, "--output", "out", "--recover-with", "bin"] + user,
+      [backup, "--output", "out", "--recover-with", "bin", "--trust-backup"],
       script: #"""
         mkdir bin; mkfifo -m 666 started never
         cat > bin/postgres <<END

@@ -124,9 +124,8 @@ enum OnlineBackup {
 
   private static func byteCount(below directory: String) throws(Failure) -> UInt64 {
     var sum: UInt64 = 0
-    try SystemCalls.forEach(below: directory) { path, isDirectory throws(Failure) in
-      guard !isDirectory, let status = try SystemCalls.status(at: path) else { return }
-      sum += status.byteCount
+    try DirectoryHandle(path: directory).forEach { _, _, status in
+      if status.kind == .file { sum += status.byteCount }
     }
     return sum
   }

@@ -1,11 +1,10 @@
 import PostgresFormat
 import System
 
-/// The programs of one installed Postgres, and the user that they run as.
+/// The programs of one installed Postgres, and the sandbox that they run in.
 struct PostgresPrograms {
   let directory: String
-  /// Nil for the user of this process.
-  let user: SystemUser?
+  private(set) var sandbox: Sandbox
   /// As `postgres --version` says it: `15.8 (Debian 15.8-0+deb12u1)`.
   private(set) var versionText = ""
   private(set) var majorVersion = 0
@@ -17,14 +16,15 @@ struct PostgresPrograms {
   /// Finds the version by running `postgres`; `log` gets what it says else.
   ///
   /// - Throws: `.unsupported` if it does not exist or does not run.
-  init(in directory: String, user: SystemUser?, log: String) throws(Failure) {
+  init(in directory: String, sandbox: Sandbox, log: String) throws(Failure) {
     let program = directory + "/postgres"
     guard try SystemCalls.status(at: program, followingLinks: true) != nil else {
       throw Failure(
         .unsupported, "no 'postgres' in \(directory.quoted)", hint: Self.hint)
     }
     self.directory = try SystemCalls.resolved(directory)
-    self.user = user
+    self.sandbox = sandbox
+    self.sandbox.addPrograms(in: self.directory)
     let result = try ChildProcess.run(words("postgres", ["--version"]), log: log)
     let text = String(decoding: result.output, as: UTF8.self)
     guard result.exitCode == 0,
@@ -42,16 +42,9 @@ struct PostgresPrograms {
 
   func path(_ program: String) -> String { directory + "/" + program }
 
-  /// The command line of a program as the user.
-  ///
-  /// The server refuses to run as root, and posix_spawn(3) cannot change the user: setpriv(1) of
-  /// util-linux can, which Debian always has.
+  /// The command line of a program in the sandbox.
   func words(_ program: String, _ arguments: [String]) -> [[UInt8]] {
-    var words: [String] = []
-    if let user {
-      words = ["setpriv", "--reuid=\(user.id)", "--regid=\(user.group)", "--clear-groups", "--"]
-    }
-    return (words + [path(program)] + arguments).map { Array($0.utf8) }
+    sandbox.words([path(program)] + arguments)
   }
 
   /// - Throws: `.unsupported` if these are not of the cluster's version.
@@ -68,47 +61,49 @@ struct PostgresPrograms {
 }
 
 extension PostgresPrograms {
-  /// Who the server shall run as: the one asked for, or, if this program is root, the owner of
-  /// the directory that the scratch is made in.
+  /// Who the server shall run as, for it refuses to run as root: the user asked for, or, if this
+  /// program is root, one that exists for this run only. Nil for the user of this process.
   ///
-  /// - Throws: `.usage` if that is still root, or if only root could do it.
-  static func user(
-    named name: String?, owning directory: String
-  ) throws(Failure) -> SystemUser? {
+  /// The owner of a running server is refused: what a backup can make a server do, it could do to
+  /// that server's cluster.
+  ///
+  /// - Parameter trustsBackup: whether there is no sandbox, in which a user needs no name.
+  /// - Throws: `.usage` if that is root, or if only root could do it.
+  static func user(named name: String?, trustsBackup: Bool) throws(Failure) -> SystemUser? {
     let own = SystemUser.ownID
-    if let name {
-      guard let user = SystemUser(named: name) else {
-        throw Failure(.usage, "user \(name.quoted) does not exist")
-      }
-      if user.id == 0 { throw rootRefused("'--recover-as' is root") }
-      if user.id == own { return nil }
-      guard own == 0 else {
-        throw Failure(.usage, "only root can recover the backup as user \(name.quoted)")
-      }
-      return user
+    guard let name = name ?? (own == 0 && trustsBackup ? "nobody" : nil) else {
+      return own == 0 ? try SystemUser.transient() : nil
     }
-    guard own == 0 else { return nil }
-    guard let owner = try SystemCalls.status(at: directory, followingLinks: true)?.owner, owner != 0
-    else { throw rootRefused("\(directory.quoted) belongs to root") }
-    guard let user = SystemUser(id: owner) else {
-      throw rootRefused("\(directory.quoted) belongs to user \(owner), who has no name")
+    guard let user = SystemUser(named: name) else {
+      throw Failure(.usage, "user \(name.quoted) does not exist")
+    }
+    if user.id == 0 {
+      throw Failure(
+        .usage, "Postgres cannot run as root, and '--recover-as' is root",
+        hint: "Leave out '--recover-as': Postgres then runs as a user of its own.")
+    }
+    if user.id == own { return nil }
+    guard own == 0 else {
+      throw Failure(.usage, "only root can recover the backup as user \(name.quoted)")
+    }
+    if !trustsBackup,
+      try SystemCalls.processes().contains(where: {
+        $0.owner == user.id && ["postgres", "postmaster"].contains($0.name)
+      })
+    {
+      throw Failure(
+        .usage, "user \(name.quoted) owns a running Postgres server",
+        hint: "Leave out '--recover-as': Postgres then runs as a user of its own, to which that "
+          + "server's files are closed.")
     }
     return user
   }
 
-  private static func rootRefused(_ reason: String) -> Failure {
-    Failure(
-      .usage, "Postgres cannot run as root, and \(reason)",
-      hint:
-        "Give the user to run Postgres as with '--recover-as', such as postgres or nobody, or a "
-        + "directory of such a user with '--scratch'.")
-  }
-
-  /// - Throws: `.usage` if the user cannot reach the contents of `directory`.
+  /// - Throws: `.usage` if the user cannot reach the contents of `directory`, and has to.
   func requireAccess(to directory: String, log: String) throws(Failure) {
-    guard let user else { return }
-    let words = words("", []).dropLast() + ["test", "-x", directory].map { Array($0.utf8) }
-    guard try ChildProcess.run(Array(words), log: log).exitCode == 0 else {
+    guard sandbox.isTrusted, let user = sandbox.user else { return }
+    let words = sandbox.words(["/usr/bin/test", "-x", directory])
+    guard try ChildProcess.run(words, log: log).exitCode == 0 else {
       throw Failure(
         .usage, "user \(user.name.quoted) cannot enter \(directory.quoted) to recover the backup",
         hint: "Choose a directory that this user can enter with '--scratch'.")

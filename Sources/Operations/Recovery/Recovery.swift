@@ -40,9 +40,11 @@ struct Recovery {
     let parent = try ScratchDirectory.parent(
       options.scratchParent ?? RecoveryOptions.place(beside: outputDirectory))
     let scratch = try ScratchDirectory(in: parent, keep: options.keepsScratch)
+    let user = try PostgresPrograms.user(named: options.user, trustsBackup: options.trustsBackup)
     let programs = try PostgresPrograms(
       in: options.programs,
-      user: try PostgresPrograms.user(named: options.user, owning: parent), log: scratch.log)
+      sandbox: Sandbox(for: user, in: scratch, trustsBackup: options.trustsBackup),
+      log: scratch.log)
     try programs.requireAccess(to: parent, log: scratch.log)
     try requireSpace(for: backup, at: scratch, programs)
 
@@ -58,16 +60,15 @@ struct Recovery {
     }
     let verified = try manifest?.finish(before)
     if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
-    if let user = programs.user { try scratch.give(to: user.id, user.group) }
-    let server = SingleUserServer(
-      programs: programs, scratch: scratch, restoreCommand: options.restoreCommand)
+    if let user { try scratch.give(to: user, passable: options.trustsBackup) }
+    let server = SingleUserServer(programs: programs, scratch: scratch)
     try WriteAheadLogCheck(
       scratch: scratch, control: before, label: intake.label,
       hasRestoreCommand: options.restoreCommand != nil
     ).run()
     let control = try recover(server, from: before)
     let moved = try moveTablespaces(server, control, fileCount: intake.fileCount)
-    if programs.user != nil { try scratch.takeBack() }
+    if user != nil { try scratch.takeBack() }
     return RecoveredCluster(
       scratch: scratch, serverVersion: programs.versionText, movedTablespaces: moved,
       leftOut: intake.leftOut, manifest: verified ?? ManifestSummary(result: .none))
@@ -150,13 +151,15 @@ struct Recovery {
   }
 
   private static func controlFile(_ scratch: ScratchDirectory) throws(Failure) -> ControlFile {
-    let path = scratch.data + "/global/pg_control"
-    guard try SystemCalls.status(at: path) != nil else {
+    let name = Array("pg_control".utf8CString)
+    let directory = try DirectoryHandle(path: scratch.data)
+      .openDirectory(Array("global".utf8CString))
+    guard try directory.status(of: name)?.kind == .file else {
       throw Failure(
         .damaged, "the backup has no 'global/pg_control'",
         hint: "Give a backup of a complete data directory.")
     }
-    let bytes = try SystemCalls.contents(of: path, limit: ControlFile.byteCount)
+    let bytes = try directory.openFile(name).beginning(upTo: ControlFile.byteCount)
     do throws(FormatError) {
       let controlFile = try ControlFile(decoding: bytes.bytes)
       try controlFile.validateLayout()
@@ -187,7 +190,14 @@ struct Recovery {
     _ server: SingleUserServer, from before: ControlFile
   ) throws(Failure) -> ControlFile {
     let scratch = server.scratch
-    let result = try server.run(in: Array("template1".utf8), commands: [], control: before)
+    let channel: RestoreChannel?
+    if let command = options.restoreCommand {
+      channel = try RestoreChannel(command: command, scratch: scratch, control: before)
+    } else {
+      channel = nil
+    }
+    let result = try server.run(
+      in: Array("template1".utf8), commands: [], control: before, channel: channel)
     let after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw Failure(
@@ -202,23 +212,24 @@ struct Recovery {
   private func moveTablespaces(
     _ server: SingleUserServer, _ control: ControlFile, fileCount: Int
   ) throws(Failure) -> [String] {
-    let directory = server.scratch.data + "/pg_tblspc"
-    let links = try SystemCalls.names(in: directory)
+    let data = try DirectoryHandle(path: server.scratch.data)
+    let directory = try data.openDirectory(Array("pg_tblspc".utf8CString))
+    let links = try directory.names()
     guard !links.isEmpty else { return [] }
-    // One that was made while WAL from a restore command was replayed leads elsewhere, and what is
-    // there is not this cluster's alone.
+    // One that was made while WAL from a restore command was replayed leads elsewhere.
     for link in links {
-      let target = try SystemCalls.resolved(directory + "/" + link)
-      guard target == UInt32(link).map(server.scratch.tablespace) else {
+      let target = try directory.linkTarget(of: link)
+      let id = UInt32(DirectoryHandle.text(link))
+      guard target == id.map(ScratchDirectory.tablespaceLink) else {
         throw WriteAheadLogCheck.newTablespace(at: target)
       }
     }
     let moved = try TablespaceMove(server: server, control: control).run(fileCount: fileCount)
-    if let name = try SystemCalls.names(in: directory).first {
+    if let name = try directory.names().first {
       throw Failure(
         .unsupported,
-        "Postgres has not moved all tablespaces: 'pg_tblspc/\(escaped(name.utf8))' still "
-          + "exists")
+        "Postgres has not moved all tablespaces: "
+          + "'pg_tblspc/\(escaped(DirectoryHandle.text(name).utf8))' still exists")
     }
     let after = try Self.controlFile(server.scratch)
     guard after.state == .shutDown else {

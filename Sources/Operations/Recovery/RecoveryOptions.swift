@@ -11,11 +11,15 @@ public struct RecoveryOptions: Sendable {
   /// Leave the copy and the server's log where they are.
   public var keepsScratch = false
 
-  /// The operating system's user that the server runs as; nil for the owner of the scratch's
-  /// parent if this program runs as root, and else for its own.
+  /// The operating system's user that the server runs as; nil for one that exists for this run only
+  /// if this program runs as root, and else for its own.
   public var user: String?
 
-  /// What Postgres runs for a WAL segment that the backup does not hold; nil for nothing.
+  /// Run Postgres without a sandbox, as for a backup of one's own.
+  public var trustsBackup = false
+
+  /// The command that fetches WAL for Postgres, which is asked before the backup's own WAL; nil for
+  /// none. It runs as this program's user, in its working directory, with its environment.
   public var restoreCommand: String?
 
   /// A tar with the backup's WAL, besides what the backup holds.

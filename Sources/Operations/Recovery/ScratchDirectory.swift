@@ -5,11 +5,17 @@ import System
 /// A directory of this run's own, in which a copy of the backup is recovered.
 ///
 /// ```
-/// PARENT/import-backup-recovery-0123456789abcdef     mode 0700, or 0711
+/// PARENT/import-backup-recovery-0123456789abcdef     mode 0700; 0711 without a sandbox
 ///   data/                    the copy: what the import reads in the end
 ///   tablespaces/OID/         where the links in data/pg_tblspc lead to
+///   channel/                 the pipes by which the server asks for WAL
+///   archive/                 WAL that a command has fetched for it
+///   passwd                   the names of the users in the sandbox
 ///   input, postgres.log      what the server reads and what it says
 /// ```
+///
+/// Of these the server can change `data` and `tablespaces`. What is in them is read and removed name
+/// by name from open directories, so that no link that it left leads out.
 ///
 /// Removed with its contents when it is released, unless it is to be kept.
 final class ScratchDirectory: Sendable {
@@ -19,6 +25,10 @@ final class ScratchDirectory: Sendable {
   private let isRemoved = Atomic(false)
 
   var data: String { path + "/data" }
+  var tablespaces: String { path + "/tablespaces" }
+  var channel: String { path + "/channel" }
+  var archive: String { path + "/archive" }
+  var users: String { path + "/passwd" }
   var log: String { path + "/postgres.log" }
   var input: String { path + "/input" }
   /// The map of a backup, which a server must not find: it would make links to where it says.
@@ -51,29 +61,35 @@ final class ScratchDirectory: Sendable {
         error.code, error.message,
         hint: "Choose a writable directory with '--scratch'.")
     }
-    for name in ["/data", "/tablespaces"] + DataDirectory.directories.map({ "/data/" + $0 }) {
-      try SystemCalls.makePrivateDirectory(path + name)
+    for directory in [data, tablespaces, channel, archive]
+      + DataDirectory.directories.map({ data + "/" + $0 })
+    {
+      try SystemCalls.makePrivateDirectory(directory)
     }
+    try SystemCalls.setMode(0o755, of: channel)
   }
 
   deinit {
     if !isKept { try? remove() }
   }
 
-  func tablespace(_ id: UInt32) -> String { "\(path)/tablespaces/\(id)" }
+  func tablespace(_ id: UInt32) -> String { "\(tablespaces)/\(id)" }
 
-  /// Lets a user own the copy and pass through the directory that holds it, which stays ours: what
-  /// is written there by name later is out of that user's reach.
+  /// What a link in `data/pg_tblspc` points to: the same place wherever the scratch is seen from.
+  static func tablespaceLink(_ id: UInt32) -> String { "../../tablespaces/\(id)" }
+
+  /// Lets a user own what the server works on. The directory that holds it stays ours.
   ///
-  /// A directory is given away after all that is in it, so that nobody else is in there while it is
-  /// changed by name.
-  func give(to user: UInt32, _ group: UInt32) throws(Failure) {
-    for copy in [data, path + "/tablespaces"] {
-      try SystemCalls.forEach(below: copy) { path, _ throws(Failure) in
-        try SystemCalls.give(path, to: user, group)
+  /// - Parameter passable: whether the user is to reach it by its path, as without a sandbox.
+  func give(to user: SystemUser, passable: Bool) throws(Failure) {
+    let directory = try DirectoryHandle(path: path)
+    for name in ["data", "tablespaces"].map({ Array($0.utf8CString) }) {
+      try directory.openDirectory(name).forEach { parent, name, _ throws(Failure) in
+        try parent.give(name, to: user.id, user.group)
       }
+      try directory.give(name, to: user.id, user.group)
     }
-    try SystemCalls.setMode(0o711, of: path)
+    if passable { try SystemCalls.setMode(0o711, of: path) }
   }
 
   /// Keeps every other user out from here on, but root.
@@ -85,13 +101,10 @@ final class ScratchDirectory: Sendable {
   func remove() throws(Failure) {
     guard !isRemoved.exchange(true, ordering: .relaxed) else { return }
     try takeBack()
-    try SystemCalls.forEach(below: path) { path, isDirectory throws(Failure) in
-      if isDirectory {
-        try SystemCalls.removeDirectory(path)
-      } else {
-        try SystemCalls.unlink(path)
-      }
+    try DirectoryHandle(path: path).forEach { parent, name, status throws(Failure) in
+      try parent.remove(name, isDirectory: status.kind == .directory)
     }
+    try SystemCalls.removeDirectory(path)
   }
 
   /// Removes it when all else is done; if that fails, a note says so, as the result is valid.

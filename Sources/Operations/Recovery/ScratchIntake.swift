@@ -127,19 +127,12 @@ struct ScratchIntake {
     _ member: BackupMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
   ) throws(Failure) -> String? {
     guard member.kind == .file, names.count == 1, let name = names.first,
-      Self.isWriteAheadLog(String(decoding: name, as: UTF8.self))
+      WriteAheadLogFile.isName(String(decoding: name, as: UTF8.self))
     else {
       if member.kind != .directory { leaveOut(member, path, .writeAheadLog) }
       return nil
     }
     return "\(scratch.data)/pg_wal/\(String(decoding: name, as: UTF8.self))"
-  }
-
-  /// `000000010000000000000001`, `00000002.history`. (Postgres, `xlog_internal.h`)
-  private static func isWriteAheadLog(_ name: String) -> Bool {
-    let digits = name.hasSuffix(".history") ? String(name.dropLast(8)) : name
-    return digits.utf8.count == (digits == name ? 24 : 8)
-      && digits.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x46).contains($0) }
   }
 
   /// `pg_tblspc/OID` and what is below it.
@@ -221,7 +214,7 @@ struct ScratchIntake {
     tablespaces[id, default: .init()].isThere = true
     try SystemCalls.makePrivateDirectory(scratch.tablespace(id))
     try SystemCalls.makeLink(
-      "\(scratch.data)/pg_tblspc/\(id)", to: scratch.tablespace(id))
+      "\(scratch.data)/pg_tblspc/\(id)", to: ScratchDirectory.tablespaceLink(id))
   }
 
   /// The path of a file, once its directory is there.

@@ -1,13 +1,11 @@
 import PostgresFormat
 import System
 
-/// Postgres in single-user mode on a scratch copy: no socket, no other process, and no setting of
-/// the backup's own.
+/// Postgres in single-user mode on a scratch copy, in a sandbox: no socket, no other process, and no
+/// setting of the backup's own.
 struct SingleUserServer {
   let programs: PostgresPrograms
   let scratch: ScratchDirectory
-  /// What Postgres runs for each WAL segment that it misses; nil for nothing.
-  let restoreCommand: String?
 
   /// The settings that hold for every session.
   ///
@@ -20,40 +18,52 @@ struct SingleUserServer {
     "shared_preload_libraries": "", "session_preload_libraries": "", "local_preload_libraries": "",
     "archive_mode": "off", "archive_command": "", "primary_conninfo": "", "hot_standby": "off",
     "fsync": "off", "full_page_writes": "off", "dynamic_shared_memory_type": "mmap",
-    "lc_messages": "C", "exit_on_error": "on", "jit": "off",
+    "lc_messages": "C", "exit_on_error": "on", "jit": "off", "search_path": "",
   ]
 
   /// Runs a session in a database: each line of `commands` is one.
   ///
   /// Any error ends it, and with it the server. `control` says what the cluster demands of its
-  /// server; `others` overrule that.
+  /// server; `others` overrule that. By `channel` it gets WAL that the copy does not have.
   func run(
-    in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:]
+    in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:],
+    channel: RestoreChannel? = nil
   ) throws(Failure) -> ChildProcess.Result {
+    let directory = programs.sandbox.directory
     var settings = Self.settings
     for (name, value) in control.serverSettings { settings[name] = value }
     // A server that recovers from an archive has to have a command: one that finds nothing.
-    settings["restore_command"] = restoreCommand ?? "false"
+    settings["restore_command"] =
+      channel == nil ? "false" : RestoreChannel.setting(in: directory + "/channel")
     for (name, value) in others { settings[name] = value }
 
     let input = try OutputFile(creating: scratch.input, mode: 0o600)
     try input.write(commands.bytes, at: 0)
     try input.close()
 
-    var words = programs.words("postgres", ["--single", "-D", scratch.data])
+    var words = programs.words("postgres", ["--single", "-D", directory + "/data"])
     for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
       words += [Array("-c".utf8), Array("\(name)=\(value)".utf8)]
     }
     words += [Array("--".utf8), database]
+    func run(_ check: () throws(Failure) -> Void) throws(Failure) -> ChildProcess.Result {
+      try ChildProcess.run(
+        words, input: scratch.input, log: scratch.log, outputLimit: Self.outputLimit, check: check)
+    }
     do throws(Failure) {
-      return try ChildProcess.run(words, input: scratch.input, log: scratch.log)
+      guard let channel else { return try run {} }
+      return try channel.serve(during: run)
     } catch {
-      removeSharedMemory()
+      if programs.sandbox.isTrusted { removeSharedMemory() }
       throw error
     }
   }
 
-  /// Removes the segment by which a server that was killed kept others from its directory.
+  /// More than the names of all databases and tablespaces of a cluster take.
+  private static let outputLimit = 64 << 20
+
+  /// Removes the segment by which a server that was killed kept others from its directory; a sandbox
+  /// has shared memory of its own, which goes with it.
   ///
   /// Line 7 of `postmaster.pid` has its key and its number; that file no longer exists after a server that
   /// ended in order. (Postgres, `pidfile.h`, `sysv_shmem.c`)

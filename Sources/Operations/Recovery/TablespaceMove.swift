@@ -32,7 +32,8 @@ struct TablespaceMove {
   func run(fileCount: Int) throws(Failure) -> [String] {
     let (databases, entry) = try databases()
     let tablespaces = try rows(
-      "SELECT oid, spcname FROM pg_tablespace ORDER BY oid", number: "oid", name: "spcname",
+      "SELECT oid, spcname FROM pg_catalog.pg_tablespace ORDER BY oid", number: "oid",
+      name: "spcname",
       in: entry
     ).filter { ![Tablespace.defaultID, Tablespace.globalID].contains($0.number) }
 
@@ -104,7 +105,7 @@ struct TablespaceMove {
     for entry in ["template1", "postgres", "template0"].map({ Array($0.utf8) }) {
       do throws(Failure) {
         let rows = try rows(
-          "SELECT * FROM pg_database WHERE datconnlimit <> -2 ORDER BY oid",
+          "SELECT * FROM pg_catalog.pg_database WHERE datconnlimit <> -2 ORDER BY oid",
           number: "dattablespace", name: "datname", in: entry)
         return (rows.map { Database(name: $0.name, tablespace: $0.number) }, entry)
       } catch  where error.code == .unsupported {
@@ -116,21 +117,21 @@ struct TablespaceMove {
 
   /// Runs a query, which gives a number and a name a row.
   ///
-  /// The rows come through a file, names in hexadecimal digits: single-user mode prints rows for
-  /// people only.
+  /// Names come in hexadecimal digits: in single-user mode a row is a line of standard output, after
+  /// the prompt if it is the first.
   private func rows(
     _ query: String, number: String, name: String, in database: [UInt8]
   ) throws(Failure) -> [(number: UInt32, name: [UInt8])] {
-    let path = server.scratch.data + "/import-backup.rows"
     let columns = "\(number), pg_catalog.encode(pg_catalog.namesend(\(name)), 'hex')"
-    let command = "COPY (SELECT \(columns) FROM (\(query)) AS r) TO '\(Self.literal(path))'"
-    try execute([Array(command.utf8)], in: database, [:])
-    let bytes = try SystemCalls.contents(of: path, limit: 1 << 30)
-    try SystemCalls.unlink(path)
+    let command = "COPY (SELECT \(columns) FROM (\(query)) AS r) TO STDOUT"
     var rows: [(number: UInt32, name: [UInt8])] = []
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+    for line in try execute([Array(command.utf8)], in: database, [:])
+      .split(separator: UInt8(ascii: "\n"))
+    {
       let fields = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
-      guard fields.count == 2, let number = UInt32(String(decoding: fields[0], as: UTF8.self)),
+      if fields.count == 1 { continue }  // what the server says of itself
+      let digits = fields[0].drop { !($0 >= 0x30 && $0 <= 0x39) }
+      guard fields.count == 2, let number = UInt32(String(decoding: digits, as: UTF8.self)),
         let name = [UInt8](hexadecimalPairs: fields[1])
       else {
         throw Failure(.unsupported, "Postgres returned a malformed row: '\(escaped(line))'")
@@ -140,14 +141,10 @@ struct TablespaceMove {
     return rows
   }
 
-  /// A path within single quotes; one with a line's end in it cannot be given.
-  private static func literal(_ path: String) -> String {
-    path.replacing("'", with: "''")
-  }
-
+  @discardableResult
   private func execute(
     _ commands: [[UInt8]], in database: [UInt8], _ settings: [String: String]
-  ) throws(Failure) {
+  ) throws(Failure) -> [UInt8] {
     let input = commands.flatMap { $0 + [UInt8(ascii: "\n")] }
     let result = try server.run(
       in: database, commands: input, control: control, others: settings)
@@ -157,5 +154,6 @@ struct TablespaceMove {
         "Postgres cannot move the tablespaces of database '\(escaped(database))': "
           + ServerLog.describe(result, log: server.scratch.log))
     }
+    return result.output
   }
 }

@@ -65,6 +65,43 @@ struct WriteAheadLogCheck {
       hint: "Take a new backup: this one cannot be recovered without writing to that directory.")
   }
 
+  /// The same look at segments that come one after another while the server replays them.
+  struct Stream {
+    let control: ControlFile
+    private var decoder: (state: WALDecoder, last: WALSegmentName)?
+
+    init(control: ControlFile) { self.control = control }
+
+    /// Throws `.unsupported` if a record of the segment makes a tablespace. Whether it is damaged
+    /// is for the server to say.
+    mutating func decode(
+      _ name: WALSegmentName, of file: Descriptor, byteCount: UInt64, _ buffer: inout [UInt8]
+    ) throws(Failure) {
+      var state: WALDecoder
+      if let (last, previous) = decoder, previous.timelineID == name.timelineID,
+        previous.number + 1 == name.number, !last.hasEnded
+      {
+        state = last
+      } else {
+        guard
+          let first = try? WALDecoder(
+            version: control.version, systemIdentifier: control.systemIdentifier,
+            segmentSize: control.walSegmentSize, from: .firstRecord)
+        else { return }
+        state = first
+      }
+      state.begin(name)
+      try WriteAheadLogCheck.readPages(of: file, upTo: byteCount, into: &buffer) {
+        pages throws(Failure) in
+        try state.decode(pages) { record throws(Failure) in
+          try WriteAheadLogCheck.check(record)
+        }
+        return !state.hasEnded
+      }
+      decoder = (state, name)
+    }
+  }
+
   private var directory: String { scratch.data + "/pg_wal" }
 
   /// The segments from a number on, those of each timeline in their order.
@@ -124,7 +161,14 @@ struct WriteAheadLogCheck {
   ) throws(Failure) {
     let path = directory + "/\(name)"
     let (file, byteCount) = try SystemCalls.openRegularFile(path)
-    let end = min(byteCount, limit) / WALLayout.pageSize * WALLayout.pageSize
+    try Self.readPages(of: file, upTo: min(byteCount, limit), into: &buffer, body)
+  }
+
+  private static func readPages(
+    of file: Descriptor, upTo byteCount: UInt64, into buffer: inout [UInt8],
+    _ body: (RawSpan) throws(Failure) -> Bool
+  ) throws(Failure) {
+    let end = byteCount / WALLayout.pageSize * WALLayout.pageSize
     var offset: UInt64 = 0
     while offset < end {
       try Interruption.check()

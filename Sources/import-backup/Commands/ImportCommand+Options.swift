@@ -141,10 +141,18 @@ extension ImportCommand {
     CommandOption(
       "recover-as", value: "USER",
       help: """
-        user to run Postgres as when import-backup runs as root (default: owner of the scratch \
-        directory)
+        user to run Postgres as when import-backup runs as root (default: a user that exists for \
+        this run only)
         """
     ) { command, value in command.recovery.user = value.text },
+
+    CommandOption(
+      "trust-backup",
+      help: """
+        run Postgres without a sandbox; only for backups of your own, as a backup can contain \
+        programs
+        """
+    ) { command, _ in command.recovery.trustsBackup = true },
 
     CommandOption(
       "wal", value: "FILE",

@@ -54,6 +54,7 @@ struct ImportCommand: Command {
       ("scratch", recovery.scratchParent != nil), ("keep-scratch", recovery.keepsScratch),
       ("recover-as", recovery.user != nil), ("wal", recovery.writeAheadLog != nil),
       ("restore-command", recovery.restoreCommand != nil),
+      ("trust-backup", recovery.trustsBackup),
     ]
     if let option = lonely.first(where: \.isGiven) {
       throw .usage(

@@ -39,7 +39,7 @@ import Testing
     var options = ImportOptions(
       backup: directory.path + "/data", outputDirectory: directory.path + "/" + output)
     var recovery = RecoveryOptions(programs: programs)
-    if geteuid() == 0 { recovery.user = "nobody" }
+    recovery.trustsBackup = !Sandboxing.works
     configure(&recovery)
     options.recovery = recovery
     do {

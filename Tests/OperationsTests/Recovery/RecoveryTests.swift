@@ -82,7 +82,9 @@ struct RecoveryTests {
     let scratch = try ScratchDirectory(in: directory.path, keep: false)
     return ScratchIntake(
       scratch: scratch,
-      programs: try PostgresPrograms(in: programs, user: nil, log: scratch.log))
+      programs: try PostgresPrograms(
+        in: programs, sandbox: Sandbox(for: nil, in: scratch, trustsBackup: true), log: scratch.log
+      ))
   }
 
   /// Goal: each file goes to its place below the scratch, and what recovery has no use for nowhere.
@@ -168,7 +170,7 @@ struct RecoveryTests {
     let directory = try TemporaryDirectory()
     let log = directory.path + "/log"
     func run(_ script: String) throws -> ChildProcess.Result {
-      try ChildProcess.run(["sh", "-c", script].map { Array($0.utf8) }, log: log)
+      try ChildProcess.run(["/bin/sh", "-c", script].map { Array($0.utf8) }, log: log)
     }
     let result = try run(
       "echo out; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i >&2; done; exit 3")
