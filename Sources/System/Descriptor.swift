@@ -95,15 +95,6 @@ package final class Descriptor: Sendable {
     }
     return true
   }
-
-  /// Whether it is still the file that `path` leads to.
-  package func isFile(at path: String) throws(Failure) -> Bool {
-    let opened = try status()
-    var named = stat()
-    // Invariant: the structure is lent for the call, which fills it.
-    guard unsafe stat(path, &named) == 0 else { return false }
-    return FileStatus(named).isSameFile(as: opened)
-  }
 }
 
 /// What the file system says of a file: enough to see that it has changed.
@@ -136,7 +127,7 @@ package struct FileStatus: Equatable, Sendable {
   }
 
   /// Whether both are of one file, changed or not.
-  func isSameFile(as other: FileStatus) -> Bool {
+  package func isSameFile(as other: FileStatus) -> Bool {
     device == other.device && inode == other.inode
   }
 }

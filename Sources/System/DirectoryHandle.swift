@@ -1,24 +1,27 @@
 import Glibc
 import PostgresFormat
 
-/// An open directory of a data directory, from which names are opened without following links.
+/// An open directory, in which names are looked up without following links.
 ///
 /// Every name is looked up from the open directory above it, so that nothing that happens to the
 /// directories meanwhile leads out of them. A descriptor each.
-package final class DirectoryHandle {
+package final class DirectoryHandle: Sendable {
   /// A name as in the file system, with a NUL at the end.
   package typealias Name = [CChar]
 
   /// The path of the directory, for messages.
   package var path: String { descriptor.name }
-  private let descriptor: Descriptor
+  let descriptor: Descriptor
 
-  /// Opens the data directory itself; the path may be a link to it.
+  /// Opens a directory by its path, which may be a link to it.
   package convenience init(path: String) throws(Failure) {
     self.init(try SystemCalls.openDirectory(path, .open))
   }
 
-  private init(_ descriptor: Descriptor) { self.descriptor = descriptor }
+  init(_ descriptor: Descriptor) { self.descriptor = descriptor }
+
+  /// A text as a name.
+  package static func name(_ text: String) -> Name { Array(text.utf8CString) }
 
   /// The status of a name, without following a link; nil if it does not exist.
   package func status(of name: Name) throws(Failure) -> FileStatus? {
@@ -70,7 +73,11 @@ package final class DirectoryHandle {
     let duplicate = try SystemCalls.retrying(.list, path) {
       fcntl(descriptor.number, F_DUPFD_CLOEXEC, 0)
     }
-    guard let stream = unsafe fdopendir(duplicate) else {
+    var opened: OpaquePointer?
+    repeat {
+      unsafe opened = fdopendir(duplicate)
+    } while unsafe opened == nil && errno == EINTR
+    guard let stream = unsafe opened else {
       let reason = errno
       close(duplicate)
       throw SystemCalls.failure(.list, path, reason)
@@ -111,23 +118,7 @@ package final class DirectoryHandle {
     }
   }
 
-  /// Removes a name; it is not an error if it does not exist.
-  package func remove(_ name: Name, isDirectory: Bool) throws(Failure) {
-    while unsafe unlinkat(descriptor.number, name, isDirectory ? AT_REMOVEDIR : 0) != 0 {
-      let reason = errno
-      if reason == ENOENT { return }
-      if reason != EINTR { throw SystemCalls.failure(.unlink, path(of: name), reason) }
-    }
-  }
-
-  /// Gives a file, also a link itself, to another user.
-  package func give(_ name: Name, to user: uid_t, _ group: gid_t) throws(Failure) {
-    _ = try SystemCalls.retrying(.give, path(of: name)) {
-      unsafe fchownat(descriptor.number, name, user, group, AT_SYMLINK_NOFOLLOW)
-    }
-  }
-
-  private func path(of name: Name) -> String { path + "/" + Self.text(name) }
+  func path(of name: Name) -> String { path + "/" + Self.text(name) }
 
   /// A name as text; what is not UTF-8 in it becomes U+FFFD, as with a tar's.
   package static func text(_ name: Name) -> String {

@@ -1,4 +1,5 @@
 import Glibc
+import PostgresFormat
 
 /// Where a result goes, a backup or a picture.
 public enum OutputTarget: Equatable, Sendable {
@@ -15,14 +16,14 @@ public enum OutputTarget: Equatable, Sendable {
 ///
 /// ```
 /// standard output, device, pipe    write(2), as they come
-/// any other file                   FILE.<process>.export-temp, fsync, rename, fsync of the directory
+/// any other file                   FILE.<random>.export-temp, fsync, rename, fsync of the directory
 /// ```
 ///
 /// Used by one thread at a time. Keeps the first failure, which libarchive cannot pass on.
 package final class FileDestination {
   private enum Target {
     case stream(Descriptor)
-    case file(OutputFile, finalPath: String)
+    case file(OutputFile, finalName: String, in: DirectoryHandle)
   }
 
   private let target: Target
@@ -72,13 +73,18 @@ package final class FileDestination {
       default: return .stream(try SystemCalls.openStream(path, isPipe: false))
       }
     }
-    let temporaryPath = "\(path).\(getpid()).export-temp"
-    return .file(
-      try OutputFile(creating: temporaryPath, named: path, mode: mode), finalPath: path)
+    let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    let directory = try DirectoryHandle(
+      forWritingTo: SystemCalls.parent(of: path), named: path)
+    // Nobody can guess the name, and put a link or a file of theirs in its place.
+    let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
+    let file = try OutputFile(
+      creating: "\(name).\(number).export-temp", in: directory, shown: path, mode: mode)
+    return .file(file, finalName: name, in: directory)
   }
 
   deinit {
-    if !isCommitted, case .file(let file, _) = target { try? file.unlink() }
+    if !isCommitted, case .file(let file, _, _) = target { try? file.unlink() }
   }
 
   /// Writes all of `bytes`; false if that failed now or before, or was abandoned.
@@ -87,7 +93,7 @@ package final class FileDestination {
     do throws(Failure) {
       switch target {
       case .stream(let descriptor): try SystemCalls.append(bytes, to: descriptor, subject)
-      case .file(let file, _): try file.write(bytes, at: byteCount)
+      case .file(let file, _, _): try file.write(bytes, at: byteCount)
       }
     } catch {
       failure = error
@@ -100,14 +106,14 @@ package final class FileDestination {
   /// Makes a file durable and gives it its name; if the name cannot be made durable, it is
   /// removed.
   package func commit() throws(Failure) {
-    guard case .file(let file, let finalPath) = target else { return }
+    guard case .file(let file, let finalName, let directory) = target else { return }
     try file.makeDurable()
-    try SystemCalls.rename(file.path, to: finalPath)
+    try file.rename(to: finalName)
     isCommitted = true
     do throws(Failure) {
-      try SystemCalls.syncDirectory(SystemCalls.parent(of: finalPath))
+      try directory.sync()
     } catch {
-      try? SystemCalls.unlink(finalPath)
+      try? directory.remove(DirectoryHandle.name(finalName))
       throw error
     }
   }

@@ -6,17 +6,39 @@ import PostgresFormat
 /// Closed once: by `makeDurable`, or, if an import ends before that, with the object.
 package final class OutputFile: Sendable {
   /// Where the file is.
-  package let path: String
+  package var path: String { directory.path + "/" + name }
+  /// Its name in the directory.
+  package let name: String
+  private let directory: DirectoryHandle
   private let descriptor: Descriptor
 
-  /// Creates the file, or empties one of that path; messages call it by `name`, if its path is one
-  /// that the user does not know.
-  package init(
-    creating path: String, named name: String? = nil, mode: mode_t
+  /// Creates the file; messages call it by `shown`, if its path is one that the user does not know.
+  ///
+  /// - Parameter owner: whom it is given to, if this program is root; nil for nobody else.
+  /// - Throws: `.cannotCreate` if the name exists, whatever it is.
+  package convenience init(
+    creating name: String, in directory: DirectoryHandle, shown: String? = nil, mode: mode_t,
+    owner: SystemUser? = nil
   ) throws(Failure) {
-    descriptor = try SystemCalls.open(
-      path, named: name, O_RDWR | O_CREAT | O_TRUNC, mode: mode)
-    self.path = path
+    self.init(try directory.createFile(name, shown: shown, mode: mode), name, in: directory)
+    if let owner {
+      try directory.give(DirectoryHandle.name(name), to: owner.id, owner.group)
+    }
+  }
+
+  /// Takes over an open file that has this name in the directory.
+  init(_ descriptor: Descriptor, _ name: String, in directory: DirectoryHandle) {
+    self.descriptor = descriptor
+    self.name = name
+    self.directory = directory
+  }
+
+  /// Creates the file at a path; throws likewise.
+  package convenience init(creating path: String, mode: mode_t) throws(Failure) {
+    let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    try self.init(
+      creating: name,
+      in: DirectoryHandle(forWritingTo: SystemCalls.parent(of: path), named: path), mode: mode)
   }
 
   /// Writes all of `bytes` at `offset`.
@@ -43,6 +65,12 @@ package final class OutputFile: Sendable {
 
   /// Removes the name; what was written can be read as long as the file is open.
   package func unlink() throws(Failure) {
-    try SystemCalls.unlink(path)
+    try directory.remove(DirectoryHandle.name(name))
+  }
+
+  /// Gives the file another name in its directory; one that has that name is replaced in the same
+  /// step. Durable only after the directory is synced.
+  package func rename(to new: String) throws(Failure) {
+    try directory.rename(name, to: new)
   }
 }

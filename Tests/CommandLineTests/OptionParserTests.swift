@@ -53,7 +53,7 @@ struct OptionParserTests {
     ["-o", "out", "-f", "-j", "2", "backup.tar"],
     ["-oout", "-fj2", "backup.tar"],
     ["backup.tar", "--output=out", "--force", "--jobs=2"],
-    ["--out", "out", "--fo", "backup.tar", "--jo", "2"],
+    ["--output", "out", "--fo", "backup.tar", "--jo", "2"],
     ["-j", "7", "-f", "-j", "2", "-o", "gone", "-o", "out", "--", "backup.tar"],
   ])
   func formsOfOptions(arguments: [String]) throws {

@@ -111,11 +111,16 @@ struct Trace {
   private mutating func add(_ line: String) {
     guard let parenthesis = line.firstIndex(of: "(") else { return }
     let rest = line[line.index(after: parenthesis)...]
-    // write(7</path>, …), rename("/path", "/other")
+    // write(7</path>, …)
     let opened = rest.firstIndex { $0 == "<" || $0 == "\"" }.map { rest.index(after: $0) }
     guard let opened, let closed = rest[opened...].firstIndex(where: { $0 == ">" || $0 == "\"" })
     else { return }
-    let path = String(rest[opened..<closed])
+    var path = String(rest[opened..<closed])
+    // renameat(7</directory>, "name", …)
+    if line[..<parenthesis].hasSuffix("at") {
+      let words = rest[closed...].split(separator: "\"", maxSplits: 2)
+      if words.count > 1 { path += "/" + words[1] }
+    }
     let kind: Kind? =
       switch line[..<parenthesis] {
       case "write", "pwrite64": .write

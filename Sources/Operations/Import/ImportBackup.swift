@@ -40,7 +40,8 @@ private func importRecovered(
   // What is wrong with the output shows now rather than after hours of recovery.
   let plan = try ImportPlan(options)
   try TimelineDirectory.requireUsable(
-    output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force)
+    output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force,
+    owner: plan.outputOwner)
 
   if let wal = recovery.writeAheadLog { try requireReadable(wal, option: "--wal") }
   // Without a directory of its own, the copy is next to the output, which may not exist yet. What

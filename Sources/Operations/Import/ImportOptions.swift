@@ -16,6 +16,10 @@ public struct ImportOptions: Sendable {
   /// The pageserver generation that the layers and the index are written for.
   public var generation: UInt32 = 1
 
+  /// A user, besides root and that of this process, who may own the output; what root makes is given
+  /// to that user. Nil for nobody.
+  public var outputOwner: String?
+
   /// Take a timeline directory that already has an index.
   public var force = false
 

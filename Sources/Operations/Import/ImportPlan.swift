@@ -21,6 +21,8 @@ import Timeline
 struct ImportPlan: Sendable {
   let backup: String
   let outputDirectory: String
+  /// A user besides root and one's own who may own the output.
+  let outputOwner: SystemUser?
   let tenant: Identifier
   let timeline: Identifier
   let generation: UInt32
@@ -45,6 +47,12 @@ struct ImportPlan: Sendable {
     if let manifest = options.manifest { try requireReadable(manifest, option: "--manifest") }
     backup = options.backup
     outputDirectory = options.outputDirectory
+    outputOwner = try options.outputOwner.map { name throws(Failure) in
+      guard let user = SystemUser(named: name) else {
+        throw Failure(.usage, "user \(name.quoted) does not exist")
+      }
+      return user
+    }
     tenant = try Self.identifier(options.tenantID, option: "--tenant-id")
     timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
     generation = options.generation

@@ -32,7 +32,7 @@ final class TimelineWriter {
     self.chunks = chunks
     directory = try TimelineDirectory(
       output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
-      force: plan.force)
+      force: plan.force, owner: plan.outputOwner)
     chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
   }
 

@@ -37,6 +37,7 @@ struct SingleUserServer {
       channel == nil ? "false" : RestoreChannel.setting(in: directory + "/channel")
     for (name, value) in others { settings[name] = value }
 
+    try SystemCalls.unlink(scratch.input)  // of the session before
     let input = try OutputFile(creating: scratch.input, mode: 0o600)
     try input.write(commands.bytes, at: 0)
     try input.close()

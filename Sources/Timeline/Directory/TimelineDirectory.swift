@@ -15,6 +15,9 @@ import System
 ///            remove the directories that it made
 /// ```
 ///
+/// Everything is done by name from the open directory: no link that another process puts in the way
+/// leads out of it.
+///
 /// With `--force` the old timeline stays whole until the new one is complete on disk.
 /// (Docs/reliability.md)
 package final class TimelineDirectory {
@@ -22,29 +25,46 @@ package final class TimelineDirectory {
   static let temporarySuffix = ".import-temp"
 
   /// `DIR/tenants/<tenant>/timelines/<timeline>`.
-  package let path: String
+  package var path: String { directories.timeline.path }
 
-  /// Holds the lock.
-  private let lock: Descriptor
-  /// The directories that this run made.
-  private var madeDirectories = MadeDirectories()
-  /// What this run wrote and an abandoned one takes away again, but for the index.
-  private var writtenPaths: Set<String> = []
+  private var directories: OutputDirectories
+  /// The directory itself, which holds the lock.
+  private let directory: DirectoryHandle
+  /// Whom everything is given to that is made; nil for nobody else.
+  private let owner: SystemUser?
+  /// The names that this run wrote and an abandoned one takes away again, but for the index.
+  private var written: Set<String> = []
   /// The index, once it may have its name.
-  private var indexPath: String?
+  private var index: String?
   private var oldIndexes: [String] = []
   /// Whether the directory is final: there is nothing to remove.
   private var isSettled = false
 
   /// Claims the directory of a timeline, and creates it and its parents if they do not exist.
   ///
+  /// - Parameter owner: a user besides root and that of this process who may own directories on the
+  ///   way; as root, what is made is given to that user.
+  ///
   /// Throws `.inUse` when another import works on it, or when it has an index and `force` is
-  /// false; `.cannotCreate` when it cannot be made.
+  /// false; `.cannotCreate` when it cannot be made, or belongs to somebody else.
   package init(
-    output: String, tenant: Identifier, timeline: Identifier, force: Bool
+    output: String, tenant: Identifier, timeline: Identifier, force: Bool, owner: SystemUser? = nil
   ) throws(Failure) {
-    path = Self.path(output: output, tenant: tenant, timeline: timeline)
-    lock = try Self.claim(path, madeDirectories: &madeDirectories)
+    var base = output
+    while base.count > 1 && base.hasSuffix("/") { base.removeLast() }
+    directories = try OutputDirectories(
+      output: base, tenant: tenant, timeline: timeline, owner: owner)
+    directory = directories.timeline
+    self.owner = SystemUser.ownID == 0 ? owner : nil
+    // An import that fails removes the directories that it made. One that was opened before that and
+    // locked after it is nobody's any more, and its name may lead to another by now. A directory
+    // that another import has locked belongs to it, even if this one created it.
+    guard try directory.lock(), try directories.isInPlace() else {
+      isSettled = true
+      throw Failure(
+        .inUse, "another import is writing to timeline directory \(path.quoted)",
+        hint: "Wait for it to end, or import with another '--timeline-id'.")
+    }
     do throws(Failure) {
       try prepare(force: force)
     } catch {
@@ -59,50 +79,16 @@ package final class TimelineDirectory {
 
   /// Throws as `init` does if the directory cannot be claimed, and leaves nothing behind.
   package static func requireUsable(
-    output: String, tenant: Identifier, timeline: Identifier, force: Bool
+    output: String, tenant: Identifier, timeline: Identifier, force: Bool, owner: SystemUser?
   ) throws(Failure) {
-    try TimelineDirectory(output: output, tenant: tenant, timeline: timeline, force: force)
-      .abandon()
-  }
-
-  /// DIR, tenants, the tenant, timelines, the timeline.
-  private static let directoriesBelowParent = 5
-
-  private static func path(output: String, tenant: Identifier, timeline: Identifier) -> String {
-    var base = output
-    while base.count > 1 && base.hasSuffix("/") { base.removeLast() }
-    return "\(base == "/" ? "" : base)/tenants/\(tenant)/timelines/\(timeline)"
-  }
-
-  /// Creates the directory and its parents, and locks it; removes them again if it fails.
-  private static func claim(
-    _ path: String, madeDirectories: inout MadeDirectories
-  ) throws(Failure) -> Descriptor {
-    do throws(Failure) {
-      try madeDirectories.make(path, privateCount: directoriesBelowParent)
-      return try lock(path)
-    } catch {
-      // A directory that another import has locked belongs to it, even if this one created it.
-      if error.code != .inUse { madeDirectories.remove() }
-      throw error
-    }
-  }
-
-  private static func lock(_ path: String) throws(Failure) -> Descriptor {
-    let directory = try SystemCalls.openDirectory(path)
-    // An import that fails removes the directories that it made. One that was opened before that and
-    // locked after it is nobody's any more, and its name may lead to another by now.
-    guard try directory.lock(), try directory.isFile(at: path) else {
-      throw Failure(
-        .inUse, "another import is writing to timeline directory \(path.quoted)",
-        hint: "Wait for it to end, or import with another '--timeline-id'.")
-    }
-    return directory
+    try TimelineDirectory(
+      output: output, tenant: tenant, timeline: timeline, force: force, owner: owner
+    ).abandon()
   }
 
   /// Refuses an existing index, and removes the remains of an interrupted run.
   private func prepare(force: Bool) throws(Failure) {
-    let names = try SystemCalls.names(in: path)
+    let names = try names()
     oldIndexes = names.filter { $0.hasPrefix(IndexPart.filePrefix) && !Self.isTemporary($0) }
     if let index = oldIndexes.first, !force {
       throw Failure(
@@ -110,8 +96,16 @@ package final class TimelineDirectory {
         hint: "Import with another '--timeline-id', or replace the timeline with '--force'.")
     }
     for name in names where Self.isTemporary(name) || oldIndexes.isEmpty && Self.isLayer(name) {
-      try SystemCalls.unlink(path + "/" + name)
+      try remove(name)
     }
+  }
+
+  private func names() throws(Failure) -> [String] {
+    try directory.names().map(DirectoryHandle.text).sorted()
+  }
+
+  private func remove(_ name: String) throws(Failure) {
+    try directory.remove(DirectoryHandle.name(name))
   }
 
   private static func isTemporary(_ name: String) -> Bool { name.hasSuffix(temporarySuffix) }
@@ -120,9 +114,9 @@ package final class TimelineDirectory {
 
   /// Creates a file for this run alone; `name` is any that no other of its files has.
   package func makeTemporaryFile(_ name: String) throws(Failure) -> OutputFile {
-    let temporaryPath = path + "/" + name + Self.temporarySuffix
-    writtenPaths.insert(temporaryPath)
-    return try OutputFile(creating: temporaryPath, mode: 0o600)
+    let temporaryName = name + Self.temporarySuffix
+    written.insert(temporaryName)
+    return try OutputFile(creating: temporaryName, in: directory, mode: 0o600, owner: owner)
   }
 
   /// Gives finished, durable layers their names, and then writes the index.
@@ -134,50 +128,29 @@ package final class TimelineDirectory {
     try Interruption.check()
     try removeOldTimeline()
     for layer in layers {
-      let finalPath = path + "/" + layer.name.fileName(generation: generation)
-      writtenPaths.insert(finalPath)
-      try SystemCalls.rename(layer.file.path, to: finalPath)
-      writtenPaths.remove(layer.file.path)
+      let name = layer.name.fileName(generation: generation)
+      written.insert(name)
+      try layer.file.rename(to: name)
+      written.remove(layer.file.name)
     }
-    try SystemCalls.syncDirectory(path)
-    try syncParents()
-    let indexName = IndexPart.fileName(generation: generation)
-    let file = try makeTemporaryFile(indexName)
+    try directory.sync()
+    try directories.sync()
+    let name = IndexPart.fileName(generation: generation)
+    let file = try makeTemporaryFile(name)
     try file.write(index.bytes, at: 0)
     try file.makeDurable()
     if oldIndexes.isEmpty { try Interruption.check() }
-    indexPath = path + "/" + indexName
-    try SystemCalls.rename(file.path, to: path + "/" + indexName)
-    try SystemCalls.syncDirectory(path)
+    self.index = name
+    try file.rename(to: name)
+    try directory.sync()
     isSettled = true
-  }
-
-  /// Makes the entries durable by which the directory is found: of the directories that this run
-  /// made, and of those from DIR on that were there, as an import that made them may have been
-  /// killed before it came to this.
-  private func syncParents() throws(Failure) {
-    let chain = MadeDirectories.chain(to: path)
-    let output = chain.count - Self.directoriesBelowParent
-    let isNew = Set(madeDirectories.paths)
-    for (index, directory) in chain.enumerated().reversed() {
-      let parent = SystemCalls.parent(of: directory)
-      if index > output || isNew.contains(directory) {
-        try SystemCalls.syncDirectory(parent)
-      } else {
-        // One may be allowed to write to DIR and not to read what holds it.
-        if index == output { try? SystemCalls.syncDirectory(parent) }
-        return
-      }
-    }
   }
 
   private func removeOldTimeline() throws(Failure) {
     guard !oldIndexes.isEmpty else { return }
-    for index in oldIndexes { try SystemCalls.unlink(path + "/" + index) }
-    try SystemCalls.syncDirectory(path)
-    for name in try SystemCalls.names(in: path) where Self.isLayer(name) {
-      try SystemCalls.unlink(path + "/" + name)
-    }
+    for index in oldIndexes { try remove(index) }
+    try directory.sync()
+    for name in try names() where Self.isLayer(name) { try remove(name) }
   }
 
   /// Takes away what this run wrote, as far as that is possible; an import that has failed has
@@ -187,14 +160,14 @@ package final class TimelineDirectory {
   package func abandon() {
     guard !isSettled else { return }
     do throws(Failure) {
-      if let indexPath {
-        try SystemCalls.unlink(indexPath)
-        try SystemCalls.syncDirectory(path)
+      if let index {
+        try remove(index)
+        try directory.sync()
       }
-      indexPath = nil
-      for written in writtenPaths { try? SystemCalls.unlink(written) }
-      writtenPaths = []
-      madeDirectories.remove()
+      index = nil
+      for name in written { try? remove(name) }
+      written = []
+      directories.remove()
     } catch {
       isSettled = true  // Nothing more can be done: the timeline is whole, if not durable.
     }

@@ -36,6 +36,16 @@ extension ImportCommand {
     ) { command, _ in command.settings.force = true },
 
     CommandOption(
+      "output-owner", value: "USER",
+      help: """
+        allow directories of the output that belong to USER, such as a pageserver's user, and, as \
+        root, give that user what is written (default: only root's and one's own)
+        """
+    ) { command, value throws(Failure) in
+      command.settings.outputOwner = try value.nonEmpty(placeholder: "USER")
+    },
+
+    CommandOption(
       "strip-components", value: "N",
       help: """
         strip the first N directories from the names in the tar \

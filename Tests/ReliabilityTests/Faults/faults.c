@@ -9,8 +9,8 @@
 //   FAULT_PEAK   PATH                at the end, write the most memory that was resident, in KiB
 //
 // KIND    open opendir readdir read pread write pwrite fsync rename mkdir rmdir unlink close flock
-//         fstat statvfs readlink, or any; openat, fdopendir, fstatat and readlinkat count as the
-//         calls whose names they have in them
+//         fstat statvfs readlink, or any; openat, fdopendir, fstatat, readlinkat, renameat,
+//         mkdirat and unlinkat count as the calls that do the same by a path
 // N       a number; N+ for this call and all behind it; 0 for every other call, the first included
 // ACTION  kill-before, kill-after   SIGKILL, before or after the real call
 //         errno=E                   fail with it; nothing is done, but that a file is closed
@@ -209,11 +209,19 @@ int open64(const char *path, int flags, ...) {
 }
 
 int openat(int directory, const char *path, int flags, ...) {
-  CALL(int, "open", path, directory, syscall(SYS_openat, directory, path, flags, 0), , -1);
+  va_list list;
+  va_start(list, flags);
+  mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
+  va_end(list);
+  CALL(int, "open", path, directory, syscall(SYS_openat, directory, path, flags, mode), , -1);
 }
 
 int openat64(int directory, const char *path, int flags, ...) {
-  CALL(int, "open", path, directory, syscall(SYS_openat, directory, path, flags, 0), , -1);
+  va_list list;
+  va_start(list, flags);
+  mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
+  va_end(list);
+  CALL(int, "open", path, directory, syscall(SYS_openat, directory, path, flags, mode), , -1);
 }
 
 int close(int descriptor) {
@@ -257,6 +265,19 @@ int rmdir(const char *path) {
 
 int unlink(const char *path) {
   CALL(int, "unlink", path, -1, REAL(unlink)(path), , -1);
+}
+
+int renameat(int directory, const char *old, int target, const char *new) {
+  CALL(int, "rename", old, directory, REAL(renameat)(directory, old, target, new), , -1);
+}
+
+int mkdirat(int directory, const char *path, mode_t mode) {
+  CALL(int, "mkdir", path, directory, REAL(mkdirat)(directory, path, mode), , -1);
+}
+
+int unlinkat(int directory, const char *path, int flags) {
+  CALL(int, flags & AT_REMOVEDIR ? "rmdir" : "unlink", path, directory,
+       REAL(unlinkat)(directory, path, flags), , -1);
 }
 
 int flock(int descriptor, int operation) {

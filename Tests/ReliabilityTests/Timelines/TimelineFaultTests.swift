@@ -216,7 +216,9 @@ import Testing
         #expect(run.exitCode == 74, "\(fault): \(run.error)")
         // The message has the final name of the file, unless the renaming fails.
         var path = try #require(failed?.path)
-        if fault.kind != "rename", path.hasSuffix(".export-temp") { path = timeline.exportPath }
+        if fault.kind == "open" || fault.kind != "rename" && path.hasSuffix(".export-temp") {
+          path = timeline.exportPath
+        }
         let reason = unsafe String(cString: strerror(error ?? 0))
         #expect(run.error.contains("'\(path)': \(reason)\n"), "\(fault): \(run.error)")
         #expect(try timeline.exports() == [:], "\(fault)")

@@ -14,16 +14,25 @@ import Testing
     keys: key..<key.next, extent: .image(at: ImportedLSN.image))
 
   private static func writer(to path: String) throws -> LayerWriter {
-    LayerWriter(
-      file: try OutputFile(creating: path, mode: 0o600), tenant: .random(), timeline: .random(),
-      valuesAt: nil)
+    try writer(to: OutputFile(creating: path, mode: 0o600))
+  }
+
+  /// One that writes to a device, which is there already.
+  private static func writer(toDevice name: String) throws -> LayerWriter {
+    try writer(
+      to: OutputFile(
+        SystemCalls.open("/dev/" + name, O_RDWR), name, in: DirectoryHandle(path: "/dev")))
+  }
+
+  private static func writer(to file: OutputFile) throws -> LayerWriter {
+    LayerWriter(file: file, tenant: .random(), timeline: .random(), valuesAt: nil)
   }
 
   /// Goal: after an error every later call fails with it, even one that would succeed by itself.
   /// Method: a long blob to a device that is always full; then a short one, which would only be
   /// buffered; then `finish`.
   @Test func firstErrorStays() throws {
-    var writer = try Self.writer(to: "/dev/full")
+    var writer = try Self.writer(toDevice: "full")
     let long = [UInt8](repeating: 1, count: 1 << 20)
     let first = #expect(throws: Failure.self) { try writer.append(long.bytes, for: Self.key) }
     #expect(first?.code == .inputOutput)
@@ -37,14 +46,14 @@ import Testing
   /// Goal: a layer that does not read back is not finished. Method: devices that accept every
   /// write and return nothing, or zeros.
   @Test(arguments: [
-    ("/dev/null", "it is shorter than when it was written"),
-    ("/dev/zero", "its contents changed after they were written: 0000 is not the magic number"),
-  ]) func readBack(path: String, message: String) throws {
-    var writer = try Self.writer(to: path)
+    ("null", "it is shorter than when it was written"),
+    ("zero", "its contents changed after they were written: 0000 is not the magic number"),
+  ]) func readBack(device: String, message: String) throws {
+    var writer = try Self.writer(toDevice: device)
     try writer.append([1, 7].bytes, for: Self.key)
     let error = #expect(throws: Failure.self) { _ = try writer.finish(as: Self.name) }
     #expect(error?.code == .inputOutput)
-    #expect(error?.message.hasPrefix("cannot read '\(path)': \(message)") == true)
+    #expect(error?.message.hasPrefix("cannot read '/dev/\(device)': \(message)") == true)
   }
 
   /// Goal: a name that does not cover the keys is found before the layer is renamed. Method: values

@@ -1,0 +1,103 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// The directories from DIR down to a timeline's, each of them open and made if it was missing.
+///
+/// ```
+/// DIR / tenants / TENANT / timelines / TIMELINE
+/// ```
+///
+/// Each is opened from the one above it, without following a link, and belongs to somebody who may
+/// change the output: root, the user of this process, or the one who was named. Anybody else could
+/// put a link of theirs in the place of a directory.
+struct OutputDirectories {
+  /// The path of DIR.
+  private let output: String
+  /// The outermost first: DIR.
+  private var handles: [DirectoryHandle] = []
+  /// What this run made on the way to DIR, and DIR itself.
+  private var madeAbove = MadeDirectories()
+  /// What it made below DIR, the outermost first.
+  private var madeBelow: [(parent: DirectoryHandle, name: String)] = []
+
+  /// The directory of the timeline.
+  var timeline: DirectoryHandle { handles[handles.count - 1] }
+
+  /// Opens them all, and makes what is not there: for its owner alone, but what is above DIR.
+  ///
+  /// Throws `.cannotCreate` if one cannot be made or opened, or belongs to somebody else; what it
+  /// made is removed again then.
+  init(
+    output: String, tenant: Identifier, timeline: Identifier, owner: SystemUser?
+  ) throws(Failure) {
+    self.output = output
+    do throws(Failure) {
+      try madeAbove.make(output, privateCount: 1)
+      let root = try DirectoryHandle(forWritingTo: output)
+      if let last = madeAbove.paths.last, last == MadeDirectories.chain(to: output).last {
+        if let owner { try root.give(to: owner) }
+      }
+      try Self.requireOwner(of: root, owner)
+      handles.append(root)
+      for name in ["tenants", tenant.description, "timelines", timeline.description] {
+        try enter(name, owner)
+      }
+    } catch {
+      remove()
+      throw error
+    }
+  }
+
+  private mutating func enter(_ name: String, _ owner: SystemUser?) throws(Failure) {
+    let parent = timeline
+    let isNew = try parent.makeDirectory(name, mode: 0o700)
+    if isNew { madeBelow.append((parent, name)) }
+    let directory = try parent.openForWriting(name)
+    if isNew, let owner { try directory.give(to: owner) }
+    try Self.requireOwner(of: directory, owner)
+    handles.append(directory)
+  }
+
+  private static func requireOwner(
+    of directory: DirectoryHandle, _ owner: SystemUser?
+  ) throws(Failure) {
+    let id = try directory.status().owner
+    guard ![0, SystemUser.ownID, owner?.id].contains(id) else { return }
+    let name = SystemUser(id: id)?.name ?? String(id)
+    throw Failure(
+      .cannotCreate, "directory \(directory.path.quoted) belongs to user \(name.quoted)",
+      hint: "That user could change the timeline while it is written. Choose another directory, or "
+        + "allow it with '--output-owner \(name)'.")
+  }
+
+  /// Whether the timeline's directory is still the one that its name leads to.
+  func isInPlace() throws(Failure) -> Bool {
+    let own = try timeline.status()
+    let parent = handles[handles.count - 2]
+    let name = timeline.path.split(separator: "/").last.map(String.init) ?? ""
+    return try parent.status(of: DirectoryHandle.name(name))?.isSameFile(as: own) == true
+  }
+
+  /// Makes the entries durable by which the timeline's directory is found, the innermost first: also
+  /// of directories that were there, as an import that made them may have been killed before it came
+  /// to this.
+  func sync() throws(Failure) {
+    for directory in handles.dropLast().reversed() { try directory.sync() }
+    if madeAbove.paths.isEmpty {
+      // One may be allowed to write to DIR and not to read what holds it.
+      try? SystemCalls.syncDirectory(SystemCalls.parent(of: output))
+    } else {
+      try madeAbove.sync()
+    }
+  }
+
+  /// Removes those that this run made and that hold nothing, as far as that is possible.
+  mutating func remove() {
+    for (parent, name) in madeBelow.reversed() {
+      try? parent.remove(DirectoryHandle.name(name), isDirectory: true)
+    }
+    madeBelow = []
+    madeAbove.remove()
+  }
+}
