@@ -9,7 +9,8 @@ DESTDIR ?=
 
 SOURCES := Package.swift Sources Tests Fuzz
 # The Swift runtime is linked into the program, so that it runs on machines without Swift.
-RELEASE := -c release --static-swift-stdlib --product import-backup
+# All symbols are bound when it starts, so that the table of addresses can be read-only from then on.
+RELEASE := -c release --static-swift-stdlib --product import-backup -Xlinker -z -Xlinker now
 PROGRAM := .build/release/import-backup
 # What `--version` names. Evaluated only if it is used. A repository above this directory, in which
 # the sources were unpacked, is not ours.
@@ -35,6 +36,7 @@ help: ## list the targets
 
 build: deps ## build the program, optimised (the default)
 	IMPORT_BACKUP_COMMIT=$(COMMIT) swift build $(RELEASE)
+	@chrpath --delete $(PROGRAM)  # SwiftPM's: libraries beside the program would be loaded
 
 deps: ## install missing Debian packages, for building and testing
 	@Scripts/install-dependencies

@@ -155,6 +155,57 @@ struct SandboxTests {
     #expect(!FileManager.default.fileExists(atPath: directory + "/open/written"))
   }
 
+  /// Goal: a whole recovery opens nothing for writing, and changes no name, but in the scratch and
+  /// the output, and connects to nothing. Method: strace, from the import to its last child.
+  @Test(
+    .enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"),
+    .enabled(if: Shell.canTrace, "strace is not allowed here"))
+  func placesWritten() async throws {
+    let programs = try #require(PostgresServer.programs)
+    let directory = try TemporaryDirectory()
+    let calls =
+      "open,openat,openat2,creat,connect,bind,sendto,mkdir,mkdirat,unlink,unlinkat,rename,"
+      + "renameat,renameat2,symlink,symlinkat,link,linkat,truncate,mknod,mknodat,chmod,fchmodat,"
+      + "chown,lchown,fchownat"
+    let run = try await ProgramRun.run(
+      [Fixture.path("online-15"), "--output", "out", "--recover-with", programs, "--quiet"],
+      script: #"strace -f -y -o trace -e trace=\#(calls) "$@""#,
+      // The address sanitizer would search for leaks with ptrace, which strace uses.
+      environment: ["ASAN_OPTIONS": "detect_leaks=0"], directory: directory.path)
+    try #require(run.exitCode == 0, "\(run.error)")
+    let inside = [
+      directory.path + "/out", directory.path + "/import-backup-recovery-", "/recovery/",
+      // What bwrap makes the sandbox's root of, in a file system of its own.
+      "/newroot/", "/oldroot/", "/dev/null", "/proc/self/",
+    ]
+    var count = 0
+    let trace = try String(contentsOfFile: directory.path + "/trace", encoding: .utf8)
+    for line in trace.split(separator: "\n") {
+      guard let call = line.firstMatch(of: /^[0-9]+ +([a-z0-9]+)\(/)?.1,
+        line.contains(/\) += [0-9]/)
+      else { continue }
+      switch call {
+      case "connect": Issue.record("\(line)")
+      // How bwrap sets up the loopback of the sandbox's own network.
+      case "bind", "sendto": #expect(line.contains("AF_NETLINK"), "\(line)")
+      case "open", "openat", "openat2", "creat":
+        guard line.contains(/O_WRONLY|O_RDWR|O_CREAT/) || call == "creat" else { continue }
+        // `= 5</path>`: where the open file is
+        let path = line.firstMatch(of: /= [0-9]+<([^>]*)>/)?.1 ?? ""
+        #expect(inside.contains { path.hasPrefix($0) }, "\(line)")
+        count += 1
+      default:
+        // Relative ones are in the directory of the test, of the copy, or of the root being made.
+        for match in line.matches(of: /"(\/[^"]*)"/) where !line.contains("symlink") {
+          #expect(inside.contains { match.1.hasPrefix($0) }, "\(line)")
+        }
+        #expect(!line.contains("\"../"), "\(line)")
+        count += 1
+      }
+    }
+    #expect(count > 3000)
+  }
+
   /// Goal: without a sandbox no program of the backup's is started, and nothing is left. Method: the
   /// program runs where no file systems of one's own can be made.
   @Test func refused() async throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The order in which an import makes its output durable, observed by strace.
-@Suite(.enabled(if: Trace.isAllowed, "strace is not allowed here"))
+@Suite(.enabled(if: Shell.canTrace, "strace is not allowed here"))
 struct OrderOnDiskTests {
   /// Goal: a power failure at any moment leaves a complete timeline or no index. Method: check the
   /// order of the calls of an import:
@@ -74,9 +74,6 @@ struct OrderOnDiskTests {
 
 /// The calls of an import on its output that matter for durability.
 struct Trace {
-  /// Whether strace is installed, and may trace (containers often forbid it).
-  static let isAllowed = (try? Shell.output("strace", "-o", "/dev/null", "true")) != nil
-
   enum Kind { case write, sync, rename, unlink }
 
   struct Event: Equatable {

@@ -42,6 +42,9 @@ public enum Shell {
     return Array(bytes)
   }
 
+  /// Whether strace is installed, and may trace (containers often forbid it).
+  public static let canTrace = (try? output("strace", "-o", "/dev/null", "true")) != nil
+
   /// A program ended with an exit code other than 0.
   public struct ProgramFailure: Error {
     /// The program's name, as it was given.
