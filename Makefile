@@ -28,7 +28,7 @@ DEMO_OUTPUT := .build/demo
 # How many tests run at once. All of them at once take 6 GB of memory and slow each other down.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 4
 
-.PHONY: help build deps demo test test-address test-thread postgres fuzz soak lint format check \
+.PHONY: help build deps demo test test-address test-thread postgres fuzz errors soak lint format check \
   bench bench-quick install uninstall clean
 
 help: ## list the targets
@@ -58,6 +58,10 @@ lint: ## check the code's format, and which room of Sources/Operations names whi
 
 format: ## format the code
 	swift format --in-place --recursive $(SOURCES)
+
+errors: ## write Docs/errors.md from the program's tables
+	swift build --product import-backup
+	.build/debug/import-backup help --errors > Docs/errors.md
 
 soak: deps ## run the reliability tests with more of everything: 1,000 kills, a million members
 	swift build --build-tests

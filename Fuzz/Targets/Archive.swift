@@ -10,7 +10,7 @@ extension FuzzTarget {
   ///
   /// Corrects the checksums of headers if the first byte of the input is even.
   func runArchive(_ bytes: RawSpan) throws(Failure) {
-    guard !bytes.isEmpty else { throw Failure(.damaged, "no flags") }
+    guard !bytes.isEmpty else { throw Failure(.backupTruncated, "no flags") }
     var contents = ShortForm.decode(
       bytes.extracting(droppingFirst: 1), blockByteCount: ShortForm.archiveBlock)
     if bytes.littleEndian(at: 0, as: UInt8.self).isMultiple(of: 2) { Self.mendHeaders(&contents) }

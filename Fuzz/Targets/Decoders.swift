@@ -17,7 +17,7 @@ extension FuzzTarget {
         default: DecompressingSource(try ZstdDecoder(), input: window, subject: rawValue)
         }
     } catch {
-      throw Failure(error, in: rawValue)
+      throw Failure(error, in: rawValue, damage: .archiveDamaged)
     }
     // Less than the output of small inputs, so that a stream continues in another buffer.
     let buffer = ByteBuffer(capacity: 4096)

@@ -165,7 +165,8 @@ extension IndexPart {
     // The version first, as the format of other versions is unknown.
     let version = try Self.decode(Version.self, from: bytes).version
     guard version == Self.currentVersion else {
-      throw .unsupported(
+      throw FormatError(
+        .storageFormatUnsupported,
         "index version \(version) is not supported, only \(Self.currentVersion)")
     }
     self = try Self.decode(IndexPart.self, from: bytes)

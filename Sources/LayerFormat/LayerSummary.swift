@@ -90,7 +90,8 @@ public struct LayerSummary: Equatable, Sendable {
     }
     let version: UInt16 = page.bigEndian(at: Offset.version)
     guard version == Self.formatVersion else {
-      throw .unsupported(
+      throw FormatError(
+        .storageFormatUnsupported,
         "storage format version \(version) is not supported, only \(Self.formatVersion)")
     }
     tenant = Identifier(decoding: page, at: Offset.tenant)

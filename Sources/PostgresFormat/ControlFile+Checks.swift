@@ -10,12 +10,12 @@ extension ControlFile {
     case .shutDown:
       return
     case .shutDownInRecovery:
-      throw .unsupported(
-        "the cluster is a standby that was shut down in recovery",
+      throw FormatError(
+        .standbyCluster, "the cluster is a standby that was shut down in recovery",
         hint: "Promote the standby, stop it cleanly, and take a new backup.")
     default:
-      throw .unsupported(
-        "the cluster was running or crashed (state: \(state))",
+      throw FormatError(
+        .uncleanShutdown, "the cluster was running or crashed (state: \(state))",
         hint: recoveryHint())
     }
   }
@@ -26,13 +26,15 @@ extension ControlFile {
   public func validateLayout() throws(FormatError) {
     try require(Offset.alignment, 8, "maximum alignment")
     guard bytes.littleEndian(at: Offset.floatFormat) == (1_234_567.0 as Double).bitPattern else {
-      throw .unsupported("the cluster's floating-point format differs from this machine's")
+      throw FormatError(
+        .unsupportedBuild, "the cluster's floating-point format differs from this machine's")
     }
     try require(Offset.blockSize, 8192, "block size")
     try require(Offset.relationSegmentBlocks, 131_072, "relation segment size in blocks")
     try require(Offset.walBlockSize, 8192, "WAL block size")
     guard walSegmentSize.nonzeroBitCount == 1, (1 << 20...1 << 30).contains(walSegmentSize) else {
-      throw .unsupported(
+      throw FormatError(
+        .unsupportedBuild,
         "WAL segment size \(walSegmentSize) is not a power of two from 1 MiB to 1 GiB")
     }
     try require(Offset.nameLength, 64, "length of names")
@@ -40,15 +42,15 @@ extension ControlFile {
     try require(Offset.toastChunkSize, 1996, "TOAST chunk size")
     try require(Offset.largeObjectChunkSize, 2048, "large object chunk size")
     guard bytes[Offset.valuesOf8BytesByValue] == 1 else {
-      throw .unsupported("the cluster passes 8-byte values by reference")
+      throw FormatError(.unsupportedBuild, "the cluster passes 8-byte values by reference")
     }
   }
 
   private func require(_ offset: Int, _ expected: UInt32, _ name: String) throws(FormatError) {
     let value: UInt32 = bytes.littleEndian(at: offset)
     guard value == expected else {
-      throw .unsupported(
-        "\(name) is \(value) instead of \(expected)",
+      throw FormatError(
+        .unsupportedBuild, "\(name) is \(value) instead of \(expected)",
         hint: "The cluster belongs to a Postgres that was built with other limits. Move its data "
           + "to one with the default limits with pg_dumpall and psql.")
     }
@@ -66,16 +68,17 @@ extension ControlFile {
     case 0:
       throw .damaged("the control file has no version")
     case let version where version & 0xFFFF == 0:
-      throw .unsupported(
-        "the cluster was written by a big-endian machine",
+      throw FormatError(
+        .unsupportedBuild, "the cluster was written by a big-endian machine",
         hint: "Move its data to a little-endian machine with pg_dumpall and psql.")
     default:
-      throw .unsupported(
-        "unknown version: control file version \(controlFileVersion)",
+      throw FormatError(
+        .unsupportedVersion, "unknown version: control file version \(controlFileVersion)",
         hint: PostgresVersion.supportedVersionsHint)
     }
-    throw .unsupported(
-      "Postgres version \(other) is not supported", hint: PostgresVersion.supportedVersionsHint)
+    throw FormatError(
+      .unsupportedVersion, "Postgres version \(other) is not supported",
+      hint: PostgresVersion.supportedVersionsHint)
   }
 
   static func unsupported(catalogVersion: UInt32) -> FormatError {
@@ -83,7 +86,8 @@ extension ControlFile {
       catalogVersion == 2020_07_201
       ? "Postgres version 13 is not supported"
       : "unknown version: catalog version \(catalogVersion)"
-    return .unsupported(message, hint: PostgresVersion.supportedVersionsHint)
+    return FormatError(
+      .unsupportedVersion, message, hint: PostgresVersion.supportedVersionsHint)
   }
 }
 

@@ -1,19 +1,22 @@
 extension ControlFile {
-  /// The control file as a timeline stores it, and the changes in words.
+  /// The control file as a timeline stores it, and what was changed.
   ///
   /// Data checksums off, WAL segments of 16 MiB, Postgres timeline 1: as `pg_checksums --disable`
   /// and `pg_resetwal --wal-segsize` would do. The CRC is computed again.
-  public func normalised() -> (bytes: [UInt8], changes: [String]) {
-    var changes: [String] = []
+  public func normalised() -> (bytes: [UInt8], changes: [Change]) {
+    var changes: [Change] = []
     var checkpoint = checkpointCopy
     if dataChecksumVersion != 0 {
-      changes.append("data checksums turned off")
+      changes.append(Change(.dataChecksumsOff, "data checksums turned off"))
     }
     if walSegmentSize != WALLayout.pageserverSegmentSize {
-      changes.append("WAL segment size set from \(walSegmentSize) bytes to 16 MiB")
+      changes.append(
+        Change(
+          .walSegmentSize, "WAL segment size set from \(walSegmentSize) bytes to 16 MiB"))
     }
     if checkpoint.timelineID != 1 || checkpoint.prevTimelineID != 1 {
-      changes.append("Postgres timeline set from \(checkpoint.timelineID) to 1")
+      changes.append(
+        Change(.postgresTimeline, "Postgres timeline set from \(checkpoint.timelineID) to 1"))
     }
     checkpoint.timelineID = 1
     checkpoint.prevTimelineID = 1

@@ -3,16 +3,9 @@
 /// Thrown by the pure format code, which knows neither paths nor exit codes. The caller, which
 /// reads the bytes, adds the file or the member to the message.
 public struct FormatError: Error, Equatable, Sendable {
-  /// Whether the bytes are wrong or only not supported.
-  public enum Kind: Sendable {
-    /// The bytes are damaged, incomplete or contradictory.
-    case damaged
-    /// The bytes are valid, but cannot be imported or read here.
-    case unsupported
-  }
-
-  /// The kind of error.
-  public var kind: Kind
+  /// What is wrong; nil if the bytes are damaged, incomplete or contradictory, which has the code
+  /// of the file that they are of: the caller knows it.
+  public var code: ErrorCode?
 
   /// What is wrong: lower case, no final period, subjects in single quotes.
   public var message: String
@@ -20,20 +13,15 @@ public struct FormatError: Error, Equatable, Sendable {
   /// What to do about it: full sentences, or nil if there is nothing to do.
   public var hint: String?
 
-  /// An error of this kind.
-  public init(_ kind: Kind, _ message: String, hint: String? = nil) {
-    self.kind = kind
+  /// An error with this code.
+  public init(_ code: ErrorCode?, _ message: String, hint: String? = nil) {
+    self.code = code
     self.message = message
     self.hint = hint
   }
 
   /// An error about damaged bytes.
   public static func damaged(_ message: String, hint: String? = nil) -> Self {
-    Self(.damaged, message, hint: hint)
-  }
-
-  /// An error about bytes that are not supported.
-  public static func unsupported(_ message: String, hint: String? = nil) -> Self {
-    Self(.unsupported, message, hint: hint)
+    Self(nil, message, hint: hint)
   }
 }

@@ -61,8 +61,9 @@ extension PostgresVersion {
     }
     let name = String(decoding: text, as: UTF8.self)
     guard let version = Self.allCases.first(where: { String($0.rawValue) == name }) else {
-      throw .unsupported(
-        "Postgres version \(name) is not supported", hint: Self.supportedVersionsHint)
+      throw FormatError(
+        .unsupportedVersion, "Postgres version \(name) is not supported",
+        hint: Self.supportedVersionsHint)
     }
     self = version
   }

@@ -51,7 +51,7 @@ package enum ChildProcess {
     var ends: [Int32] = [-1, -1]
     // Invariant: the array has room for the two descriptors that the call fills in.
     guard unsafe pipe(&ends) == 0 else {
-      throw Failure(.inputOutput, "cannot create a pipe: \(SystemCalls.describe(errno))")
+      throw Failure(.resourceLimit, "cannot create a pipe: \(SystemCalls.describe(errno))")
     }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let output = ends[0]
@@ -126,7 +126,7 @@ package enum ChildProcess {
       &number, arguments[0]!, &actions, &attributes, arguments, environment)
     guard result == 0 else {
       throw Failure(
-        .unsupported, "cannot run '\(escaped(words[0]))': \(SystemCalls.describe(result))")
+        .postgresCannotRun, "cannot run '\(escaped(words[0]))': \(SystemCalls.describe(result))")
     }
     return number
   }

@@ -137,7 +137,7 @@ package final class DirectoryHandle: Sendable {
   /// The error of a file that is not what it was a moment ago.
   package static func changed(_ path: String) -> Failure {
     Failure(
-      .damaged, "\(path.quoted) changed or disappeared while the directory was read",
+      .directoryChanged, "\(path.quoted) changed or disappeared while the directory was read",
       hint:
         "Another process is changing the data directory. Make sure that none does, and try again.")
   }

@@ -2,36 +2,8 @@ import PostgresFormat
 
 /// What failed, why, and what to do about it: the one error of the program.
 public struct Failure: Error, Sendable {
-  /// What kind of failure it is; the raw value is the program's exit code.
-  public enum Code: Int32, Sendable {
-    /// A verification found a difference.
-    case difference = 1
-    /// The timeline directory is in use, or already has an index.
-    case inUse = 2
-    /// The command line is wrong.
-    case usage = 64
-    /// The backup, or a timeline to be read, is damaged, incomplete or inconsistent.
-    case damaged = 65
-    /// The backup or the timeline cannot be opened.
-    case cannotOpen = 66
-    /// The input is sound, but this program cannot carry it over.
-    case unsupported = 69
-    /// A bug in this program.
-    case bug = 70
-    /// The output cannot be created.
-    case cannotCreate = 73
-    /// Reading or writing failed.
-    case inputOutput = 74
-    /// The terminal or session was closed: SIGHUP.
-    case hungUp = 129
-    /// Interrupted by SIGINT.
-    case interrupted = 130
-    /// Terminated by SIGTERM.
-    case terminated = 143
-  }
-
-  /// The kind of failure, which is also the program's exit code.
-  public var code: Code
+  /// What went wrong, for scripts.
+  public var code: ErrorCode
 
   /// One line: lower case, no final period, names in single quotes with control characters escaped.
   public var message: String
@@ -44,7 +16,8 @@ public struct Failure: Error, Sendable {
 
   /// A failure with this message; `hint` is in full sentences.
   public init(
-    _ code: Code, _ message: String, hint: String? = nil, findings: (any FailureFindings)? = nil
+    _ code: ErrorCode, _ message: String, hint: String? = nil,
+    findings: (any FailureFindings)? = nil
   ) {
     self.code = code
     self.message = message
@@ -53,15 +26,16 @@ public struct Failure: Error, Sendable {
   }
 
   /// Puts the name of what was read before what `error` says about its bytes.
-  public init(_ error: FormatError, in subject: String) {
-    self.code =
-      switch error.kind {
-      case .damaged: .damaged
-      case .unsupported: .unsupported
-      }
+  ///
+  /// - Parameter damage: the code of a damaged file of this kind, for an error without its own.
+  public init(_ error: FormatError, in subject: String, damage: ErrorCode) {
+    self.code = error.code ?? damage
     self.message = "\(subject): \(error.message)"
     self.hint = error.hint
   }
+
+  /// The program's exit code, which follows from the error's code.
+  public var exitCode: ExitCode { code.exitCode }
 }
 
 extension Failure: Equatable {

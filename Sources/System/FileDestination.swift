@@ -65,7 +65,7 @@ package final class FileDestination {
       case S_IFREG:
         guard replaces else {
           throw Failure(
-            .cannotCreate, "file \(path.quoted) already exists",
+            .outputExists, "file \(path.quoted) already exists",
             hint: "Choose another name, or replace the file with '--force'.")
         }
       case S_IFDIR: throw SystemCalls.failure(.create, path, EISDIR)

@@ -26,7 +26,8 @@ package final class FileSource: ByteSource {
         opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
       } while opened < 0 && errno == EINTR
       guard opened >= 0 else {
-        throw Failure(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
+        throw Failure(
+          .opening(errno), "cannot open \(subject): \(SystemCalls.describe(errno))")
       }
       descriptor = Descriptor(opened, name: path)
     }
@@ -37,12 +38,13 @@ package final class FileSource: ByteSource {
       result = unsafe fstat(descriptor.number, &status)
     } while result != 0 && errno == EINTR
     guard result == 0 else {
-      throw Failure(.cannotOpen, "cannot open \(subject): \(SystemCalls.describe(errno))")
+      throw Failure(
+        .opening(errno), "cannot open \(subject): \(SystemCalls.describe(errno))")
     }
     switch status.st_mode & S_IFMT {
     case S_IFDIR:
       throw Failure(
-        .cannotOpen, "cannot open \(subject): \(SystemCalls.describe(EISDIR))")
+        .opening(EISDIR), "cannot open \(subject): \(SystemCalls.describe(EISDIR))")
     case S_IFREG:
       if path != "-" { byteCount = UInt64(status.st_size) }
       posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_SEQUENTIAL)
@@ -84,7 +86,8 @@ package final class FileSource: ByteSource {
       if count == 0 { return }
       let reason = errno
       if count < 0 && reason != EINTR {
-        throw Failure(.inputOutput, "cannot read \(subject): \(SystemCalls.describe(reason))")
+        throw Failure(
+          .reading(reason), "cannot read \(subject): \(SystemCalls.describe(reason))")
       }
     }
   }
@@ -98,7 +101,7 @@ package func requireReadable(_ path: String, option: String) throws(Failure) {
   let reason = isDirectory(path) ? EISDIR : unsafe access(path, R_OK) == 0 ? 0 : errno
   guard reason == 0 else {
     throw Failure(
-      .cannotOpen, "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
+      .opening(reason), "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
       hint: "Give a readable file with \(option).")
   }
 }

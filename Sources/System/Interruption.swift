@@ -71,7 +71,7 @@ extension Interruption {
   /// A terminal's interrupt goes to every process of a pipeline. One that writes the backup may die
   /// of it first, and what is seen here then is a backup that is cut off.
   package static func cause(of failure: Failure, reading path: String) -> Failure {
-    guard failure.code == .damaged, isPipe(path) else { return failure }
+    guard failure.exitCode == .damaged, isPipe(path) else { return failure }
     do throws(Failure) {
       for _ in 0..<10 {
         try check()

@@ -39,7 +39,7 @@ package struct NamedThread: Sendable {
     guard result == 0 else {
       unsafe work.release()
       throw Failure(
-        .inputOutput, "cannot start a thread: \(SystemCalls.describe(result))",
+        .resourceLimit, "cannot start a thread: \(SystemCalls.describe(result))",
         hint: "The system's limit of processes or of memory is reached.")
     }
     self.handle = handle

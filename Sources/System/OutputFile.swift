@@ -50,7 +50,7 @@ package final class OutputFile: Sendable {
   package func read(into bytes: inout [UInt8], count: Int, at offset: UInt64) throws(Failure) {
     guard try descriptor.read(into: &bytes, count: count, at: offset) == count else {
       throw Failure(
-        .inputOutput, "cannot read \(path.quoted): it is shorter than when it was written")
+        .writtenDataChanged, "cannot read \(path.quoted): it is shorter than when it was written")
     }
   }
 

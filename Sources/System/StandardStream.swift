@@ -24,7 +24,7 @@ package struct StandardStream: Sendable {
     }
     if let failure {
       throw Failure(
-        .inputOutput, "cannot write to \(name): \(unsafe String(cString: strerror(failure)))")
+        .writing(failure), "cannot write to \(name): \(unsafe String(cString: strerror(failure)))")
     }
   }
 

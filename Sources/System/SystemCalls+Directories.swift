@@ -127,7 +127,7 @@ package enum FreeSpace {
       .multipliedReportingOverflow(by: UInt64(status.f_frsize))
     guard overflows || free >= byteCount else {
       throw Failure(
-        .inputOutput,
+        .noSpace,
         "the file system of \(path.quoted) has \(free >> 20) MiB free, and \(purpose) needs at least "
           + "\(byteCount >> 20) MiB",
         hint: "Free space there, or choose another \(option) directory.")

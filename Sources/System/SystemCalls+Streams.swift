@@ -26,7 +26,7 @@ extension SystemCalls {
         var event = pollfd(fd: stream.number, events: Int16(POLLOUT), revents: 0)
         _ = unsafe poll(&event, 1, milliseconds)
       } else if errno != EINTR {
-        throw Failure(.inputOutput, "cannot write \(subject): \(describe(errno))")
+        throw Failure(.writing(errno), "cannot write \(subject): \(describe(errno))")
       }
       try Interruption.check()
     }

@@ -32,23 +32,26 @@ package enum SystemCalls {
   /// The error of a call that has just failed with `reason`, an errno value.
   package static func failure(_ operation: Operation, _ path: String, _ reason: Int32) -> Failure {
     let message = "cannot \(operation.verb) \(path.quoted): \(describe(reason))"
-    if reason == ENOSPC || reason == EDQUOT {
-      return Failure(
-        .inputOutput, message, hint: "Free space there, or choose another directory.")
-    }
+    let code = code(of: operation, reason)
+    return Failure(
+      code, message,
+      hint: code == .noSpace ? "Free space there, or choose another directory." : nil)
+  }
+
+  private static func code(of operation: Operation, _ reason: Int32) -> ErrorCode {
     switch operation {
-    case .create, .mkdir, .lock:
-      return Failure(reason == EIO ? .inputOutput : .cannotCreate, message)
-    case .listInput: return Failure(reason == EIO ? .inputOutput : .cannotOpen, message)
-    case .measure: return Failure(reason == EACCES ? .cannotOpen : .inputOutput, message)
+    case .create, .mkdir, .lock: .creating(reason)
+    case .listInput: reason == EIO ? .readFailed : .opening(reason)
+    case .measure: reason == EACCES ? .inputPermissionDenied : .reading(reason)
     case .open:
       switch reason {
-      case EIO: return Failure(.inputOutput, message)
       // A name that leads to nothing, or to a socket.
-      case ENOENT, ENOTDIR, ELOOP, ENXIO: return Failure(.damaged, message)
-      default: return Failure(.cannotOpen, message)
+      case ENOENT, ENOTDIR, ELOOP, ENXIO: .missingFile
+      case EIO: .readFailed
+      default: .opening(reason)
       }
-    default: return Failure(.inputOutput, message)
+    case .read, .list: .reading(reason)
+    case .write, .fsync, .rename, .close, .unlink, .give: .writing(reason)
     }
   }
 
@@ -99,7 +102,7 @@ package enum SystemCalls {
     let file = try open(path, regularFileFlags, .open)
     let status = try file.status()
     guard status.kind == .file else {
-      throw Failure(.damaged, "\(path.quoted) is not a regular file")
+      throw Failure(.wrongFileType, "\(path.quoted) is not a regular file")
     }
     return (file, status.byteCount)
   }
@@ -111,7 +114,7 @@ package enum SystemCalls {
   package static func contents(of path: String, limit: Int) throws(Failure) -> [UInt8] {
     let (file, byteCount) = try openRegularFile(path)
     guard byteCount <= UInt64(limit) else {
-      throw Failure(.damaged, "\(path.quoted) has \(byteCount) bytes, more than \(limit)")
+      throw Failure(.fileTooLarge, "\(path.quoted) has \(byteCount) bytes, more than \(limit)")
     }
     var bytes = [UInt8](repeating: 0, count: Int(byteCount))
     let count = try file.read(into: &bytes, count: bytes.count, at: 0)

@@ -23,15 +23,15 @@ enum Program {
       try run(ArgumentVector.current())
     } catch {
       StandardStream.error.writeIfPossible(text(of: error))
-      exit(error.code.rawValue)
+      exit(error.exitCode.rawValue)
     }
     exit(0)
   }
 
-  /// An `error:` line, one more for each of the first findings, and a `hint:` line if the error has
-  /// a hint.
+  /// An `error:` line that ends with the code, one more for each of the first findings, and a
+  /// `hint:` line if the error has a hint.
   static func text(of error: Failure) -> String {
-    var lines = ["error: \(error.message)"]
+    var lines = ["error: \(error.message) [\(error.code.rawValue)]"]
     lines += (error.findings?.lines ?? []).map { "error:   \($0)" }
     if let hint = error.hint { lines.append("hint: \(hint)") }
     return lines.map { $0 + "\n" }.joined()
@@ -68,8 +68,9 @@ enum Program {
     guard let word, !word.contains(where: { "-./".contains($0) }), !SystemCalls.exists(word),
       let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })
     else { return }
-    throw .usage("unknown command \(word.quoted)", hint: "Did you mean '\(nearest)'?")
-      .pointing(toHelpOf: ImportCommand.self)
+    throw Failure(
+      .unknownCommand, "unknown command \(word.quoted)", hint: "Did you mean '\(nearest)'?"
+    ).pointing(toHelpOf: ImportCommand.self)
   }
 }
 
@@ -86,8 +87,8 @@ enum ArgumentVector {
       guard let pointer = unsafe CommandLine.unsafeArgv[index],
         let word = unsafe String(validatingCString: pointer)
       else {
-        throw .usage(
-          "argument \(index) is not UTF-8",
+        throw Failure(
+          .argumentNotUTF8, "argument \(index) is not UTF-8",
           hint: "Rename the file, or make a link to it with a name in UTF-8."
         ).pointing(toHelpOf: ImportCommand.self)
       }

@@ -126,12 +126,12 @@ struct ChecksumServerTests {
     #expect(given.exitCode == 65)
     let failure = try JSONDecoder().decode(Failure.self, from: given.output)
     let differences = try #require(failure.findings.manifest?.differences)
-    #expect(differences.contains { $0.kind == .missing && $0.file == "backup_label" })
+    #expect(differences.contains { $0.code == .missing && $0.file == "backup_label" })
     // As they contain their own CRC-32C, all control files have the same CRC-32C as a whole.
     let findsControlFile = differences.contains {
-      $0.kind == .checksum && $0.file == "global/pg_control"
+      $0.code == .checksum && $0.file == "global/pg_control"
     }
     #expect(findsControlFile == (algorithm == "SHA512"))
-    #expect(differences.contains { $0.kind == .unlisted && $0.file == "backup_label.old" })
+    #expect(differences.contains { $0.code == .unlisted && $0.file == "backup_label.old" })
   }
 }

@@ -24,7 +24,7 @@ import Testing
     try "old".write(toFile: file, atomically: false, encoding: .utf8)
     let refused = try await ProgramRun.run(["export", timeline, "--output", file])
     #expect(refused.exitCode == 73)
-    #expect(refused.error.hasPrefix("error: file '\(file)' already exists\nhint: "))
+    #expect(refused.error.hasPrefix("error: file '\(file)' already exists [output-exists]\nhint: "))
     #expect(refused.error.contains("--force"))
     #expect(try String(contentsOfFile: file, encoding: .utf8) == "old")
     let toFile = try await ProgramRun.run(["export", timeline, "--force", "--output", file])
@@ -47,8 +47,9 @@ import Testing
 
   /// Goal: if standard output is full or closed, or its reader has exited: exit code 74, no signal.
   @Test(arguments: [
-    (#""$@" > /dev/full"#, "No space left on device"), (#""$@" >&-"#, "Bad file descriptor"),
-    (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe"),
+    (#""$@" > /dev/full"#, "No space left on device [no-space]"),
+    (#""$@" >&-"#, "Bad file descriptor [write-failed]"),
+    (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe [broken-pipe]"),
   ])
   func brokenOutput(script: String, cause: String) async throws {
     let directory = try TemporaryDirectory()

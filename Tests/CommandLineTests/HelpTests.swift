@@ -1,4 +1,5 @@
 import Foundation
+import System
 import TestSupport
 import Testing
 
@@ -15,9 +16,9 @@ struct HelpTests {
     let overview = HelpText.overview()
     #expect(overview.contains("\nOptions of import:\n"))
     for line in overview.split(separator: "\n") { #expect(line.count <= HelpText.columns) }
-    for (code, meaning) in ExitCode.meanings {
-      #expect(overview.contains("\n  \(code) "))
-      #expect(overview.contains(meaning))
+    for code in ExitCode.allCases {
+      #expect(overview.contains("\n  \(code.rawValue) "))
+      #expect(overview.contains(code.meaning))
     }
   }
 

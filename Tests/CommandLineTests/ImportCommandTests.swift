@@ -85,7 +85,8 @@ import Testing
     #expect(wrong.exitCode == 64)
     #expect(
       wrong.error.hasPrefix(
-        "error: option '--page-checksums' must be 'verify', 'warn' or 'skip', not 'maybe'\n"))
+        "error: option '--page-checksums' must be 'verify', 'warn' or 'skip', not 'maybe' [bad-option]\n"
+      ))
   }
 
   private struct Failure: Decodable {

@@ -100,7 +100,10 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: directory.path + "/-"))
     let nowhere = try await ProgramRun.run(["inspect", path, "--svg", "/nowhere/map.svg"])
     #expect(nowhere.exitCode == 73)
-    #expect(nowhere.error == "error: cannot create '/nowhere/map.svg': No such file or directory\n")
+    #expect(
+      nowhere.error
+        == "error: cannot create '/nowhere/map.svg': No such file or directory [output-not-found]\n"
+    )
   }
 
   /// Goal: a backup that cannot be imported is shown with the error that an import ends with.
@@ -113,7 +116,8 @@ import Testing
     let description = try JSONDecoder().decode(BackupDescription.self, from: run.output)
     let refusal = try #require(description.refusal)
     #expect(refused.exitCode == refusal.exitCode)
-    #expect(refused.error == "error: \(refusal.message)\nhint: \(refusal.hint ?? "")\n")
+    #expect(
+      refused.error == "error: \(refusal.message) [\(refusal.code)]\nhint: \(refusal.hint ?? "")\n")
     let text = try await ProgramRun.run(["inspect", backup]).outputText
     #expect(text.contains("\ncannot be imported (exit code 69): \(refusal.message)\nhint: "))
   }

@@ -113,7 +113,7 @@ struct OptionParserTests {
     let error = #expect(throws: Failure.self) {
       try OptionParser.parse(ImportCommand.self, arguments: arguments)
     }
-    #expect(error?.code == .usage)
+    #expect(error?.exitCode == .usage)
     #expect(error?.message == message)
     for (command, pointer) in [
       (ImportCommand.self, "See 'import-backup --help'."),

@@ -60,7 +60,7 @@ struct OptionValueTests {
       try OptionParser.parse(ImportCommand.self, arguments: ["a", "-o", "b", "--\(option)", value])
     }
     #expect(error?.message.hasPrefix("option '--\(option)' must be a ") == true)
-    #expect(error?.code == .usage)
+    #expect(error?.exitCode == .usage)
   }
 
   /// Method: each form of a compression level, and words and numbers that are near them.

@@ -21,14 +21,20 @@ struct ProgramTests {
   /// Method: wrong usage is an error line, a hint line and exit code 64; nothing is written.
   @Test(arguments: [
     (
-      [], "no backup given", "For example: import-backup backup.tar.zst --output storage. "
+      [], "no backup given [missing-argument]",
+      "For example: import-backup backup.tar.zst --output storage. "
     ),
-    (["imprt", "a"], "unknown command 'imprt'", "Did you mean 'import'? "),
-    (["help", "improt"], "unknown command 'improt'", "Did you mean 'import'? "),
-    (["a.tar", "--ouput", "b"], "unknown option '--ouput'", "Did you mean '--output'? "),
+    (["imprt", "a"], "unknown command 'imprt' [unknown-command]", "Did you mean 'import'? "),
+    (
+      ["help", "improt"], "unknown command 'improt' [unknown-command]", "Did you mean 'import'? "
+    ),
+    (
+      ["a.tar", "--ouput", "b"], "unknown option '--ouput' [unknown-option]",
+      "Did you mean '--output'? "
+    ),
     (
       ["a.tar", "-o", "b", "--jobs", "0"],
-      "option '--jobs' must be a number from 1 to 256, not '0'",
+      "option '--jobs' must be a number from 1 to 256, not '0' [bad-option]",
       ""
     ),
   ])
@@ -76,13 +82,14 @@ struct ProgramTests {
   @Test func argumentsThatAreNotText() async throws {
     let run = try await ProgramRun.run([], script: #""$@" -o out $'backup\xff.tar'"#)
     #expect(run.exitCode == 64)
-    #expect(run.error.hasPrefix("error: argument 3 is not UTF-8\nhint: "))
+    #expect(run.error.hasPrefix("error: argument 3 is not UTF-8 [argument-not-utf8]\nhint: "))
   }
 
   /// Method: standard output is full or closed, or its reader has exited: exit code 74, no signal.
   @Test(arguments: [
-    (#""$@" > /dev/full"#, "No space left on device"), (#""$@" >&-"#, "Bad file descriptor"),
-    (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe"),
+    (#""$@" > /dev/full"#, "No space left on device [no-space]"),
+    (#""$@" >&-"#, "Bad file descriptor [write-failed]"),
+    (#"exec 3> >(exec true); wait $!; "$@" >&3"#, "Broken pipe [broken-pipe]"),
   ])
   func outputThatCannotBeWritten(script: String, cause: String) async throws {
     let run = try await ProgramRun.run(["--help"], script: script)
@@ -102,6 +109,8 @@ struct ProgramTests {
     let run = try await ProgramRun.run(
       [], script: #"script -qec "$1 - --output out" /dev/null < /dev/null"#)
     #expect(run.exitCode == 64)
-    #expect(run.outputText.contains("error: standard input is a terminal, not a backup\r\n"))
+    #expect(
+      run.outputText.contains(
+        "error: standard input is a terminal, not a backup [terminal-refused]\r\n"))
   }
 }

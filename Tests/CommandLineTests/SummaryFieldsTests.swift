@@ -37,7 +37,7 @@ struct SummaryFieldsTests {
     var summary = ImportSummary()
     summary.recoveredBy = "15.8"
     summary.manifest.path = "backup_manifest"
-    summary.leftOut = [.init(reason: "caches", fileCount: 1, byteCount: 1, names: ["a"])]
+    summary.leftOut = [.init(.caches, fileCount: 1, byteCount: 1, names: ["a"])]
     let object = try JSONSerialization.jsonObject(
       with: Data(try SummaryOutput.json(summary).utf8))
     return try #require(object as? [String: Any])

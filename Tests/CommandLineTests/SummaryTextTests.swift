@@ -1,5 +1,6 @@
 import Foundation
 import Operations
+import PostgresFormat
 import Testing
 
 @testable import import_backup
@@ -51,7 +52,10 @@ struct SummaryTextTests {
   /// Method: every possible note in full; names are dropped if the line would be too long.
   @Test func allNotes() {
     var summary = summary
-    summary.controlFileChanges = ["data checksums off", "WAL segment size 16 MiB"]
+    summary.changes = [
+      Change(.dataChecksumsOff, "data checksums off"),
+      Change(.walSegmentSize, "WAL segment size 16 MiB"),
+    ]
     summary.stampedPageCount = 208
     summary.segmentTableByteCount = 46_000_000
     summary.mendedTwoPhaseFileCount = 1
@@ -61,8 +65,8 @@ struct SummaryTextTests {
     summary.requiredSettings = ["max_prepared_transactions": 10, "max_connections": 100]
     let names = (0..<8).map { "pg_wal/00000001000000000000000\($0)" }
     summary.leftOut = [
-      .init(reason: "write-ahead log", fileCount: 1012, byteCount: 48 << 20, names: names),
-      .init(reason: "configuration", fileCount: 1, byteCount: 10, names: ["postgresql.conf"]),
+      .init(.writeAheadLog, fileCount: 1012, byteCount: 48 << 20, names: names),
+      .init(.configuration, fileCount: 1, byteCount: 10, names: ["postgresql.conf"]),
     ]
     #expect(
       SummaryText.notes(summary).dropFirst().dropLast(2) == [
@@ -90,7 +94,7 @@ struct SummaryTextTests {
   @Test func json() throws {
     let text = try SummaryOutput.json(summary)
     #expect(!text.contains("\n"))
-    #expect(text.hasPrefix(#"{"backupKind":"clean shutdown","controlFileChanges":[],"#))
+    #expect(text.hasPrefix(#"{"backupKind":"clean shutdown","changes":[],"#))
     #expect(text.contains(#""schema":1"#))
     #expect(text.contains(#""timelinePath":"out/tenants/"#))
     let again = try JSONDecoder().decode(ImportSummary.self, from: Data(text.utf8))

@@ -65,29 +65,32 @@ struct IndexPartTests {
   /// Goal: anything but an index of this version is refused, and the message names the field if the
   /// decoder does. Method: one change at a time to a good index.
   @Test func refusals() {
-    for (old, new, kind, part): (String, String, FormatError.Kind, String) in [
-      ("\"version\":15", "\"version\":14", .unsupported, "version 14 is not supported, only 15"),
-      ("\"version\":15", "\"version\":16,\"x\":1", .unsupported, "version 16"),
-      ("\"version\":15", "\"version\":\"15\"", .damaged, "'version' of the index is not a number"),
-      (",\"version\":15", "", .damaged, "field 'version' of the index is missing"),
-      ("\"layer_metadata\"", "\"layers\"", .damaged, "'layer_metadata' of the index is missing"),
-      ("\"file_size\":123", "\"file_size\":-1", .damaged, "out of range"),
-      ("\"file_size\":123", "\"file_size\":1.5", .damaged, "out of range"),
-      ("18446744073709551615", "18446744073709551616", .damaged, "out of range"),
-      ("4294967295", "4294967296", .damaged, "out of range"),
-      ("\"file_size\":123,", "", .damaged, "'file_size' of the index is missing"),
-      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":\"0\"", .damaged, "of the index is not valid"),
-      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":0", .damaged, "of the index is not a string"),
-      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":null", .damaged, "of the index is null"),
+    for (old, new, code, part): (String, String, ErrorCode?, String) in [
       (
-        "{\"disk_consistent_lsn\":\"0/C84D4E0\"", "{\"disk_consistent_lsn\":\"0/1\"", .damaged,
+        "\"version\":15", "\"version\":14", .storageFormatUnsupported,
+        "version 14 is not supported, only 15"
+      ),
+      ("\"version\":15", "\"version\":16,\"x\":1", .storageFormatUnsupported, "version 16"),
+      ("\"version\":15", "\"version\":\"15\"", nil, "'version' of the index is not a number"),
+      (",\"version\":15", "", nil, "field 'version' of the index is missing"),
+      ("\"layer_metadata\"", "\"layers\"", nil, "'layer_metadata' of the index is missing"),
+      ("\"file_size\":123", "\"file_size\":-1", nil, "out of range"),
+      ("\"file_size\":123", "\"file_size\":1.5", nil, "out of range"),
+      ("18446744073709551615", "18446744073709551616", nil, "out of range"),
+      ("4294967295", "4294967296", nil, "out of range"),
+      ("\"file_size\":123,", "", nil, "'file_size' of the index is missing"),
+      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":\"0\"", nil, "of the index is not valid"),
+      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":0", nil, "of the index is not a string"),
+      ("\"ancestor_lsn\":\"0/0\"", "\"ancestor_lsn\":null", nil, "of the index is null"),
+      (
+        "{\"disk_consistent_lsn\":\"0/C84D4E0\"", "{\"disk_consistent_lsn\":\"0/1\"", nil,
         "the two 'disk_consistent_lsn' fields of the index differ"
       ),
-      ("\"pg_version\":15", "\"pg_version\":\"15\"", .damaged, "'pg_version' of the index is not"),
-      ("}}", "}", .damaged, "the index is not valid JSON"),
+      ("\"pg_version\":15", "\"pg_version\":\"15\"", nil, "'pg_version' of the index is not"),
+      ("}}", "}", nil, "the index is not valid JSON"),
     ] {
       let changed = sample.replacing(old, with: new)
-      expectRefusal(part, as: kind, of: Array(changed.utf8)) { bytes throws(FormatError) in
+      expectRefusal(part, as: code, of: Array(changed.utf8)) { bytes throws(FormatError) in
         _ = try IndexPart(decoding: bytes.array)
       }
     }

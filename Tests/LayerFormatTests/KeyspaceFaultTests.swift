@@ -227,6 +227,6 @@ struct KeyspaceFaultTests {
     cluster.preparedTransactions[0].stored = large
     let (_, faults) = KeyspaceSample(cluster).read()
     #expect(faults.first == Self.fault(.twoPhaseFile(transactionID: 742), .exceedsSmallFileLimit))
-    #expect(faults.map { FormatError($0).kind }.allSatisfy { $0 == .unsupported })
+    #expect(faults.map { FormatError($0).code }.allSatisfy { $0 == .smallFilesTooLarge })
   }
 }

@@ -55,8 +55,10 @@ struct LayerSummaryTests {
     expectRefusal("has 8193 bytes", of: page + [0], by: decode)
     expectRefusal("5A62 is not the magic", of: with([0x62], at: 1, in: page), by: decode)
     expectRefusal("0000 is not the magic", of: [UInt8](repeating: 0, count: 8192), by: decode)
-    expectRefusal("version 2 is not", as: .unsupported, of: with([2], at: 3, in: page), by: decode)
-    expectRefusal("version 259", as: .unsupported, of: with([1], at: 2, in: page), by: decode)
+    expectRefusal(
+      "version 2 is not", as: .storageFormatUnsupported, of: with([2], at: 3, in: page), by: decode)
+    expectRefusal(
+      "version 259", as: .storageFormatUnsupported, of: with([1], at: 2, in: page), by: decode)
     expectRefusal("is empty", of: with(maximum, at: 36, in: page), by: decode)
     expectRefusal("is empty", of: with(Array(page[36..<54]), at: 54, in: page), by: decode)
     expectRefusal("is empty", of: with(Array(page[80..<88]), at: 72, in: page), by: decode)

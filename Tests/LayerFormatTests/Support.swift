@@ -18,7 +18,7 @@ func bytes(_ hexadecimal: String) throws -> [UInt8] {
 
 /// Expects that decoding refuses the bytes, and that the message contains `part`.
 func expectRefusal(
-  _ part: String, as kind: FormatError.Kind = .damaged, of bytes: [UInt8],
+  _ part: String, as code: ErrorCode? = nil, of bytes: [UInt8],
   sourceLocation: SourceLocation = #_sourceLocation,
   by decode: (RawSpan) throws(FormatError) -> Void
 ) {
@@ -26,7 +26,7 @@ func expectRefusal(
     try bytes.withBytes(decode)
     Issue.record("nothing is refused", sourceLocation: sourceLocation)
   } catch {
-    #expect(error.kind == kind, sourceLocation: sourceLocation)
+    #expect(error.code == code, sourceLocation: sourceLocation)
     #expect(error.message.contains(part), sourceLocation: sourceLocation)
   }
 }

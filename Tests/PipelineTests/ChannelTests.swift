@@ -83,7 +83,7 @@ struct ChannelTests {
   /// fails while several threads wait, or before that: whichever is first.
   @Test(.timeLimit(.minutes(10)), arguments: [true, false])
   func failingWhileThreadsWait(sends: Bool) throws {
-    let failure = Failure(.inputOutput, "no more")
+    let failure = Failure(.readFailed, "no more")
     for _ in 0..<200 {
       let channel = Channel<Int>(capacity: 1, sends ? [0] : [])
       let errors = Channel<Failure>(capacity: 3)
@@ -171,7 +171,7 @@ struct ChannelTests {
     _ = try channel.receive()
     #expect(first == nil)
     #expect(second != nil)
-    let failure = Failure(.inputOutput, "no more")
+    let failure = Failure(.readFailed, "no more")
     channel.fail(failure)
     #expect(second == nil)
     weak var third: Counter?

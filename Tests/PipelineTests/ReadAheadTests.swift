@@ -20,7 +20,7 @@ import Testing
     func fill(_ output: inout OutputRawSpan) throws(Failure) {
       if fills == fillCount {
         gate?.wait()
-        throw Failure(.inputOutput, "cannot read 'script': it ends")
+        throw Failure(.readFailed, "cannot read 'script': it ends")
       }
       let bytes = [UInt8](repeating: UInt8(fills & 0xFF), count: output.freeCapacity)
       let span = unsafe bytes.span.bytes
@@ -44,16 +44,16 @@ import Testing
       #expect(isRight && buffer.byteCount == ReadAhead.bufferSize)
     }
     let error = #expect(throws: Failure.self) { _ = try readAhead.next() }
-    #expect(error?.code == .inputOutput)
+    #expect(error?.exitCode == .inputOutput)
   }
 
   /// Goal: an error of opening is thrown. Method: a closure that throws.
   @Test func errorOfOpening() throws {
     let readAhead = try ReadAhead { () throws(Failure) in
-      throw Failure(.cannotOpen, "cannot open 'script'")
+      throw Failure(.cannotOpenInput, "cannot open 'script'")
     }
     let error = #expect(throws: Failure.self) { _ = try readAhead.next() }
-    #expect(error?.code == .cannotOpen)
+    #expect(error?.exitCode == .cannotOpen)
   }
 
   /// Goal: a failure elsewhere ends the wait for the input. Method: a source that gives nothing.

@@ -11,13 +11,13 @@ struct StageGroupTests {
   @Test(.timeLimit(.minutes(10))) func firstFailure() {
     let group = StageGroup()
     let done = group.channel(capacity: 1, [Int]())
-    let failure = Failure(.inputOutput, "the disk is full")
+    let failure = Failure(.readFailed, "the disk is full")
     let fail = Stage("fail") { () throws(Failure) in throw failure }
     #expect(throws: failure) {
       try group.run([fail], beside: "wait") { () throws(Failure) in
         // Nothing comes: this waits until the channel fails.
         do throws(Failure) { _ = try done.receive() } catch {
-          throw Failure(.damaged, "the input is cut off")
+          throw Failure(.backupTruncated, "the input is cut off")
         }
       }
     }
@@ -28,7 +28,7 @@ struct StageGroupTests {
   @Test(.timeLimit(.minutes(10))) func failingBody() {
     let group = StageGroup()
     let never = group.channel(capacity: 1, [Int]())
-    let failure = Failure(.damaged, "the input is cut off")
+    let failure = Failure(.backupTruncated, "the input is cut off")
     let wait = Stage("wait") { () throws(Failure) in _ = try never.receive() }
     #expect(throws: failure) {
       try group.run([wait], beside: "fail") { () throws(Failure) in throw failure }

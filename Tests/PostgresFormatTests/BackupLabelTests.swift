@@ -31,7 +31,7 @@ struct BackupLabelTests {
     let error = #expect(throws: FormatError.self) {
       try BackupLabel.decode(Array(text.utf8).bytes)
     }
-    #expect(error?.kind == .damaged)
+    #expect(error?.code == nil)
   }
 
   /// Goal: oids and paths are read, and unescaped. Method: every character that Postgres escapes.
@@ -53,6 +53,6 @@ struct BackupLabelTests {
     let error = #expect(throws: FormatError.self) {
       try TablespaceMap.decode(Array(text.utf8).bytes)
     }
-    #expect(error?.kind == .damaged)
+    #expect(error?.code == nil)
   }
 }

@@ -35,6 +35,6 @@ struct NeonSignalTests {
   ])
   func nearMisses(text: String) {
     let error = #expect(throws: FormatError.self) { try decode(text) }
-    #expect(error?.kind == .damaged)
+    #expect(error?.code == nil)
   }
 }

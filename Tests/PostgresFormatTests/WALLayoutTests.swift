@@ -72,7 +72,7 @@ struct WALLayoutTests {
       let error = #expect(throws: FormatError.self, "\(position)") {
         try WALLayout.endOfCheckpointRecord(startingAt: lsn(position), segmentSize: 16 << 20)
       }
-      #expect(error?.kind == .damaged)
+      #expect(error?.code == nil)
     }
     for position in [0, 8, 0x505_7184, 1 << 63, .max] as [UInt64] {
       #expect(throws: FormatError.self) { try WALLayout.requireRecordEnd(lsn(position)) }

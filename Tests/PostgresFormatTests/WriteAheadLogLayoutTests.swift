@@ -236,7 +236,7 @@ struct WriteAheadLogLayoutTests {
       }
       let name = segment == 0 ? "000000010000000000000003" : "000000010000000000000004"
       let place = segment == 0 ? "0/302000" : "0/400000"
-      #expect(error?.kind == .damaged)
+      #expect(error?.code == nil)
       #expect(error?.message.contains("WAL segment '\(name)' is damaged at \(place)") == true)
       #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
     }

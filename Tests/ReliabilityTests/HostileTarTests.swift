@@ -16,7 +16,7 @@ import Testing
     lengths += (0..<60).map { _ in Int.random(in: 0..<whole.count, using: &generator) }
     try await inParallel(lengths) { length in
       let error = try await HostileTar.outcome(of: Array(whole.prefix(length)))
-      #expect(error?.code == .damaged, "cut off at \(length): \(error?.message ?? "imported")")
+      #expect(error?.exitCode == .damaged, "cut off at \(length): \(error?.message ?? "imported")")
     }
     #expect(try await HostileTar.outcome(of: whole) == nil)
   }
@@ -30,7 +30,8 @@ import Testing
       for _ in 0..<6 {
         let length = Int.random(in: 0..<backup.count, using: &generator)
         let error = try await HostileTar.outcome(of: Array(backup.prefix(length)))
-        #expect(error?.code == .damaged, "cut off at \(length): \(error?.message ?? "imported")")
+        #expect(
+          error?.exitCode == .damaged, "cut off at \(length): \(error?.message ?? "imported")")
       }
     }
   }
@@ -46,7 +47,7 @@ import Testing
       flipped[bit / 8] ^= 1 << (bit % 8)
       let error = try await HostileTar.outcome(of: flipped)
       let isInChecksum = (148..<156).contains(bit / 8)
-      #expect(error?.code == .damaged || isInChecksum && error == nil, "bit \(bit)")
+      #expect(error?.exitCode == .damaged || isInChecksum && error == nil, "bit \(bit)")
     }
   }
 
@@ -60,7 +61,7 @@ import Testing
       let error = try await HostileTar.outcome(of: flipped)
       // The first bytes have the version, which is checked before the checksum. An import reads
       // nothing after the checksum at 288.
-      let isRefused = error?.code == .damaged || error?.code == .unsupported && bit / 8 < 16
+      let isRefused = error?.exitCode == .damaged || error?.exitCode == .unsupported && bit / 8 < 16
       #expect(isRefused || bit / 8 >= 292 && error == nil, "bit \(bit): \(error?.message ?? "")")
     }
   }
@@ -84,8 +85,8 @@ import Testing
       changed.replaceSubrange(field.range, with: value)
       if field.name != "checksum" { HostileTar.seal(&changed) }
       let error = try await HostileTar.outcome(of: changed)
-      let codes: [Failure.Code?] = [nil, .damaged, .unsupported]
-      #expect(codes.contains(error?.code), "\(field.name) \(value): \(error?.message ?? "")")
+      let codes: [ExitCode?] = [nil, .damaged, .unsupported]
+      #expect(codes.contains(error?.exitCode), "\(field.name) \(value): \(error?.message ?? "")")
     }
   }
 
@@ -95,11 +96,11 @@ import Testing
     for name in ["./base/5/99999", "./pg_xact/0001", "./global/pg_filenode.map", "./log/a"] {
       let bytes = HostileTar.member(name, claimed: size) + [UInt8](repeating: 0, count: 4096)
       let error = try #require(try await HostileTar.outcome(of: bytes), "\(name)")
-      #expect([.damaged, .unsupported].contains(error.code), "\(error.message)")
+      #expect([.damaged, .unsupported].contains(error.exitCode), "\(error.message)")
       for value in ["\(size)", "-\(size)", "\(size)\(size)", "1e9", ""] {
         let pax = HostileTar.pax([("size", Array(value.utf8))])
         let error = try await HostileTar.outcome(of: pax + bytes)
-        #expect([.damaged, .unsupported].contains(error?.code), "\(error?.message ?? "")")
+        #expect([.damaged, .unsupported].contains(error?.exitCode), "\(error?.message ?? "")")
       }
     }
   }
@@ -115,7 +116,7 @@ import Testing
         HostileTar.pax([("path", Array(name.utf8))]) + HostileTar.member("./log/a"),
       ] {
         let error = try await HostileTar.outcome(of: HostileTar.backup(after: bytes))
-        #expect(error?.code == .damaged)
+        #expect(error?.exitCode == .damaged)
         #expect(error?.message.contains("more than 4096") == true)
         #expect((error?.message.utf8.count ?? 0) < 400)
       }

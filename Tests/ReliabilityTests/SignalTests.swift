@@ -128,7 +128,7 @@ import Testing
       script: "mkfifo '\(pipe)'; " + (isOpen ? "exec \"$@\" 1<> '\(pipe)'" : "exec \"$@\""),
       environment: try FaultLibrary.environment([fault], under: pipe))
     #expect(run.exitCode == 143, "\(run.error)")
-    #expect(run.error == "error: terminated by a signal\n")
+    #expect(run.error == "error: terminated by a signal [terminated]\n")
   }
 
   /// Goal: the same while waiting for a server that does not end when asked, and has closed its
@@ -187,9 +187,9 @@ import Testing
     #expect(run.exitCode == 128 + signal, "\(comment): \(run.error)")
     let message =
       switch signal {
-      case SIGHUP: "hung up: the terminal or session was closed"
-      case SIGINT: "interrupted by a signal"
-      default: "terminated by a signal"
+      case SIGHUP: "hung up: the terminal or session was closed [hung-up]"
+      case SIGINT: "interrupted by a signal [interrupted]"
+      default: "terminated by a signal [terminated]"
       }
     #expect(run.error == "error: \(message)\n", "\(comment)")
     #expect(try scene.files() == nil, "\(comment): files are left")

@@ -33,11 +33,11 @@ package struct ClusterAssessment: Sendable {
   package init(of contents: ClusterContents) throws(Failure) {
     guard let controlFile = contents.controlFile else { throw Self.missingControlFile(contents) }
     guard let version = contents.versions[nil] else {
-      throw Failure(.damaged, "the backup has no 'PG_VERSION'")
+      throw Failure(.missingFile, "the backup has no 'PG_VERSION'")
     }
     guard version == controlFile.version else {
       throw Failure(
-        .damaged,
+        .versionMismatch,
         "'PG_VERSION' is \(version.rawValue), but 'global/pg_control' is from Postgres "
           + "\(controlFile.version.rawValue)")
     }
@@ -63,7 +63,7 @@ package struct ClusterAssessment: Sendable {
         checkpoint = copy.forTimeline(end: endLSN, preparedTransactions: transactions)
       }
     } catch {
-      throw Failure(error, in: "member 'global/pg_control'")
+      throw Failure(error, in: "member 'global/pg_control'", damage: .controlFileDamaged)
     }
     if kind == .cleanShutdown { try contents.requireLogs(of: copy) }
     try contents.requireGaplessLogs(of: copy)
@@ -79,7 +79,8 @@ package struct ClusterAssessment: Sendable {
           transactionID: id, digitCount: transaction.nameDigitCount, version: version)
         try checkpoint.requireAssigned(preparedTransaction: id, version: version)
       } catch {
-        throw Failure(error, in: "prepared transaction \(id)")
+        throw Failure(
+          error, in: "prepared transaction \(id)", damage: .preparedTransactionMismatch)
       }
     }
   }
@@ -87,18 +88,18 @@ package struct ClusterAssessment: Sendable {
   private static func missingControlFile(_ contents: ClusterContents) -> Failure {
     if let depth = contents.misplacedDepth {
       return Failure(
-        .damaged,
+        .misplacedDataDirectory,
         "'global/pg_control' is not at the top of the backup, but "
           + (depth == 1 ? "one directory" : "\(depth) directories") + " below it",
         hint: "Import it with --strip-components \(depth).")
     }
     if contents.leftOut.has("toc.dat", for: .userFiles) {
       return Failure(
-        .damaged, "the backup was made by pg_dump: it has 'toc.dat', but no 'global/pg_control'",
+        .pgDump, "the backup was made by pg_dump: it has 'toc.dat', but no 'global/pg_control'",
         hint: dumpHint)
     }
     return Failure(
-      .damaged, "the backup has no 'global/pg_control'",
+      .missingControlFile, "the backup has no 'global/pg_control'",
       hint: "Give a complete data directory, or a tar of one.")
   }
 }

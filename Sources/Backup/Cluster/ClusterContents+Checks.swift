@@ -16,7 +16,7 @@ extension ClusterContents {
     for (databaseID, found) in versions.sorted(by: { $0.key ?? 0 < $1.key ?? 0 }) {
       guard let databaseID, found != version else { continue }
       throw Failure(
-        .damaged,
+        .versionMismatch,
         "'base/\(databaseID)/PG_VERSION' is \(found.rawValue), but 'PG_VERSION' is "
           + "\(version.rawValue)")
     }
@@ -29,7 +29,8 @@ extension ClusterContents {
         try RelationMapFile.check(map.bytes, version: version)
       } catch {
         let directory = RelationSegment.directory(ofDatabase: databaseID)
-        throw Failure(error, in: "member '\(directory)/pg_filenode.map'")
+        throw Failure(
+          error, in: "member '\(directory)/pg_filenode.map'", damage: .relationMapDamaged)
       }
     }
   }
@@ -61,7 +62,7 @@ extension ClusterContents {
         }
         if let missing {
           throw Failure(
-            .damaged,
+            .missingFile,
             "'\(range.log.path(ofSegment: missing))' is missing, but "
               + "'\(range.log.path(ofSegment: number))' exists",
             hint:

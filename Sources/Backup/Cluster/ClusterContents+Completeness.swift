@@ -35,7 +35,7 @@ extension ClusterContents {
   private func requireNoTablespace(_ rows: [CatalogRow]) throws(Failure) {
     guard let tablespace = rows.first(where: { $0.oid > Tablespace.globalID }) else { return }
     throw Failure(
-      .damaged,
+      .missingTablespace,
       "the cluster has tablespace '\(tablespace.name)', but the backup has no "
         + "'pg_tblspc/\(tablespace.oid)'",
       hint:
@@ -95,6 +95,6 @@ extension ClusterContents {
 
   /// The `.damaged` error for a backup that lacks a file; its hint says to take a new backup.
   package static func incomplete(_ message: String) -> Failure {
-    Failure(.damaged, message, hint: "The backup is incomplete. Take a new one.")
+    Failure(.missingFile, message, hint: "The backup is incomplete. Take a new one.")
   }
 }

@@ -91,6 +91,8 @@ struct SharedCatalogs: Sendable {
 
 /// Files that were left out for one reason.
 public struct LeftOutFiles: Codable, Sendable {
+  /// The code of the reason.
+  public var code: LeftOutReason
   /// The reason, in words: `write-ahead log`, `configuration`.
   public var reason: String
   /// How many files.
@@ -101,8 +103,11 @@ public struct LeftOutFiles: Codable, Sendable {
   public var names: [String]
 
   /// Files of the given number, length and names.
-  public init(reason: String, fileCount: Int, byteCount: UInt64, names: [String]) {
-    self.reason = reason
+  public init(
+    _ reason: LeftOutReason, fileCount: Int = 0, byteCount: UInt64 = 0, names: [String] = []
+  ) {
+    code = reason
+    self.reason = reason.words
     self.fileCount = fileCount
     self.byteCount = byteCount
     self.names = names
@@ -123,9 +128,7 @@ package struct LeftOutTally: Sendable {
 
   /// Counts a file of `byteCount` bytes; `name` is escaped, and kept if it is one of the first.
   package mutating func add(_ name: String, byteCount: UInt64, reason: LeftOutReason) {
-    var entry =
-      entries[reason]
-      ?? LeftOutFiles(reason: reason.rawValue, fileCount: 0, byteCount: 0, names: [])
+    var entry = entries[reason] ?? LeftOutFiles(reason)
     entry.fileCount += 1
     entry.byteCount &+= byteCount
     if entry.names.count < Self.namesShown { entry.names.append(name) }

@@ -196,7 +196,7 @@ package struct SegmentTable: Sendable {
         }
         guard isOpen || entry.blockCount == 0 else {
           throw Failure(
-            .damaged,
+            .fileTruncated,
             "segment '\(previous.segment.path)' is not full, but is followed by "
               + "'\(entry.segment.path)'")
         }
@@ -205,11 +205,12 @@ package struct SegmentTable: Sendable {
       isOpen = entry.blockCount == RelationSegment.blockCount
       guard entry.segmentNumber < RelationSegment.maximumSegmentNumber || !isOpen else {
         throw Failure(
-          .damaged, "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks")
+          .fileTooLarge,
+          "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks")
       }
       guard entry.highestLSN <= end || isUnlogged else {
         throw Failure(
-          .damaged,
+          .pageTooNew,
           "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
             + "\(entry.highestLSN), which is after the end of the backup, \(end)",
           hint: "The files are from different times. Take a backup of the stopped cluster.")
@@ -219,13 +220,13 @@ package struct SegmentTable: Sendable {
 
   /// The error of a segment that appears twice.
   package static func duplicate(_ segment: RelationSegment) -> Failure {
-    Failure(.damaged, "file '\(segment.path)' appears twice in the backup")
+    Failure(.duplicateFile, "file '\(segment.path)' appears twice in the backup")
   }
 
   private static func missing(before segment: RelationSegment, number: UInt32) -> Failure {
     var expected = segment
     expected.segmentNumber = number
     return Failure(
-      .damaged, "file '\(expected.path)' is missing, but '\(segment.path)' exists")
+      .missingFile, "file '\(expected.path)' is missing, but '\(segment.path)' exists")
   }
 }

@@ -12,7 +12,7 @@ package func decompressed(
   let window = InputWindow(source, progress: progress)
   try window.refillIfEmpty()
   if window.isAtEnd {
-    throw Failure(.damaged, "cannot read \(subject): it is empty", hint: hintIfEmpty)
+    throw Failure(.backupEmpty, "cannot read \(subject): it is empty", hint: hintIfEmpty)
   }
   let format = window.take { bytes in (CompressionFormat(bytes: bytes), bytesTaken: 0) }
   guard let format else { return window }
@@ -24,16 +24,16 @@ package func decompressed(
     case .zstd: DecompressingSource(try ZstdDecoder(), input: window, subject: subject)
     case .lz4: DecompressingSource(try Lz4Decoder(), input: window, subject: subject)
     case .dump:
-      throw FormatError.damaged(
-        "not a tar, but a dump by pg_dump", hint: dumpHint)
+      throw FormatError(
+        .pgDump, "not a tar, but a dump by pg_dump", hint: dumpHint)
     case .foreign(let name, let program):
-      throw FormatError.damaged(
-        "not a tar, but \(name)",
+      throw FormatError(
+        program == nil ? .notATar : .unsupportedCompression, "not a tar, but \(name)",
         hint: program.map { "Decompress it first: '\($0) BACKUP | import-backup - ...'." }
           ?? "Extract it, and make a tar of the data directory.")
     }
   } catch {
-    throw Failure(error, in: "cannot read \(subject)")
+    throw Failure(error, in: "cannot read \(subject)", damage: .compressedStreamDamaged)
   }
 }
 
@@ -75,7 +75,8 @@ let maximumWindowSizeLog: Int32 = 27
 
 /// The refusal of a stream whose window is above the maximum.
 func windowTooLarge(_ formatName: String) -> FormatError {
-  .unsupported(
+  FormatError(
+    .compressionWindow,
     "the \(formatName) stream needs more than \(1 << (maximumWindowSizeLog - 20)) MiB of memory",
     hint: "Decompress it with \(formatName), and pipe the tar to standard input.")
 }
@@ -111,7 +112,7 @@ package final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: Byt
       let isStuck = step.bytesTaken == 0 && output.byteCount == byteCountBefore && !isComplete
       if isStuck {
         throw Failure(
-          .damaged,
+          .backupTruncated,
           "cannot read \(subject): the \(Decoder.formatName) stream is cut off after "
             + "\(input.byteOffset) bytes",
           hint: "The backup was not written or copied completely.")
@@ -126,7 +127,9 @@ package final class DecompressingSource<Decoder: StreamDecoder & ~Copyable>: Byt
         return (step, bytesTaken: step.bytesTaken)
       }
     } catch {
-      throw Failure(error, in: "cannot read \(subject) near byte \(input.byteOffset)")
+      throw Failure(
+        error, in: "cannot read \(subject) near byte \(input.byteOffset)",
+        damage: .compressedStreamDamaged)
     }
   }
 }
@@ -139,6 +142,6 @@ extension FormatError {
 
   /// What a decoder throws whose library has no memory left.
   package static func outOfMemory(_ formatName: String) -> FormatError {
-    .unsupported("out of memory for the \(formatName) stream")
+    FormatError(.decompressionMemory, "out of memory for the \(formatName) stream")
   }
 }

@@ -164,7 +164,7 @@ extension DirectoryHandle {
   fileprivate func requireDataDirectory() throws(Failure) {
     guard try status(of: Array("PG_VERSION".utf8CString)) == nil else { return }
     throw Failure(
-      .cannotOpen,
+      .notADataDirectory,
       "\(path.quoted) is neither a data directory nor a base backup: it has no 'PG_VERSION' and "
         + "no 'base.tar'",
       hint: "Give a tar, or the data directory of a stopped cluster.")

@@ -120,7 +120,7 @@ struct DirectoryWalk {
       directory = try parent.openDirectory(name)
       names = try directory.names()
     } catch {
-      if error.code == .cannotOpen && Self.holdsUserFilesOnly(prefix) { return }
+      if error.exitCode == .cannotOpen && Self.holdsUserFilesOnly(prefix) { return }
       throw error
     }
     if prefix == "global/" {

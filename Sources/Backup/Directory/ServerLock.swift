@@ -23,7 +23,7 @@ package enum ServerLock {
     }
     guard SystemCalls.isProcessAlive(number) else { return }
     throw Failure(
-      .unsupported,
+      .serverRunning,
       "a server is running in the data directory: process \(number), according "
         + "to '\(Self.name)'",
       hint: "Stop the cluster with 'pg_ctl stop' first. If that process is not a Postgres server, "
@@ -33,7 +33,7 @@ package enum ServerLock {
   /// The error of a file that a server has made but not filled, or that is not from Postgres.
   private static func unreadable(_ reason: String) -> Failure {
     Failure(
-      .unsupported, "a server may be starting in the data directory: '\(name)' \(reason)",
+      .serverRunning, "a server may be starting in the data directory: '\(name)' \(reason)",
       hint: "Stop the cluster with 'pg_ctl stop' first. If no server is running, remove '\(name)'.")
   }
 }

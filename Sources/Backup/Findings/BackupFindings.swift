@@ -76,6 +76,24 @@ public struct PageChecksumSummary: Codable, Equatable, Sendable {
 
 /// A page that a server of its cluster would not read.
 public struct DamagedPage: Codable, Equatable, Sendable {
+  /// The ways in which a page and its checksum do not match.
+  public enum Code: String, StableCode {
+    case wrong = "checksum-wrong"
+    case missing = "checksum-missing"
+    case unused = "checksum-unused"
+
+    /// What it means, in full sentences.
+    public var meaning: String {
+      switch self {
+      case .wrong: "The stored checksum of a page is not that of its contents."
+      case .missing: "A page that is not all zeros has no checksum."
+      case .unused: "A page whose header is zeros has a checksum or other bytes."
+      }
+    }
+  }
+
+  /// In what way the page is damaged.
+  public var code: Code
   /// The file's path in the data directory.
   public var file: String
   /// The block's number in its fork, counted across segments.
@@ -84,6 +102,15 @@ public struct DamagedPage: Codable, Equatable, Sendable {
   public var found: UInt16
   /// The checksum of its contents; nil if it has none, or is not in use but not empty.
   public var expected: UInt16?
+
+  /// A page of a file with the checksum that was found, and the one of its contents.
+  public init(file: String, block: UInt32, found: UInt16, expected: UInt16?) {
+    code = expected != nil ? .wrong : found == 0 ? .missing : .unused
+    self.file = file
+    self.block = block
+    self.found = found
+    self.expected = expected
+  }
 }
 
 extension DamagedPage: CustomStringConvertible {

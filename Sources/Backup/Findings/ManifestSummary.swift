@@ -46,7 +46,7 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
     guard differenceCount > 0 else { return }
     result = .different
     throw Failure(
-      .damaged,
+      .manifestMismatch,
       "the backup differs from its manifest \(path.quoted) in \(differenceCount) "
         + (differenceCount == 1 ? "file" : "files"),
       hint: "Files were damaged, lost or changed after the backup was taken. Take a new one.",
@@ -59,22 +59,28 @@ public struct ManifestSummary: Codable, Equatable, Sendable {
 
 /// A way in which a backup is not what its manifest says.
 public struct ManifestDifference: Codable, Equatable, Sendable {
-  /// The kinds of difference; the raw value is the word in the JSON object.
-  public enum Kind: String, Codable, Sendable {
-    /// The manifest lists a file that the backup does not hold.
-    case missing
-    /// The backup holds a file that the manifest does not list.
-    case unlisted
-    /// The file's length differs.
-    case size
-    /// The length is the same, the checksum differs.
-    case checksum
-    /// The backup holds two files of this path.
-    case duplicate
+  /// The kinds of difference.
+  public enum Code: String, StableCode {
+    case missing = "file-missing"
+    case unlisted = "file-unlisted"
+    case size = "file-size"
+    case checksum = "file-checksum"
+    case duplicate = "file-duplicate"
+
+    /// What it means, in full sentences.
+    public var meaning: String {
+      switch self {
+      case .missing: "The manifest lists a file that the backup does not have."
+      case .unlisted: "The backup has a file that the manifest does not list."
+      case .size: "The length of a file differs."
+      case .checksum: "The length of a file is the same, but its checksum differs."
+      case .duplicate: "The backup has two files of this path."
+      }
+    }
   }
 
   /// In what way the file differs.
-  public var kind: Kind
+  public var code: Code
   /// The file's path in the data directory, escaped.
   public var file: String
   /// The length in bytes that the manifest lists; nil unless the lengths differ.
@@ -86,7 +92,7 @@ public struct ManifestDifference: Codable, Equatable, Sendable {
 extension ManifestDifference: CustomStringConvertible {
   /// `'base/5/1259' has 8192 bytes instead of 16384`
   public var description: String {
-    switch kind {
+    switch code {
     case .missing: "'\(file)' is missing"
     case .unlisted: "'\(file)' is not in the manifest"
     case .size:

@@ -159,7 +159,7 @@ package final class ManifestCheck {
       guard let place = try table.entry(of: file.path, add: true) else { return }
       index = place.index
     } catch {
-      throw .unsupported(error.message)
+      throw FormatError(error.code, error.message)
     }
     let listed = ManifestTable.Entry(
       byteCount: file.byteCount, algorithm: file.algorithm, checksum: file.checksum)
@@ -195,12 +195,12 @@ package final class ManifestCheck {
   }
 
   private func note(
-    _ kind: ManifestDifference.Kind, _ entry: ManifestTable.Entry, expected: UInt64? = nil,
+    _ code: ManifestDifference.Code, _ entry: ManifestTable.Entry, expected: UInt64? = nil,
     found: UInt64? = nil
   ) {
     summary.note(
       ManifestDifference(
-        kind: kind, file: table.shownPath(of: entry), expectedByteCount: expected,
+        code: code, file: table.shownPath(of: entry), expectedByteCount: expected,
         foundByteCount: found))
   }
 
@@ -226,7 +226,7 @@ package final class ManifestCheck {
     }
     if let lateAlgorithm {
       throw Failure(
-        .unsupported,
+        .manifestTooLate,
         "the manifest \(path.quoted) comes after files for which it has \(lateAlgorithm.rawValue) "
           + "checksums, so they can no longer be computed",
         hint: "Extract the manifest from the tar, and give it with '--manifest'.")
@@ -260,6 +260,6 @@ package final class ManifestCheck {
   }
 
   private func error(_ error: FormatError) -> Failure {
-    Failure(error, in: "manifest \(path.quoted)")
+    Failure(error, in: "manifest \(path.quoted)", damage: .manifestDamaged)
   }
 }

@@ -70,7 +70,7 @@ struct ManifestTable {
     }
     guard add else { return nil }
     guard let start = UInt32(exactly: paths.count), entries.count < Int(UInt32.max) else {
-      throw Failure(.unsupported, "the backup has too many files to compare with a manifest")
+      throw Failure(.tooManyFiles, "the backup has too many files to compare with a manifest")
     }
     slots[slot] = UInt32(entries.count + 1)
     entries.append(Entry(pathStart: start, pathByteCount: UInt8(path.count)))

@@ -75,7 +75,7 @@ public struct BackupMember: Equatable, Sendable {
     do throws(FormatError) {
       return try MemberPath(Array(name.utf8).bytes, strippingComponents: count)
     } catch {
-      throw Failure(error, in: subject)
+      throw Failure(error, in: subject, damage: .badMemberName)
     }
   }
 

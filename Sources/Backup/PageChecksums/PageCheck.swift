@@ -101,7 +101,7 @@ package struct PageCheckResult: Sendable {
     summary.damagedPages = damagedPages.map(DamagedPage.init)
     if mode == .warn { return summary }
     throw Failure(
-      .damaged,
+      .pageChecksum,
       damagedPageCount == 1
         ? "a page is damaged: its checksum does not match its contents"
         : "\(damagedPageCount) pages are damaged: their checksums do not match their contents",

@@ -10,11 +10,13 @@ extension MemberIntake {
     switch decision {
     case .backupLabel:
       throw Failure(
-        .unsupported, "the backup was taken from a running cluster: it contains 'backup_label'",
+        .runningCluster, "the backup was taken from a running cluster: it contains 'backup_label'",
         hint: recoveryHint(contents.versions[nil]))
     case .tablespaceMap:
       guard member.byteCount > 0 else { return }
-      let map = try reader.decode(member, path, TablespaceMap.decode).locations.sorted {
+      let map = try reader.decode(
+        member, path, damage: .tablespaceMapDamaged, TablespaceMap.decode
+      ).locations.sorted {
         $0.key < $1.key
       }
       throw tablespaceError(
@@ -31,22 +33,23 @@ extension MemberIntake {
   package static func refusal(_ decision: MemberDecision, _ path: MemberPath) -> Failure {
     switch decision {
     case .refused(let error):
-      Failure(error, in: "member '\(path)'")
+      Failure(error, in: "member '\(path)'", damage: .wrongFileType)
     case .unexpected:
       Failure(
-        .damaged, "unexpected file '\(path)'",
+        .unexpectedFile, "unexpected file '\(path)'",
         hint: "If it does not belong to Postgres, move it away, or exclude it from the tar with "
           + "--exclude.")
     default:
       Failure(
-        .unsupported, "the backup is incremental: '\(path)'",
+        .incrementalBackup, "the backup is incremental: '\(path)'",
         hint: "Combine it with the earlier backups with pg_combinebackup.")
     }
   }
 
   private func tablespaceError(_ where: String) -> Failure {
     Failure(
-      .unsupported, "the cluster has tablespaces, which Neon does not support: \(`where`)",
+      .tablespacesUnsupported,
+      "the cluster has tablespaces, which Neon does not support: \(`where`)",
       hint: recoveryHint(contents.versions[nil]))
   }
 }

@@ -90,20 +90,22 @@ package struct MemberIntake {
       let bytes = try reader.readSmallFile(member, path)
       if databaseID == nil { versionFileBytes = bytes }
       contents.versions[databaseID] = try reader.decode(
-        bytes, path, PostgresVersion.init(versionFile:))
+        bytes, path, damage: .versionFileDamaged, PostgresVersion.init(versionFile:))
     case .twoPhase(let xid, let digitCount):
       try takeTwoPhaseFile(xid, digitCount, member, path)
     case .statistics:
       try takeStatistics(member, path)
     case .replicationOrigins:
       try requireOnce(contents.replicationOrigins == nil, path)
-      contents.replicationOrigins = try reader.decode(member, path, ReplicationOrigins.decode)
+      contents.replicationOrigins = try reader.decode(
+        member, path, damage: .replicationOriginsDamaged, ReplicationOrigins.decode)
     case .controlFile:
       try takeControlFile(member, path)
     case .neonSignal:
-      let signal = try reader.decode(member, path, NeonSignal.decode)
+      let signal = try reader.decode(
+        member, path, damage: .signalFileDamaged, NeonSignal.decode)
       guard contents.signal == nil || contents.signal == signal else {
-        throw Failure(.damaged, "'neon.signal' and 'zenith.signal' contradict each other")
+        throw Failure(.signalFileDamaged, "'neon.signal' and 'zenith.signal' contradict each other")
       }
       contents.signal = signal
     case .directory: break
@@ -155,11 +157,11 @@ package struct MemberIntake {
     let pageByteCount = UInt64(PageHeader.pageByteCount)
     guard member.byteCount <= limit else {
       throw Failure(
-        .damaged, "file '\(path)' has \(member.byteCount) bytes, more than \(limitInWords)")
+        .fileTooLarge, "file '\(path)' has \(member.byteCount) bytes, more than \(limitInWords)")
     }
     guard member.byteCount.isMultiple(of: pageByteCount) else {
       throw Failure(
-        .damaged,
+        .fileTruncated,
         "file '\(path)' has \(byteWords(member.byteCount)), not a multiple of \(pageByteCount)",
         hint: "The file is incomplete. Take a new backup.")
     }
@@ -172,7 +174,8 @@ package struct MemberIntake {
     try requireOnce(contents.controlFile == nil, path)
     let bytes = try reader.readSmallFile(member, path)
     controlFileBytes = bytes
-    contents.controlFile = try reader.decode(bytes, path) { bytes throws(FormatError) in
+    contents.controlFile = try reader.decode(bytes, path, damage: .controlFileDamaged) {
+      bytes throws(FormatError) in
       let controlFile = try ControlFile(decoding: bytes)
       try controlFile.requireCleanShutdown(recoveryHint: recoveryHint(controlFile.version))
       try controlFile.validateLayout()
@@ -185,7 +188,8 @@ package struct MemberIntake {
   ) throws(Failure) {
     try requireOnce(contents.twoPhaseFiles[xid] == nil, path)
     var bytes = try reader.readSmallFile(member, path)
-    let file = try reader.decode(bytes, path, TwoPhaseFile.decode)
+    let file = try reader.decode(
+      bytes, path, damage: .twoPhaseFileDamaged, TwoPhaseFile.decode)
     bytes.removeSubrange(file.storedByteCount...)
     if file.wasDoubled { contents.mendedTwoPhaseFileCount += 1 }
     contents.twoPhaseFiles[xid] = ClusterContents.PreparedTransaction(
@@ -225,7 +229,7 @@ package struct MemberIntake {
 
   private func requireOnce(_ isFirst: Bool, _ path: MemberPath) throws(Failure) {
     guard isFirst else {
-      throw Failure(.damaged, "file '\(path)' appears twice in the backup")
+      throw Failure(.duplicateFile, "file '\(path)' appears twice in the backup")
     }
   }
 }

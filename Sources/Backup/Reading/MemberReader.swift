@@ -31,7 +31,7 @@ package struct MemberReader {
   ) throws(Failure) -> [UInt8] {
     guard member.byteCount <= UInt64(Cluster.smallFileLimit) - smallFileByteCount else {
       throw Failure(
-        .unsupported,
+        .smallFilesTooLarge,
         "with file '\(path)' of \(member.byteCount) bytes, the small files that are kept in memory "
           + "exceed \(Cluster.smallFileLimit >> 20) MiB")
     }
@@ -57,7 +57,7 @@ package struct MemberReader {
   mutating func readRest(of member: BackupMember, _ body: (RawSpan) -> Void) throws(Failure) {
     guard member.holeByteCount <= Self.holeLimit - holeByteCount else {
       throw Failure(
-        .unsupported,
+        .tooManyHoles,
         "with \(member.subject), the holes of the files that are not stored exceed "
           + "\(Self.holeLimit >> 30) GiB",
         hint: "Exclude the file from the backup.")
@@ -77,19 +77,21 @@ package struct MemberReader {
 
   /// Reads a small file and decodes it; an error names the member.
   package mutating func decode<Value>(
-    _ member: BackupMember, _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
+    _ member: BackupMember, _ path: MemberPath, damage: ErrorCode,
+    _ decode: (RawSpan) throws(FormatError) -> Value
   ) throws(Failure) -> Value {
-    try self.decode(try readSmallFile(member, path), path, decode)
+    try self.decode(try readSmallFile(member, path), path, damage: damage, decode)
   }
 
   /// Decodes what was read of a file; an error names the member.
   package func decode<Value>(
-    _ bytes: [UInt8], _ path: MemberPath, _ decode: (RawSpan) throws(FormatError) -> Value
+    _ bytes: [UInt8], _ path: MemberPath, damage: ErrorCode,
+    _ decode: (RawSpan) throws(FormatError) -> Value
   ) throws(Failure) -> Value {
     do throws(FormatError) {
       return try decode(bytes.bytes)
     } catch {
-      throw Failure(error, in: "member '\(path)'")
+      throw Failure(error, in: "member '\(path)'", damage: damage)
     }
   }
 }

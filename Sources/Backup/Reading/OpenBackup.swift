@@ -20,7 +20,7 @@ package func openBackup(
   }
   guard count == 0 else {
     throw Failure(
-      .usage, "'--strip-components' is for tars, but \(path.quoted) is a directory",
+      .optionNotApplicable, "'--strip-components' is for tars, but \(path.quoted) is a directory",
       hint: "Give the data directory itself, without '--strip-components'.")
   }
   return try DirectoryReader(

@@ -44,7 +44,7 @@ final class ArchiveInput {
     if isAtEnd || failure != nil { return nil }
     if let headerEnd, byteCount >= headerEnd {
       failure = Failure(
-        .damaged,
+        .archiveDamaged,
         "damaged archive: the header of a member has more than \(Self.headerLimit >> 20) MiB, "
           + "up to byte \(byteCount)")
       return nil

@@ -48,7 +48,7 @@ import System
     _ input: ArchiveInput, subject: String
   ) throws(Failure) -> OpaquePointer {
     guard let archive = unsafe archive_read_new() else {
-      throw Failure(.inputOutput, "cannot read \(subject): out of memory")
+      throw Failure(.outOfMemory, "cannot read \(subject): out of memory")
     }
     var result = unsafe archive_read_support_format_tar(archive)
     precondition(result == ARCHIVE_OK, "libarchive does not know tar")
@@ -67,7 +67,7 @@ import System
     unsafe archive_read_free(archive)
     throw input.failure
       ?? Failure(
-        .damaged, "cannot read \(subject): it is not a tar archive",
+        .notATar, "cannot read \(subject): it is not a tar archive",
         hint: "A backup is a tar, plain or compressed with gzip, lz4, xz or zstd.")
   }
 
@@ -223,7 +223,7 @@ import System
   /// The error for an input that ends before the archive does.
   func cutOff(reading subject: String) -> Failure {
     Failure(
-      .damaged,
+      .backupTruncated,
       "cannot read \(subject): unexpected end of archive after \(input.byteCount) bytes",
       hint: "The backup was not written or copied completely.")
   }
@@ -231,6 +231,6 @@ import System
   /// The error for an archive that contradicts itself.
   package func damaged(_ reason: String, reading subject: String) -> Failure {
     Failure(
-      .damaged, "cannot read \(subject): damaged archive near byte \(byteOffset): \(reason)")
+      .archiveDamaged, "cannot read \(subject): damaged archive near byte \(byteOffset): \(reason)")
   }
 }

@@ -222,7 +222,7 @@ public final class TarReader: BackupSource {
     try input.drain()
     if input.endOfLastNonzeroByte > offset {
       throw Failure(
-        .damaged,
+        .trailingData,
         "cannot read \(subject): garbage after the end of the archive at byte \(offset)",
         hint: "A backup is one archive. If the file contains several, separate them. If pixz "
           + "compressed it, decompress it with 'pixz -d'.")

@@ -101,6 +101,6 @@ extension FormatError {
   /// The fault as an error.
   public init(_ fault: KeyspaceFault) {
     self.init(
-      fault.problem == .exceedsSmallFileLimit ? .unsupported : .damaged, fault.message)
+      fault.problem == .exceedsSmallFileLimit ? .smallFilesTooLarge : nil, fault.message)
   }
 }

@@ -80,13 +80,14 @@ final class ExportBatch: PipelineBatch, @unchecked Sendable {
           isWrapped: !value.layer.isImage,
           limit: DeltaValue.imageHeaderByteCount + Self.pageByteCount)
       } catch {
-        throw Failure(error, in: "layer '\(value.layer)': key \(value.key)")
+        throw Failure(
+          error, in: "layer '\(value.layer)': key \(value.key)", damage: .layerDamaged)
       }
       guard decoded.content == .image else { throw Failure(needsWAL: value.key) }
       let byteCount = decoded.bytes.byteCount
       guard byteCount == Self.pageByteCount else {
         throw Failure(
-          .damaged,
+          .layerDamaged,
           "layer '\(value.layer)': the page of key \(value.key) has \(byteCount) bytes")
       }
       pages.copy(decoded.bytes, to: index * Self.pageByteCount)

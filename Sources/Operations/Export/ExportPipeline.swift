@@ -79,7 +79,7 @@ extension Timeline {
   fileprivate func exportableVersion() throws(Failure) -> PostgresVersion {
     guard let version = PostgresVersion(rawValue: index.metadata.postgresVersion) else {
       throw Failure(
-        .unsupported,
+        .unsupportedVersion,
         "\(path.quoted) is from Postgres \(index.metadata.postgresVersion), which is not supported")
     }
     return version
@@ -105,7 +105,7 @@ extension Timeline {
           atOrAfter: end, segmentSize: WALLayout.pageserverSegmentSize),
         previousRecord: index.metadata.previousRecordLSN, forPageserver: forPageserver)
     } catch {
-      throw Failure(error, in: "timeline \(path.quoted)")
+      throw Failure(error, in: "timeline \(path.quoted)", damage: .timelineInconsistent)
     }
   }
 }

@@ -60,7 +60,7 @@ struct TarWriter: ~Copyable {
   }
 
   private static let outOfMemory = Failure(
-    .inputOutput, "cannot write the backup: out of memory")
+    .outOfMemory, "cannot write the backup: out of memory")
 
   deinit {
     // Closing returns what `archive_write_open` took, also after an error; freeing alone, or

@@ -53,7 +53,8 @@ final class TimelineReader: @unchecked Sendable {
     do throws(FormatError) {
       try cluster.requireShortInitForks()
     } catch {
-      throw Failure(error, in: "timeline \(timeline.path.quoted)")
+      throw Failure(
+        error, in: "timeline \(timeline.path.quoted)", damage: .timelineInconsistent)
     }
     return cluster
   }
@@ -65,7 +66,8 @@ final class TimelineReader: @unchecked Sendable {
   }
 
   private func failure(_ fault: KeyspaceFault) -> Failure {
-    Failure(FormatError(fault), in: "timeline \(timeline.path.quoted)")
+    Failure(
+      FormatError(fault), in: "timeline \(timeline.path.quoted)", damage: .timelineInconsistent)
   }
 
   /// Whether a layer's keys are all blocks of one fork, as those of a big relation's layers are.
@@ -121,7 +123,7 @@ final class TimelineReader: @unchecked Sendable {
       throw Failure(needsWAL: value.key)
     }
     throw Failure(
-      .damaged,
+      .layerDamaged,
       "layer '\(value.layer.fileName)': the page of key \(value.key) is stored in \(byteCount) "
         + "bytes")
   }
@@ -138,7 +140,8 @@ final class TimelineReader: @unchecked Sendable {
       try cursor.skip(while: { $0 < key })
       guard let value = try cursor.next(), value.key == key else {
         throw Failure(
-          .damaged, "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")
+          .timelineInconsistent,
+          "timeline \(timeline.path.quoted): page \(page) of '\(file.path)' is missing")
       }
       guard value.isReachable else { continue }
       try requirePage(value)

@@ -159,7 +159,7 @@ final class ChunkSpool: @unchecked Sendable {
       let end = offset + Int(run.byteCount)
       guard CRC32C.checksum(of: blobs.extracting(offset..<end)) == run.checksum else {
         throw Failure(
-          .inputOutput,
+          .writtenDataChanged,
           "cannot read \((spool?.path ?? "").quoted): its contents changed after they were written",
           hint: "The disk or the memory is at fault: see the system's log.")
       }
@@ -178,7 +178,7 @@ final class ChunkSpool: @unchecked Sendable {
         try writer.addBlobs(
           blobs.extracting(offset..<end), from: run.firstKey, count: Int(run.pageCount))
       } catch {
-        throw Failure(error, in: "spool of small relations")
+        throw Failure(error, in: "spool of small relations", damage: .writtenDataChanged)
       }
       offset = end
     }

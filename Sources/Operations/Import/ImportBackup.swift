@@ -21,6 +21,7 @@ public func importBackup(
   } catch {
     throw Interruption.cause(of: error, reading: options.backup)
   }
+  summary.listChanges()
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   return summary
 }

@@ -49,7 +49,7 @@ struct ImportPlan: Sendable {
     outputDirectory = options.outputDirectory
     outputOwner = try options.outputOwner.map { name throws(Failure) in
       guard let user = SystemUser(named: name) else {
-        throw Failure(.usage, "user \(name.quoted) does not exist")
+        throw Failure(.unknownUser, "user \(name.quoted) does not exist")
       }
       return user
     }
@@ -79,7 +79,7 @@ struct ImportPlan: Sendable {
   ) throws(Failure) -> Identifier {
     guard let text else { return .random() }
     guard let identifier = Identifier(text) else {
-      throw Failure(.usage, "\(option) must be 32 hexadecimal digits, not \(text.quoted)")
+      throw Failure(.badOption, "\(option) must be 32 hexadecimal digits, not \(text.quoted)")
     }
     return identifier
   }
@@ -88,7 +88,7 @@ struct ImportPlan: Sendable {
   func chunkRange(_ index: Int) throws(Failure) -> Range<LogSequenceNumber> {
     guard let range = ImportedLSN.chunk(index) else {
       throw Failure(
-        .unsupported, "the small relations of the backup need more than \(index) chunks",
+        .tooManyChunks, "the small relations of the backup need more than \(index) chunks",
         hint: "Import it with a larger --chunk-size.")
     }
     return range

@@ -1,5 +1,6 @@
 import Backup
 import LayerFormat
+import PostgresFormat
 
 /// What an import did: everything that the program prints of it, and the JSON object of `--json`.
 ///
@@ -66,8 +67,8 @@ public struct ImportSummary: Codable, Sendable {
   public var mendedTwoPhaseFileCount = 0
   /// Prepared transactions, each a file in `pg_twophase`; all of them are imported.
   public var preparedTransactionCount = 0
-  /// What was changed in the control file, in words: `data checksums turned off`.
-  public var controlFileChanges: [String] = []
+  /// What a compute finds otherwise than the cluster left it.
+  public var changes: [Change] = []
   /// Relations with an init fork: they come up empty in a compute, as after a crash.
   public var unloggedRelationCount = 0
   /// Names of replication slots that Neon cannot keep.
@@ -98,7 +99,7 @@ extension ImportSummary {
     unloggedRelationCount = relations.count { $0.id.fork == .initialisation }
     mendedTwoPhaseFileCount = contents.mendedTwoPhaseFileCount
     preparedTransactionCount = contents.twoPhaseFiles.count
-    controlFileChanges = assessment.controlFile.normalised().changes
+    changes = assessment.controlFile.normalised().changes
     lostReplicationSlots = contents.leftOut.slots.sorted()
     leftOut = contents.leftOut.summary
     for (name, value) in assessment.controlFile.settings { requiredSettings[name] = Int(value) }
@@ -115,17 +116,42 @@ extension ImportSummary {
     recoveredBy = cluster.serverVersion
     movedTablespaces = cluster.movedTablespaces
     lostReplicationSlots = Set(lostReplicationSlots).union(cluster.leftOut.slots).sorted()
-    var reasons = Dictionary(uniqueKeysWithValues: leftOut.map { ($0.reason, $0) })
+    var reasons = Dictionary(uniqueKeysWithValues: leftOut.map { ($0.code, $0) })
     for other in cluster.leftOut.summary {
-      guard var entry = reasons[other.reason] else {
-        reasons[other.reason] = other
+      guard var entry = reasons[other.code] else {
+        reasons[other.code] = other
         continue
       }
       entry.fileCount += other.fileCount
       entry.byteCount &+= other.byteCount
       entry.names = Array((other.names + entry.names).prefix(LeftOutTally.namesShown))
-      reasons[other.reason] = entry
+      reasons[other.code] = entry
     }
-    leftOut = reasons.values.sorted { $0.reason < $1.reason }
+    leftOut = reasons.values.sorted { $0.code < $1.code }
+  }
+
+  /// Adds to the changes of the control file those that are counted in other fields; called once,
+  /// when the fields are complete.
+  mutating func listChanges() {
+    func add(_ code: ChangeCode, _ count: UInt64, _ one: String, _ many: String) {
+      guard count > 0 else { return }
+      changes.append(Change(code, count == 1 ? "1 \(one)" : "\(count) \(many)", count: count))
+    }
+    add(
+      .tablespacesMoved, UInt64(movedTablespaces.count),
+      "tablespace moved to the default tablespace", "tablespaces moved to the default tablespace")
+    add(
+      .pagesStamped, stampedPageCount, "page had no LSN and was given one",
+      "pages had no LSN and were given one")
+    add(
+      .twoPhaseFilesRepaired, UInt64(mendedTwoPhaseFileCount),
+      "two-phase file contained its checksum twice",
+      "two-phase files contained their checksum twice")
+    add(
+      .unloggedRelationsEmptied, UInt64(unloggedRelationCount), "unlogged relation will be empty",
+      "unlogged relations will be empty")
+    add(
+      .replicationSlotsLost, UInt64(lostReplicationSlots.count), "replication slot is lost",
+      "replication slots are lost")
   }
 }

@@ -8,6 +8,8 @@ import System
 public struct BackupDescription: Codable, Sendable {
   /// Why an import would refuse the backup: the error that it would end with.
   public struct Refusal: Codable, Sendable, Equatable {
+    /// What keeps it from being imported.
+    public var code: String
     /// The exit code.
     public var exitCode: Int32
     /// The error's message: one line, lower case, no final period.

@@ -125,7 +125,8 @@ struct BackupInspector {
     description.backupKind = kind(of: contents)
     description.isImportable = refusal == nil
     description.refusal = refusal.map {
-      BackupDescription.Refusal(exitCode: $0.code.rawValue, message: $0.message, hint: $0.hint)
+      BackupDescription.Refusal(
+        code: $0.code.rawValue, exitCode: $0.exitCode.rawValue, message: $0.message, hint: $0.hint)
     }
     description.inputByteCount =
       description.isDirectory ? description.byteCount : source.inputBytesRead
@@ -153,7 +154,7 @@ struct BackupInspector {
     do throws(FormatError) {
       controlFile = try ControlFile(decoding: bytes.bytes)
     } catch {
-      guard error.kind == .unsupported else { return }
+      guard error.code != nil else { return }
       controlFile = nil
     }
     description.systemIdentifier = String(identity.systemIdentifier)

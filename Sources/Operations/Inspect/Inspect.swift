@@ -41,7 +41,7 @@ public func inspect(_ options: InspectOptions) throws(Failure) -> Inspection {
   else {
     guard options.key == nil && options.layer == nil else {
       throw Failure(
-        .usage,
+        .optionNotApplicable,
         "a backup has neither keys nor layers, and \(inputSubject(options.path)) is a backup",
         hint: "Give the directory of a timeline.")
     }

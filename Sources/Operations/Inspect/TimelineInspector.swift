@@ -24,7 +24,8 @@ struct TimelineInspector {
     guard let text else { return nil }
     guard let key = Key(text) else {
       throw Failure(
-        .usage, "option '--key' must be \(2 * Key.byteCount) hexadecimal digits, not \(text.quoted)"
+        .badOption,
+        "option '--key' must be \(2 * Key.byteCount) hexadecimal digits, not \(text.quoted)"
       )
     }
     return key
@@ -42,7 +43,7 @@ struct TimelineInspector {
       return number - 1
     }
     throw Failure(
-      .usage, "the timeline has no layer \(text.quoted)",
+      .layerNotFound, "the timeline has no layer \(text.quoted)",
       hint: "Give the number of a layer in the list that 'inspect' shows, or its file name.")
   }
 
@@ -89,7 +90,7 @@ struct TimelineInspector {
       description.contents = try LayerMeasurement.contents(of: file)
     } catch {
       // What stops the reading is no property of the layer.
-      guard error.code == .damaged || error.code == .unsupported else { throw error }
+      guard error.exitCode == .damaged || error.exitCode == .unsupported else { throw error }
       description.problem = error.message
     }
     return description

@@ -30,7 +30,7 @@ struct DirectoryCopy {
       guard let id = UInt32(name), try isLink(path) else { continue }
       guard try SystemCalls.status(at: path, followingLinks: true) != nil else {
         throw Failure(
-          .damaged,
+          .missingTablespace,
           "tablespace \(id) is missing: the target of the link \(path.quoted) does not exist",
           hint: "Point the link to the tablespace in the backup.")
       }
@@ -45,7 +45,7 @@ struct DirectoryCopy {
     for place in places where place.part == .writeAheadLog {
       guard try SystemCalls.status(at: place.path) == nil else { continue }
       throw Failure(
-        .damaged,
+        .walMissing,
         "the WAL is missing: the target of the link \((directory + "/pg_wal").quoted) does not exist",
         hint: "Point the link to the WAL in the backup, or remove it and give the WAL with "
           + "--wal.")

@@ -56,7 +56,7 @@ enum OnlineBackup {
       for (id, path) in tablespaces { sizes.append(try describe(id, byteCount: size([path]))) }
       let more = sizes.isEmpty ? "" : " with tablespaces " + listing(sizes)
       throw Failure(
-        .unsupported,
+        .runningCluster,
         "\(command.backup.quoted) is a backup of a running cluster (pg_basebackup)\(more), which cannot be "
           + "imported as it is", hint: command.hint(for: nil))
     case .directory(let path, _):
@@ -67,7 +67,7 @@ enum OnlineBackup {
       }
       guard !sizes.isEmpty else { return }
       throw Failure(
-        .unsupported,
+        .tablespacesUnsupported,
         "the cluster has tablespaces, which Neon does not support: \(listing(sizes))",
         hint: command.hint(for: nil))
     }
@@ -92,7 +92,7 @@ enum OnlineBackup {
     // Without a base.tar, they are no base backup's, and may have any names.
     if let twice, tars["base"] != nil {
       throw Failure(
-        .damaged,
+        .duplicateFile,
         "\(directory.quoted) contains '\(escaped(twice.utf8)).tar' twice, with different compression",
         hint: "Move one of them away.")
     }

@@ -20,7 +20,7 @@ struct PostgresPrograms {
     let program = directory + "/postgres"
     guard try SystemCalls.status(at: program, followingLinks: true) != nil else {
       throw Failure(
-        .unsupported, "no 'postgres' in \(directory.quoted)", hint: Self.hint)
+        .postgresNotFound, "no 'postgres' in \(directory.quoted)", hint: Self.hint)
     }
     self.directory = try SystemCalls.resolved(directory)
     self.sandbox = sandbox
@@ -32,7 +32,7 @@ struct PostgresPrograms {
       text.hasPrefix("postgres (PostgreSQL) "), let major = Int(words.prefix(while: \.isNumber))
     else {
       throw Failure(
-        .unsupported,
+        .postgresCannotRun,
         "cannot run \(path("postgres").quoted): \(ServerLog.describe(result, log: log))",
         hint: Self.hint)
     }
@@ -51,7 +51,7 @@ struct PostgresPrograms {
   func require(_ version: PostgresVersion) throws(Failure) {
     guard version.rawValue == majorVersion else {
       throw Failure(
-        .unsupported,
+        .postgresVersionMismatch,
         "the backup is from Postgres \(version.rawValue), but \(path("postgres").quoted) is "
           + "\(versionText)",
         hint: "Give the programs of Postgres \(version.rawValue) with --recover-with "
@@ -75,16 +75,16 @@ extension PostgresPrograms {
       return own == 0 ? try SystemUser.transient() : nil
     }
     guard let user = SystemUser(named: name) else {
-      throw Failure(.usage, "user \(name.quoted) does not exist")
+      throw Failure(.unknownUser, "user \(name.quoted) does not exist")
     }
     if user.id == 0 {
       throw Failure(
-        .usage, "Postgres cannot run as root, and '--recover-as' is root",
+        .recoveryAsRoot, "Postgres cannot run as root, and '--recover-as' is root",
         hint: "Leave out '--recover-as': Postgres then runs as a user of its own.")
     }
     if user.id == own { return nil }
     guard own == 0 else {
-      throw Failure(.usage, "only root can recover the backup as user \(name.quoted)")
+      throw Failure(.notRoot, "only root can recover the backup as user \(name.quoted)")
     }
     if !trustsBackup,
       try SystemCalls.processes().contains(where: {
@@ -92,7 +92,7 @@ extension PostgresPrograms {
       })
     {
       throw Failure(
-        .usage, "user \(name.quoted) owns a running Postgres server",
+        .userOwnsServer, "user \(name.quoted) owns a running Postgres server",
         hint: "Leave out '--recover-as': Postgres then runs as a user of its own, to which that "
           + "server's files are closed.")
     }
@@ -105,7 +105,8 @@ extension PostgresPrograms {
     let words = sandbox.words(["/usr/bin/test", "-x", directory])
     guard try ChildProcess.run(words, log: log).exitCode == 0 else {
       throw Failure(
-        .usage, "user \(user.name.quoted) cannot enter \(directory.quoted) to recover the backup",
+        .scratchNotAccessible,
+        "user \(user.name.quoted) cannot enter \(directory.quoted) to recover the backup",
         hint: "Choose a directory that this user can enter with '--scratch'.")
     }
   }

@@ -55,7 +55,8 @@ struct Recovery {
     let before = try Self.controlFile(scratch)
     guard let version = intake.version, version == before.version else {
       throw Failure(
-        .damaged, "'PG_VERSION' of the backup is missing, or does not match its 'global/pg_control'"
+        .versionMismatch,
+        "'PG_VERSION' of the backup is missing, or does not match its 'global/pg_control'"
       )
     }
     let verified = try manifest?.finish(before)
@@ -144,7 +145,7 @@ struct Recovery {
     where !tablespace.isThere {
       let location = tablespace.location.map { ", which was in '\($0)'," } ?? ""
       throw Failure(
-        .damaged, "tablespace \(id)\(location) is not in the backup",
+        .missingTablespace, "tablespace \(id)\(location) is not in the backup",
         hint: "Give the directory that contains 'base.tar' and '\(id).tar', or a tar that has the "
           + "contents of 'pg_tblspc/\(id)'.")
     }
@@ -156,7 +157,7 @@ struct Recovery {
       .openDirectory(Array("global".utf8CString))
     guard try directory.status(of: name)?.kind == .file else {
       throw Failure(
-        .damaged, "the backup has no 'global/pg_control'",
+        .missingControlFile, "the backup has no 'global/pg_control'",
         hint: "Give a backup of a complete data directory.")
     }
     let bytes = try directory.openFile(name).beginning(upTo: ControlFile.byteCount)
@@ -165,7 +166,7 @@ struct Recovery {
       try controlFile.validateLayout()
       return controlFile
     } catch {
-      throw Failure(error, in: "file 'global/pg_control'")
+      throw Failure(error, in: "file 'global/pg_control'", damage: .controlFileDamaged)
     }
   }
 
@@ -201,7 +202,7 @@ struct Recovery {
     let after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw Failure(
-        .damaged,
+        .recoveryFailed,
         "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
         hint: WriteAheadLogCheck.hint)
     }
@@ -227,14 +228,14 @@ struct Recovery {
     let moved = try TablespaceMove(server: server, control: control).run(fileCount: fileCount)
     if let name = try directory.names().first {
       throw Failure(
-        .unsupported,
+        .tablespaceMoveFailed,
         "Postgres has not moved all tablespaces: "
           + "'pg_tblspc/\(escaped(DirectoryHandle.text(name).utf8))' still exists")
     }
     let after = try Self.controlFile(server.scratch)
     guard after.state == .shutDown else {
       throw Failure(
-        .unsupported,
+        .tablespaceMoveFailed,
         "Postgres has moved the tablespaces but did not stop cleanly (state: \(after.state))")
     }
     return moved

@@ -112,7 +112,7 @@ final class RestoreChannel: Sendable {
       let count = try file.read(
         into: &buffer, count: Int(min(byteCount - offset, UInt64(buffer.count))), at: offset)
       guard count > 0 else {
-        throw Failure(.inputOutput, "WAL file '\(names[0])' became shorter while it was read")
+        throw Failure(.readFailed, "WAL file '\(names[0])' became shorter while it was read")
       }
       try answers.write(buffer.bytes.extracting(0..<count), check: requireServer)
       offset += UInt64(count)
@@ -132,7 +132,7 @@ final class RestoreChannel: Sendable {
       check: requireServer)
     guard result.exitCode <= 125 else {
       throw Failure(
-        .inputOutput,
+        .readFailed,
         "the restore command failed for '\(name)': "
           + ServerLog.describe(result, log: scratch.log),
         hint: "Check the command of '--restore-command'. It must exit with 1 to 125 if the archive "
@@ -166,7 +166,7 @@ final class RestoreChannel: Sendable {
 
   private static func malformed(_ line: [UInt8]) -> Failure {
     Failure(
-      .damaged, "the server asked for something that is not a WAL file: '\(escaped(line))'")
+      .recoveryFailed, "the server asked for something that is not a WAL file: '\(escaped(line))'")
   }
 }
 

@@ -146,12 +146,12 @@ struct Sandbox {
       + "a container, allow it to create namespaces. If the backup is your own, '--trust-backup' "
       + "runs Postgres without a sandbox."
     guard SystemCalls.exists(Self.program) else {
-      throw Failure(.unsupported, "cannot make a sandbox: no '\(Self.program)'", hint: hint)
+      throw Failure(.sandboxUnavailable, "cannot make a sandbox: no '\(Self.program)'", hint: hint)
     }
     let result = try ChildProcess.run(words(["/usr/bin/true"]), log: scratch.log)
     guard result.exitCode == 0 else {
       throw Failure(
-        .unsupported,
+        .sandboxUnavailable,
         "cannot make a sandbox: \(ServerLog.describe(result, log: scratch.log))", hint: hint)
     }
   }

@@ -42,7 +42,7 @@ final class ScratchDirectory: Sendable {
   static func parent(_ path: String) throws(Failure) -> String {
     guard isDirectory(path) else {
       throw Failure(
-        .cannotCreate, "directory \(path.quoted), to recover the backup in, does not exist",
+        .outputNotFound, "directory \(path.quoted), to recover the backup in, does not exist",
         hint: "Create it, or choose another one with '--scratch'.")
     }
     return try SystemCalls.resolved(path)
@@ -56,7 +56,7 @@ final class ScratchDirectory: Sendable {
     do throws(Failure) {
       try SystemCalls.makePrivateDirectory(path)
     } catch {
-      guard error.code == .cannotCreate else { throw error }
+      guard error.exitCode == .cannotCreate else { throw error }
       throw Failure(
         error.code, error.message,
         hint: "Choose a writable directory with '--scratch'.")

@@ -64,13 +64,15 @@ struct ScratchIntake {
     fileCount += 1
     switch path {
     case scratch.data + "/PG_VERSION":
-      let version = try decode(path, PostgresVersion.init(versionFile:))
+      let version = try decode(
+        path, damage: .versionFileDamaged, PostgresVersion.init(versionFile:))
       try programs.require(version)
       self.version = version
     case scratch.data + "/backup_label":
-      label = try decode(path, BackupLabel.decode)
+      label = try decode(path, damage: .backupLabelDamaged, BackupLabel.decode)
     case scratch.tablespaceMap:
-      for (id, location) in try decode(path, TablespaceMap.decode).locations {
+      let map = try decode(path, damage: .tablespaceMapDamaged, TablespaceMap.decode)
+      for (id, location) in map.locations {
         tablespaces[id, default: .init()].location = escaped(location)
       }
     default: break
@@ -78,13 +80,14 @@ struct ScratchIntake {
   }
 
   private func decode<Value>(
-    _ path: String, _ decode: (RawSpan) throws(FormatError) -> Value
+    _ path: String, damage: ErrorCode, _ decode: (RawSpan) throws(FormatError) -> Value
   ) throws(Failure) -> Value {
     let bytes = try SystemCalls.contents(of: path, limit: 1 << 20)
     do throws(FormatError) {
       return try decode(bytes.bytes)
     } catch {
-      throw Failure(error, in: "file '\(path.dropFirst(scratch.path.utf8.count + 1))'")
+      throw Failure(
+        error, in: "file '\(path.dropFirst(scratch.path.utf8.count + 1))'", damage: damage)
     }
   }
 
@@ -113,7 +116,7 @@ struct ScratchIntake {
       if let slot { leftOut.addSlot(slot) }
     case .neonSignal:
       throw Failure(
-        .unsupported,
+        .recoveryNotNeeded,
         "the backup is from a pageserver and needs no recovery: it contains '\(path)'",
         hint: "Import it without '--recover-with'.")
     case .incremental, .unexpected, .refused:
@@ -153,7 +156,7 @@ struct ScratchIntake {
       tablespaces[id, default: .init()].location = target
     default:
       throw Failure(
-        .damaged, "member '\(path)': a tablespace must be a link or a directory")
+        .wrongFileType, "member '\(path)': a tablespace must be a link or a directory")
     }
     return nil
   }
@@ -195,7 +198,7 @@ struct ScratchIntake {
     do throws(FormatError) {
       if let path = try MemberPath(bytes.bytes) { return path }
     } catch {
-      throw Failure(error, in: "member '\(escaped(bytes))'")
+      throw Failure(error, in: "member '\(escaped(bytes))'", damage: .badMemberName)
     }
     preconditionFailure("a path that begins with a name is not empty")
   }

@@ -47,7 +47,7 @@ struct TablespaceMove {
     for database in databases where database.tablespace != Tablespace.defaultID {
       guard let home = tablespaces.first(where: { $0.number == database.tablespace }) else {
         throw Failure(
-          .damaged, "database '\(escaped(database.name))' is in an unknown tablespace")
+          .missingTablespace, "database '\(escaped(database.name))' is in an unknown tablespace")
       }
       try execute(
         Self.moves(from: [Self.quoted("pg_default")], to: Self.quoted(home.name)),
@@ -108,7 +108,7 @@ struct TablespaceMove {
           "SELECT * FROM pg_catalog.pg_database WHERE datconnlimit <> -2 ORDER BY oid",
           number: "dattablespace", name: "datname", in: entry)
         return (rows.map { Database(name: $0.name, tablespace: $0.number) }, entry)
-      } catch  where error.code == .unsupported {
+      } catch  where error.exitCode == .unsupported {
         failure = failure ?? error
       }
     }
@@ -134,7 +134,8 @@ struct TablespaceMove {
       guard fields.count == 2, let number = UInt32(String(decoding: digits, as: UTF8.self)),
         let name = [UInt8](hexadecimalPairs: fields[1])
       else {
-        throw Failure(.unsupported, "Postgres returned a malformed row: '\(escaped(line))'")
+        throw Failure(
+          .tablespaceMoveFailed, "Postgres returned a malformed row: '\(escaped(line))'")
       }
       rows.append((number, name))
     }
@@ -150,7 +151,7 @@ struct TablespaceMove {
       in: database, commands: input, control: control, others: settings)
     guard result.exitCode == 0 else {
       throw Failure(
-        .unsupported,
+        .tablespaceMoveFailed,
         "Postgres cannot move the tablespaces of database '\(escaped(database))': "
           + ServerLog.describe(result, log: server.scratch.log))
     }

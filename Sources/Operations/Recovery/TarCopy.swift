@@ -37,7 +37,7 @@ struct TarCopy {
   ) throws(Failure) {
     let target = try intake.target(of: member, at: place, in: part)
     if let target, try SystemCalls.status(at: target) != nil {
-      throw Failure(.damaged, "file '\(place)' appears twice in the backup")
+      throw Failure(.duplicateFile, "file '\(place)' appears twice in the backup")
     }
     if let check = try intake.beginCheck(of: member, at: place, in: part) {
       try copy(from: tar, to: target) { check.update($0) }

@@ -29,7 +29,7 @@ struct WriteAheadLogCheck {
     do throws(FormatError) {
       try WALLayout.requireRecordStart(start, segmentSize: control.walSegmentSize)
     } catch {
-      throw Failure(.damaged, error.message, hint: Self.hint)
+      throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
     }
     let first = WALSegmentName(
       timelineID: label?.timelineID ?? control.checkpointCopy.timelineID, containing: start,
@@ -52,7 +52,7 @@ struct WriteAheadLogCheck {
         let end = try outcome.get()
         if label == nil { try end.requireNoLaterSegment() }
       } catch {
-        throw Failure(.damaged, error.message, hint: Self.hint)
+        throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
       }
     }
   }
@@ -60,7 +60,7 @@ struct WriteAheadLogCheck {
   /// The refusal of a backup whose replay makes a tablespace.
   static func newTablespace(at place: String) -> Failure {
     Failure(
-      .unsupported,
+      .newTablespace,
       "a tablespace was created during the backup or later: \(place.quoted)",
       hint: "Take a new backup: this one cannot be recovered without writing to that directory.")
   }
@@ -148,7 +148,7 @@ struct WriteAheadLogCheck {
     do throws(FormatError) {
       change = try record.change()
     } catch {
-      throw Failure(.damaged, error.message, hint: hint)
+      throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
     }
     guard case .tablespaceCreation(_, let location) = change else { return }
     throw newTablespace(at: String(decoding: location, as: UTF8.self))

@@ -64,6 +64,7 @@ struct BackupComparison {
     if let systemIdentifier, found != systemIdentifier {
       var result = Result()
       result.findings.add(
+        .otherCluster,
         "the backup is from another cluster: its system identifier is \(found), but the timeline has "
           + "\(systemIdentifier)")
       return result
@@ -130,11 +131,13 @@ extension Findings {
     ]
     for (field, timeline, backup) in pairs where timeline != backup {
       add(
+        .indexDiffers,
         "\(field) of the index is \(timeline?.description ?? "null"), but the backup has "
           + (backup?.description ?? "null"))
     }
     if index.postgresVersion != backup.version.rawValue {
       add(
+        .indexDiffers,
         "the timeline is from Postgres \(index.postgresVersion), but the backup from "
           + "\(backup.version.rawValue)")
     }
@@ -145,7 +148,7 @@ extension Findings {
     for run in placements.runs where run.comparedCount < run.blockCount {
       guard let meaning = run.firstKey.meaning else { continue }
       add(
-        about: meaning,
+        .pageNotInBackup, about: meaning,
         "\(run.blockCount - run.comparedCount) of \(run.blockCount) pages from \(meaning.words) on "
           + "are not in the backup")
     }
@@ -163,13 +166,14 @@ extension Findings {
       }
       guard let meaning = key.meaning else { return }
       guard let first = rest.first, first.key == key else {
-        add(about: meaning, "\(meaning.words) is not in the timeline")
+        add(
+          .valueNotInTimeline, about: meaning, "\(meaning.words) is not in the timeline")
         return
       }
       rest.removeFirst()
       let digest = ValueDigest(value)
       if digest != first.digest {
-        add(about: meaning, Self.difference(meaning, first.digest, digest))
+        add(.valueDiffers, about: meaning, Self.difference(meaning, first.digest, digest))
       }
     }
     for left in rest { addSuperfluous(left.key) }
@@ -177,7 +181,7 @@ extension Findings {
 
   private mutating func addSuperfluous(_ key: Key) {
     guard let meaning = key.meaning else { return }
-    add(about: meaning, "\(meaning.words) is not in the backup")
+    add(.valueNotInBackup, about: meaning, "\(meaning.words) is not in the backup")
   }
 
   private static func difference(

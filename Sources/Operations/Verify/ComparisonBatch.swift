@@ -67,7 +67,9 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
       defer { page += 1 }
       guard let key = file.key(block: block).meaning else { return }
       guard let stored = stored[page] else {
-        differences.append(Self.finding(key, "\(key.words) is not in the timeline", bytes, nil))
+        differences.append(
+          Self.finding(
+            .pageNotInTimeline, key, "\(key.words) is not in the timeline", bytes, nil))
         return
       }
       do throws(FormatError) {
@@ -77,19 +79,22 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
           limit: PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount)
         guard !value.bytes.holdsSameBytes(as: bytes) else { return }
         differences.append(
-          Self.finding(key, "\(key.words) differs from the backup", bytes, value.bytes))
+          Self.finding(
+            .pageDiffers, key, "\(key.words) differs from the backup", bytes, value.bytes))
       } catch {
-        differences.append(Self.finding(key, "\(key.words): \(error.message)", bytes, nil))
+        differences.append(
+          Self.finding(.valueDamaged, key, "\(key.words): \(error.message)", bytes, nil))
       }
     }
     self.differences = differences
   }
 
   private static func finding(
-    _ meaning: KeyMeaning, _ message: String, _ page: RawSpan, _ stored: RawSpan?
+    _ code: FindingCode, _ meaning: KeyMeaning, _ message: String, _ page: RawSpan,
+    _ stored: RawSpan?
   ) -> VerifySummary.Finding {
     var finding = VerifySummary.Finding(
-      message: message, file: meaning.file.path, block: meaning.file.block)
+      code: code, message: message, file: meaning.file.path, block: meaning.file.block)
     // Pages of an SLRU have no LSN.
     guard case .relationBlock = meaning else { return finding }
     let backupLSN = PageHeader(page).lsn.description

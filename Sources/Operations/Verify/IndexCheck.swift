@@ -18,18 +18,19 @@ struct IndexCheck {
     checkMetadata()
     checkLevel0Layers()
     for layer in timeline.layers where layer.name.isInFuture(of: end) {
-      findings.add("layer '\(layer.fileName)' is after the end of the timeline, \(end)")
+      findings.add(
+        .layerAfterEnd, "layer '\(layer.fileName)' is after the end of the timeline, \(end)")
     }
     if timeline.isAsImported { checkImageLayers() }
   }
 
   private mutating func checkFiles() {
     for layer in timeline.missingLayers {
-      findings.add("layer '\(layer.fileName)' is missing")
+      findings.add(.layerMissing, "layer '\(layer.fileName)' is missing")
     }
     // A pageserver leaves the indexes of former generations where they are.
     for name in timeline.unnamedFiles where IndexPart.parse(fileName: name) == nil {
-      findings.add("'\(escaped(name.utf8))' is not listed in the index")
+      findings.add(.fileUnlisted, "'\(escaped(name.utf8))' is not listed in the index")
     }
   }
 
@@ -37,22 +38,29 @@ struct IndexCheck {
     do throws(FormatError) {
       try WALLayout.requireRecordEnd(end)
     } catch {
-      findings.add("disk_consistent_lsn of the index is wrong: \(error.message)")
+      findings.add(
+        .indexInconsistent, "disk_consistent_lsn of the index is wrong: \(error.message)")
     }
     require(metadata.latestGCCutoffLSN, "latest_gc_cutoff_lsn", upTo: end)
     require(metadata.initdbLSN, "initdb_lsn", upTo: end)
     if let previous = metadata.previousRecordLSN {
       require(previous, "prev_record_lsn", upTo: end)
-      if previous == end { findings.add("prev_record_lsn of the index is its end, \(end)") }
+      if previous == end {
+        findings.add(.indexInconsistent, "prev_record_lsn of the index is its end, \(end)")
+      }
     }
     if metadata.ancestorLSN.rawValue != 0 {
-      findings.add("the index has an ancestor_lsn, \(metadata.ancestorLSN), but no ancestor")
+      findings.add(
+        .indexInconsistent,
+        "the index has an ancestor_lsn, \(metadata.ancestorLSN), but no ancestor")
     }
     if PostgresVersion(rawValue: metadata.postgresVersion) == nil {
-      findings.add("pg_version \(metadata.postgresVersion) of the index is unknown")
+      findings.add(
+        .indexInconsistent, "pg_version \(metadata.postgresVersion) of the index is unknown")
     }
     if timeline.isAsImported && metadata.latestGCCutoffLSN != metadata.initdbLSN {
       findings.add(
+        .indexInconsistent,
         "latest_gc_cutoff_lsn \(metadata.latestGCCutoffLSN) and initdb_lsn \(metadata.initdbLSN) of the "
           + "index differ, but nothing was written since the import")
     }
@@ -62,9 +70,11 @@ struct IndexCheck {
     _ lsn: LogSequenceNumber, _ field: String, upTo end: LogSequenceNumber
   ) {
     if !lsn.rawValue.isMultiple(of: 8) {
-      findings.add("\(field) \(lsn) of the index is not a multiple of 8")
+      findings.add(.indexInconsistent, "\(field) \(lsn) of the index is not a multiple of 8")
     }
-    if lsn > end { findings.add("\(field) \(lsn) of the index is after the end, \(end)") }
+    if lsn > end {
+      findings.add(.indexInconsistent, "\(field) \(lsn) of the index is after the end, \(end)")
+    }
   }
 
   /// L0s follow each other without a gap, or compaction stops there.
@@ -74,11 +84,13 @@ struct IndexCheck {
     for (layer, next) in zip(layers, layers.dropFirst())
     where layer.name.lsns.upperBound != next.name.lsns.lowerBound {
       findings.add(
+        .layerGap,
         "an L0 layer ends at \(layer.name.lsns.upperBound), but the next one starts at "
           + "\(next.name.lsns.lowerBound)")
     }
     if let last = layers.last?.name.lsns.upperBound, last.rawValue - 1 != end.rawValue {
       findings.add(
+        .layerGap,
         "the last L0 layer ends at \(last), not right after the end of the timeline, \(end)")
     }
   }
@@ -88,7 +100,8 @@ struct IndexCheck {
     let layers = timeline.layers.filter(\.name.isImage)
     for (layer, next) in zip(layers, layers.dropFirst())
     where layer.name.keys.upperBound > next.name.keys.lowerBound {
-      findings.add("image layers '\(layer.fileName)' and '\(next.fileName)' overlap")
+      findings.add(
+        .layersOverlap, "image layers '\(layer.fileName)' and '\(next.fileName)' overlap")
     }
   }
 }

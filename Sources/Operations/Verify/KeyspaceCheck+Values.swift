@@ -22,7 +22,7 @@ extension KeyspaceCheck {
       default: break
       }
     } catch {
-      findings.add(about: meaning, "\(meaning.words): \(error.message)")
+      findings.add(.valueInconsistent, about: meaning, "\(meaning.words): \(error.message)")
     }
   }
 
@@ -54,7 +54,7 @@ extension KeyspaceCheck {
     try file.requireCleanShutdown()
     try file.validateLayout()
     guard file.normalised().changes.isEmpty else {
-      throw .damaged("it is not as a compute needs it: \(file.normalised().changes[0])")
+      throw .damaged("it is not as a compute needs it: \(file.normalised().changes[0].message)")
     }
     let start = index.initdbLSN
     if file.checkPoint.rawValue == 0 {

@@ -24,28 +24,32 @@ struct KeyspaceCheck {
   mutating func take(_ entry: ValueBatch.Entry) {
     let value = entry.value
     guard let meaning = entry.meaning else {
-      findings.add("layer '\(value.layer.fileName)' contains an unknown key \(value.key)")
+      findings.add(
+        .keyUnknown, "layer '\(value.layer.fileName)' contains an unknown key \(value.key)")
       return
     }
     if value.shadowedCount > 0 {
-      findings.add(about: meaning, "\(meaning.words) has \(value.shadowedCount + 1) values")
+      findings.add(
+        .keyRepeated, about: meaning, "\(meaning.words) has \(value.shadowedCount + 1) values")
     }
     if !value.isReachable {
       findings.add(
-        about: meaning,
+        .keyHidden, about: meaning,
         "\(meaning.words) is hidden by an image layer that covers its key and does not have it")
     }
     var bytes: [UInt8]?
     switch entry.outcome {
     case .damaged(let reason):
       findings.add(
-        about: meaning, "\(meaning.words) in layer '\(value.layer.fileName)': \(reason)")
-    case .record: findings.add(about: meaning, "\(meaning.words) is a WAL record")
+        .valueDamaged, about: meaning,
+        "\(meaning.words) in layer '\(value.layer.fileName)': \(reason)")
+    case .record: findings.add(.walRecord, about: meaning, "\(meaning.words) is a WAL record")
     case .value(let value): bytes = value
     case .page, .unread: break
     }
     if !meaning.isPage, let lsn = value.stored.entry.lsn, lsn != index.initdbLSN {
-      findings.add(about: meaning, "\(meaning.words) has LSN \(lsn), not that of the import")
+      findings.add(
+        .valueLSN, about: meaning, "\(meaning.words) has LSN \(lsn), not that of the import")
     }
     Self.take(value.key, bytes, &rules, &findings)
     if let bytes { check(meaning, bytes) }

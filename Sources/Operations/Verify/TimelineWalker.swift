@@ -42,8 +42,9 @@ final class TimelineWalker {
           isDone = true
         }
       } catch {
-        guard error.code == .damaged || error.code == .unsupported else { throw error }
-        try feed.open().failures.append(error.message)
+        guard error.exitCode == .damaged || error.exitCode == .unsupported else { throw error }
+        let code: FindingCode = error.code == .missingFile ? .layerMissing : .layerDamaged
+        try feed.open().failures.append(.init(code: code, message: error.message))
       }
     }
   }

@@ -42,7 +42,7 @@ final class ValueBatch: PipelineBatch, @unchecked Sendable {
   var sequence = 0
   private(set) var entries: [Entry] = []
   /// What is wrong with layers, as it showed while the batch was filled.
-  var failures: [String] = []
+  var failures: [VerifySummary.Finding] = []
   /// Whether it holds a large value.
   var isLarge = false
   private var buffer: [UInt8] = []

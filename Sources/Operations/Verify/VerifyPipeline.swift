@@ -107,6 +107,6 @@ extension Findings {
   /// Adds that a value cannot be read: all that is asked of one in a timeline that has moved on.
   fileprivate mutating func addDamage(of entry: ValueBatch.Entry) {
     guard case .damaged(let reason) = entry.outcome else { return }
-    add("key \(entry.value.key) in layer '\(entry.value.layer.fileName)': \(reason)")
+    add(.valueDamaged, "key \(entry.value.key) in layer '\(entry.value.layer.fileName)': \(reason)")
   }
 }

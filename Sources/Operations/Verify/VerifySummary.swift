@@ -5,6 +5,8 @@ import LayerFormat
 public struct VerifySummary: Codable, Sendable {
   /// One thing that is wrong.
   public struct Finding: Codable, Equatable, Sendable {
+    /// What is wrong.
+    public var code: FindingCode
     /// One line: lower case, no final period.
     public var message: String
     /// The file in the data directory that it is about.
@@ -75,20 +77,23 @@ struct Findings: Sendable {
     if shown.count < Self.shownCount { shown.append(finding) }
   }
 
-  mutating func add(_ message: String) {
-    add(Finding(message: message))
+  mutating func add(_ code: FindingCode, _ message: String) {
+    add(Finding(code: code, message: message))
   }
 }
 
 /// What is wrong with keys and their values.
 extension Findings {
   /// Adds what is wrong with a value.
-  mutating func add(about meaning: KeyMeaning, _ message: String) {
-    add(Finding(message: message, file: meaning.file.path, block: meaning.file.block))
+  mutating func add(_ code: FindingCode, about meaning: KeyMeaning, _ message: String) {
+    add(Finding(code: code, message: message, file: meaning.file.path, block: meaning.file.block))
   }
 
   /// Adds what does not follow the grammar of the key space.
   mutating func add(_ fault: KeyspaceFault) {
-    add(Finding(message: fault.message, file: fault.file.path, block: fault.file.block))
+    add(
+      Finding(
+        code: FindingCode(fault.problem), message: fault.message, file: fault.file.path,
+        block: fault.file.block))
   }
 }

@@ -7,7 +7,8 @@ extension BackupManifestParser {
   /// - Throws: `damaged` if the cluster differs, or the checkpoint is outside the ranges.
   public func requireCluster(of controlFile: ControlFile) throws(FormatError) {
     if let systemIdentifier, systemIdentifier != controlFile.systemIdentifier {
-      throw .damaged(
+      throw FormatError(
+        .manifestOfOtherCluster,
         "it belongs to cluster \(systemIdentifier), but 'global/pg_control' to cluster "
           + "\(controlFile.systemIdentifier)")
     }
@@ -17,7 +18,8 @@ extension BackupManifestParser {
         && checkpoint.redo <= $0.end
     }
     guard holdsCheckpoint || walRanges.isEmpty else {
-      throw .damaged(
+      throw FormatError(
+        .manifestOfOtherCluster,
         "the checkpoint of 'global/pg_control', \(checkpoint.redo) on timeline "
           + "\(checkpoint.timelineID), is outside its WAL ranges")
     }

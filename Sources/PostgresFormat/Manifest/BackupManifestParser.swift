@@ -104,7 +104,8 @@ public struct BackupManifestParser {
     case (Self.versionName, .number(let digits)):
       version = try integer(digits)
       guard version == 1 || version == 2 else {
-        throw .unsupported(
+        throw FormatError(
+          .manifestUnsupported,
           "unknown manifest version \(String(decoding: digits, as: UTF8.self))")
       }
     case ("System-Identifier", .number(let digits)): systemIdentifier = try integer(digits)
@@ -134,7 +135,8 @@ public struct BackupManifestParser {
     var algorithm = BackupManifest.ChecksumAlgorithm.none
     if case .text(let name) = fields["Checksum-Algorithm"] {
       guard let known = BackupManifest.ChecksumAlgorithm(name) else {
-        throw .unsupported("unknown checksum algorithm '\(escaped(name))'")
+        throw FormatError(
+          .manifestUnsupported, "unknown checksum algorithm '\(escaped(name))'")
       }
       algorithm = known
     }

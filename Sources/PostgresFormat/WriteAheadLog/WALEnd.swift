@@ -54,7 +54,8 @@ public struct WALEnd: Equatable, Sendable {
   /// - Throws: `damaged`, with the segment and the position.
   public func requireNoLaterSegment() throws(FormatError) {
     guard let laterSegment else { return }
-    throw .damaged(
+    throw FormatError(
+      reason == .missingSegment ? .walMissing : nil,
       reason == .missingSegment
         ? "WAL segment '\(segment)' is missing, but the WAL continues in '\(laterSegment)'"
         : "WAL segment '\(segment)' is damaged at \(place): \(reason), but the WAL continues in "

@@ -76,7 +76,7 @@ package struct BlobDecoder: ~Copyable {
   /// Throws if there is no memory for a context.
   package init() throws(Failure) {
     guard let context = unsafe ZSTD_createDCtx() else {
-      throw Failure(.inputOutput, "cannot decompress: out of memory")
+      throw Failure(.outOfMemory, "cannot decompress: out of memory")
     }
     unsafe self.context = context
     buffer = [UInt8](repeating: 0, count: 1 << 14)

@@ -31,7 +31,7 @@ package struct BlobEncoder: ~Copyable {
   /// A context for a zstd level, which may be negative; 0 stores every value plain.
   package init(level: Int32) throws(Failure) {
     guard let context = unsafe ZSTD_createCCtx() else {
-      throw Failure(.inputOutput, "cannot compress: out of memory")
+      throw Failure(.outOfMemory, "cannot compress: out of memory")
     }
     unsafe self.context = context
     self.level = level

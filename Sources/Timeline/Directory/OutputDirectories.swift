@@ -66,7 +66,7 @@ struct OutputDirectories {
     guard ![0, SystemUser.ownID, owner?.id].contains(id) else { return }
     let name = SystemUser(id: id)?.name ?? String(id)
     throw Failure(
-      .cannotCreate, "directory \(directory.path.quoted) belongs to user \(name.quoted)",
+      .outputOfOtherUser, "directory \(directory.path.quoted) belongs to user \(name.quoted)",
       hint: "That user could change the timeline while it is written. Choose another directory, or "
         + "allow it with '--output-owner \(name)'.")
   }

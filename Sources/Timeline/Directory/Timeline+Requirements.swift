@@ -7,7 +7,7 @@ extension Timeline {
   package func requireAlive() throws(Failure) {
     guard let time = index.deletedAt else { return }
     throw Failure(
-      .unsupported, "timeline \(path.quoted) was deleted at \(time.quoted)",
+      .timelineDeleted, "timeline \(path.quoted) was deleted at \(time.quoted)",
       hint: "A pageserver that finds it removes the rest of it. 'inspect' shows what is left.")
   }
 
@@ -16,12 +16,12 @@ extension Timeline {
     let hint = "Attach it to a pageserver and take a fullbackup."
     if layers.contains(where: { $0.metadata.isOfShard }) {
       throw Failure(
-        .unsupported, "\(path.quoted) is one shard of a timeline: the other shards have the rest",
+        .timelineShard, "\(path.quoted) is one shard of a timeline: the other shards have the rest",
         hint: hint)
     }
     if let ancestor = index.metadata.ancestorTimeline {
       throw Failure(
-        .unsupported,
+        .timelineBranch,
         "\(path.quoted) is a branch of timeline \(ancestor.quoted): part of its data is in the layers "
           + "of that timeline", hint: hint)
     }
@@ -31,7 +31,7 @@ extension Timeline {
   package func requireAsImported() throws(Failure) {
     guard isAsImported else {
       throw Failure(
-        .unsupported,
+        .needsWALReplay,
         "a pageserver has written to timeline \(path.quoted), so its WAL would have to be replayed",
         hint: "Take a fullbackup from the pageserver instead.")
     }

@@ -43,7 +43,7 @@ package struct Timeline: Sendable {
     }
     guard let generation = names.compactMap(IndexPart.parse(fileName:)).max() else {
       throw Failure(
-        .cannotOpen, "\(path.quoted) has no '\(IndexPart.filePrefix)-…'",
+        .notATimeline, "\(path.quoted) has no '\(IndexPart.filePrefix)-…'",
         hint: Self.directoryHint)
     }
     let indexName = IndexPart.fileName(generation: generation)
@@ -54,7 +54,7 @@ package struct Timeline: Sendable {
       index = try IndexPart(decoding: bytes)
       layers = try Self.layers(of: index)
     } catch {
-      throw Failure(error, in: "index \((path + "/" + indexName).quoted)")
+      throw Failure(error, in: "index \((path + "/" + indexName).quoted)", damage: .indexDamaged)
     }
     let present = Set(names)
     missingLayers = layers.filter { !present.contains($0.fileName) }

@@ -62,7 +62,7 @@ package final class TimelineDirectory {
     guard try directory.lock(), try directories.isInPlace() else {
       isSettled = true
       throw Failure(
-        .inUse, "another import is writing to timeline directory \(path.quoted)",
+        .timelineBusy, "another import is writing to timeline directory \(path.quoted)",
         hint: "Wait for it to end, or import with another '--timeline-id'.")
     }
     do throws(Failure) {
@@ -92,7 +92,7 @@ package final class TimelineDirectory {
     oldIndexes = names.filter { $0.hasPrefix(IndexPart.filePrefix) && !Self.isTemporary($0) }
     if let index = oldIndexes.first, !force {
       throw Failure(
-        .inUse, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
+        .timelineExists, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
         hint: "Import with another '--timeline-id', or replace the timeline with '--force'.")
     }
     for name in names where Self.isTemporary(name) || oldIndexes.isEmpty && Self.isLayer(name) {

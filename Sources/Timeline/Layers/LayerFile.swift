@@ -43,7 +43,7 @@ package final class LayerFile: Sendable {
       summary = try LayerSummary(decoding: page.bytes.extracting(0..<count))
       try Self.check(summary, name: name, byteCount: byteCount)
     } catch {
-      throw Failure(error, in: "layer \(path.quoted)")
+      throw Failure(error, in: "layer \(path.quoted)", damage: .layerDamaged)
     }
   }
 
@@ -91,6 +91,6 @@ package final class LayerFile: Sendable {
 
   /// What is wrong with this layer.
   package func failure(_ message: String) -> Failure {
-    Failure(.damaged, "layer \(path.quoted): \(message)")
+    Failure(.layerDamaged, "layer \(path.quoted): \(message)")
   }
 }

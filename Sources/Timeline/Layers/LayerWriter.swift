@@ -236,7 +236,7 @@ extension LayerWriter {
       }
     } catch {
       throw Failure(
-        .inputOutput,
+        .writtenDataChanged,
         "cannot read \(file.path.quoted): its contents changed after they were written: "
           + error.message,
         hint: "The disk or the memory is at fault: see the system's log.")

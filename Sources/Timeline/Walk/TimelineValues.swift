@@ -45,7 +45,8 @@ package struct TimelineValues: ~Copyable {
           stored, isCompressed: value.stored.blob.header.isCompressed,
           isWrapped: !value.layer.name.isImage, limit: BlobDecoder.valueLimit)
       } catch {
-        throw Failure(error, in: "layer '\(value.layer.fileName)': key \(value.key)")
+        throw Failure(
+          error, in: "layer '\(value.layer.fileName)': key \(value.key)", damage: .layerDamaged)
       }
       guard decoded.content == .image else { throw Failure(needsWAL: value.key) }
       try body(value.key, decoded.bytes)
@@ -57,7 +58,7 @@ extension Failure {
   /// The refusal of a timeline that a pageserver has written on.
   package init(needsWAL key: Key) {
     self.init(
-      .unsupported, "key \(key) needs WAL replay, which only a pageserver can do",
+      .needsWALReplay, "key \(key) needs WAL replay, which only a pageserver can do",
       hint: "Give a timeline that no pageserver has written to.")
   }
 }

@@ -55,14 +55,14 @@ struct ExportCommand: Command {
       operands, missing: "no timeline given",
       hint: "For example: import-backup export storage/tenants/TENANT/timelines/TIMELINE.")
     guard let file else { return }
-    guard !file.isEmpty else { throw .usage("option '--output' needs a value: FILE") }
+    guard !file.isEmpty else { throw .missingValue(option: "output", placeholder: "FILE") }
     settings.output = replacesFile ? .file(file) : .newFile(file)
   }
 
   func run() throws(Failure) {
     if settings.output == .standardOutput && StandardStream.output.isTerminal {
-      throw .usage(
-        "refusing to write a tar to a terminal",
+      throw Failure(
+        .terminalRefused, "refusing to write a tar to a terminal",
         hint: "Write it to a file with '--output', or pipe it to another program.")
     }
     Interruption.install()

@@ -14,12 +14,16 @@ struct HelpCommand: Command {
     CommandOption("completions", help: "write bash completions for all commands") {
       command, _ throws(Failure) in try command.take(.completions)
     },
+    CommandOption("errors", help: "write the table of all error codes in Markdown") {
+      command, _ throws(Failure) in try command.take(.errors)
+    },
   ]
 
   enum Form {
     case text
     case manualPage
     case completions
+    case errors
   }
 
   var form = Form.text
@@ -27,7 +31,8 @@ struct HelpCommand: Command {
 
   private mutating func take(_ form: Form) throws(Failure) {
     guard self.form == .text || self.form == form else {
-      throw .usage("'--man' and '--completions' cannot be used together")
+      throw Failure(
+        .conflictingOptions, "'--man', '--completions' and '--errors' cannot be used together")
     }
     self.form = form
   }
@@ -35,15 +40,19 @@ struct HelpCommand: Command {
   mutating func read(operands: [String]) throws(Failure) {
     guard let word = operands.first else { return }
     guard form == .text else {
-      throw .usage("'--man' and '--completions' are for all commands, not for one")
+      throw Failure(
+        .unexpectedArgument,
+        "'--man', '--completions' and '--errors' are for all commands, not for one")
     }
     guard operands.count == 1 else {
-      throw .usage("unexpected argument \(operands[1].quoted)")
+      throw Failure(.unexpectedArgument, "unexpected argument \(operands[1].quoted)")
     }
     subject = Program.commands.first { $0.name == word }
     guard subject != nil else {
       let nearest = Suggestion.nearest(to: word, among: Program.commands.map { $0.name })
-      throw .usage("unknown command \(word.quoted)", hint: nearest.map { "Did you mean '\($0)'?" })
+      throw Failure(
+        .unknownCommand, "unknown command \(word.quoted)",
+        hint: nearest.map { "Did you mean '\($0)'?" })
     }
   }
 
@@ -53,6 +62,7 @@ struct HelpCommand: Command {
       case .text: subject.map { HelpText.command($0) } ?? HelpText.overview()
       case .manualPage: ManualPage.text()
       case .completions: Completions.text()
+      case .errors: ErrorTable.text()
       }
     try StandardStream.output.write(text)
   }

@@ -36,7 +36,8 @@ struct ImportCommand: Command {
       operands, missing: "no backup given",
       hint: "For example: import-backup backup.tar.zst --output storage.")
     guard !settings.outputDirectory.isEmpty else {
-      throw .usage("option '--output' is required: the directory to write the timeline to")
+      throw Failure(
+        .missingArgument, "option '--output' is required: the directory to write the timeline to")
     }
     try takeRecovery()
   }
@@ -57,8 +58,8 @@ struct ImportCommand: Command {
       ("trust-backup", recovery.trustsBackup),
     ]
     if let option = lonely.first(where: \.isGiven) {
-      throw .usage(
-        "'--\(option.name)' requires '--recover-with'",
+      throw Failure(
+        .conflictingOptions, "'--\(option.name)' requires '--recover-with'",
         hint: "Give the directory of the Postgres programs with '--recover-with'.")
     }
   }

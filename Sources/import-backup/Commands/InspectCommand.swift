@@ -53,9 +53,10 @@ struct InspectCommand: Command {
     settings.path = try Operands.single(
       operands, missing: "no backup or timeline given",
       hint: "For example: import-backup inspect backup.tar.zst.")
-    if drawing == "" { throw .usage("option '--svg' needs a value: FILE") }
+    if drawing == "" { throw .missingValue(option: "svg", placeholder: "FILE") }
     if drawing == "-" && printsJSON {
-      throw .usage("'--svg -' and '--json' both write to standard output")
+      throw Failure(
+        .conflictingOptions, "'--svg -' and '--json' both write to standard output")
     }
   }
 
@@ -64,7 +65,9 @@ struct InspectCommand: Command {
     Interruption.install()
     switch try inspect(settings) {
     case .backup(let backup):
-      guard drawing == nil else { throw .usage("'--svg' draws a timeline, not a backup") }
+      guard drawing == nil else {
+        throw Failure(.optionNotApplicable, "'--svg' draws a timeline, not a backup")
+      }
       try StandardStream.output.write(
         printsJSON ? try SummaryOutput.json(backup) + "\n" : BackupText.text(backup))
     case .timeline(let timeline):
@@ -86,6 +89,6 @@ struct InspectCommand: Command {
     guard let first = problems.first else { return }
     let others =
       problems.count > 1 ? " (and \(Quantity.count(problems.count - 1, "other layer")))" : ""
-    throw Failure(.damaged, first + others)
+    throw Failure(.layerDamaged, first + others)
   }
 }

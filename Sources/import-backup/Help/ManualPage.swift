@@ -1,4 +1,5 @@
 import PostgresFormat
+import System
 
 /// The man page, in the mdoc macros.
 enum ManualPage {
@@ -30,8 +31,8 @@ enum ManualPage {
       lines.append(".El")
     }
     lines += [".Sh EXIT STATUS", ".Bl -tag -width Ds"]
-    for (code, meaning) in ExitCode.meanings {
-      lines += [".It \(code)", escaped(HelpText.sentence(meaning))]
+    for code in ExitCode.allCases {
+      lines += [".It \(code.rawValue)", escaped(HelpText.sentence(code.meaning))]
     }
     lines += [".El", ".Sh EXAMPLES"]
     for (purpose, command) in examples {

@@ -43,7 +43,7 @@ enum OptionParser {
         throw .missingValue(
           option: options[index].name, placeholder: options[index].placeholder ?? "")
       case .unwantedValue(let index):
-        throw .usage("option '--\(options[index].name)' takes no value")
+        throw Failure(.badOption, "option '--\(options[index].name)' takes no value")
       case .unknown(let word):
         throw refusal(of: word, names: options.map(\.name))
       }
@@ -54,35 +54,33 @@ enum OptionParser {
 
   /// The error for `word`, which is not an option, or is the start of several.
   private static func refusal(of word: String, names: [String]) -> Failure {
-    guard word.hasPrefix("--") else { return .usage("unknown option \(word.quoted)") }
+    guard word.hasPrefix("--") else {
+      return Failure(.unknownOption, "unknown option \(word.quoted)")
+    }
     let name = String(word.dropFirst(2).prefix { $0 != "=" })
     let begun = names.filter { $0.hasPrefix(name) }.map { "'--\($0)'" }
     guard begun.isEmpty else {
-      return .usage(
-        "option \(("--" + name).quoted) is ambiguous",
+      return Failure(
+        .unknownOption, "option \(("--" + name).quoted) is ambiguous",
         hint: "It could be \(begun.dropLast().joined(separator: ", ")) or \(begun.last ?? "").")
     }
     let nearest = Suggestion.nearest(to: name, among: names)
-    return .usage(
-      "unknown option \(("--" + name).quoted)", hint: nearest.map { "Did you mean '--\($0)'?" })
+    return Failure(
+      .unknownOption, "unknown option \(("--" + name).quoted)",
+      hint: nearest.map { "Did you mean '--\($0)'?" })
   }
 }
 
 extension Failure {
-  /// A wrong command line.
-  static func usage(_ message: String, hint: String? = nil) -> Failure {
-    Failure(.usage, message, hint: hint)
-  }
-
   /// An option whose value is missing or empty.
   static func missingValue(option: String, placeholder: String) -> Failure {
-    .usage("option '--\(option)' needs a value: \(placeholder)")
+    Failure(.badOption, "option '--\(option)' needs a value: \(placeholder)")
   }
 
   /// The same error; if the command line is wrong, the hint ends with a pointer to the command's
   /// help.
   func pointing(toHelpOf command: any Command.Type) -> Failure {
-    guard code == .usage else { return self }
+    guard exitCode == .usage else { return self }
     let isGeneral = command == ImportCommand.self || command == HelpCommand.self
     let pointer = "See '\(Program.name) \(isGeneral ? "" : command.name + " ")--help'."
     var error = self
@@ -98,10 +96,10 @@ enum Operands {
     _ operands: [String], missing: String, hint: String
   ) throws(Failure) -> String {
     guard let operand = operands.first, !operand.isEmpty else {
-      throw .usage(missing, hint: hint)
+      throw Failure(.missingArgument, missing, hint: hint)
     }
     guard operands.count == 1 else {
-      throw .usage("unexpected argument \(operands[1].quoted)")
+      throw Failure(.unexpectedArgument, "unexpected argument \(operands[1].quoted)")
     }
     return operand
   }
@@ -109,8 +107,8 @@ enum Operands {
   /// Throws if the backup is `-` and standard input is a terminal.
   static func requireBackup(at path: String?) throws(Failure) {
     if path == "-" && StandardStream.isInputTerminal {
-      throw .usage(
-        "standard input is a terminal, not a backup",
+      throw Failure(
+        .terminalRefused, "standard input is a terminal, not a backup",
         hint: "Pipe the backup in, or give its path instead of '-'.")
     }
   }

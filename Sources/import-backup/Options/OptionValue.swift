@@ -79,7 +79,7 @@ struct OptionValue {
   }
 
   private func refusal(_ required: String) -> Failure {
-    .usage("option '--\(option)' must be \(required), not \(text.quoted)")
+    Failure(.badOption, "option '--\(option)' must be \(required), not \(text.quoted)")
   }
 }
 

@@ -36,12 +36,14 @@ enum SummaryOutput {
   ) throws(Failure) -> String {
     try json(
       FailedImport(
-        exitCode: error.code.rawValue, error: error.message, hint: error.hint,
+        code: error.code.rawValue, exitCode: error.exitCode.rawValue, error: error.message,
+        hint: error.hint,
         findings: findings))
   }
 
   private struct FailedImport<Findings: FailureFindings>: Encodable {
     var schema = 1
+    var code: String
     var exitCode: Int32
     var error: String
     var hint: String?

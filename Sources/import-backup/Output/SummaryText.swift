@@ -59,9 +59,9 @@ enum SummaryText {
           "note: moved \(Quantity.count(count, "tablespace")) to the default tablespace",
           summary.movedTablespaces, of: count))
     }
-    if !summary.controlFileChanges.isEmpty {
-      lines.append(
-        "note: changed in pg_control: \(summary.controlFileChanges.joined(separator: ", "))")
+    let controlFile = summary.changes.filter(\.code.isOfControlFile).map(\.message)
+    if !controlFile.isEmpty {
+      lines.append("note: changed in pg_control: \(controlFile.joined(separator: ", "))")
     }
     switch summary.manifest.result {
     case .verified:
@@ -205,7 +205,7 @@ enum VerifyText {
     guard summary.findingCount > 0 else { return nil }
     let findings = Quantity.count(summary.findingCount, "finding")
     return Failure(
-      .difference,
+      summary.isCompared ? .timelineDiffers : .timelineDamaged,
       summary.isCompared
         ? "timeline \(summary.timelinePath.quoted) differs from the backup: \(findings)"
         : "timeline \(summary.timelinePath.quoted) is damaged: \(findings)")

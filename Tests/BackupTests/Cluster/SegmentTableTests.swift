@@ -63,7 +63,7 @@ import Testing
     #expect {
       try table.relations(upTo: end)
     } throws: { error in
-      (error as? Failure)?.code == .damaged
+      (error as? Failure)?.exitCode == .damaged
         && (error as? Failure)?.message.contains(message) == true
     }
   }

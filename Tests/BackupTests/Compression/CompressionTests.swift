@@ -127,7 +127,7 @@ func decompressed(_ bytes: [UInt8], pieceSize: Int = 10_000) throws(Failure) -> 
     let xzBlock = try shell("xz -T2 -c --lzma2=dict=512MiB", input: [1, 2, 3])
     for stream in [zstd, xz, xzBlock] {
       let error = #expect(throws: Failure.self) { try decompressed(stream) }
-      #expect(error?.code == .unsupported)
+      #expect(error?.exitCode == .unsupported)
       #expect(error?.hint != nil)
     }
   }

@@ -23,7 +23,7 @@ import Testing
         // With its magic number gone it is no longer a stream of the format, and no tar either.
         #expect(result == expected || result == damaged, "bit \(bit)")
       } catch {
-        #expect(error.code == .damaged || error.code == .unsupported, "bit \(bit)")
+        #expect(error.exitCode == .damaged || error.exitCode == .unsupported, "bit \(bit)")
         refusedCount += 1
       }
     }
@@ -40,7 +40,7 @@ import Testing
       let error = #expect(throws: Failure.self, "cut at \(count)") {
         try decompressed(Array(stream[..<count]))
       }
-      #expect(error?.code == .damaged)
+      #expect(error?.exitCode == .damaged)
       #expect(
         error?.message
           == "cannot read 'test': the \(compressor.formatName) stream is cut off after "
@@ -57,7 +57,7 @@ import Testing
     let other = try (compressor == .gzip ? Compressor.xz : .gzip).compress(plain)
     for garbage in [Array("garbage".utf8), [1], other] {
       let error = #expect(throws: Failure.self) { try decompressed(stream + garbage) }
-      #expect(error?.code == .damaged)
+      #expect(error?.exitCode == .damaged)
     }
   }
 
@@ -65,7 +65,7 @@ import Testing
   @Test func legacyLz4() throws {
     let stream = try shell("lz4 -l -c", input: plain)
     let error = #expect(throws: Failure.self) { try decompressed(stream) }
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(error?.message.contains("legacy") == true)
   }
 
@@ -82,7 +82,7 @@ import Testing
       var damaged = stream
       damaged[position] ^= 0x10
       let error = refusal(of: damaged, readsContents: false)
-      #expect(error?.code == .damaged)
+      #expect(error?.exitCode == .damaged)
       #expect(error?.message.hasPrefix("cannot read 'test'") == true)
       let cut = refusal(of: Array(stream[..<position]), readsContents: false)
       #expect(cut?.message.contains("cut off") == true)

@@ -35,7 +35,7 @@ import Testing
         let error = #expect(throws: Failure.self, "bit \(bit), split at \(split)") {
           try Self.decompressed(pieces: [Array(damaged[..<split]), Array(damaged[split...])])
         }
-        #expect(error?.code == .damaged)
+        #expect(error?.exitCode == .damaged)
       }
     }
   }

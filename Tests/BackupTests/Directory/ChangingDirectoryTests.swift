@@ -52,7 +52,7 @@ import Testing
   private static func expect(
     _ error: Failure?, _ name: String, location: SourceLocation = #_sourceLocation
   ) {
-    #expect(error?.code == .damaged, sourceLocation: location)
+    #expect(error?.exitCode == .damaged, sourceLocation: location)
     #expect(
       error?.message.hasSuffix("/\(name)' changed or disappeared while the directory was read")
         == true, "\(error?.message ?? "none")", sourceLocation: location)
@@ -94,7 +94,7 @@ import Testing
       try Data("\(process.processIdentifier)\n".utf8).write(
         to: URL(filePath: $0 + "postmaster.pid"))
     }
-    #expect(running?.code == .unsupported)
+    #expect(running?.exitCode == .unsupported)
     #expect(running?.message.contains("a server is running in the data directory") == true)
     try input.fileHandleForWriting.close()
     process.waitUntilExit()

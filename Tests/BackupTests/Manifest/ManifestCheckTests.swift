@@ -79,7 +79,7 @@ import Testing
     tar["postgresql.auto.conf"].contents += Array("# changed\n".utf8)
     let error = Self.error(
       try Self.result(tar, try Self.realManifest(), manifestFirst: manifestFirst))
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(
       error?.message == "the backup differs from its manifest 'backup_manifest' in 5 files")
     #expect(
@@ -155,7 +155,7 @@ import Testing
     try Self.feed(tar, to: late)
     try Self.add(manifest.encoded(), to: late)
     let error = Self.error(Result { () throws(Failure) in try late.finish(nil) })
-    #expect(error?.code == .unsupported)
+    #expect(error?.exitCode == .unsupported)
     #expect(error?.message.contains("\(algorithm) checksums") == true)
     #expect(error?.hint?.contains("--manifest") == true)
   }

@@ -90,7 +90,7 @@ import Testing
   @Test func notReadable() throws {
     let directory = try TemporaryDirectory()
     try Data().write(to: URL(filePath: directory.path + "/file"))
-    let cases: [(path: String, code: Failure.Code, message: String)] = [
+    let cases: [(path: String, code: ExitCode, message: String)] = [
       (directory.path + "/no\nfile", .cannotOpen, "No such file or directory"),
       (directory.path + "/file/x", .cannotOpen, "Not a directory"),
       (directory.path, .cannotOpen, "Is a directory"),
@@ -99,7 +99,7 @@ import Testing
     for (path, code, message) in cases {
       let error = #expect(throws: Failure.self, "\(path)") { try TarReader(path: path) }
       let verb = code == .cannotOpen ? "open" : "read"
-      #expect(error?.code == code)
+      #expect(error?.exitCode == code)
       #expect(error?.message == "cannot \(verb) \(path.quoted): \(message)")
     }
     #expect("no\nfile\u{1B}".quoted == #"'no\nfile\u{1B}'"#)
@@ -109,10 +109,10 @@ import Testing
   /// process of its own, standard input is a pipe that nobody writes to, and the signal comes after
   /// a moment; the exit code is the error's.
   @Test func signalsWhileWaiting() async {
-    await #expect(processExitsWith: .exitCode(Failure.Code.interrupted.rawValue)) {
+    await #expect(processExitsWith: .exitCode(ExitCode.interrupted.rawValue)) {
       waitForSignal(SIGINT)
     }
-    await #expect(processExitsWith: .exitCode(Failure.Code.terminated.rawValue)) {
+    await #expect(processExitsWith: .exitCode(ExitCode.terminated.rawValue)) {
       waitForSignal(SIGTERM)
     }
   }
@@ -132,6 +132,6 @@ private func waitForSignal(_ signal: Int32) -> Never {
     _ = try TarReader(path: "-")
     exit(3)
   } catch {
-    exit(ContinuousClock.now - start < .seconds(1.1) ? error.code.rawValue : 1)
+    exit(ContinuousClock.now - start < .seconds(1.1) ? error.exitCode.rawValue : 1)
   }
 }

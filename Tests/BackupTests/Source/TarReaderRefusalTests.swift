@@ -22,7 +22,7 @@ import Testing
     let archive = small.archive
     for count in stride(from: 64, to: archive.count, by: 64) {
       let error = refusal(of: Array(archive[..<count]), readsContents: reads)
-      #expect(error?.code == .damaged, "cut at \(count)")
+      #expect(error?.exitCode == .damaged, "cut at \(count)")
       let words = count < 512 ? "not a tar" : "unexpected end"
       #expect(error?.message.contains(words) == true, "cut at \(count)")
     }
@@ -72,7 +72,7 @@ import Testing
       let reader = try TarReader(source: MemorySource(bytes), name: "test")
       #expect(try reader.nextMember()?.name == "a")
       let error = try #require(throws: Failure.self, "\(offset)") { try reader.nextMember() }
-      #expect(error.code == .damaged)
+      #expect(error.exitCode == .damaged)
       #expect(throws: error) { try reader.nextMember() }
     }
   }
@@ -87,7 +87,7 @@ import Testing
       var tar = TarBuilder()
       tar.add("a", contents: [1, 2, 3], sizeField: sizeField)
       tar.add("b")
-      #expect(refusal(of: tar.archive)?.code == .damaged)
+      #expect(refusal(of: tar.archive)?.exitCode == .damaged)
     }
     for size in ["9223372036854775807", "99999999999999999999999", "-5", "x"] {
       for key in ["size", "GNU.sparse.realsize"] {
@@ -96,7 +96,7 @@ import Testing
         tar.add("a", contents: [1, 2, 3])
         tar.add("b")
         let error = refusal(of: tar.archive, readsContents: false)
-        #expect(error?.code == .damaged, "\(key)=\(size)")
+        #expect(error?.exitCode == .damaged, "\(key)=\(size)")
       }
     }
   }
@@ -114,7 +114,7 @@ import Testing
     tar.add("PaxHeader", type: "x", contents: Array(text.utf8))
     tar.add("file", contents: halfRandomBytes(512, seed: 6))
     tar.add("next")
-    #expect(refusal(of: tar.archive)?.code == .damaged)
+    #expect(refusal(of: tar.archive)?.exitCode == .damaged)
   }
 
   /// Goal: malformed pax attributes are refused, not ignored. Method: bytes without a length, and
@@ -124,7 +124,7 @@ import Testing
     var tar = TarBuilder()
     tar.add("PaxHeader", type: "x", contents: Array(text.utf8))
     tar.add("file")
-    #expect(refusal(of: tar.archive)?.code == .damaged)
+    #expect(refusal(of: tar.archive)?.exitCode == .damaged)
   }
 
   /// Goal: what is no tar is called that. Method: text, noise, and files of other formats by their
@@ -134,10 +134,10 @@ import Testing
     #expect(refusal(of: text)?.message == "cannot read 'test': it is not a tar archive")
     #expect(refusal(of: [])?.message == "cannot read 'test': it is empty")
     let noise = halfRandomBytes(3000, seed: 7)
-    #expect(refusal(of: noise)?.code == .damaged)
+    #expect(refusal(of: noise)?.exitCode == .damaged)
     for (magic, name) in [("BZh91AY", "bzip2"), ("PK\u{3}\u{4}", "zip"), ("LZIP", "lzip")] {
       let error = refusal(of: Array(magic.utf8) + noise)
-      #expect(error?.code == .damaged)
+      #expect(error?.exitCode == .damaged)
       #expect(error?.message.contains(name) == true)
       #expect(error?.hint != nil)
     }
@@ -157,7 +157,7 @@ import Testing
         let bit = Int.random(in: 0..<bytes.count * 8, using: &generator)
         bytes[bit / 8] ^= 1 << (bit % 8)
       }
-      if let error = refusal(of: bytes) { #expect(error.code == .damaged, "round \(round)") }
+      if let error = refusal(of: bytes) { #expect(error.exitCode == .damaged, "round \(round)") }
     }
   }
 }

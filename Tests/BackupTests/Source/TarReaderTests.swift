@@ -113,8 +113,8 @@ import Testing
     var tar = TarBuilder()
     tar.add("zeros", contents: [UInt8](repeating: 0, count: size))
     #expect(try readAll(tar.archive).map(\.contents.count) == [size])
-    #expect(refusal(of: tar.bytes)?.code == .damaged)
-    #expect(refusal(of: tar.bytes + [UInt8](repeating: 0, count: 512))?.code == .damaged)
+    #expect(refusal(of: tar.bytes)?.exitCode == .damaged)
+    #expect(refusal(of: tar.bytes + [UInt8](repeating: 0, count: 512))?.exitCode == .damaged)
   }
 
   /// Goal: an archive of nothing is an archive. Method: two blocks of zeros, and a padded one.

@@ -45,8 +45,8 @@ import Testing
       (#""pg_version":15"#, #""pg_version":16"#, .damaged, "the control file 15"),
       (#""0/215AD68""#, #""0/215AD69""#, .damaged, "no WAL record can end at 0/215AD69"),
       (#""version":15"#, #""version":99"#, .unsupported, "99"),
-    ] as [(String, String, Failure.Code, String)])
-  func index(field: String, replacement: String, code: Failure.Code, message: String)
+    ] as [(String, String, ExitCode, String)])
+  func index(field: String, replacement: String, code: ExitCode, message: String)
     async throws
   {
     let directory = try TemporaryDirectory()
@@ -62,7 +62,7 @@ import Testing
         try verifyTimeline(VerifyOptions(timeline: path), progress: nil)
       }
     }
-    #expect(error?.code == code)
+    #expect(error?.exitCode == code)
     #expect(error?.message.contains(message) == true, "\(String(describing: error))")
     #expect(try Self.exports(in: directory) == [])
   }
@@ -102,7 +102,7 @@ import Testing
     index.metadata.diskConsistentLSN = start + 7
     try Data(index.encoded()).write(to: URL(filePath: indexPath))
     let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
-    #expect(error?.code == .unsupported)
+    #expect(error?.exitCode == .unsupported)
     #expect(
       error?.message.contains("needs WAL replay") == true, "\(String(describing: error))")
     #expect(try Self.exports(in: directory) == [])
@@ -122,7 +122,7 @@ import Testing
       partial.layers = index.layers.filter { kept.contains($0.key) }
       try Data(partial.encoded()).write(to: URL(filePath: indexPath))
       let error = await Self.error(exporting: path, to: directory.path + "/export.tar")
-      #expect(error?.code == .damaged)
+      #expect(error?.exitCode == .damaged)
       #expect(error?.message.contains(message) == true, "\(String(describing: error))")
       #expect(try Self.exports(in: directory) == [])
     }

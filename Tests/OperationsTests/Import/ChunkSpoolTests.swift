@@ -44,7 +44,7 @@ import Testing
       #expect(layer.byteCount > 200 * 8192)
     } else {
       let error = #expect(throws: Failure.self) { try chunk.drain(into: &layer) }
-      #expect(error?.code == .inputOutput)
+      #expect(error?.exitCode == .inputOutput)
       #expect(
         error?.message == "cannot read '\(path)': its contents changed after they were written")
     }

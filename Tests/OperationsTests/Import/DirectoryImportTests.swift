@@ -103,7 +103,7 @@ import Testing
     let error = await #expect(throws: Failure.self) {
       try await Self.files(of: data) { $0.manifest = path }
     }
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(error?.backupFindings?.manifest?.differences.map(\.file) == ["postgresql.conf"])
 
     var old = SmallBackup.tar

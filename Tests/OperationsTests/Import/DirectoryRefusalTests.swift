@@ -36,10 +36,10 @@ import Testing
   }
 
   private static func expect(
-    _ error: Failure?, _ code: Failure.Code, _ message: String, hint: String = "",
+    _ error: Failure?, _ code: ExitCode, _ message: String, hint: String = "",
     location: SourceLocation = #_sourceLocation
   ) {
-    #expect(error?.code == code, sourceLocation: location)
+    #expect(error?.exitCode == code, sourceLocation: location)
     #expect(
       error?.message.contains(message) == true, "\(error?.message ?? "none")",
       sourceLocation: location)

@@ -66,7 +66,7 @@ import Testing
     var manifest = TestManifest(SmallBackup.tar)
     manifest[file].checksum = "00000000"
     let error = try await Self.refusal(of: SmallBackup.tar, try manifest.encoded(), place)
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(error?.findings?.lines == ["the checksum of '\(file)' does not match"])
   }
 
@@ -80,7 +80,7 @@ import Testing
     let error = try await Self.refusal(of: tar, manifest, .inside)
     #expect(error?.backupFindings?.manifest?.differenceCount == 3)
     #expect(
-      error?.backupFindings?.manifest?.differences.map(\.kind).sorted { $0.rawValue < $1.rawValue }
+      error?.backupFindings?.manifest?.differences.map(\.code).sorted { $0.rawValue < $1.rawValue }
         == [
           .missing, .size, .unlisted,
         ])
@@ -91,7 +91,7 @@ import Testing
     var manifest = try TestManifest(SmallBackup.tar).encoded()
     manifest[manifest.count / 2] ^= 1
     let error = try await Self.refusal(of: SmallBackup.tar, manifest, place)
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(error?.message.hasPrefix("manifest '") == true)
   }
 
@@ -141,7 +141,7 @@ import Testing
     let error = try await SmallBackup.refusal(of: SmallBackup.tar.encoded()) {
       $0.manifest = "/nonexistent/manifest"
     }
-    #expect(error?.code == .cannotOpen)
+    #expect(error?.exitCode == .cannotOpen)
     #expect(error?.message.contains("'/nonexistent/manifest'") == true)
   }
 }

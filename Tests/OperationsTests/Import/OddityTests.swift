@@ -68,7 +68,7 @@ import Testing
   private static func size(_ blockCount: UInt32) -> [UInt8] { SmallBackup.bytesOf(blockCount) }
 
   private static func leftOut(_ summary: ImportSummary, _ reason: LeftOutReason) -> [String] {
-    summary.leftOut.first { $0.reason == reason.rawValue }?.names ?? []
+    summary.leftOut.first { $0.code == reason }?.names ?? []
   }
 
   // MARK: Transactions
@@ -130,7 +130,7 @@ import Testing
   func wrongEpoch(prepared: UInt64) async throws {
     let tar = try Self.cluster17(next: 0x1_0000_0337, prepared: prepared)
     let error = try await SmallBackup.refusal(of: tar.encoded())
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(error?.message.hasPrefix("prepared transaction \(prepared): ") == true)
   }
 

@@ -35,7 +35,7 @@ import Testing
   func flippedBit(offset: Int) async throws {
     let error = try await SmallBackup.refusal(
       of: Self.damaged { $0[Self.relation].contents[8192 + offset] ^= 4 })
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(error?.message == "a page is damaged: its checksum does not match its contents")
     #expect(error?.hint?.contains("--page-checksums warn") == true)
     let page = try #require(error?.backupFindings?.pageChecksums?.damagedPages.first)

@@ -8,7 +8,7 @@ import Testing
   /// A change to the sound backup, and what the refusal says of it.
   struct Case: CustomTestStringConvertible, Sendable {
     var testDescription: String
-    var code: Failure.Code
+    var code: ExitCode
     /// What the message must contain.
     var message: String
     /// What the hint must contain; nil for no hint at all.
@@ -17,7 +17,7 @@ import Testing
   }
 
   static func change(
-    _ name: String, _ code: Failure.Code, _ message: String, hint: String? = nil,
+    _ name: String, _ code: ExitCode, _ message: String, hint: String? = nil,
     _ change: @escaping @Sendable (inout TestTar) -> Void
   ) -> Case {
     Case(testDescription: name, code: code, message: message, hint: hint) {
@@ -28,7 +28,7 @@ import Testing
   }
 
   static func control(
-    _ name: String, _ code: Failure.Code, _ message: String, hint: String? = nil,
+    _ name: String, _ code: ExitCode, _ message: String, hint: String? = nil,
     at offset: Int, _ value: UInt32
   ) -> Case {
     Case(testDescription: name, code: code, message: message, hint: hint) {
@@ -181,7 +181,7 @@ import Testing
   @Test(arguments: unsupported + damaged + incomplete) func refused(_ refused: Case) async throws {
     let error = try #require(
       try await SmallBackup.refusal(of: refused.make().encoded()), "it was imported")
-    #expect(error.code == refused.code, "\(error.message)")
+    #expect(error.exitCode == refused.code, "\(error.message)")
     #expect(error.message.contains(refused.message), "\(error.message)")
     #expect((error.hint == nil) == (refused.hint == nil), "hint: \(error.hint ?? "none")")
     if let hint = refused.hint, !hint.isEmpty {
@@ -210,7 +210,7 @@ import Testing
     ]
     for (bytes, message) in cases {
       let error = try #require(try await SmallBackup.refusal(of: bytes))
-      #expect(error.code == .damaged)
+      #expect(error.exitCode == .damaged)
       #expect(error.message.contains(message), "\(error.message)")
     }
   }

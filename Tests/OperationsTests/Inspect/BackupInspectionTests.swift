@@ -90,7 +90,7 @@ import Testing
     #expect(!description.isImportable)
     #expect(description.refusal?.message == error.message)
     #expect(Self.wordsButPaths(description.refusal?.hint) == Self.wordsButPaths(error.hint))
-    #expect(description.refusal?.exitCode == error.code.rawValue)
+    #expect(description.refusal?.exitCode == error.exitCode.rawValue)
     // The rest is described all the same, all relations but the changed ones, unless nothing of the
     // tar lies where it belongs.
     if refused.testDescription == "one directory higher" { return }

@@ -171,7 +171,7 @@ import Testing
     let error = #expect(throws: Failure.self) {
       try map.write(to: .file(directory.path + "/nowhere/map.svg"))
     }
-    #expect(error?.code == .cannotCreate)
+    #expect(error?.exitCode == .cannotCreate)
     #expect(try directory.files().keys.sorted() == ["map.svg"])
   }
 

@@ -177,7 +177,7 @@ import Testing
       let error = #expect(throws: Failure.self) {
         try Self.describe(sample.directory.path) { $0.layer = text }
       }
-      #expect(error?.code == .usage)
+      #expect(error?.exitCode == .usage)
     }
   }
 
@@ -237,7 +237,7 @@ import Testing
             if let entry = try file.entry(of: key) { #expect(entry.key == key) }
           }
         } catch {
-          #expect(error.code == .damaged)
+          #expect(error.exitCode == .damaged)
         }
       }
     }

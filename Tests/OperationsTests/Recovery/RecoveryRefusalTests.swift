@@ -68,7 +68,7 @@ import Testing
     var tar = Self.running { $0.replaceSubrange(228..<232, with: SmallBackup.bytesOf(0)) }
     tar.members.append(.init("./pg_wal/0000000100000000FFFFFFFF", contents: [1]))
     let error = try await Self.refusal(of: tar)
-    #expect(error?.code == .unsupported)
+    #expect(error?.exitCode == .unsupported)
     #expect(error?.message.contains("WAL segment size 0") == true, "\(error?.message ?? "none")")
   }
 
@@ -85,7 +85,7 @@ import Testing
     tar.members.append(
       .init("./postmaster.pid", contents: Array("\(process.processIdentifier)\n/data\n".utf8)))
     let error = try await Self.refusal(of: tar)
-    #expect(error?.code == .unsupported)
+    #expect(error?.exitCode == .unsupported)
     #expect(error?.message.contains("a server is running in the data directory") == true)
     let label = "START WAL LOCATION: 0/2000028 (file 1)\nSTART TIMELINE: 1\n"
     tar.members.append(.init("./backup_label", contents: Array(label.utf8)))
@@ -98,7 +98,7 @@ import Testing
   /// Goal: a link to WAL that is elsewhere is told of by name. Method: the fixture's own.
   @Test func missingWriteAheadLog() async throws {
     let error = try await Self.refusal(of: SmallBackup.tar)
-    #expect(error?.code == .damaged)
+    #expect(error?.exitCode == .damaged)
     #expect(
       error?.message.contains("/pg_wal' does not exist") == true, "\(error?.message ?? "none")")
     #expect(error?.hint?.contains("--wal") == true)
@@ -108,15 +108,15 @@ import Testing
   /// backup.
   @Test func missingPlaces() async throws {
     let programs = try await Self.refusal(of: SmallBackup.tiny) { $0.programs = "/no/bin" }
-    #expect(programs?.code == .unsupported)
+    #expect(programs?.exitCode == .unsupported)
     #expect(programs?.message == "no 'postgres' in '/no/bin'")
     #expect(programs?.hint?.contains("--recover-with") == true)
     let scratch = try await Self.refusal(of: SmallBackup.tiny) { $0.scratchParent = "/no/scratch" }
-    #expect(scratch?.code == .cannotCreate)
+    #expect(scratch?.exitCode == .cannotCreate)
     #expect(scratch?.message.contains("'/no/scratch'") == true)
     #expect(scratch?.hint?.contains("--scratch") == true)
     let wal = try await Self.refusal(of: SmallBackup.tiny) { $0.writeAheadLog = "/no/wal.tar" }
-    #expect(wal?.code == .cannotOpen)
+    #expect(wal?.exitCode == .cannotOpen)
     #expect(wal?.message.contains("'/no/wal.tar'") == true)
     #expect(wal?.hint?.contains("--wal") == true)
   }
@@ -129,7 +129,7 @@ import Testing
     let error = try await Self.refusal(
       of: Self.running(), in: directory, output: "a/b/out", version: "17.5"
     ) { $0.keepsScratch = keepsScratch }
-    #expect(error?.code == .unsupported)
+    #expect(error?.exitCode == .unsupported)
     #expect(
       error?.message.contains("the backup is from Postgres") == true, "\(error?.message ?? "none")")
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
@@ -143,8 +143,8 @@ import Testing
   /// the code of each call's failure, as root may look at everything.
   @Test func forbidden() {
     for operation in [SystemCalls.Operation.measure, .listInput, .open] {
-      #expect(SystemCalls.failure(operation, "backup", EACCES).code == .cannotOpen)
-      #expect(SystemCalls.failure(operation, "backup", EIO).code == .inputOutput)
+      #expect(SystemCalls.failure(operation, "backup", EACCES).exitCode == .cannotOpen)
+      #expect(SystemCalls.failure(operation, "backup", EIO).exitCode == .inputOutput)
     }
   }
 }

@@ -113,7 +113,7 @@ import Testing
     }
     for segments in [segments, gap, timeline] {
       let error = try Self.outcome(segments, label: true)
-      #expect(error?.code == .unsupported)
+      #expect(error?.exitCode == .unsupported)
       #expect(error?.message.hasSuffix("or later: '/srv/three'") == true, "\(error?.message ?? "")")
     }
   }
@@ -129,7 +129,7 @@ import Testing
     missing.remove(at: 2)
     for (segments, words) in [(changed, "is damaged at 0/3"), (missing, "is missing")] {
       let error = try Self.outcome(segments)
-      #expect(error?.code == .damaged)
+      #expect(error?.exitCode == .damaged)
       #expect(error?.message.contains("WAL segment '000000010000000000000039' \(words)") == true)
       #expect(error?.hint?.contains("--wal") == true)
       #expect(try Self.outcome(segments, restoreCommand: true) == nil)
@@ -139,7 +139,7 @@ import Testing
     foreign[2].bytes[24] ^= 1
     for label in [false, true] {
       let error = try Self.outcome(foreign, label: label)
-      #expect(error?.code == .damaged && error?.message.contains("belongs to system") == true)
+      #expect(error?.exitCode == .damaged && error?.message.contains("belongs to system") == true)
     }
   }
 }

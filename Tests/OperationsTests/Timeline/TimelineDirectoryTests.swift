@@ -25,7 +25,7 @@ import Testing
     await #expect {
       _ = try await SmallBackup.importBytes(bytes, in: directory)
     } throws: { error in
-      (error as? Failure)?.code == .inUse
+      (error as? Failure)?.exitCode == .inUse
         && (error as? Failure)?.message.contains("index_part.json-00000003") == true
     }
     #expect(try directory.files() == before)
@@ -82,7 +82,7 @@ import Testing
       timeline: try #require(Identifier(timeline)), force: false)
     await #expect {
       _ = try await SmallBackup.importBytes(SmallBackup.tar.encoded(), in: directory)
-    } throws: { ($0 as? Failure)?.code == .inUse }
+    } throws: { ($0 as? Failure)?.exitCode == .inUse }
     holder.abandon()
   }
 
@@ -93,6 +93,6 @@ import Testing
     try Data().write(to: URL(filePath: directory.path + "/out"))
     await #expect {
       _ = try await SmallBackup.importBytes(SmallBackup.tar.encoded(), in: directory)
-    } throws: { ($0 as? Failure)?.code == .cannotCreate }
+    } throws: { ($0 as? Failure)?.exitCode == .cannotCreate }
   }
 }

@@ -24,7 +24,7 @@ import Testing
       return summary.findingCount == 0
         ? nil : summary.findings.map(\.message).joined(separator: "\n")
     } catch let error as Failure {
-      guard [.damaged, .cannotOpen, .unsupported].contains(error.code) else { throw error }
+      guard [.damaged, .cannotOpen, .unsupported].contains(error.exitCode) else { throw error }
       return error.message
     }
   }

@@ -141,7 +141,7 @@ import Testing
     let error = #expect(throws: Failure.self) {
       try verifyTimeline(VerifyOptions(timeline: path), progress: nil)
     }
-    #expect(error?.code == .cannotOpen && error?.hint?.contains("timelines/") == true)
+    #expect(error?.exitCode == .cannotOpen && error?.hint?.contains("timelines/") == true)
   }
 
   /// Goal: what an import leaves out for its version is left out of a comparison too. Method: a

@@ -37,7 +37,7 @@ import Testing
       let reason = unsafe String(cString: strerror(error))
       let path = try #require(failed?.path, "\(fault)")
       #expect(
-        run.error.hasPrefix("error: cannot ") && run.error.contains("'\(path)': \(reason)\n"),
+        run.error.hasPrefix("error: cannot ") && run.error.contains("'\(path)': \(reason) ["),
         "\(command), \(fault): \(run.error)")
       #expect(run.output.isEmpty)
       #expect(try timeline.exports() == [:])
@@ -72,7 +72,7 @@ import Testing
       let reason = unsafe String(cString: strerror(EIO))
       #expect(run.exitCode == 74, "\(fault): \(run.error)")
       #expect(run.error.hasPrefix("error: cannot read '\(path)/"), "\(fault): \(run.error)")
-      #expect(run.error.contains("': \(reason)\n"), "\(fault): \(run.error)")
+      #expect(run.error.contains("': \(reason) ["), "\(fault): \(run.error)")
     }
   }
 
@@ -109,7 +109,7 @@ import Testing
       guard run.exitCode != 0 else { return #expect(number > count / 4, "\(command), \(fault)") }
       #expect(run.exitCode == 128 + signal, "\(command), \(fault): \(run.error)")
       let message = signal == SIGINT ? "interrupted" : "terminated"
-      #expect(run.error == "error: \(message) by a signal\n", "\(fault)")
+      #expect(run.error == "error: \(message) by a signal [\(message)]\n", "\(fault)")
       #expect(run.output.isEmpty)
       #expect(try timeline.exports() == [:])
     }
@@ -220,7 +220,7 @@ import Testing
           path = timeline.exportPath
         }
         let reason = unsafe String(cString: strerror(error ?? 0))
-        #expect(run.error.contains("'\(path)': \(reason)\n"), "\(fault): \(run.error)")
+        #expect(run.error.contains("'\(path)': \(reason) ["), "\(fault): \(run.error)")
         #expect(try timeline.exports() == [:], "\(fault)")
       }
     }

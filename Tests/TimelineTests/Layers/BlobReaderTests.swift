@@ -67,7 +67,7 @@ import Testing
     for offset in [0, 8191, file.indexOffset, file.indexOffset + 1, .max] {
       reader.move(to: offset)
       let error = #expect(throws: Failure.self) { _ = try reader.next(of: .minimum) }
-      #expect(error?.code == .damaged)
+      #expect(error?.exitCode == .damaged)
       #expect(error?.message.contains("outside the values") == true)
     }
   }

@@ -35,7 +35,7 @@ import Testing
     var writer = try Self.writer(toDevice: "full")
     let long = [UInt8](repeating: 1, count: 1 << 20)
     let first = #expect(throws: Failure.self) { try writer.append(long.bytes, for: Self.key) }
-    #expect(first?.code == .inputOutput)
+    #expect(first?.exitCode == .inputOutput)
     let second = #expect(throws: Failure.self) {
       try writer.append([1, 7].bytes, for: Self.key.next)
     }
@@ -52,7 +52,7 @@ import Testing
     var writer = try Self.writer(toDevice: device)
     try writer.append([1, 7].bytes, for: Self.key)
     let error = #expect(throws: Failure.self) { _ = try writer.finish(as: Self.name) }
-    #expect(error?.code == .inputOutput)
+    #expect(error?.exitCode == .inputOutput)
     #expect(error?.message.hasPrefix("cannot read '/dev/\(device)': \(message)") == true)
   }
 

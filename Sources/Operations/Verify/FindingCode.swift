@@ -1,0 +1,94 @@
+import LayerFormat
+import PostgresFormat
+
+/// What is wrong with a timeline, as a script tells it.
+public enum FindingCode: String, StableCode {
+  // The index and the layers
+  case layerMissing = "layer-missing"
+  case layerDamaged = "layer-damaged"
+  case layersOverlap = "layers-overlap"
+  case layerGap = "layer-gap"
+  case layerAfterEnd = "layer-after-end"
+  case fileUnlisted = "file-unlisted"
+  case indexInconsistent = "index-inconsistent"
+
+  // The keys and their values
+  case keyUnknown = "key-unknown"
+  case keyOutOfOrder = "key-out-of-order"
+  case keyMissing = "key-missing"
+  case keyUnlisted = "key-unlisted"
+  case keyHidden = "key-hidden"
+  case keyRepeated = "key-repeated"
+  case pageMissing = "page-missing"
+  case listRepeats = "list-repeats"
+  case sizeWrong = "size-wrong"
+  case smallFilesTooLarge = "small-files-too-large"
+  case valueDamaged = "value-damaged"
+  case valueInconsistent = "value-inconsistent"
+  case valueLSN = "value-lsn"
+  case walRecord = "wal-record"
+
+  // The comparison with a backup
+  case otherCluster = "other-cluster"
+  case indexDiffers = "index-differs"
+  case pageDiffers = "page-differs"
+  case pageNotInTimeline = "page-not-in-timeline"
+  case pageNotInBackup = "page-not-in-backup"
+  case valueDiffers = "value-differs"
+  case valueNotInTimeline = "value-not-in-timeline"
+  case valueNotInBackup = "value-not-in-backup"
+
+  /// What it means, in full sentences.
+  public var meaning: String {
+    switch self {
+    case .layerMissing: "The index lists a layer that is not in the directory."
+    case .layerDamaged: "A layer cannot be read: its summary, its index or a blob is damaged."
+    case .layersOverlap: "Two image layers of an import have the same key."
+    case .layerGap: "The L0 layers do not follow each other up to the end of the timeline."
+    case .layerAfterEnd: "A layer is after the end of the timeline, so a pageserver ignores it."
+    case .fileUnlisted: "The directory has a file that the index does not list."
+    case .indexInconsistent: "A field of the index is impossible, or contradicts another one."
+    case .keyUnknown: "A layer contains a key that means nothing to a pageserver."
+    case .keyOutOfOrder: "The keys of a layer do not ascend."
+    case .keyMissing: "A key has no value, although it is needed or listed."
+    case .keyUnlisted: "A key has a value, but no list has it: a pageserver never reads it."
+    case .keyHidden: "A value is hidden by an image layer that covers its key."
+    case .keyRepeated: "A key has several values, where an import writes one."
+    case .pageMissing: "A page below the size of its relation or SLRU segment has no value."
+    case .listRepeats: "A list has an element twice."
+    case .sizeWrong: "The size of a relation or an SLRU segment contradicts its pages."
+    case .smallFilesTooLarge: "The small files together are larger than a pageserver's limit."
+    case .valueDamaged: "A value cannot be decompressed or decoded, or has the wrong length."
+    case .valueInconsistent:
+      "A value does not have the contents that Postgres, the index or another value requires."
+    case .valueLSN: "A value does not have the LSN of the import."
+    case .walRecord: "A key of an import has a WAL record instead of a value."
+    case .otherCluster: "The backup is from another cluster; nothing else was compared."
+    case .indexDiffers: "A field of the index is not what an import of the backup would write."
+    case .pageDiffers: "A page has other bytes than in the backup."
+    case .pageNotInTimeline: "A page of the backup is not in the timeline."
+    case .pageNotInBackup: "A page of the timeline is not in the backup."
+    case .valueDiffers: "A value is not what an import of the backup would write."
+    case .valueNotInTimeline: "A value that an import of the backup would write is missing."
+    case .valueNotInBackup: "An import of the backup would not write this value."
+    }
+  }
+}
+
+extension FindingCode {
+  /// The code of what does not follow the grammar of the key space.
+  init(_ problem: KeyspaceFault.Problem) {
+    self =
+      switch problem {
+      case .unknownKey: .keyUnknown
+      case .outOfOrder: .keyOutOfOrder
+      case .missing: .keyMissing
+      case .missingBlocks: .pageMissing
+      case .unlisted: .keyUnlisted
+      case .listsTwice: .listRepeats
+      case .wrongByteCount, .damaged: .valueDamaged
+      case .tooManyBlocks, .sizeBelowBlocks: .sizeWrong
+      case .exceedsSmallFileLimit: .smallFilesTooLarge
+      }
+  }
+}

@@ -1,0 +1,138 @@
+/// What went wrong, as a script tells it: one code for each thing that is handled differently.
+///
+/// A raw value never changes its meaning and is never reused, as scripts depend on it. `exitCode`,
+/// `meaning` and `action` are in the table of the target that knows exit codes; `Docs/errors.md` is
+/// made from it.
+public enum ErrorCode: String, CaseIterable, Sendable {
+  // MARK: Verify
+  case timelineDamaged = "timeline-damaged"
+  case timelineDiffers = "timeline-differs"
+
+  // MARK: The timeline's directory
+  case timelineBusy = "timeline-busy"
+  case timelineExists = "timeline-exists"
+
+  // MARK: The command line
+  case unknownCommand = "unknown-command"
+  case unknownOption = "unknown-option"
+  case badOption = "bad-option"
+  case missingArgument = "missing-argument"
+  case unexpectedArgument = "unexpected-argument"
+  case conflictingOptions = "conflicting-options"
+  case optionNotApplicable = "option-not-applicable"
+  case argumentNotUTF8 = "argument-not-utf8"
+  case terminalRefused = "terminal-refused"
+  case layerNotFound = "layer-not-found"
+  case unknownUser = "unknown-user"
+  case recoveryAsRoot = "recovery-as-root"
+  case notRoot = "not-root"
+  case userOwnsServer = "user-owns-server"
+  case scratchNotAccessible = "scratch-not-accessible"
+
+  // MARK: The backup's archive
+  case backupEmpty = "backup-empty"
+  case backupTruncated = "backup-truncated"
+  case compressedStreamDamaged = "compressed-stream-damaged"
+  case archiveDamaged = "archive-damaged"
+  case trailingData = "trailing-data"
+  case notATar = "not-a-tar"
+  case unsupportedCompression = "unsupported-compression"
+  case pgDump = "pg-dump"
+
+  // MARK: The backup's files
+  case badMemberName = "bad-member-name"
+  case wrongFileType = "wrong-file-type"
+  case unexpectedFile = "unexpected-file"
+  case duplicateFile = "duplicate-file"
+  case missingFile = "missing-file"
+  case fileTruncated = "file-truncated"
+  case fileTooLarge = "file-too-large"
+  case misplacedDataDirectory = "misplaced-data-directory"
+  case missingControlFile = "missing-control-file"
+  case missingTablespace = "missing-tablespace"
+  case versionMismatch = "version-mismatch"
+  case controlFileDamaged = "control-file-damaged"
+  case versionFileDamaged = "version-file-damaged"
+  case relationMapDamaged = "relation-map-damaged"
+  case twoPhaseFileDamaged = "two-phase-file-damaged"
+  case preparedTransactionMismatch = "prepared-transaction-mismatch"
+  case replicationOriginsDamaged = "replication-origins-damaged"
+  case signalFileDamaged = "signal-file-damaged"
+  case backupLabelDamaged = "backup-label-damaged"
+  case tablespaceMapDamaged = "tablespace-map-damaged"
+  case pageTooNew = "page-too-new"
+  case pageChecksum = "page-checksum"
+  case manifestMismatch = "manifest-mismatch"
+  case manifestDamaged = "manifest-damaged"
+  case manifestOfOtherCluster = "manifest-of-other-cluster"
+  case directoryChanged = "directory-changed"
+
+  // MARK: Recovery
+  case walDamaged = "wal-damaged"
+  case walMissing = "wal-missing"
+  case recoveryFailed = "recovery-failed"
+
+  // MARK: A timeline that is read
+  case indexDamaged = "index-damaged"
+  case layerDamaged = "layer-damaged"
+  case timelineInconsistent = "timeline-inconsistent"
+
+  // MARK: Input
+  case inputNotFound = "input-not-found"
+  case inputPermissionDenied = "input-permission-denied"
+  case cannotOpenInput = "cannot-open-input"
+  case notADataDirectory = "not-a-data-directory"
+  case notATimeline = "not-a-timeline"
+
+  // MARK: What cannot be imported or read as it is
+  case runningCluster = "running-cluster"
+  case uncleanShutdown = "unclean-shutdown"
+  case serverRunning = "server-running"
+  case standbyCluster = "standby-cluster"
+  case tablespacesUnsupported = "tablespaces-unsupported"
+  case incrementalBackup = "incremental-backup"
+  case unsupportedVersion = "unsupported-version"
+  case unsupportedBuild = "unsupported-build"
+  case compressionWindow = "compression-window"
+  case decompressionMemory = "decompression-memory"
+  case manifestUnsupported = "manifest-unsupported"
+  case manifestTooLate = "manifest-too-late"
+  case tooManyFiles = "too-many-files"
+  case smallFilesTooLarge = "small-files-too-large"
+  case tooManyHoles = "too-many-holes"
+  case tooManyChunks = "too-many-chunks"
+  case recoveryNotNeeded = "recovery-not-needed"
+  case postgresNotFound = "postgres-not-found"
+  case postgresCannotRun = "postgres-cannot-run"
+  case postgresVersionMismatch = "postgres-version-mismatch"
+  case sandboxUnavailable = "sandbox-unavailable"
+  case newTablespace = "new-tablespace"
+  case tablespaceMoveFailed = "tablespace-move-failed"
+  case timelineDeleted = "timeline-deleted"
+  case timelineShard = "timeline-shard"
+  case timelineBranch = "timeline-branch"
+  case needsWALReplay = "needs-wal-replay"
+  case storageFormatUnsupported = "storage-format-unsupported"
+
+  // MARK: Bugs
+  case bug
+
+  // MARK: Output
+  case outputExists = "output-exists"
+  case outputNotFound = "output-not-found"
+  case outputPermissionDenied = "output-permission-denied"
+  case outputOfOtherUser = "output-of-other-user"
+  case cannotCreateOutput = "cannot-create-output"
+  case noSpace = "no-space"
+  case readFailed = "read-failed"
+  case writeFailed = "write-failed"
+  case brokenPipe = "broken-pipe"
+  case writtenDataChanged = "written-data-changed"
+  case outOfMemory = "out-of-memory"
+  case resourceLimit = "resource-limit"
+
+  // MARK: Signals
+  case hungUp = "hung-up"
+  case interrupted
+  case terminated
+}

@@ -1,0 +1,698 @@
+import PostgresFormat
+
+/// What there is to know of each code: the source of the program's exit codes and of
+/// `Docs/errors.md`.
+extension ErrorCode {
+  /// The exit code of a command that fails with this code.
+  public var exitCode: ExitCode { explanation.exitCode }
+  /// What the code means, in full sentences.
+  public var meaning: String { explanation.meaning }
+  /// What to do, in full sentences; the hint of an error is more exact.
+  public var action: String { explanation.action }
+
+  private typealias Explanation = (exitCode: ExitCode, meaning: String, action: String)
+
+  private var explanation: Explanation {
+    switch self {
+    // Verify
+    case .timelineDamaged:
+      (
+        .difference,
+        "'verify' found damage in the timeline.",
+        "Read the findings. Import the backup again, or copy the timeline again from where it "
+          + "is sound."
+      )
+    case .timelineDiffers:
+      (
+        .difference,
+        "The timeline does not have the contents of the backup it was compared with.",
+        "Read the findings. Compare with the backup that was imported; if it is that one, "
+          + "import it again."
+      )
+
+    // The timeline's directory
+    case .timelineBusy:
+      (
+        .inUse,
+        "Another import is writing to the same timeline directory.",
+        "Wait for it to end, or import with another '--timeline-id'."
+      )
+    case .timelineExists:
+      (
+        .inUse,
+        "The timeline directory already has an index.",
+        "Import with another '--timeline-id', or replace the timeline with '--force'."
+      )
+
+    // The command line
+    case .unknownCommand:
+      (
+        .usage,
+        "No command has this name.",
+        "Correct it; 'import-backup help' lists the commands."
+      )
+    case .unknownOption:
+      (
+        .usage,
+        "The command has no such option, or several that begin like this.",
+        "Correct it; the command's '--help' lists its options."
+      )
+    case .badOption:
+      (
+        .usage,
+        "An option has a value that it cannot have, lacks its value, or takes none.",
+        "Give a value as the command's '--help' says."
+      )
+    case .missingArgument:
+      (
+        .usage,
+        "A required operand or option is missing.",
+        "Add it; the command's '--help' shows an example."
+      )
+    case .unexpectedArgument:
+      (
+        .usage,
+        "There are more operands than the command takes.",
+        "Remove it; quote names that contain spaces."
+      )
+    case .conflictingOptions:
+      (
+        .usage,
+        "Two options cannot be used together, or one requires another.",
+        "Leave one out, or add the required one."
+      )
+    case .optionNotApplicable:
+      (
+        .usage,
+        "The option does not apply to this kind of input.",
+        "Leave the option out, or give the input that it is for."
+      )
+    case .argumentNotUTF8:
+      (
+        .usage,
+        "An argument is not valid UTF-8.",
+        "Rename the file, or make a link to it with a name in UTF-8."
+      )
+    case .terminalRefused:
+      (
+        .usage,
+        "A backup would be read from or written to a terminal.",
+        "Redirect it, use a pipe, or give a file."
+      )
+    case .layerNotFound:
+      (
+        .usage,
+        "The timeline has no layer of this name or number.",
+        "Choose one that 'inspect TIMELINE' lists."
+      )
+    case .unknownUser:
+      (
+        .usage,
+        "The user to run Postgres as does not exist.",
+        "Give an existing user with '--recover-as'."
+      )
+    case .recoveryAsRoot:
+      (
+        .usage,
+        "Postgres cannot run as root.",
+        "Give another user with '--recover-as', or run the import as another user."
+      )
+    case .notRoot:
+      (
+        .usage,
+        "Only root can run Postgres as another user.",
+        "Leave '--recover-as' out, or run the import as root."
+      )
+    case .userOwnsServer:
+      (
+        .usage,
+        "The user to run Postgres as owns a running Postgres server.",
+        "Leave '--recover-as' out: Postgres then runs as a user of its own."
+      )
+    case .scratchNotAccessible:
+      (
+        .usage,
+        "The user who runs Postgres cannot enter the scratch directory.",
+        "Choose a directory that this user can enter with '--scratch'."
+      )
+
+    // The backup's archive
+    case .backupEmpty:
+      (
+        .damaged,
+        "The input has no bytes.",
+        "Check the command that writes the backup."
+      )
+    case .backupTruncated:
+      (
+        .damaged,
+        "The backup ends too early: it was not written or copied completely.",
+        "Copy the backup again and compare its size; otherwise take a new one."
+      )
+    case .compressedStreamDamaged:
+      (
+        .damaged,
+        "The compressed stream is damaged: its data or checksums are wrong.",
+        "Copy the backup again; otherwise take a new one."
+      )
+    case .archiveDamaged:
+      (
+        .damaged,
+        "The tar is damaged.",
+        "Copy the backup again; otherwise take a new one."
+      )
+    case .trailingData:
+      (
+        .damaged,
+        "There are other bytes after the end of the tar.",
+        "Give one archive only."
+      )
+    case .notATar:
+      (
+        .damaged,
+        "The input is not a tar.",
+        "Give a tar of a data directory, or the directory itself."
+      )
+    case .unsupportedCompression:
+      (
+        .damaged,
+        "The input is compressed in a way that this program does not read.",
+        "Decompress it, and pipe the tar to standard input."
+      )
+    case .pgDump:
+      (
+        .damaged,
+        "The backup was made by pg_dump, which copies rows and not files.",
+        "Restore it to a cluster with pg_restore, and import that cluster."
+      )
+
+    // The backup's files
+    case .badMemberName:
+      (
+        .damaged,
+        "A name in the tar is empty or absolute, or contains '..' or a NUL.",
+        "Make the tar from within the data directory: 'tar -C DIR -cf - .'."
+      )
+    case .wrongFileType:
+      (
+        .damaged,
+        "A name is of a link, a directory or a device where another kind of file must be.",
+        "Make the tar with --dereference and --hard-dereference, or remove what does not belong "
+          + "there."
+      )
+    case .unexpectedFile:
+      (
+        .damaged,
+        "A directory of Postgres contains a file that Postgres does not write.",
+        "Move it away, or exclude it from the tar."
+      )
+    case .duplicateFile:
+      (
+        .damaged,
+        "A file appears twice in the backup.",
+        "Take a new backup; do not append to a tar."
+      )
+    case .missingFile:
+      (
+        .damaged,
+        "The backup or the timeline lacks a file that must exist.",
+        "Copy it again; otherwise take a new backup."
+      )
+    case .fileTruncated:
+      (
+        .damaged,
+        "A file of pages ends within a page, or a segment is short and another one follows.",
+        "Take a new backup."
+      )
+    case .fileTooLarge:
+      (
+        .damaged,
+        "A file is larger than it can be.",
+        "Take a new backup, with nothing in Postgres's directories but its own files."
+      )
+    case .misplacedDataDirectory:
+      (
+        .damaged,
+        "The data directory is not at the top of the tar.",
+        "Import with '--strip-components', as the hint says."
+      )
+    case .missingControlFile:
+      (
+        .damaged,
+        "The backup has no 'global/pg_control'.",
+        "Give a complete data directory, or a tar of one."
+      )
+    case .missingTablespace:
+      (
+        .damaged,
+        "The backup lacks the contents of a tablespace.",
+        "Add the tablespace's tar or directory; otherwise take a new backup."
+      )
+    case .versionMismatch:
+      (
+        .damaged,
+        "Files of the backup are from different versions of Postgres.",
+        "Take a new backup of one cluster."
+      )
+    case .controlFileDamaged:
+      (
+        .damaged,
+        "The file 'pg_control' is damaged or contradicts itself.",
+        "Take a new backup; check the cluster with pg_controldata."
+      )
+    case .versionFileDamaged:
+      (
+        .damaged,
+        "A file 'PG_VERSION' contains no version.",
+        "Take a new backup."
+      )
+    case .relationMapDamaged:
+      (
+        .damaged,
+        "A file 'pg_filenode.map' is damaged.",
+        "Take a new backup."
+      )
+    case .twoPhaseFileDamaged:
+      (
+        .damaged,
+        "A file in 'pg_twophase' is damaged.",
+        "Take a new backup."
+      )
+    case .preparedTransactionMismatch:
+      (
+        .damaged,
+        "A prepared transaction does not fit the name of its file or the checkpoint.",
+        "Take a new backup."
+      )
+    case .replicationOriginsDamaged:
+      (
+        .damaged,
+        "The file 'pg_logical/replorigin_checkpoint' is damaged.",
+        "Take a new backup."
+      )
+    case .signalFileDamaged:
+      (
+        .damaged,
+        "A file 'neon.signal' or 'zenith.signal' is damaged, or they contradict each other.",
+        "Take a new fullbackup."
+      )
+    case .backupLabelDamaged:
+      (
+        .damaged,
+        "The file 'backup_label' is damaged.",
+        "Take a new backup."
+      )
+    case .tablespaceMapDamaged:
+      (
+        .damaged,
+        "The file 'tablespace_map' is damaged.",
+        "Take a new backup."
+      )
+    case .pageTooNew:
+      (
+        .damaged,
+        "A page has an LSN after the end of the backup.",
+        "Take a new backup: the files were copied while the cluster was running, or are from "
+          + "several clusters."
+      )
+    case .pageChecksum:
+      (
+        .damaged,
+        "Pages have checksums that do not match their contents.",
+        "Check the cluster with 'pg_checksums --check', and take a new backup. '--page- "
+          + "checksums warn' imports the pages as they are."
+      )
+    case .manifestMismatch:
+      (
+        .damaged,
+        "The backup is not what its manifest lists.",
+        "Read the findings. Files were damaged, lost or changed after the backup was taken: "
+          + "copy it again or take a new one."
+      )
+    case .manifestDamaged:
+      (
+        .damaged,
+        "The manifest is damaged.",
+        "Copy the backup again; otherwise take a new one."
+      )
+    case .manifestOfOtherCluster:
+      (
+        .damaged,
+        "The manifest belongs to another cluster, or to another backup of it.",
+        "Give the manifest of this backup with '--manifest'."
+      )
+    case .directoryChanged:
+      (
+        .damaged,
+        "The data directory changed while it was read.",
+        "Make sure that nothing writes to it, and try again."
+      )
+
+    // Recovery
+    case .walDamaged:
+      (
+        .damaged,
+        "The WAL that the backup needs is damaged.",
+        "Give the WAL from an archive with '--wal' or '--restore-command', or take a new backup."
+      )
+    case .walMissing:
+      (
+        .damaged,
+        "The WAL that the backup needs is missing.",
+        "Give it with '--wal' or '--restore-command', or take a new backup with its WAL."
+      )
+    case .recoveryFailed:
+      (
+        .damaged,
+        "Postgres could not recover the backup.",
+        "Read what Postgres says in the error; often WAL is missing."
+      )
+
+    // A timeline that is read
+    case .indexDamaged:
+      (
+        .damaged,
+        "The index of the timeline is damaged.",
+        "Copy the timeline again, or import the backup again."
+      )
+    case .layerDamaged:
+      (
+        .damaged,
+        "A layer of the timeline is damaged.",
+        "Copy the timeline again, or import the backup again."
+      )
+    case .timelineInconsistent:
+      (
+        .damaged,
+        "The keys and values of the timeline contradict each other.",
+        "Check it with 'verify', and import the backup again."
+      )
+
+    // Input
+    case .inputNotFound:
+      (
+        .cannotOpen,
+        "The backup, the timeline or a file that an option names does not exist.",
+        "Correct the path."
+      )
+    case .inputPermissionDenied:
+      (
+        .cannotOpen,
+        "The input may not be read.",
+        "Run the command as a user who may read it, or change its permissions."
+      )
+    case .cannotOpenInput:
+      (
+        .cannotOpen,
+        "The input cannot be opened for another reason, which the error names.",
+        "Remove the cause."
+      )
+    case .notADataDirectory:
+      (
+        .cannotOpen,
+        "The directory is neither a data directory nor a base backup.",
+        "Give the directory that contains 'PG_VERSION' or 'base.tar'."
+      )
+    case .notATimeline:
+      (
+        .cannotOpen,
+        "The directory has no index, so it is not a timeline, or an unfinished one.",
+        "Give a directory with 'index_part.json-*'; import the backup again if it is unfinished."
+      )
+
+    // What cannot be imported or read as it is
+    case .runningCluster:
+      (
+        .unsupported,
+        "The backup was taken from a running cluster.",
+        "Import it with '--recover-with', as the hint says."
+      )
+    case .uncleanShutdown:
+      (
+        .unsupported,
+        "The cluster was running or had crashed when its files were copied.",
+        "Stop the cluster cleanly and take a new backup, or import it with '--recover-with'."
+      )
+    case .serverRunning:
+      (
+        .unsupported,
+        "A server is running in the data directory.",
+        "Stop it with 'pg_ctl stop', or import a backup that pg_basebackup takes."
+      )
+    case .standbyCluster:
+      (
+        .unsupported,
+        "The cluster is a standby that was shut down in recovery.",
+        "Promote it, stop it cleanly, and take a new backup."
+      )
+    case .tablespacesUnsupported:
+      (
+        .unsupported,
+        "The cluster has tablespaces, which Neon does not support.",
+        "Import with '--recover-with', which moves them to the default one."
+      )
+    case .incrementalBackup:
+      (
+        .unsupported,
+        "The backup is incremental.",
+        "Combine it with the earlier backups with pg_combinebackup."
+      )
+    case .unsupportedVersion:
+      (
+        .unsupported,
+        "The version of Postgres is not supported.",
+        "Upgrade the cluster with pg_upgrade first."
+      )
+    case .unsupportedBuild:
+      (
+        .unsupported,
+        "The cluster belongs to a Postgres that was built with other limits or for another "
+          + "machine.",
+        "Move its data to a cluster with the default limits with pg_dumpall and psql."
+      )
+    case .compressionWindow:
+      (
+        .unsupported,
+        "The compressed stream needs more than 128 MiB of memory.",
+        "Decompress it, and pipe the tar to standard input."
+      )
+    case .decompressionMemory:
+      (
+        .unsupported,
+        "There is not enough memory to decompress the stream.",
+        "Decompress it elsewhere, or give the import more memory."
+      )
+    case .manifestUnsupported:
+      (
+        .unsupported,
+        "The manifest has an unknown version or checksum algorithm.",
+        "Use the newest release of this program."
+      )
+    case .manifestTooLate:
+      (
+        .unsupported,
+        "The manifest comes after files whose checksums can no longer be computed.",
+        "Extract the manifest from the tar, and give it with '--manifest'."
+      )
+    case .tooManyFiles:
+      (
+        .unsupported,
+        "The backup has more files than can be compared with a manifest.",
+        "Report it: no real cluster has so many."
+      )
+    case .smallFilesTooLarge:
+      (
+        .unsupported,
+        "The small files that are kept in memory are too large together.",
+        "Look for files in Postgres's directories that do not belong there."
+      )
+    case .tooManyHoles:
+      (
+        .unsupported,
+        "The files that are not stored have too many holes.",
+        "Exclude the sparse files that the error names from the tar."
+      )
+    case .tooManyChunks:
+      (
+        .unsupported,
+        "The small relations need more L0 layers than can be numbered.",
+        "Import with a larger '--chunk-size'."
+      )
+    case .recoveryNotNeeded:
+      (
+        .unsupported,
+        "The backup is from a pageserver and needs no recovery.",
+        "Import it without '--recover-with'."
+      )
+    case .postgresNotFound:
+      (
+        .unsupported,
+        "There is no 'postgres' in the directory of '--recover-with'.",
+        "Give the directory of the programs, such as /usr/lib/postgresql/15/bin."
+      )
+    case .postgresCannotRun:
+      (
+        .unsupported,
+        "Postgres, or another program that a recovery needs, does not run.",
+        "Read the reason in the error; install what is missing."
+      )
+    case .postgresVersionMismatch:
+      (
+        .unsupported,
+        "The programs of '--recover-with' are not of the backup's version.",
+        "Give the directory of the programs of the backup's version."
+      )
+    case .sandboxUnavailable:
+      (
+        .unsupported,
+        "The sandbox in which Postgres recovers a backup cannot be made.",
+        "Install bubblewrap and allow it to create namespaces; for a backup of your own, use ' "
+          + "--trust-backup'."
+      )
+    case .newTablespace:
+      (
+        .unsupported,
+        "A tablespace was created during the backup or later.",
+        "Take a new backup."
+      )
+    case .tablespaceMoveFailed:
+      (
+        .unsupported,
+        "Postgres could not move the tablespaces to the default one.",
+        "Read what Postgres says in the error."
+      )
+    case .timelineDeleted:
+      (
+        .unsupported,
+        "The timeline was deleted.",
+        "Choose another timeline."
+      )
+    case .timelineShard:
+      (
+        .unsupported,
+        "The timeline is one shard of several.",
+        "Attach it to a pageserver and take a fullbackup."
+      )
+    case .timelineBranch:
+      (
+        .unsupported,
+        "The timeline is a branch, and part of its data is in its ancestor.",
+        "Attach it to a pageserver and take a fullbackup."
+      )
+    case .needsWALReplay:
+      (
+        .unsupported,
+        "A pageserver has written to the timeline, so WAL would have to be replayed.",
+        "Take a fullbackup from the pageserver."
+      )
+    case .storageFormatUnsupported:
+      (
+        .unsupported,
+        "The index or a layer has a version that is not supported.",
+        "Use the newest release of this program."
+      )
+
+    // Bugs
+    case .bug:
+      (
+        .bug,
+        "A bug in this program.",
+        "Report it with the error's text."
+      )
+
+    // Output
+    case .outputExists:
+      (
+        .cannotCreate,
+        "The output file already exists.",
+        "Choose another name, or replace the file with '--force'."
+      )
+    case .outputNotFound:
+      (
+        .cannotCreate,
+        "The directory for the output does not exist.",
+        "Create it, or correct the path."
+      )
+    case .outputPermissionDenied:
+      (
+        .cannotCreate,
+        "The output may not be written there.",
+        "Choose another directory, or change its permissions."
+      )
+    case .outputOfOtherUser:
+      (
+        .cannotCreate,
+        "A directory of the output belongs to another user, who could change the timeline.",
+        "Choose another directory, or allow it with '--output-owner'."
+      )
+    case .cannotCreateOutput:
+      (
+        .cannotCreate,
+        "The output cannot be created for another reason, which the error names.",
+        "Remove the cause."
+      )
+    case .noSpace:
+      (
+        .inputOutput,
+        "The disk or the quota is full, or too little is free to begin.",
+        "Free space there, or choose another directory."
+      )
+    case .readFailed:
+      (
+        .inputOutput,
+        "Reading failed.",
+        "See the system's log: a disk, a network file system or a device is at fault."
+      )
+    case .writeFailed:
+      (
+        .inputOutput,
+        "Writing failed.",
+        "See the system's log: a disk, a network file system or a device is at fault."
+      )
+    case .brokenPipe:
+      (
+        .inputOutput,
+        "The program that reads the output has ended.",
+        "Look for the error of that program."
+      )
+    case .writtenDataChanged:
+      (
+        .inputOutput,
+        "What was written reads back differently.",
+        "Check the disk and the memory of the machine."
+      )
+    case .outOfMemory:
+      (
+        .inputOutput,
+        "The system gives no more memory.",
+        "Give the import more memory, or lower '--memory' and '--jobs'."
+      )
+    case .resourceLimit:
+      (
+        .inputOutput,
+        "The system gives no more threads or pipes.",
+        "Raise the limits of processes and open files."
+      )
+
+    // Signals
+    case .hungUp:
+      (
+        .hungUp,
+        "The terminal or session was closed (SIGHUP).",
+        "Run long imports in tmux, or as a service."
+      )
+    case .interrupted:
+      (
+        .interrupted,
+        "Interrupted (SIGINT).",
+        "Run the command again."
+      )
+    case .terminated:
+      (
+        .terminated,
+        "Terminated (SIGTERM).",
+        "Run the command again."
+      )
+    }
+  }
+}
