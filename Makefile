@@ -21,6 +21,7 @@ COMMIT = $(shell GIT_CEILING_DIRECTORIES=$(abspath ..) \
 INSTALLED_PROGRAM := $(DESTDIR)$(PREFIX)/bin/import-backup
 INSTALLED_MANUAL := $(DESTDIR)$(PREFIX)/share/man/man1/import-backup.1
 INSTALLED_COMPLETIONS := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/import-backup
+INSTALLED_ZSH_COMPLETIONS := $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_import-backup
 
 DEMO_BACKUP := Tests/Fixtures/clean-15.tar.zst
 DEMO_OUTPUT := .build/demo
@@ -106,10 +107,12 @@ $(PROGRAM):
 install: $(PROGRAM) ## install the program (stripped), man page and completions: DESTDIR, PREFIX
 	install -D -s -m 755 $(PROGRAM) $(INSTALLED_PROGRAM)
 	$(PROGRAM) help --man | install -D -m 644 /dev/stdin $(INSTALLED_MANUAL)
-	$(PROGRAM) help --completions | install -D -m 644 /dev/stdin $(INSTALLED_COMPLETIONS)
+	$(PROGRAM) help --completions bash | install -D -m 644 /dev/stdin $(INSTALLED_COMPLETIONS)
+	$(PROGRAM) help --completions zsh | install -D -m 644 /dev/stdin $(INSTALLED_ZSH_COMPLETIONS)
 
 uninstall: ## remove the files that install wrote, with the same DESTDIR and PREFIX
-	rm -f $(INSTALLED_PROGRAM) $(INSTALLED_MANUAL) $(INSTALLED_COMPLETIONS)
+	rm -f $(INSTALLED_PROGRAM) $(INSTALLED_MANUAL) $(INSTALLED_COMPLETIONS) \
+	  $(INSTALLED_ZSH_COMPLETIONS)
 
 clean: ## remove everything that was built
 	rm -rf .build Benchmarks/.build

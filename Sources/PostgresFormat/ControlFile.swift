@@ -8,6 +8,7 @@
 ///         24    8 when the file was written
 ///         32    8 where the record of the last checkpoint starts
 ///         40   88 a copy of the last checkpoint
+///        136    8 how far an archive recovery must come at least
 ///        172    4 wal_level
 ///        180 4x5  max_connections and four other settings
 ///        204    4 alignment                   the build:
@@ -73,6 +74,7 @@ public struct ControlFile: Sendable {
     static let time = 24
     static let checkPoint = 32
     static let checkpointCopy = 40
+    static let minRecoveryPoint = 136
     static let walLevel = 172
     static let settings = 180
     static let alignment = 204
@@ -113,6 +115,12 @@ extension ControlFile {
   public var checkpointCopy: Checkpoint {
     let range = Offset.checkpointCopy..<Offset.checkpointCopy + Checkpoint.byteCount
     return Checkpoint(bytes.bytes.extracting(range))
+  }
+
+  /// How far WAL has to be replayed before the cluster is consistent; a server in archive recovery
+  /// moves it to where it is whenever it writes a changed page.
+  public var minRecoveryPoint: LogSequenceNumber {
+    LogSequenceNumber(rawValue: bytes.littleEndian(at: Offset.minRecoveryPoint))
   }
 
   /// The length of a WAL segment in bytes; a power of two only once `validateLayout` has passed.

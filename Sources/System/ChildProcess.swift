@@ -39,14 +39,15 @@ package enum ChildProcess {
   /// Runs the program given by the first word, a path, and waits for its end.
   ///
   /// It reads the file `input` and adds to the file `log` what it writes to standard error. Of its
-  /// standard output `outputLimit` bytes are kept. `check` is called at least every 200 ms; what it
-  /// throws ends the program.
+  /// standard output `outputLimit` bytes are kept. `started` gets its number. `check` is called at least
+  /// every 200 ms; what it throws ends the program.
   ///
   /// - Throws: `.unsupported` if it cannot be started; the error of a signal or of `check`, when it
   ///   has ended.
   package static func run(
     _ words: [[UInt8]], environment: Environment = .minimal, input: String = "/dev/null",
-    log: String, outputLimit: Int = 64 << 10, check: () throws(Failure) -> Void = {}
+    log: String, outputLimit: Int = 64 << 10, started: ((pid_t) -> Void)? = nil,
+    check: () throws(Failure) -> Void = {}
   ) throws(Failure) -> Result {
     var ends: [Int32] = [-1, -1]
     // Invariant: the array has room for the two descriptors that the call fills in.
@@ -58,6 +59,7 @@ package enum ChildProcess {
     _ = fcntl(output, F_SETFL, O_NONBLOCK)
     defer { close(output) }
     let number = try spawn(words, environment, input: input, output: ends[1], log: log)
+    started?(number)
     var process = Running(number: number, output: output, outputLimit: outputLimit)
     do throws(Failure) {
       while true {

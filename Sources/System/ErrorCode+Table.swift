@@ -93,6 +93,12 @@ extension ErrorCode {
         "An argument is not valid UTF-8.",
         "Rename the file, or make a link to it with a name in UTF-8."
       )
+    case .urlUnsupported:
+      (
+        .usage,
+        "A URL is given in the place of a path.",
+        "Copy the files with another program, or pipe a tar to standard input."
+      )
     case .terminalRefused:
       (
         .usage,

@@ -6,24 +6,28 @@ import Glibc
 package final class FileSource: ByteSource {
   private let descriptor: Descriptor
   private let subject: String
+  private let progress: InputProgress
 
   /// The file's size when it was opened, if it is a regular one that is read from its start;
   /// otherwise nil.
   package private(set) var byteCount: UInt64?
 
   /// Opens `path`, or takes standard input for `-`. A pipe is made to hold as much as a read asks
-  /// for, if it holds less and the system allows it.
+  /// for, if it holds less and the system allows it. What is read is counted in `progress`.
   ///
   /// Throws `.cannotOpen` when there is no such file, it may not be read, or it is a directory.
   /// Blocks while `path` is a FIFO that nobody writes to.
-  package init(path: String) throws(Failure) {
+  package init(path: String, progress: InputProgress = InputProgress()) throws(Failure) {
     subject = inputSubject(path)
+    self.progress = progress
     if path == "-" {
       descriptor = Descriptor(STDIN_FILENO, name: subject, isOwned: false)
     } else {
       var opened: Int32
       repeat {
+        progress.setReading(true)
         opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        progress.setReading(false)
       } while opened < 0 && errno == EINTR
       guard opened >= 0 else {
         throw Failure(
@@ -79,7 +83,9 @@ package final class FileSource: ByteSource {
       // many.
       let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
         let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+        progress.setReading(true)
         let count = unsafe read(descriptor.number, free.baseAddress, free.count)
+        progress.setReading(false)
         initializedCount += max(count, 0)
         return count
       }
@@ -89,20 +95,21 @@ package final class FileSource: ByteSource {
         throw Failure(
           .reading(reason), "cannot read \(subject): \(SystemCalls.describe(reason))")
       }
+      progress.addBytesRead(max(count, 0))
     }
   }
 }
 
-/// Refuses a file that an option names and that cannot be read, without opening it: what a pipe
+/// Refuses a file, which an option names, that cannot be read, without opening it: what a pipe
 /// gives, it gives once.
 ///
 /// - Throws: `.cannotOpen`, with a hint that names the option.
-package func requireReadable(_ path: String, option: String) throws(Failure) {
+package func requireReadable(_ path: String, option: String? = nil) throws(Failure) {
   let reason = isDirectory(path) ? EISDIR : unsafe access(path, R_OK) == 0 ? 0 : errno
   guard reason == 0 else {
     throw Failure(
       .opening(reason), "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
-      hint: "Give a readable file with \(option).")
+      hint: option.map { "Give a readable file with \($0)." })
   }
 }
 

@@ -4,10 +4,14 @@ import Synchronization
 /// The signals that ask the program to stop, as a flag that long work looks at.
 ///
 /// The handler does nothing but set the flag, so that the work ends by an error at a place of its
-/// own choosing, with temporary files removed. A second signal of the same kind kills at once: the
-/// output is safe at any moment, since the index is written last.
+/// own choosing, with temporary files removed. A second SIGINT or SIGTERM kills at once: the output
+/// is safe at any moment, since the index is written last. A second SIGHUP does nothing: when a
+/// terminal closes, its shell and the kernel send one each.
+///
+/// SIGUSR1 asks for a line of progress, and does nothing else.
 public enum Interruption {
   private static let received = Atomic<Int32>(0)
+  private static let isProgressRequested = Atomic<Bool>(false)
 
   /// Catches SIGHUP, SIGINT and SIGTERM from here on, and ignores SIGPIPE, so that a closed pipe is
   /// a write error.
@@ -25,23 +29,47 @@ public enum Interruption {
     unsafe action.__sigaction_handler.sa_handler = { signal in
       Interruption.received.store(signal, ordering: .relaxed)
     }
-    action.sa_flags = SA_RESTART | Int32(bitPattern: UInt32(SA_RESETHAND))
-    var caught = sigset_t()
-    unsafe sigemptyset(&caught)
     for number in [SIGHUP, SIGINT, SIGTERM] {
-      var former = sigaction()
-      // Invariant: the structures are lent for the calls, which fill and read them.
-      unsafe sigaction(number, nil, &former)
-      let isIgnored =
-        unsafe unsafeBitCast(former.__sigaction_handler.sa_handler, to: Int.self)
-        == unsafeBitCast(SIG_IGN, to: Int.self)
-      if !isIgnored { unsafe sigaction(number, &action, nil) }
-      unsafe sigaddset(&caught, number)
+      let killsNext = number == SIGHUP ? 0 : Int32(bitPattern: UInt32(SA_RESETHAND))
+      action.sa_flags = SA_RESTART | killsNext
+      catchSignal(number, &action)
     }
+    ignoreBrokenPipes()
+  }
+
+  /// Catches SIGUSR1 from here on, unless it is ignored.
+  ///
+  /// Called once, by the executable, as soon as it starts: the signal would kill it.
+  public static func catchProgressRequests() {
+    isProgressRequested.store(false, ordering: .relaxed)  // see `install`
+    // Invariant: the handler captures nothing and only stores to an atomic.
+    var action = sigaction()
+    unsafe action.__sigaction_handler.sa_handler = { _ in
+      Interruption.isProgressRequested.store(true, ordering: .relaxed)
+    }
+    action.sa_flags = SA_RESTART
+    catchSignal(SIGUSR1, &action)
+  }
+
+  /// Whether SIGUSR1 has come since the last call.
+  package static func takeProgressRequest() -> Bool {
+    isProgressRequested.exchange(false, ordering: .relaxed)
+  }
+
+  private static func catchSignal(_ number: Int32, _ action: inout sigaction) {
+    var former = sigaction()
+    var mask = sigset_t()
+    // Invariant: the structures are lent for the calls, which fill and read them.
+    unsafe sigaction(number, nil, &former)
+    let isIgnored =
+      unsafe unsafeBitCast(former.__sigaction_handler.sa_handler, to: Int.self)
+      == unsafeBitCast(SIG_IGN, to: Int.self)
+    if !isIgnored { unsafe sigaction(number, &action, nil) }
     // A mask is inherited by accident, from the thread that started the program; with it, a signal
     // would wait for ever.
-    unsafe _ = pthread_sigmask(SIG_UNBLOCK, &caught, nil)
-    ignoreBrokenPipes()
+    unsafe sigemptyset(&mask)
+    unsafe sigaddset(&mask, number)
+    unsafe _ = pthread_sigmask(SIG_UNBLOCK, &mask, nil)
   }
 
   /// Has a pipe whose reader has exited fail with EPIPE, which is reported like any other failure to

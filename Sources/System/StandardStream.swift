@@ -33,14 +33,22 @@ package struct StandardStream: Sendable {
     try? write(text)
   }
 
-  /// The width of the terminal in columns; nil if this stream is not a terminal, or the terminal
-  /// cannot rewrite a line.
-  package var terminalColumns: Int? {
-    guard isTerminal, unsafe getenv("TERM").map({ unsafe strcmp($0, "dumb") }) != 0
-    else { return nil }
+  /// Whether the stream is a terminal that can rewrite a line.
+  package var canRewriteLine: Bool { isTerminal && Environment["TERM"] != "dumb" }
+
+  /// The width of the terminal in columns now; nil if this stream is not a terminal, or the terminal
+  /// does not know it.
+  package var windowColumns: Int? {
     var size = winsize()
+    // Invariant: the structure is lent for the call, which fills it.
     let result = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size)
-    return result == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    return result == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
+  }
+
+  /// How wide text on this stream may be: `COLUMNS`, or the width of the terminal, or 80 columns.
+  package var textColumns: Int {
+    if let columns = Environment["COLUMNS"].flatMap({ Int($0) }), columns > 0 { return columns }
+    return windowColumns ?? 80
   }
 
   /// Opens `/dev/null` for each standard stream that the program was started without, so that no

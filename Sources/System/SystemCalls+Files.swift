@@ -36,6 +36,15 @@ extension SystemCalls {
     return String(decoding: target[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
+  /// The path from the root on, with links and dots as they are; it need not exist.
+  package static func absolute(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let directory = unsafe getcwd(nil, 0) else { return path }
+    // Invariant: getcwd gave memory of its own, which is copied and then freed.
+    defer { unsafe free(directory) }
+    let current = unsafe String(cString: directory)
+    return (current == "/" ? "" : current) + "/" + path
+  }
+
   /// Makes a directory that only its owner may enter; throws if the path already exists.
   package static func makePrivateDirectory(_ path: String) throws(Failure) {
     _ = try retrying(.mkdir, path) { unsafe mkdir(path, 0o700) }
@@ -56,14 +65,17 @@ extension SystemCalls {
   private static let shareBlocks: UInt = 0x4004_9409
 
   /// Copies a whole file, sharing its blocks if the file system can; else the bytes go through
-  /// `buffer`. `observe` sees them all in any case, also without a target.
+  /// `buffer`. `observe` sees them all in any case, also without a target. `progress` counts them.
   package static func copy(
-    _ source: String, to target: String?, buffer: inout [UInt8],
+    _ source: String, to target: String?, buffer: inout [UInt8], progress: InputProgress? = nil,
     observe: ((RawSpan) -> Void)? = nil
   ) throws(Failure) {
     let input = try open(source, O_RDONLY | O_NOFOLLOW, .open)
     guard let target else {
-      return try forEachPiece(of: input, buffer: &buffer) { bytes, _ in observe?(bytes) }
+      return try forEachPiece(of: input, buffer: &buffer) { bytes, _ in
+        observe?(bytes)
+        progress?.addBytesRead(bytes.byteCount)
+      }
     }
     let output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
     let isShared = ioctl(output.number, shareBlocks, input.number) == 0
@@ -71,7 +83,10 @@ extension SystemCalls {
       try forEachPiece(of: input, buffer: &buffer) { bytes, offset throws(Failure) in
         observe?(bytes)
         if !isShared { try output.write(bytes, at: offset) }
+        progress?.addBytesRead(bytes.byteCount)
       }
+    } else {
+      progress?.addBytesRead(Int(clamping: try input.status().byteCount))
     }
     try output.close()
   }

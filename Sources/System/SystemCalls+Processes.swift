@@ -33,6 +33,24 @@ extension SystemCalls {
     try InputFile(open(path, O_RDONLY, .open)).firstLine()
   }
 
+  /// The paths of the files that a process and all that it has started have open, each as its own
+  /// process sees it; none of one that has ended, or that this one may not look at. (proc(5))
+  package static func openFiles(below process: Int32) -> [String] {
+    var processes = [process]
+    var next = 0
+    while next < processes.count {
+      let number = processes[next]
+      next += 1
+      let children = try? firstLine(of: "/proc/\(number)/task/\(number)/children")
+      processes += (children ?? "").split(separator: " ").compactMap { Int32($0) }
+    }
+    return processes.flatMap { number in
+      let directory = "/proc/\(number)/fd"
+      let names = (try? names(in: directory, for: .listInput)) ?? []
+      return names.compactMap { linkTarget(of: directory + "/" + $0) }
+    }
+  }
+
   /// Removes a segment of System V shared memory, if the process of that number made it.
   package static func removeSharedMemory(_ number: Int32, madeBy process: Int32) {
     var status = shmid_ds()

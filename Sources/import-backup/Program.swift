@@ -15,6 +15,7 @@ enum Program {
   /// Runs the command on the process's first thread, and ends with its exit code.
   static func main() {
     StandardStream.secureDescriptors()
+    Interruption.catchProgressRequests()
     Interruption.ignoreBrokenPipes()
     // Return pieces of memory of 1 MiB and more to the system when they are released. glibc would
     // keep larger and larger ones: with a million relations, a third of the peak. (mallopt(3))
@@ -22,23 +23,28 @@ enum Program {
     do throws(Failure) {
       try run(ArgumentVector.current())
     } catch {
-      StandardStream.error.writeIfPossible(text(of: error))
+      let stream = StandardStream.error
+      let columns = stream.isTerminal ? stream.textColumns : nil
+      stream.writeIfPossible(text(of: error, columns: columns))
       exit(error.exitCode.rawValue)
     }
     exit(0)
   }
 
   /// An `error:` line that ends with the code, one more for each of the first findings, and a
-  /// `hint:` line if the error has a hint.
-  static func text(of error: Failure) -> String {
+  /// `hint:` line if the error has a hint: several if it is longer than `columns`.
+  static func text(of error: Failure, columns: Int? = nil) -> String {
     var lines = ["error: \(error.message) [\(error.code.rawValue)]"]
     lines += (error.findings?.lines ?? []).map { "error:   \($0)" }
-    if let hint = error.hint { lines.append("hint: \(hint)") }
+    if let hint = error.hint {
+      lines += columns.map { HelpText.hint(hint, columns: $0) } ?? ["hint: \(hint)"]
+    }
     return lines.map { $0 + "\n" }.joined()
   }
 
   /// Runs the command given by `arguments`, the words after the program's name.
   private static func run(_ arguments: [String]) throws(Failure) {
+    if try runWithoutCommand(arguments) { return }
     if let word = arguments.first, let command = commands.first(where: { $0.name == word }) {
       try run(command, arguments: Array(arguments.dropFirst())) {
         HelpText.command(command)
@@ -47,6 +53,19 @@ enum Program {
       try refuseMisspelledCommand(arguments.first)
       try run(ImportCommand.self, arguments: arguments) { HelpText.overview() }
     }
+  }
+
+  /// Does what words ask for that are no commands, but mean one: `version`, `--man`,
+  /// `--completions`. A file of the first name is a backup.
+  private static func runWithoutCommand(_ arguments: [String]) throws(Failure) -> Bool {
+    switch arguments.first {
+    case "version" where arguments.count == 1 && !SystemCalls.exists("version"):
+      try StandardStream.output.write(Version.text())
+    case "--man" where arguments.count == 1, "--completions":
+      try run(HelpCommand.self, arguments: arguments) { HelpText.command(HelpCommand.self) }
+    default: return false
+    }
+    return true
   }
 
   private static func run<C: Command>(
@@ -63,10 +82,19 @@ enum Program {
     }
   }
 
-  /// Throws if the first word is nearly a command. If a file has that name, it is a backup.
+  /// What other programs call the commands.
+  private static let synonyms = [
+    "info": "inspect", "show": "inspect", "describe": "inspect", "check": "verify",
+    "validate": "verify", "compare": "verify", "restore": "export", "convert": "import",
+    "man": "help --man", "completions": "help --completions",
+  ]
+
+  /// Throws if the first word is nearly a command, or means one. If a file has that name, it is a
+  /// backup.
   private static func refuseMisspelledCommand(_ word: String?) throws(Failure) {
     guard let word, !word.contains(where: { "-./".contains($0) }), !SystemCalls.exists(word),
-      let nearest = Suggestion.nearest(to: word, among: commands.map { $0.name })
+      let nearest = synonyms[word]
+        ?? Suggestion.nearest(to: word, among: commands.map { $0.name })
     else { return }
     throw Failure(
       .unknownCommand, "unknown command \(word.quoted)", hint: "Did you mean '\(nearest)'?"

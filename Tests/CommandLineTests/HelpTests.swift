@@ -48,6 +48,113 @@ struct HelpTests {
     }
   }
 
+  /// Method: mandoc finds nothing wrong, and shows every example and every variable as it is.
+  @Test(.timeLimit(.minutes(1))) func manualPageAsItIsRead() async throws {
+    let lint = try await ProgramRun.run(
+      [], script: #""$@" help --man | mandoc -T lint -W warning"#)
+    #expect(lint.exitCode == 0, "\(lint.outputText)\(lint.error)")
+    let page = try await ProgramRun.run(
+      [], script: #""$@" help --man | mandoc -T utf8 -O width=200 | col -b"#)
+    #expect(page.exitCode == 0, "\(page.error)")
+    for (_, command) in ManualPage.examples {
+      #expect(page.outputText.contains(command + "\n"), "\(command)")
+    }
+    for (name, meaning) in EnvironmentVariable.all {
+      #expect(page.outputText.contains(name))
+      #expect(page.outputText.contains(HelpText.sentence(meaning)))
+    }
+  }
+
+  /// Goal: help fits the terminal. Method: several widths in `COLUMNS`; only what is to be copied
+  /// may be longer.
+  @Test(.timeLimit(.minutes(1)), arguments: [40, 66, 80, 100, 300])
+  func widths(columns: Int) async throws {
+    for arguments in [["--help"], ["import", "--help"], ["export", "--help"], ["inspect", "-h"]] {
+      let run = try await ProgramRun.run(arguments, environment: ["COLUMNS": "\(columns)"])
+      #expect(run.exitCode == 0)
+      let lines = run.outputText.split(separator: "\n")
+      for line in lines where !line.contains("import-backup ") {
+        #expect(line.count <= min(columns, 100), "\(line)")
+      }
+      #expect(lines.contains { $0.count > min(columns, 100) * 3 / 4 })
+    }
+    let unset = try await ProgramRun.run(["--help"], script: #"env -u COLUMNS "$@""#)
+    let usual = try await ProgramRun.run(["--help"], environment: ["COLUMNS": "80"])
+    #expect(unset.output == usual.output)
+  }
+
+  /// Method: prose is broken; quotes and commands are not, and what follows the first line is left.
+  @Test func hints() {
+    let hint = """
+      Let Postgres recover a copy of it, and import that: import-backup 'my backup' --output out \
+      --recover-with /usr/lib/postgresql/15/bin
+      """
+    #expect(
+      HelpText.hint(hint, columns: 30) == [
+        "hint: Let Postgres recover a", "copy of it, and import that:",
+        "import-backup 'my backup' --output out --recover-with /usr/lib/postgresql/15/bin",
+      ])
+    #expect(
+      HelpText.hint("Did you mean it? See 'import-backup verify --help'.", columns: 30)
+        == ["hint: Did you mean it? See", "'import-backup verify --help'."])
+    #expect(HelpText.hint("One.\n  two two two", columns: 10) == ["hint: One.", "  two two two"])
+    let quotes = "A word's quote 'b c', '' and 'd' e f"
+    #expect(
+      HelpText.wrapped(quotes, columns: 1)
+        == ["A", "word's", "quote", "'b c',", "''", "and", "'d'", "e", "f"])
+  }
+
+  /// Method: zsh parses the script, and its completion system completes words with it.
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      ("import-backup --tim", ["--timeline-id"]), ("import-backup ver", ["verify"]),
+      ("import-backup verify --aga", ["--against"]),
+      ("import-backup x --page-checksums ", ["skip", "verify", "warn"]),
+      ("import-backup verify x --progress pl", ["plain"]),
+      ("import-backup export x --output=st", ["store", "store.tar"]),
+      ("import-backup x -o st", ["store"]), ("import-backup verify st", ["store", "store.tar"]),
+      ("import-backup help ex", ["export"]), ("import-backup x --recover-as roo", ["root"]),
+    ] as [(String, [String])])
+  func zshCompletions(line: String, expected: [String]) async throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.createDirectory(
+      atPath: directory.path + "/store", withIntermediateDirectories: false)
+    try Data().write(to: URL(filePath: directory.path + "/store.tar"))
+    let syntax = try await ProgramRun.run(
+      [], script: #""$@" help --completions zsh > _import-backup && zsh -n _import-backup"#,
+      directory: directory.path)
+    #expect(syntax.exitCode == 0, "\(syntax.error)")
+    try Data(Self.zshDriver.utf8).write(to: URL(filePath: directory.path + "/.driver"))
+    let run = try await ProgramRun.run(
+      [line], script: "zsh -f .driver \"$2\"", directory: directory.path)
+    let words = run.outputText.split(whereSeparator: \.isNewline).map(String.init)
+    #expect(Set(words) == Set(expected), "\(run.outputText) \(run.error)")
+  }
+
+  /// Types a line and a tab into a zsh on a terminal of its own, and prints what it would insert.
+  ///
+  /// Each match is printed between marks, as `compadd` gets it; it does not insert anything then.
+  private static let zshDriver = #"""
+    zmodload zsh/zpty
+    zpty shell zsh -f -i
+    zpty -w shell "PS1= PROMPT= RPS1=; fpath=($PWD \$fpath); autoload -Uz compinit"
+    zpty -w shell "compinit -u -D; zstyle ':completion:*' completer _complete"
+    zpty -w shell "compadd() {
+      if [[ \${@[1,(i)(-|--)]} == *-[OAD]* ]]; then builtin compadd \"\$@\"; return; fi
+      local -a hits
+      builtin compadd -A hits \"\$@\"
+      for hit in \$hits; do print -r -- \"<<\$hit>>\"; done
+      builtin compadd \"\$@\"
+    }"
+    zpty -w shell "finish() { zle kill-whole-line; print READY }; zle -N finish; bindkey '^G' finish"
+    zpty -w shell "print STARTED"
+    zpty -r -m shell output "*STARTED*STARTED*"
+    zpty -n -w shell "$1"$'\t\a'
+    zpty -r -m shell output "*READY*"
+    print -rn -- $output | tr -d "\r" | sed -n "s/.*<<\(.*\)>>.*/\1/p"
+    """#
+
   /// Method: bash sources the script and completes words with it.
   @Test(
     .timeLimit(.minutes(1)),

@@ -7,9 +7,12 @@ import Testing
 
 /// Goal: every form of an option sets its own field, and nothing else.
 struct OptionParserTests {
-  /// The import command that `arguments` are parsed to.
-  private func parsed(_ arguments: String...) throws -> ImportCommand {
-    let outcome = try OptionParser.parse(ImportCommand.self, arguments: arguments)
+  /// The import command that `arguments` and variables are parsed to.
+  private func parsed(
+    _ arguments: String..., environment: [String: String] = [:]
+  ) throws -> ImportCommand {
+    let outcome = try OptionParser.parse(
+      ImportCommand.self, arguments: arguments, environment: { environment[$0] })
     guard case .run(let command) = outcome else {
       throw Failure(.bug, "\(arguments) is not an import")
     }
@@ -21,7 +24,7 @@ struct OptionParserTests {
     let command = try parsed("backup.tar", "--output", "out")
     let expected = ImportOptions(backup: "backup.tar", outputDirectory: "out")
     #expect(String(describing: command.settings) == String(describing: expected))
-    #expect(!command.printsJSON && !command.isQuiet)
+    #expect(!command.printsJSON && !command.reporting.isQuiet)
   }
 
   /// Method: all options at once, each with a value that no other has.
@@ -45,7 +48,7 @@ struct OptionParserTests {
     expected.jobs = 9
     expected.memory = 1 << 30
     #expect(String(describing: command.settings) == String(describing: expected))
-    #expect(command.printsJSON && command.isQuiet)
+    #expect(command.printsJSON && command.reporting.isQuiet)
   }
 
   /// Method: the same three settings in the forms that getopt_long knows.
@@ -83,11 +86,83 @@ struct OptionParserTests {
     }
   }
 
+  /// Method: each variable alone, with the option that counts instead, and empty; a scratch
+  /// directory from a variable needs no recovery.
+  @Test func variables() throws {
+    let variables = [
+      "IMPORT_BACKUP_OUTPUT": "out", "IMPORT_BACKUP_MEMORY": "100M",
+      "IMPORT_BACKUP_SCRATCH": "scratch",
+    ]
+    let command = try parsed("a", environment: variables)
+    #expect(command.settings.outputDirectory == "out")
+    #expect(command.settings.memory == 100 << 20)
+    #expect(command.settings.recovery == nil)
+    let recovering = try parsed("a", "--recover-with", "bin", environment: variables)
+    #expect(recovering.settings.recovery?.scratchParent == "scratch")
+    let given = try parsed(
+      "a", "-o", "x", "--memory", "64M", "--recover-with", "bin", "--scratch", "y",
+      environment: variables.mapValues { _ in "s3://wrong" })
+    #expect(given.settings.outputDirectory == "x")
+    #expect(given.settings.memory == 64 << 20)
+    #expect(given.settings.recovery?.scratchParent == "y")
+    let empty = try parsed("a", "-o", "x", environment: variables.mapValues { _ in "" })
+    #expect(empty.settings.memory == ImportOptions(backup: "", outputDirectory: "").memory)
+  }
+
+  /// Method: wrong values of variables: the message names the variable.
+  @Test(arguments: [
+    ("IMPORT_BACKUP_MEMORY", "5", "must be a size from 16M to 1024G, not '5'"),
+    ("IMPORT_BACKUP_MEMORY", "much", "must be a size in bytes, or end in K, M or G, not 'much'"),
+    ("IMPORT_BACKUP_OUTPUT", "s3://b/p", "must be a path, not the URL 's3://b/p'"),
+    ("IMPORT_BACKUP_SCRATCH", "nfs://b", "must be a path, not the URL 'nfs://b'"),
+  ])
+  func wrongVariables(name: String, value: String, message: String) {
+    let error = #expect(throws: Failure.self) {
+      var variables = ["IMPORT_BACKUP_OUTPUT": "out"]
+      variables[name] = value
+      _ = try parsed("a", environment: variables)
+    }
+    #expect(error?.message == "variable '\(name)' \(message)")
+  }
+
+  /// Goal: a URL is not taken for a path. Method: one for every operand and every option that takes
+  /// a path, of every command; and paths that only look a little like it.
+  @Test func urls() throws {
+    func message<C: Command>(_ type: C.Type, _ arguments: [String]) -> String? {
+      do throws(Failure) {
+        _ = try OptionParser.parse(type, arguments: arguments, environment: { _ in nil })
+        return nil
+      } catch {
+        #expect(error.hint != nil)
+        return error.message
+      }
+    }
+    for command in Program.commands where command.operandsArePaths {
+      #expect(message(command, ["s3://b/p"]) == "'s3://b/p' is a URL, not a path")
+      for option in command.describedOptions where option.takesPath {
+        #expect(
+          message(command, ["a", "--\(option.name)", "https://b/p"])
+            == "option '--\(option.name)' must be a path, not the URL 'https://b/p'")
+      }
+    }
+    let paths = ImportCommand.describedOptions.filter(\.takesPath).map(\.name)
+    #expect(Set(paths).isSuperset(of: ["output", "manifest", "scratch", "wal", "recover-with"]))
+    for path in ["./s3://b", "s3:/b", "1s://b", "a b://c", "://", "gs:", "a/b://c", "-"] {
+      #expect(URLScheme(of: path) == nil, "\(path)")
+    }
+    for (url, name) in [("S3://B", "s3"), ("file:///b", "file"), ("svn+ssh://x", "svn+ssh")] {
+      #expect(URLScheme(of: url)?.name == name)
+    }
+  }
+
   /// Method: wrong command lines, each with the whole message and what its hint begins with.
   @Test(arguments: [
     ([], "no backup given", "For example: "),
     ([""], "no backup given", "For example: "),
-    (["a"], "option '--output' is required: the directory to write the timeline to", "See "),
+    (
+      ["a"], "option '--output' is required: the directory to write the timeline to",
+      "It may also be given as the variable IMPORT_BACKUP_OUTPUT. "
+    ),
     (["a", "-o", ""], "option '--output' is required: the directory to write the timeline to", ""),
     (["a", "-o", "x", "b\n"], #"unexpected argument 'b\n'"#, "See "),
     (["a", "-o"], "option '--output' needs a value: DIR", "See "),

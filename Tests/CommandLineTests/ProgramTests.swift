@@ -9,7 +9,11 @@ struct ProgramTests {
   @Test(arguments: [
     (["--help"], "Usage:\n"), (["import", "--help"], "Usage: import-backup [import] BACKUP"),
     (["help"], "Usage:\n"), (["help", "import"], "Usage: import-backup [import] BACKUP"),
-    (["help", "--man"], ".Dd "), (["--version"], "import-backup "), (["-V"], "import-backup "),
+    (["help", "--man"], ".Dd "), (["--man"], ".Dd "), (["version"], "import-backup "),
+    (["--completions"], "_import_backup() {"),
+    (["--completions", "zsh"], "#compdef import-backup"),
+    (["help", "--completions", "bash"], "_import_backup() {"), (["--version"], "import-backup "),
+    (["-V"], "import-backup "),
   ])
   func results(arguments: [String], beginning: String) async throws {
     let run = try await ProgramRun.run(arguments)
@@ -31,6 +35,16 @@ struct ProgramTests {
     (
       ["a.tar", "--ouput", "b"], "unknown option '--ouput' [unknown-option]",
       "Did you mean '--output'? "
+    ),
+    (["info", "a"], "unknown command 'info' [unknown-command]", "Did you mean 'inspect'? "),
+    (["man"], "unknown command 'man' [unknown-command]", "Did you mean 'help --man'? "),
+    (
+      ["s3://b/p"], "'s3://b/p' is a URL, not a path [url-unsupported]",
+      "Copy it to a local file first, or pipe a tar in with 'aws s3 cp URL - | import-backup - ...'. "
+    ),
+    (
+      ["help", "--completions", "fish"],
+      "there are no completions for 'fish' [unexpected-argument]", "Give 'bash' or 'zsh'. "
     ),
     (
       ["a.tar", "-o", "b", "--jobs", "0"],
@@ -72,10 +86,12 @@ struct ProgramTests {
       [],
       script: #"""
         directory=$(mktemp -d); trap 'rm -r "$directory"' EXIT
-        cd "$directory"; : > imprt; "$@" imprt
+        cd "$directory"; : > imprt; : > version; "$@" imprt; "$@" version
         """#)
     #expect(run.exitCode == 64)
-    #expect(run.error.hasPrefix("error: option '--output' is required"))
+    let errors = run.error.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+    #expect(errors.count == 2)
+    #expect(errors.allSatisfy { $0.hasPrefix("error: option '--output' is required") })
   }
 
   /// Method: an argument that is not UTF-8; Swift's own list of arguments would repair it.
@@ -83,6 +99,44 @@ struct ProgramTests {
     let run = try await ProgramRun.run([], script: #""$@" -o out $'backup\xff.tar'"#)
     #expect(run.exitCode == 64)
     #expect(run.error.hasPrefix("error: argument 3 is not UTF-8 [argument-not-utf8]\nhint: "))
+  }
+
+  /// Goal: a directory that is neither a backup nor a timeline ends with 66, and the hint is of use.
+  /// Method: an empty one and none at all, to every command and with recovery; a timeline's that the
+  /// user may not read.
+  @Test func wrongDirectories() async throws {
+    let directory = try TemporaryDirectory()
+    for path in [directory.path + "/empty", directory.path + "/none"] {
+      for arguments in [
+        [path, "-o", "out"], [path, "-o", "out", "--recover-with", "/usr/bin"],
+        ["verify", path], ["export", path], ["inspect", path],
+      ] {
+        let run = try await ProgramRun.run(
+          arguments, script: #"mkdir -p empty; "$@" | cat; exit ${PIPESTATUS[0]}"#,
+          directory: directory.path)
+        #expect(run.exitCode == 66, "\(arguments): \(run.error)")
+      }
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+    #expect(names == ["empty"])
+  }
+
+  /// Method: root makes a directory of its own, and becomes somebody else.
+  @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
+  func timelineOfAnotherUser() async throws {
+    let run = try await ProgramRun.run(
+      [],
+      script: #"""
+        directory=$(mktemp -d); trap 'rm -r "$directory"' EXIT; mkdir "$directory/timeline"
+        cp "$1" "$directory/program"; chmod 711 "$directory"; chmod 700 "$directory/timeline"
+        chmod 755 "$directory/program"
+        setpriv --reuid=nobody --clear-groups "$directory/program" verify "$directory/timeline"
+        """#)
+    #expect(run.exitCode == 66, "\(run.error)")
+    #expect(
+      run.error.contains(
+        "Permission denied [input-permission-denied]\nhint: Only the user who ran the import "))
+    #expect(!run.error.contains("Give the directory of a timeline"))
   }
 
   /// Method: standard output is full or closed, or its reader has exited: exit code 74, no signal.

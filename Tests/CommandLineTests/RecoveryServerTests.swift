@@ -45,6 +45,29 @@ struct RecoveryServerTests {
     return sums
   }
 
+  /// Goal: a recovery says what it does, and how far the server is. Method: the log of one with
+  /// tablespaces.
+  @Test func progress() async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    let run = try await Self.run(
+      cluster.path(.stream), in: directory, programs: cluster.programs, ["--progress", "plain"])
+    #expect(run.exitCode == 0, "\(run.error)")
+    let lines = run.error.split(separator: "\n").filter { $0.hasPrefix("progress: ") }
+    #expect(
+      lines.first
+        == "progress: importing into '\(Self.timeline(in: directory))', generation 1")
+    let phases = [
+      "copying", "checking WAL", "replaying", "moving tablespaces", "reading", "finishing",
+    ]
+    #expect(
+      lines.filter { line in phases.contains { line == "progress: \($0)" } }
+        == phases.map { "progress: \($0)" })
+    let ends = lines.filter { $0.contains(" done in ") }
+    #expect(ends.count == phases.count)
+    #expect(ends.filter { $0.contains("MiB") || $0.contains("KiB") }.count >= 4, "\(ends)")
+  }
+
   /// Method: recover, import, verify, export and start each form of a backup; compare the sums of
   /// every table with those of a vanilla server that was restored from the same backup. Only the
   /// timeline is left, and the backup is unchanged.

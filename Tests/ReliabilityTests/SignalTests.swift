@@ -32,6 +32,36 @@ import Testing
     }
   }
 
+  /// Goal: a second SIGHUP changes nothing: when a terminal closes, its shell and the kernel send one
+  /// each. A second SIGINT or SIGTERM kills at once. Method: raise each at the first fsync, and again
+  /// when the first file is removed.
+  @Test(arguments: signals) func twice(signal: Int32) async throws {
+    let scene = try Scene()
+    let faults = ["fsync", "unlink"].map {
+      Fault(kind: $0, call: .number(1), action: .signal(signal))
+    }
+    let run = try await scene.run(faults)
+    if signal == SIGHUP {
+      try Self.expectStopped(scene, run, by: signal, "twice")
+    } else {
+      #expect(run.signal == signal)
+      #expect(try scene.files()?.keys.contains { $0.contains("index_part") } == false)
+    }
+  }
+
+  /// Goal: SIGUSR1 at any call changes nothing.
+  @Test func progressRequest() async throws {
+    let scene = try Scene()
+    _ = try await scene.run([])
+    try await inParallel(try scene.calls().indices) { index in
+      let scene = try Scene()
+      let fault = Fault(kind: "any", call: .number(index + 1), action: .signal(SIGUSR1))
+      let run = try await scene.run([fault])
+      #expect(run.exitCode == 0, "\(fault): \(run.error)")
+      #expect(try scene.files() == (try await Scene.expected.value), "\(fault)")
+    }
+  }
+
   /// Goal: the same while waiting for a backup from a pipe. Method: a pipe that delivers the
   /// beginning and then nothing; the signal comes during the call that waits.
   @Test(arguments: signals) func waitingForPipe(signal: Int32) async throws {
@@ -160,6 +190,40 @@ import Testing
     #expect(run.error.contains("terminated by a signal"))
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
     #expect(names.sorted() == ["backup.tar", "bin", "never", "started"])
+  }
+
+  /// Goal: the program that recovers the backup gets no signal that this program's group gets, but is
+  /// ended in order. Method: a program instead of the server that notes every signal; SIGUSR1, SIGHUP
+  /// and SIGHUP again to the group.
+  @Test func groupOfServer() async throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o755], ofItemAtPath: directory.path)
+    let backup = directory.path + "/backup.tar"
+    try Data(SmallBackup.tiny.encoded()).write(to: URL(filePath: backup))
+    let run = try await ProgramRun.run(
+      [backup, "--output", "out", "--recover-with", "bin", "--trust-backup"],
+      script: #"""
+        mkdir bin; mkfifo -m 666 started; install -m 666 /dev/null signals
+        cat > bin/postgres <<END
+        #!/bin/bash
+        for name in HUP INT USR1; do trap "echo \$name >> $PWD/signals" \$name; done
+        trap "echo TERM >> $PWD/signals; exit 1" TERM
+        echo > $PWD/started
+        while :; do sleep 0.1; done
+        END
+        chmod 755 bin/postgres
+        set -m
+        "$@" & program=$!
+        read < started
+        kill -USR1 -- -$program
+        until grep --quiet '^progress: ' "/proc/$$/fd/2"; do sleep 0.1; done
+        kill -HUP -- -$program; kill -HUP -- -$program 2> /dev/null; wait $program
+        """#, directory: directory.path)
+    #expect(run.exitCode == 129, "\(run.error)")
+    #expect(try directory.files()["signals"] == Array("TERM\n".utf8))
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+    #expect(names.sorted() == ["backup.tar", "bin", "signals", "started"])
   }
 
   /// Goal: with --force, a signal leaves the old timeline or the new one complete.

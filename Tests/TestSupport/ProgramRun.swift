@@ -45,7 +45,7 @@ public struct ProgramRun: Sendable {
   /// slower, after five times that.
   ///
   /// With a `script`, bash runs that instead: `"$@"` in it is the program and its arguments, as in
-  /// `"$@" > /dev/full`. Output goes to files, so it may have any length. `started` gets
+  /// `"$@" > /dev/full`. Output goes to files, so it may have any length; text is 100 columns wide. `started` gets
   /// the number of the process, which is the program's own without a script.
   public static func run(
     _ arguments: [String], input: Input = .none, script: String? = nil,
@@ -75,7 +75,8 @@ public struct ProgramRun: Sendable {
     }
     process.executableURL = URL(fileURLWithPath: words[0])
     process.arguments = Array(words.dropFirst())
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.environment = ProcessInfo.processInfo.environment
+      .merging(["COLUMNS": "100"]) { $1 }.merging(environment) { $1 }
     if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
 
     let outputFile = scratch.appendingPathComponent("output")

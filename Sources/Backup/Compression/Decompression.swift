@@ -5,11 +5,12 @@ import System
 ///
 /// Decompresses once: a compressed stream within a compressed stream is given as it is. Throws
 /// `.damaged` when there is nothing, with `hintIfEmpty`, or what is known to be no tar; `subject`
-/// names the input.
+/// names the input. Its bytes are counted in `progress`; a source that `isCounted` does that itself.
 package func decompressed(
-  _ source: any ByteSource, subject: String, hintIfEmpty: String? = nil, progress: InputProgress
+  _ source: any ByteSource, subject: String, hintIfEmpty: String? = nil, progress: InputProgress,
+  isCounted: Bool = false
 ) throws(Failure) -> any ByteSource {
-  let window = InputWindow(source, progress: progress)
+  let window = InputWindow(source, progress: isCounted ? nil : progress)
   try window.refillIfEmpty()
   if window.isAtEnd {
     throw Failure(.backupEmpty, "cannot read \(subject): it is empty", hint: hintIfEmpty)

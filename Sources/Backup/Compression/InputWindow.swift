@@ -2,14 +2,14 @@ import System
 
 /// The bytes of the input as they come, looked at before they are taken.
 ///
-/// Counts what is read from the input. As a source it gives what was looked at, then the rest, read
+/// Can count what is read from the input. As a source it gives what was looked at, then the rest, read
 /// right into the reader's buffer.
 package final class InputWindow: ByteSource {
   /// How far one can look ahead.
   package static let capacity = 256 << 10
 
   private let source: any ByteSource
-  private let progress: InputProgress
+  private let progress: InputProgress?
   private let buffer = ByteBuffer(capacity: capacity)
   private var position = 0
 
@@ -19,8 +19,9 @@ package final class InputWindow: ByteSource {
   /// Whether all bytes of the input were taken.
   package private(set) var isAtEnd = false
 
-  /// A window on the start of `source`; the bytes read from it are added to `progress`.
-  package init(_ source: any ByteSource, progress: InputProgress) {
+  /// A window on the start of `source`; the bytes read from it are added to `progress`, unless the
+  /// source does that itself.
+  package init(_ source: any ByteSource, progress: InputProgress? = nil) {
     self.source = source
     self.progress = progress
   }
@@ -31,7 +32,7 @@ package final class InputWindow: ByteSource {
     try buffer.fill(from: source)
     position = 0
     isAtEnd = buffer.byteCount == 0
-    progress.addBytesRead(buffer.byteCount)
+    progress?.addBytesRead(buffer.byteCount)
   }
 
   /// Lends the bytes that were read and not taken, and takes as many as `body` says.
@@ -61,6 +62,6 @@ package final class InputWindow: ByteSource {
     try source.fill(&output)
     let byteCount = output.byteCount - byteCountBefore
     byteOffset += UInt64(byteCount)
-    progress.addBytesRead(byteCount)
+    progress?.addBytesRead(byteCount)
   }
 }

@@ -18,14 +18,14 @@ final class DirectoryReader: BackupSource {
   /// The bytes of the current member that the stream still holds.
   private var bytesLeft: UInt64 = 0
 
-  /// Opens the data directory at `path`, and waits for its first bytes.
+  /// Opens the data directory at `path`, and waits for its first bytes; `progress` counts what is
+  /// read.
   ///
   /// Throws `.cannotOpen`, and `.unsupported` if a server is running in the directory.
   package init(
     path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
-    failure: FirstFailure = FirstFailure()
+    progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
-    let progress = InputProgress()
     self.progress = progress
     readAhead = try ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
       try DirectorySource(path: path, contents: contents, progress: progress)

@@ -146,6 +146,8 @@ final class DirectorySource: ByteSource {
 
   private func read(_ open: OpenFile, into output: inout OutputRawSpan) throws(Failure) {
     if open.bytesLeft > 0 {
+      progress.setReading(true)
+      defer { progress.setReading(false) }
       let count = try open.file.read(into: &output, atMost: open.bytesLeft)
       guard count > 0 else { throw DirectoryHandle.changed(open.file.path) }
       open.bytesLeft -= UInt64(count)
@@ -160,8 +162,8 @@ final class DirectorySource: ByteSource {
 }
 
 extension DirectoryHandle {
-  /// Throws if this is not a data directory, judged by its contents.
-  fileprivate func requireDataDirectory() throws(Failure) {
+  /// Throws `.cannotOpen` if this is not a data directory, judged by its contents.
+  package func requireDataDirectory() throws(Failure) {
     guard try status(of: Array("PG_VERSION".utf8CString)) == nil else { return }
     throw Failure(
       .notADataDirectory,

@@ -10,8 +10,7 @@ import System
 package final class BackupReader: @unchecked Sendable {
   // Invariant: only the stage that runs it uses it until that has ended.
 
-  private let counters: ImportCounters?
-  private var progress: ProgressThrottle
+  private let progress: RunProgress?
   private let source: any BackupSource
   private var intake: MemberIntake
   private let manifestCheck: ManifestCheck?
@@ -19,22 +18,23 @@ package final class BackupReader: @unchecked Sendable {
   private let isManifestGiven: Bool
   private let failure: FirstFailure
 
-  /// Opens the backup; `counters` say in progress what has been written. It does not wait for its
-  /// input after a `failure` of the pipeline.
+  /// Opens the backup, with which a phase of `progress` begins; `counters` say in it what has been
+  /// written. It does not wait for its input after a `failure` of the pipeline.
   package init(
-    _ options: BackupReaderOptions, counters: ImportCounters?,
-    progress: (any ProgressReporting)?, failure: FirstFailure
+    _ options: BackupReaderOptions, phase: RunProgress.Phase, counters: ImportCounters?,
+    progress: RunProgress?, failure: FirstFailure
   ) throws(Failure) {
     isManifestGiven = options.manifest != nil
     self.failure = failure
-    self.counters = counters
-    self.progress = ProgressThrottle(progress)
+    self.progress = progress
+    let input = InputProgress()
+    progress?.begin(phase, reading: input, counters: counters)
     let known = options.checksManifest ? try options.knownManifest() : nil
     knownManifest = known
     source = try openBackup(
       options.backup, strippingComponents: options.stripComponents,
       bufferCount: options.inputBufferCount,
-      contents: known == nil ? .stored : .listed, failure: failure)
+      contents: known == nil ? .stored : .listed, progress: input, failure: failure)
     // A directory's manifest is known; one in a tar may come last.
     let mayHaveManifest = options.checksManifest && (known != nil || !isDirectory(options.backup))
     manifestCheck = mayHaveManifest ? ManifestCheck() : nil
@@ -65,11 +65,7 @@ package final class BackupReader: @unchecked Sendable {
     }
     while let member = try source.nextMember() {
       try Interruption.check()
-      progress.report {
-        ImportProgress(
-          inputBytesRead: source.inputBytesRead, inputByteCount: source.inputByteCount,
-          outputBytesWritten: counters?.outputByteCount, member: escaped(member.name.utf8))
-      }
+      progress?.note { escaped(member.name.utf8) }
       if let pages = try intake.take(member) { try readPages(pages, of: member, into: feed) }
     }
     return Result(contents: intake.contents, inputByteCount: source.inputBytesRead)

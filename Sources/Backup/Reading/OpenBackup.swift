@@ -8,15 +8,17 @@ import System
 ///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `borrow` gives out
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
+///   - progress: counts what is read.
 ///   - failure: what ends the wait for the input, if it is noted.
 /// - Throws: as the sources do, and `.usage` if names of a directory are to be stripped.
 package func openBackup(
   _ path: String, strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
-  failure: FirstFailure = FirstFailure()
+  progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
 ) throws(Failure) -> any BackupSource {
   guard isDirectory(path) else {
-    return try TarReader(path: path, bufferCount: bufferCount, failure: failure)
+    return try TarReader(
+      path: path, bufferCount: bufferCount, progress: progress, failure: failure)
   }
   guard count == 0 else {
     throw Failure(
@@ -24,5 +26,6 @@ package func openBackup(
       hint: "Give the data directory itself, without '--strip-components'.")
   }
   return try DirectoryReader(
-    path: path, bufferCount: bufferCount, contents: contents, failure: failure)
+    path: path, bufferCount: bufferCount, contents: contents, progress: progress,
+    failure: failure)
 }

@@ -40,25 +40,25 @@ public final class TarReader: BackupSource {
   /// Throws `.cannotOpen`, `.inputOutput` when reading fails, and `.damaged` when it is empty or no
   /// tar.
   public convenience init(path: String) throws(Failure) {
-    try self.init(path: path, bufferCount: ReadAhead.leastBufferCount)
+    try self.init(path: path, progress: InputProgress())
   }
 
   /// The same with `bufferCount` buffers of 1 MiB, those that `borrow` gives out included, until a
-  /// `failure`.
+  /// `failure`; `progress` counts what is read.
   package convenience init(
-    path: String, bufferCount: Int, failure: FirstFailure = FirstFailure()
+    path: String, bufferCount: Int = ReadAhead.leastBufferCount,
+    progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
-    let progress = InputProgress()
     let subject = inputSubject(path)
     try self.init(
       subject: subject, bufferCount: bufferCount, progress: progress, failure: failure
     ) { () throws(Failure) in
-      let file = try FileSource(path: path)
+      let file = try FileSource(path: path, progress: progress)
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
       return try decompressed(
         file, subject: subject,
         hintIfEmpty: path == "-" ? "Check the output of the program that writes to the pipe." : nil,
-        progress: progress)
+        progress: progress, isCounted: true)
     }
   }
 

@@ -26,19 +26,34 @@ final class BackupWriter {
   var byteCount: UInt64 { destination.byteCount }
 
   func add(_ members: [ExportMember]) throws(Failure) {
-    for member in members {
-      switch member {
-      case .directory(let path, let mode): try tar.addDirectory(path, mode: mode)
-      case .file(let path, let contents):
-        try tar.addFile(path, contents)
-        fileCount += 1
+    try counting { () throws(Failure) in
+      for member in members {
+        switch member {
+        case .directory(let path, let mode): try tar.addDirectory(path, mode: mode)
+        case .file(let path, let contents):
+          try tar.addFile(path, contents)
+          fileCount += 1
+        }
       }
     }
   }
 
+  /// Counts what `body` writes.
+  private func counting(_ body: () throws(Failure) -> Void) throws(Failure) {
+    counters.setWriting(true)
+    defer { counters.setWriting(false) }
+    let before = destination.byteCount
+    try body()
+    counters.addOutput(destination.byteCount - before)
+  }
+
   /// Writes the pages of the next batch.
   func write(_ batch: ExportBatch) throws(Failure) {
-    let before = destination.byteCount
+    try counting { () throws(Failure) in try writePages(of: batch) }
+    pageCount += UInt64(batch.pageCount)
+  }
+
+  private func writePages(of batch: ExportBatch) throws(Failure) {
     let pages = batch.pages  // not copied
     var first = 0
     for run in batch.runs {
@@ -56,8 +71,6 @@ final class BackupWriter {
         fileCount += 1
       }
     }
-    pageCount += UInt64(batch.pageCount)
-    counters.addOutput(destination.byteCount - before)
   }
 
   /// Ends the tar and makes it durable under its name.

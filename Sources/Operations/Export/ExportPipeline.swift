@@ -19,10 +19,12 @@ struct ExportPipeline {
   private let version: PostgresVersion
   private let reader: TimelineReader
   private let counters = ImportCounters()
+  private let progress: RunProgress?
 
   /// Reads the index, and refuses a timeline that cannot be exported by what that says.
-  init(_ options: ExportOptions, progress: (any ProgressReporting)?) throws(Failure) {
+  init(_ options: ExportOptions, progress: RunProgress?) throws(Failure) {
     self.options = options
+    self.progress = progress
     jobs = options.jobs ?? Processors.count
     timeline = try Timeline(path: options.timeline)
     try timeline.requireAlive()
@@ -40,6 +42,9 @@ struct ExportPipeline {
       options.output, time: members.controlFile.time, counters: counters)
     try writer.add(members.beforePages())
     try movePages(of: cluster, to: writer)
+    progress?.begin(.finishing) { [counters] in
+      RunProgress.Amount(written: counters.outputByteCount, isWriting: true)
+    }
     try writer.add(members.afterPages())
     try Interruption.check()
     try writer.finish()

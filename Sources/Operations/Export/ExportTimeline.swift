@@ -1,4 +1,5 @@
 import Backup
+import Pipeline
 import System
 
 /// What an export reads, where it writes, and in which form.
@@ -50,7 +51,7 @@ public struct ExportSummary: Sendable {
 /// and eight more; 64 MiB for the open layers' buffers, more if there are over 4,000 L0s; 16 bytes
 /// a relation fork.
 public func exportTimeline(
-  _ options: ExportOptions, progress: (any ProgressReporting)?
+  _ options: ExportOptions, progress: RunProgress?
 ) throws(Failure) -> ExportSummary {
   let start = ContinuousClock.now
   let pipeline = try ExportPipeline(options, progress: progress)

@@ -14,26 +14,25 @@ final class TimelineReader: @unchecked Sendable {
   private let timeline: Timeline
   private let forPageserver: Bool
   private let counters: ImportCounters
-  private var progress: ProgressThrottle
+  private let progress: RunProgress?
 
   private var cursor: TimelineCursor
-  private var bytesRead: UInt64 = 0
-  private let byteCount: UInt64
+  private let input = InputProgress()
 
   init(
     _ timeline: Timeline, forPageserver: Bool, counters: ImportCounters,
-    progress: (any ProgressReporting)?
+    progress: RunProgress?
   ) {
     self.timeline = timeline
     self.forPageserver = forPageserver
     self.counters = counters
-    self.progress = ProgressThrottle(progress)
+    self.progress = progress
     cursor = TimelineCursor(timeline)
-    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
   }
 
   /// Reads everything but the pages: the indexes of all layers that may hold more than those.
   func readContents(_ version: PostgresVersion) throws(Failure) -> Cluster {
+    progress?.begin(.readingIndexes)
     var reader = KeyspaceReader(version: version)
     var fault: KeyspaceFault?
     var values = try TimelineValues(
@@ -84,6 +83,9 @@ final class TimelineReader: @unchecked Sendable {
   func readPages(
     _ cluster: Cluster, into feed: BatchFeed<ExportBatch>
   ) throws(Failure) {
+    progress?.begin(
+      .exporting, reading: input,
+      byteCount: timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }, counters: counters)
     for index in cluster.relations.indices {
       for file in cluster.files(ofRelationAt: index, forPageserver: forPageserver) {
         try readPages(of: file, into: feed)
@@ -97,11 +99,7 @@ final class TimelineReader: @unchecked Sendable {
   private func readPages(
     of file: ExportFile, into feed: BatchFeed<ExportBatch>
   ) throws(Failure) {
-    progress.report {
-      ImportProgress(
-        inputBytesRead: bytesRead, inputByteCount: byteCount,
-        outputBytesWritten: counters.outputByteCount, member: file.path)
-    }
+    progress?.note { [path = file.path] in path }
     var page: UInt32 = 0
     repeat {
       let batch = try feed.open()
@@ -145,7 +143,7 @@ final class TimelineReader: @unchecked Sendable {
       }
       guard value.isReachable else { continue }
       try requirePage(value)
-      bytesRead += UInt64(value.stored.blob.header.byteCount)
+      input.addBytesRead(value.stored.blob.header.byteCount)
       return cursor.withBytes(of: value) { batch.append(value, $0) }
     }
   }

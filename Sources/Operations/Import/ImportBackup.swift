@@ -1,4 +1,5 @@
 import Backup
+import Pipeline
 import System
 import Timeline
 
@@ -8,7 +9,7 @@ import Timeline
 /// index and without what was written. Throws a `Failure` whose code is the program's exit
 /// code. Memory: `ImportPlan` says how it is bounded.
 public func importBackup(
-  _ options: ImportOptions, progress: (any ProgressReporting)?
+  _ options: ImportOptions, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
   let start = ContinuousClock.now
   var summary: ImportSummary
@@ -27,16 +28,18 @@ public func importBackup(
 }
 
 private func importAsItIs(
-  _ options: ImportOptions, progress: (any ProgressReporting)?
+  _ options: ImportOptions, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
   try OnlineBackup.requireNone(
     for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
-  return try ImportPipeline(plan: try ImportPlan(options), progress: progress).run()
+  let plan = try ImportPlan(options)
+  progress?.announce(plan.target)
+  return try ImportPipeline(plan: plan, progress: progress).run()
 }
 
 /// Recovers the backup on a copy of it, and imports that.
 private func importRecovered(
-  _ options: ImportOptions, _ recovery: RecoveryOptions, progress: (any ProgressReporting)?
+  _ options: ImportOptions, _ recovery: RecoveryOptions, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
   // What is wrong with the output shows now rather than after hours of recovery.
   let plan = try ImportPlan(options)
@@ -44,6 +47,7 @@ private func importRecovered(
     output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force,
     owner: plan.outputOwner)
 
+  progress?.announce(plan.target)
   if let wal = recovery.writeAheadLog { try requireReadable(wal, option: "--wal") }
   // Without a directory of its own, the copy is next to the output, which may not exist yet. What
   // was created for that is removed again if the import fails, as it is empty then.
@@ -59,9 +63,9 @@ private func importRecovered(
 /// When it returns or throws, the copy has been removed, unless it is to be kept.
 private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
-  progress: (any ProgressReporting)?
+  progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
-  var recoveryOfCopy = Recovery(
+  let recoveryOfCopy = Recovery(
     of: options.backup, outputDirectory: options.outputDirectory,
     stripComponents: options.stripComponents, manifest: options.manifest, recovery,
     progress: progress)

@@ -25,22 +25,25 @@ struct ImportPipeline {
   private let chunks: ChunkWriter
   private let durability: DurabilityStage
   private let pages: BatchPipeline<PageBatch>
+  private let counters = ImportCounters()
+  private let progress: RunProgress?
 
   /// Opens the input first and then claims the output, so that a bad path leaves no trace.
-  init(plan: ImportPlan, progress: (any ProgressReporting)?) throws(Failure) {
+  init(plan: ImportPlan, progress: RunProgress?) throws(Failure) {
     self.plan = plan
+    self.progress = progress
     pages = BatchPipeline(
       group, BatchPipeline.Names(fill: "tar", work: "compress", drain: "write"), jobs: plan.jobs,
       batches: (0..<plan.reading.batchCount).map { _ in
         PageBatch(checksPages: plan.pageChecksums != .skip)
       })
-    let counters = ImportCounters()
     durability = DurabilityStage(counters: counters)
     chunks = ChunkWriter(
       group, memoryLimit: plan.chunkMemoryByteCount,
       finished: group.channel(capacity: ImportPlan.pendingLayerLimit))
     reader = try BackupReader(
-      plan.reading, counters: counters, progress: progress, failure: group.failure)
+      plan.reading, phase: .reading, counters: counters, progress: progress,
+      failure: group.failure)
     writer = try TimelineWriter(plan: plan, chunks: chunks)
   }
 
@@ -78,7 +81,14 @@ struct ImportPipeline {
           try batch.pages.makeBlobs(with: &encoder)
         }
       },
-      drain: { batch throws(Failure) in try writer.store(batch.pages) })
+      drain: { batch throws(Failure) in
+        counters.setWriting(true)
+        defer { counters.setWriting(false) }
+        try writer.store(batch.pages)
+      })
+    progress?.begin(.finishing) { [counters] in
+      RunProgress.Amount(written: counters.outputByteCount, isWriting: true)
+    }
     try writer.finishChunk()
     var contents = backup.contents
     let manifest = try reader.checkManifest(writer.segments)

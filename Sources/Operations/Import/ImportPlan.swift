@@ -1,5 +1,6 @@
 import Backup
 import LayerFormat
+import Pipeline
 import PostgresFormat
 import System
 import Timeline
@@ -82,6 +83,14 @@ struct ImportPlan: Sendable {
       throw Failure(.badOption, "\(option) must be 32 hexadecimal digits, not \(text.quoted)")
     }
     return identifier
+  }
+
+  /// What the import writes, as progress says it first.
+  var target: RunProgress.Target {
+    let path = TimelineDirectory.path(output: outputDirectory, tenant: tenant, timeline: timeline)
+    return RunProgress.Target(
+      timelinePath: SystemCalls.absolute(path), tenantID: tenant.description,
+      timelineID: timeline.description, generation: generation)
   }
 
   /// The LSNs of the L0 of chunk number `index`; throws when there is no room for them.

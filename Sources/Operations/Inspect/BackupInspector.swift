@@ -1,4 +1,5 @@
 import Backup
+import Pipeline
 import PostgresFormat
 import System
 
@@ -21,12 +22,15 @@ struct BackupInspector {
   ///
   /// Throws if the input cannot be read to its proper end.
   static func inspect(
-    _ path: String, strippingComponents: Int
+    _ path: String, strippingComponents: Int, progress: RunProgress? = nil
   ) throws(Failure) -> BackupDescription {
     var tar: String?
     if case .tars(let base, _, _) = try OnlineBackup(at: path) { tar = base }
+    let input = InputProgress()
+    progress?.begin(.reading, reading: input)
     let source = try openBackup(
-      tar ?? path, strippingComponents: strippingComponents, contents: .smallFiles)
+      tar ?? path, strippingComponents: strippingComponents, contents: .smallFiles,
+      progress: input)
     var inspector = BackupInspector(
       source: source, strippingComponents: strippingComponents,
       recoveryHint: RecoveryCommand(backup: path).hint)
@@ -36,6 +40,7 @@ struct BackupInspector {
     if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
     while let member = try source.nextMember() {
       try Interruption.check()
+      progress?.note { escaped(member.name.utf8) }
       inspector.take(member)
     }
     inspector.check()

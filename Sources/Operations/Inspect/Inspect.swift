@@ -1,4 +1,5 @@
 import Backup
+import Pipeline
 import System
 
 /// What to look at, and at what in it.
@@ -35,7 +36,9 @@ public enum Inspection: Sendable {
 /// every layer's own index, and the values of delta layers are read. Throws if the path leads
 /// to neither, if a backup is no whole tar, and if a timeline has no index that can be read;
 /// what is wrong beyond that is part of the description.
-public func inspect(_ options: InspectOptions) throws(Failure) -> Inspection {
+public func inspect(
+  _ options: InspectOptions, progress: RunProgress? = nil
+) throws(Failure) -> Inspection {
   guard isDirectory(options.path), !isDataDirectory(options.path),
     case .directory = try OnlineBackup(at: options.path)
   else {
@@ -47,10 +50,11 @@ public func inspect(_ options: InspectOptions) throws(Failure) -> Inspection {
     }
     do throws(Failure) {
       return .backup(
-        try BackupInspector.inspect(options.path, strippingComponents: options.stripComponents))
+        try BackupInspector.inspect(
+          options.path, strippingComponents: options.stripComponents, progress: progress))
     } catch {
       throw Interruption.cause(of: error, reading: options.path)
     }
   }
-  return .timeline(try TimelineInspector(options).describe())
+  return .timeline(try TimelineInspector(options).describe(progress))
 }

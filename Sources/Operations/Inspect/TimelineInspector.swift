@@ -1,4 +1,6 @@
+import Backup
 import LayerFormat
+import Pipeline
 import PostgresFormat
 import System
 import Timeline
@@ -47,7 +49,7 @@ struct TimelineInspector {
       hint: "Give the number of a layer in the list that 'inspect' shows, or its file name.")
   }
 
-  func describe() throws(Failure) -> TimelineDescription {
+  func describe(_ progress: RunProgress? = nil) throws(Failure) -> TimelineDescription {
     let index = timeline.index
     var description = TimelineDescription(
       path: timeline.path, generation: timeline.generation, indexVersion: index.version,
@@ -61,9 +63,15 @@ struct TimelineInspector {
       initdbLSN: index.metadata.initdbLSN.description)
     description.unnamedFiles = timeline.unnamedFiles.map { escaped($0.utf8) }
     var identity = TimelineIdentity(path: timeline.path)
+    let input = InputProgress()
+    progress?.begin(
+      .readingLayers, reading: input,
+      byteCount: timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize })
     for (offset, layer) in timeline.layers.enumerated() {
       try Interruption.check()
+      progress?.note { layer.fileName }
       description.layers.append(try describe(layer, number: offset + 1, of: &identity))
+      input.addBytesRead(Int(clamping: layer.metadata.fileSize))
     }
     description.tenantID = identity?.tenant.description
     description.timelineID = identity?.timeline.description

@@ -1,4 +1,5 @@
 import Backup
+import Pipeline
 import PostgresFormat
 import System
 
@@ -11,10 +12,15 @@ struct DirectoryCopy {
   }
 
   var intake: ScratchIntake
+  private let progress: RunProgress?
+  private let input: InputProgress
   private var buffer = [UInt8](repeating: 0, count: 1 << 20)
 
-  init(_ intake: ScratchIntake) {
+  /// What is read is counted in `input`.
+  init(_ intake: ScratchIntake, _ progress: RunProgress?, _ input: InputProgress) {
     self.intake = intake
+    self.progress = progress
+    self.input = input
   }
 
   /// The data directory, and what is elsewhere: the WAL and tablespaces that links lead to.
@@ -94,12 +100,17 @@ struct DirectoryCopy {
         name: prefix.isEmpty ? name : prefix + "/" + name, kind: status?.kind ?? .other,
         byteCount: status?.byteCount ?? 0)
       guard let path = try member.path(strippingComponents: 0) else { continue }
+      progress?.note { escaped(member.name.utf8) }
       let target = try intake.target(of: member, at: path, in: part)
       if let check = try intake.beginCheck(of: member, at: path, in: part) {
-        try SystemCalls.copy(source, to: target, buffer: &buffer) { check.update($0) }
+        try SystemCalls.copy(source, to: target, buffer: &buffer, progress: input) {
+          check.update($0)
+        }
         try check.end()
       } else if let target {
-        try SystemCalls.copy(source, to: target, buffer: &buffer)
+        try SystemCalls.copy(source, to: target, buffer: &buffer, progress: input)
+      } else if member.kind == .file {
+        input.addBytesRead(Int(clamping: member.byteCount))  // left out: there is less to do
       }
       if let target { try intake.finish(target) }
       if member.kind == .directory, ScratchIntake.entersDirectory(at: path, in: part) {

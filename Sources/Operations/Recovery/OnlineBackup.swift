@@ -101,6 +101,13 @@ enum OnlineBackup {
 
   private static let endings: Set = ["tar", "tar.gz", "tar.lz4", "tar.zst", "tar.xz"]
 
+  /// Whether it is a tar whose size nobody knows before it has been read.
+  var isPipe: Bool {
+    guard case .tar(let path, _) = self else { return false }
+    guard path != "-" else { return true }
+    return (try? SystemCalls.status(at: path, followingLinks: true))?.kind == .other
+  }
+
   /// The bytes of its files, those of its tablespaces apart; of tars what they take compressed, and
   /// nothing for one that comes through a pipe.
   func byteCounts() throws(Failure) -> (all: UInt64, tablespaces: UInt64) {

@@ -15,28 +15,33 @@ struct Recovery {
   private let stripComponents: Int
   private let manifest: String?
   private let options: RecoveryOptions
-  private var progress: ProgressThrottle
+  private let progress: RunProgress?
 
   /// A recovery of `backup`, whose scratch directory is beside `outputDirectory` unless the options
   /// name another place.
   init(
     of backup: String, outputDirectory: String, stripComponents: Int, manifest: String?,
-    _ options: RecoveryOptions, progress: (any ProgressReporting)?
+    _ options: RecoveryOptions, progress: RunProgress?
   ) {
     self.backup = backup
     self.outputDirectory = outputDirectory
     self.stripComponents = stripComponents
     self.manifest = manifest
     self.options = options
-    self.progress = ProgressThrottle(progress)
+    self.progress = progress
   }
 
   /// Does all of it, or throws and leaves nothing behind.
   ///
   /// Throws `.damaged` if Postgres cannot recover the backup, `.unsupported` if the programs
   /// do not match it, `.usage` if the server's user cannot work there.
-  mutating func run() throws(Failure) -> RecoveredCluster {
+  func run() throws(Failure) -> RecoveredCluster {
     let backup = try OnlineBackup(at: backup, writeAheadLog: options.writeAheadLog)
+    switch backup {
+    case .directory(let path, _): try DirectoryHandle(path: path).requireDataDirectory()
+    case .tar(let path, _): if path != "-" { try requireReadable(path) }
+    case .tars: break
+    }
     let parent = try ScratchDirectory.parent(
       options.scratchParent ?? RecoveryOptions.place(beside: outputDirectory))
     let scratch = try ScratchDirectory(in: parent, keep: options.keepsScratch)
@@ -46,11 +51,13 @@ struct Recovery {
       sandbox: Sandbox(for: user, in: scratch, trustsBackup: options.trustsBackup),
       log: scratch.log)
     try programs.requireAccess(to: parent, log: scratch.log)
-    try requireSpace(for: backup, at: scratch, programs)
+    let byteCount = try requireSpace(for: backup, at: scratch, programs)
 
     let manifest = try manifestCheck(of: backup)
     var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
-    try unpack(backup, into: &intake)
+    let input = InputProgress()
+    progress?.begin(.copying, reading: input, byteCount: backup.isPipe ? nil : byteCount)
+    try unpack(backup, into: &intake, input)
     try check(intake)
     let before = try Self.controlFile(scratch)
     guard let version = intake.version, version == before.version else {
@@ -63,11 +70,11 @@ struct Recovery {
     if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
     if let user { try scratch.give(to: user, passable: options.trustsBackup) }
     let server = SingleUserServer(programs: programs, scratch: scratch)
-    try WriteAheadLogCheck(
+    let log = try WriteAheadLogCheck(
       scratch: scratch, control: before, label: intake.label,
-      hasRestoreCommand: options.restoreCommand != nil
+      hasRestoreCommand: options.restoreCommand != nil, progress: progress
     ).run()
-    let control = try recover(server, from: before)
+    let control = try recover(server, from: before, log)
     let moved = try moveTablespaces(server, control, fileCount: intake.fileCount)
     if user != nil { try scratch.takeBack() }
     return RecoveredCluster(
@@ -89,10 +96,10 @@ struct Recovery {
     return check
   }
 
-  /// Says how much room the copy takes, and refuses a clear shortage.
+  /// Says how much room the copy takes, and refuses a clear shortage; gives the backup's size.
   private func requireSpace(
     for backup: OnlineBackup, at scratch: ScratchDirectory, _ programs: PostgresPrograms
-  ) throws(Failure) {
+  ) throws(Failure) -> UInt64 {
     let (all, moved) = try backup.byteCounts()
     // The contents of a tablespace exist twice while they are moved.
     let needed = all + moved
@@ -101,42 +108,42 @@ struct Recovery {
         + "needs at least \((needed + 1 << 20 - 1) >> 20) MiB there")
     try FreeSpace.require(
       needed, at: scratch.path, purpose: "the recovery", option: "--scratch")
+    return all
   }
 
   // MARK: The copy
 
-  private mutating func unpack(
-    _ backup: OnlineBackup, into intake: inout ScratchIntake
+  private func unpack(
+    _ backup: OnlineBackup, into intake: inout ScratchIntake, _ input: InputProgress
   ) throws(Failure) {
     let writeAheadLog: String?
     switch backup {
     case .tar(let path, let log):
-      try unpack(path, .dataDirectory, stripComponents, into: &intake)
+      try unpack(path, .dataDirectory, stripComponents, into: &intake, input)
       writeAheadLog = log
     case .tars(let base, let log, let tablespaces):
-      try unpack(base, .dataDirectory, 0, into: &intake)
+      try unpack(base, .dataDirectory, 0, into: &intake, input)
       for tablespace in tablespaces {
         try intake.addTablespace(tablespace.id)
-        try unpack(tablespace.path, .tablespace(tablespace.id), 0, into: &intake)
+        try unpack(tablespace.path, .tablespace(tablespace.id), 0, into: &intake, input)
       }
       writeAheadLog = log
     case .directory(let path, let log):
-      var copy = DirectoryCopy(intake)
+      var copy = DirectoryCopy(intake, progress, input)
       try copy.run(path)
       intake = copy.intake
       writeAheadLog = log
     }
-    if let writeAheadLog { try unpack(writeAheadLog, .writeAheadLog, 0, into: &intake) }
+    if let writeAheadLog { try unpack(writeAheadLog, .writeAheadLog, 0, into: &intake, input) }
   }
 
-  private mutating func unpack(
+  private func unpack(
     _ path: String, _ part: ScratchIntake.Part, _ stripComponents: Int,
-    into intake: inout ScratchIntake
+    into intake: inout ScratchIntake, _ input: InputProgress
   ) throws(Failure) {
-    var copy = TarCopy(intake, progress)
+    var copy = TarCopy(intake, progress, input)
     try copy.run(path, as: part, strippingComponents: stripComponents)
     intake = copy.intake
-    progress = copy.progress
   }
 
   /// Refuses a copy that lacks a tablespace.
@@ -188,17 +195,30 @@ struct Recovery {
   /// one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
   /// registered after `StartupXLOG`)
   private func recover(
-    _ server: SingleUserServer, from before: ControlFile
+    _ server: SingleUserServer, from before: ControlFile, _ log: WriteAheadLogCheck.Extent
   ) throws(Failure) -> ControlFile {
     let scratch = server.scratch
+    let position = ReplayPosition(
+      in: server.programs.sandbox.directory, from: log.start, before.walSegmentSize
+    ) { try? Self.controlFile(scratch) }
+    progress?.begin(.replaying) {
+      RunProgress.Amount(
+        done: position.current().rawValue - log.start.rawValue,
+        total: log.end.map { $0.rawValue - log.start.rawValue })
+    }
+    progress?.note {
+      "LSN \(position.current())" + (log.end.map { " of \($0)" } ?? "")
+    }
     let channel: RestoreChannel?
     if let command = options.restoreCommand {
-      channel = try RestoreChannel(command: command, scratch: scratch, control: before)
+      channel = try RestoreChannel(
+        command: command, scratch: scratch, control: before, requested: position.reach)
     } else {
       channel = nil
     }
     let result = try server.run(
-      in: Array("template1".utf8), commands: [], control: before, channel: channel)
+      in: Array("template1".utf8), commands: [], control: before, channel: channel,
+      started: position.watch)
     let after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw Failure(
@@ -206,6 +226,7 @@ struct Recovery {
         "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
         hint: WriteAheadLogCheck.hint)
     }
+    position.finish(at: log.end)
     return after
   }
 
@@ -225,7 +246,8 @@ struct Recovery {
         throw WriteAheadLogCheck.newTablespace(at: target)
       }
     }
-    let moved = try TablespaceMove(server: server, control: control).run(fileCount: fileCount)
+    let move = TablespaceMove(server: server, control: control, progress: progress)
+    let moved = try move.run(fileCount: fileCount)
     if let name = try directory.names().first {
       throw Failure(
         .tablespaceMoveFailed,

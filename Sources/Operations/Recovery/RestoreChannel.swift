@@ -21,15 +21,19 @@ final class RestoreChannel: Sendable {
   private let control: ControlFile
   private let requests: NamedPipe
   private let answers: NamedPipe
+  private let requested: @Sendable (WALSegmentName) -> Void
   private let state = Mutex((isEnded: false, failure: Failure?.none))
 
-  /// Creates the pipes; `command` is what `restore_command` would be in Postgres.
+  /// Creates the pipes; `command` is what `restore_command` would be in Postgres. `requested` gets
+  /// the name of every segment that the server asks for.
   init(
-    command: String, scratch: ScratchDirectory, control: ControlFile
+    command: String, scratch: ScratchDirectory, control: ControlFile,
+    requested: @escaping @Sendable (WALSegmentName) -> Void = { _ in }
   ) throws(Failure) {
     self.command = command
     self.scratch = scratch
     self.control = control
+    self.requested = requested
     requests = try NamedPipe(creating: scratch.channel + "/requests", mode: 0o622)
     answers = try NamedPipe(creating: scratch.channel + "/answers", mode: 0o644)
   }
@@ -94,6 +98,8 @@ final class RestoreChannel: Sendable {
     guard names.count == 2, names.allSatisfy(WriteAheadLogFile.isName) else {
       throw Self.malformed(line)
     }
+    let segment = WALSegmentName(names[0], segmentSize: control.walSegmentSize)
+    if let segment { requested(segment) }
     let path = scratch.archive + "/" + names[0]
     guard try fetch(names[0], to: path, restartingAt: names[1]) else {
       try answers.write(Array("-\n".utf8).bytes, check: requireServer)
@@ -103,9 +109,7 @@ final class RestoreChannel: Sendable {
     try SystemCalls.unlink(path)
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     // The record of a tablespace may be anywhere: all is looked at before the first byte is given.
-    if let name = WALSegmentName(names[0], segmentSize: control.walSegmentSize) {
-      try check.decode(name, of: file, byteCount: byteCount, &buffer)
-    }
+    if let segment { try check.decode(segment, of: file, byteCount: byteCount, &buffer) }
     try answers.write(Array("\(byteCount)\n".utf8).bytes, check: requireServer)
     var offset: UInt64 = 0
     while offset < byteCount {

@@ -24,10 +24,11 @@ struct SingleUserServer {
   /// Runs a session in a database: each line of `commands` is one.
   ///
   /// Any error ends it, and with it the server. `control` says what the cluster demands of its
-  /// server; `others` overrule that. By `channel` it gets WAL that the copy does not have.
+  /// server; `others` overrule that. By `channel` it gets WAL that the copy does not have. `started`
+  /// gets the number of the process that has the server below it, or is it.
   func run(
     in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:],
-    channel: RestoreChannel? = nil
+    channel: RestoreChannel? = nil, started: ((Int32) -> Void)? = nil
   ) throws(Failure) -> ChildProcess.Result {
     let directory = programs.sandbox.directory
     var settings = Self.settings
@@ -49,7 +50,8 @@ struct SingleUserServer {
     words += [Array("--".utf8), database]
     func run(_ check: () throws(Failure) -> Void) throws(Failure) -> ChildProcess.Result {
       try ChildProcess.run(
-        words, input: scratch.input, log: scratch.log, outputLimit: Self.outputLimit, check: check)
+        words, input: scratch.input, log: scratch.log, outputLimit: Self.outputLimit,
+        started: started, check: check)
     }
     do throws(Failure) {
       guard let channel else { return try run {} }

@@ -1,5 +1,7 @@
 import LayerFormat
+import Pipeline
 import PostgresFormat
+import Synchronization
 import System
 
 /// Lets Postgres move everything in tablespaces to the default one, and drop them.
@@ -18,11 +20,21 @@ import System
 struct TablespaceMove {
   let server: SingleUserServer
   let control: ControlFile
+  let progress: RunProgress?
 
   /// A row of `pg_database`.
   private struct Database {
     var name: [UInt8]
     var tablespace: UInt32
+  }
+
+  /// How many databases have been emptied.
+  private final class DatabaseCount: Sendable {
+    private let count = Atomic<UInt64>(0)
+
+    var value: UInt64 { count.load(ordering: .relaxed) }
+
+    func add() { count.wrappingAdd(1, ordering: .relaxed) }
   }
 
   private static let kinds = ["TABLE", "INDEX", "MATERIALIZED VIEW"]
@@ -31,6 +43,10 @@ struct TablespaceMove {
   /// files.
   func run(fileCount: Int) throws(Failure) -> [String] {
     let (databases, entry) = try databases()
+    let done = DatabaseCount()
+    progress?.begin(.movingTablespaces) { [count = databases.count] in
+      RunProgress.Amount(done: done.value, total: UInt64(count), unit: .databases)
+    }
     let tablespaces = try rows(
       "SELECT oid, spcname FROM pg_catalog.pg_tablespace ORDER BY oid", number: "oid",
       name: "spcname",
@@ -61,8 +77,10 @@ struct TablespaceMove {
     }
     let names = tablespaces.map { Self.quoted($0.name) }
     for database in databases {
+      progress?.note { escaped(database.name) }
       try execute(
         Self.moves(from: names, to: Self.quoted("pg_default")), in: database.name, locks)
+      done.add()
     }
     // With the cluster's own settings again, which pg_control then holds.
     try execute(names.map { Array("DROP TABLESPACE ".utf8) + $0 }, in: entry, [:])

@@ -1,16 +1,20 @@
 import Backup
+import Pipeline
 import PostgresFormat
 import System
 
 /// Unpacks a tar of a backup into a scratch directory.
 struct TarCopy {
   private(set) var intake: ScratchIntake
-  private(set) var progress: ProgressThrottle
+  private let progress: RunProgress?
+  private let input: InputProgress
   private var buffer = [UInt8](repeating: 0, count: 1 << 20)
 
-  init(_ intake: ScratchIntake, _ progress: ProgressThrottle) {
+  /// What is read is counted in `input`.
+  init(_ intake: ScratchIntake, _ progress: RunProgress?, _ input: InputProgress) {
     self.intake = intake
     self.progress = progress
+    self.input = input
   }
 
   /// Unpacks all of it, which is this part of the backup.
@@ -19,14 +23,10 @@ struct TarCopy {
   mutating func run(
     _ path: String, as part: ScratchIntake.Part, strippingComponents count: Int
   ) throws(Failure) {
-    let tar = try TarReader(path: path)
+    let tar = try TarReader(path: path, progress: input)
     while let member = try tar.nextMember() {
       try Interruption.check()
-      progress.report {
-        ImportProgress(
-          inputBytesRead: tar.inputBytesRead, inputByteCount: tar.inputByteCount,
-          outputBytesWritten: nil, member: escaped(member.name.utf8))
-      }
+      progress?.note { escaped(member.name.utf8) }
       guard let place = try member.path(strippingComponents: count) else { continue }
       try take(member, at: place, in: part, from: tar)
     }

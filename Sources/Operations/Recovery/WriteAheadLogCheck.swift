@@ -1,3 +1,5 @@
+import Backup
+import Pipeline
 import PostgresFormat
 import System
 
@@ -14,17 +16,29 @@ struct WriteAheadLogCheck {
   let label: BackupLabel?
   /// Whether the server gets WAL from elsewhere as well, which it then prefers to the copy's.
   let hasRestoreCommand: Bool
+  var progress: RunProgress?
+  private let input = InputProgress()
 
   /// What to do if WAL is missing or damaged.
   static let hint =
     "If WAL is missing, give it with '--wal', or a command that fetches it with "
     + "'--restore-command'."
 
+  /// The WAL that is there to be replayed.
+  struct Extent {
+    /// Where replay begins.
+    var start: LogSequenceNumber
+    /// Where the last record ends, of whichever timeline goes furthest; nil if a restore command
+    /// may bring more.
+    var end: LogSequenceNumber?
+  }
+
   /// Reads all segments from the start of replay on, of every timeline.
   ///
   /// - Throws: `.unsupported` if a record makes a tablespace; what a restore command brings is not
   ///   seen. `.damaged` if the WAL that is replayed first is known to be damaged.
-  func run() throws(Failure) {
+  @discardableResult
+  func run() throws(Failure) -> Extent {
     let start = label?.start ?? control.checkpointCopy.redo
     do throws(FormatError) {
       try WALLayout.requireRecordStart(start, segmentSize: control.walSegmentSize)
@@ -35,10 +49,18 @@ struct WriteAheadLogCheck {
       timelineID: label?.timelineID ?? control.checkpointCopy.timelineID, containing: start,
       segmentSize: control.walSegmentSize)
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    for segments in try timelines(from: first) {
+    var extent = Extent(start: start)
+    let timelines = try timelines(from: first)
+    progress?.begin(
+      .checkingWAL, reading: input,
+      byteCount: timelines.reduce(0) { $0 + UInt64($1.count) * UInt64(first.segmentSize) })
+    for segments in timelines {
       let isFirst = segments[0].number == first.number
       let outcome = try decode(
         segments[...], from: isFirst ? .record(start) : .firstRecord, &buffer)
+      if !hasRestoreCommand, case .success(let end) = outcome {
+        extent.end = max(extent.end ?? start, end.position)
+      }
       // What comes after missing segments may be replayed all the same, with a restore command.
       for index in segments.indices.dropFirst()
       where segments[index].number != segments[index - 1].number + 1 {
@@ -55,6 +77,7 @@ struct WriteAheadLogCheck {
         throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
       }
     }
+    return extent
   }
 
   /// The refusal of a backup whose replay makes a tablespace.
@@ -134,11 +157,13 @@ struct WriteAheadLogCheck {
     }
     for name in segments {
       decoder.begin(name)
+      progress?.note { name.description }
       let limit = decoder.hasEnded ? WALLayout.pageSize : UInt64(name.segmentSize)
       try read(name, limit: limit, into: &buffer) { pages throws(Failure) in
         try decoder.decode(pages) { record throws(Failure) in try Self.check(record) }
         return !decoder.hasEnded
       }
+      input.addBytesRead(Int(name.segmentSize))
     }
     return Result { () throws(FormatError) in try decoder.finish() }
   }

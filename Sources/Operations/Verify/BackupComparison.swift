@@ -38,7 +38,7 @@ struct BackupComparison {
 
   init(
     _ timeline: Timeline, backup: String, stripComponents: Int, jobs: Int,
-    progress: (any ProgressReporting)?
+    progress: RunProgress?
   ) throws(Failure) {
     let options = BackupReaderOptions(
       backup: backup, stripComponents: stripComponents, checksManifest: false,
@@ -49,7 +49,7 @@ struct BackupComparison {
     self.jobs = jobs
     batchCount = options.batchCount
     reader = try BackupReader(
-      options, counters: nil, progress: progress, failure: group.failure)
+      options, phase: .comparing, counters: nil, progress: progress, failure: group.failure)
   }
 
   /// Throws what is wrong with the backup, as an import would.

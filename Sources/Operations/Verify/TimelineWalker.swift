@@ -9,23 +9,24 @@ import Timeline
 /// Belongs to that stage.
 final class TimelineWalker {
   private let timeline: Timeline
-  private var progress: ProgressThrottle
+  private let progress: RunProgress?
   private let feed: BatchFeed<ValueBatch>
   /// The right to have a large value in memory.
   private let permits: Channel<Void>
-  private var bytesRead: UInt64 = 0
-  private let byteCount: UInt64
+  private let input = InputProgress()
 
   /// Fills the batches of `feed`; a large value takes one of the `permits`.
   init(
-    _ timeline: Timeline, progress: (any ProgressReporting)?, feed: BatchFeed<ValueBatch>,
+    _ timeline: Timeline, progress: RunProgress?, feed: BatchFeed<ValueBatch>,
     permits: Channel<Void>
   ) {
     self.timeline = timeline
-    self.progress = ProgressThrottle(progress)
+    self.progress = progress
     self.feed = feed
     self.permits = permits
-    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
+    progress?.begin(
+      .verifyingLayers, reading: input,
+      byteCount: timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize })
   }
 
   /// Reads to the last key.
@@ -60,13 +61,9 @@ final class TimelineWalker {
     if isLarge { _ = try permits.receive() }
     let batch = try feed.open()
     cursor.withBytes(of: value) { stored in batch.append(value, stored) }
-    bytesRead &+= UInt64(value.stored.blob.range.count)
+    input.addBytesRead(value.stored.blob.range.count)
     if batch.isFull {
-      progress.report {
-        ImportProgress(
-          inputBytesRead: bytesRead, inputByteCount: self.byteCount, outputBytesWritten: nil,
-          member: value.key.meaning?.file.path ?? value.key.description)
-      }
+      progress?.note { [key = value.key] in key.meaning?.file.path ?? key.description }
     }
     if isLarge {
       batch.isLarge = true

@@ -18,7 +18,7 @@ struct VerifyPipeline {
   private let timeline: Timeline
   private let jobs: Int
   private let isForComparison: Bool
-  private let progress: (any ProgressReporting)?
+  private let progress: RunProgress?
 
   /// What came of it.
   struct Result: Sendable {
@@ -35,7 +35,7 @@ struct VerifyPipeline {
   /// Layers that are known to be missing are not looked for. What is read `isForComparison` has its
   /// places remembered, and its pages left as they are stored: the comparison reads them.
   init(
-    _ timeline: Timeline, jobs: Int, isForComparison: Bool, progress: (any ProgressReporting)?
+    _ timeline: Timeline, jobs: Int, isForComparison: Bool, progress: RunProgress?
   ) {
     var present = timeline
     let missing = Set(timeline.missingLayers.map(\.name))

@@ -1,4 +1,5 @@
 import Backup
+import Pipeline
 import System
 import Timeline
 
@@ -11,7 +12,7 @@ import Timeline
 /// if a backup is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has
 /// findings is not compared. Memory: `VerifyPipeline` says how it is bounded.
 public func verifyTimeline(
-  _ options: VerifyOptions, progress: (any ProgressReporting)?
+  _ options: VerifyOptions, progress: RunProgress?
 ) throws(Failure) -> VerifySummary {
   let start = ContinuousClock.now
   let timeline = try Timeline(path: options.timeline)

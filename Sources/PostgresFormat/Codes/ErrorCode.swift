@@ -21,6 +21,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case conflictingOptions = "conflicting-options"
   case optionNotApplicable = "option-not-applicable"
   case argumentNotUTF8 = "argument-not-utf8"
+  case urlUnsupported = "url-unsupported"
   case terminalRefused = "terminal-refused"
   case layerNotFound = "layer-not-found"
   case unknownUser = "unknown-user"

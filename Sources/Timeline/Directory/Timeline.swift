@@ -38,8 +38,10 @@ package struct Timeline: Sendable {
     do throws(Failure) {
       names = try SystemCalls.names(in: path, for: .listInput)
     } catch {
-      guard !isDirectory(path) else { throw error }
-      throw Failure(error.code, error.message, hint: Self.directoryHint)
+      let isForbidden = error.code == .inputPermissionDenied
+      guard isForbidden || !isDirectory(path) else { throw error }
+      throw Failure(
+        error.code, error.message, hint: isForbidden ? Self.rightsHint : Self.directoryHint)
     }
     guard let generation = names.compactMap(IndexPart.parse(fileName:)).max() else {
       throw Failure(
@@ -65,6 +67,9 @@ package struct Timeline: Sendable {
 
   private static let directoryHint =
     "Give the directory of a timeline: DIR/tenants/…/timelines/…."
+
+  private static let rightsHint =
+    "Only the user who ran the import may read a timeline: run this as that user, or as root."
 
   /// The longest index that is read: `IndexPart` bounds the layers, to about 150,000, and a layer
   /// takes less than 200 bytes.

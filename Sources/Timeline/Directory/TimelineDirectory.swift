@@ -86,6 +86,13 @@ package final class TimelineDirectory {
     ).abandon()
   }
 
+  /// The directory of a timeline below an output.
+  package static func path(output: String, tenant: Identifier, timeline: Identifier) -> String {
+    var base = output
+    while base.count > 1 && base.hasSuffix("/") { base.removeLast() }
+    return "\(base == "/" ? "" : base)/tenants/\(tenant)/timelines/\(timeline)"
+  }
+
   /// Refuses an existing index, and removes the remains of an interrupted run.
   private func prepare(force: Bool) throws(Failure) {
     let names = try names()

@@ -9,6 +9,9 @@ protocol Command: Sendable {
   /// The operands, as the synopsis shows them: `BACKUP`.
   static var operands: String { get }
 
+  /// Whether the operands are paths, or `-`; they are not to be URLs then.
+  static var operandsArePaths: Bool { get }
+
   /// One line: lower case, no final period.
   static var summary: String { get }
 
@@ -29,6 +32,8 @@ protocol Command: Sendable {
 }
 
 extension Command {
+  static var operandsArePaths: Bool { true }
+
   /// All options of this command, in order: its own, then those that every command has.
   static var describedOptions: [OptionDescription] {
     options.map(\.description) + OptionDescription.common

@@ -2,7 +2,7 @@ import Operations
 import System
 
 /// `export`: turns a timeline back into a backup.
-struct ExportCommand: Command {
+struct ExportCommand: ReportingCommand {
   static let name = "export"
   static let operands = "TIMELINE"
   static let summary = "turn a timeline back into a backup"
@@ -39,16 +39,14 @@ struct ExportCommand: Command {
     ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
-    CommandOption("quiet", "q", help: "show no progress and no notes") { command, _ in
-      command.isQuiet = true
-    },
+    .progress, .quiet("show no progress and no notes"),
   ]
 
   var settings = ExportOptions(timeline: "", output: .standardOutput)
   /// Nil for standard output.
   var file: String?
   var replacesFile = false
-  var isQuiet = false
+  var reporting = ReportingOptions()
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
@@ -66,13 +64,10 @@ struct ExportCommand: Command {
         hint: "Write it to a file with '--output', or pipe it to another program.")
     }
     Interruption.install()
-    let progress = isQuiet ? nil : ProgressLine.onTerminal()
-    let summary: ExportSummary
-    do {
-      defer { progress?.erase() }
-      summary = try exportTimeline(settings, progress: progress)
+    let summary = try ProgressReporter.run(self) { progress, _ throws(Failure) in
+      try exportTimeline(settings, progress: progress)
     }
-    if !isQuiet { StandardStream.error.writeIfPossible(Self.note(of: summary)) }
+    if !reporting.isQuiet { StandardStream.error.writeIfPossible(Self.note(of: summary)) }
   }
 
   /// The line on standard error; standard output may be the backup.

@@ -4,6 +4,7 @@ import System
 struct HelpCommand: Command {
   static let name = "help"
   static let operands = "[COMMAND]"
+  static let operandsArePaths = false
   static let summary = "show this help, or the help of a command"
   static let discussion: [String] = []
 
@@ -11,7 +12,11 @@ struct HelpCommand: Command {
     CommandOption("man", help: "write the man page of all commands") {
       command, _ throws(Failure) in try command.take(.manualPage)
     },
-    CommandOption("completions", help: "write bash completions for all commands") {
+    CommandOption(
+      "completions",
+      help: "write completions for all commands, for bash, or for zsh if that word "
+        + "follows"
+    ) {
       command, _ throws(Failure) in try command.take(.completions)
     },
     CommandOption("errors", help: "write the table of all error codes in Markdown") {
@@ -27,6 +32,7 @@ struct HelpCommand: Command {
   }
 
   var form = Form.text
+  var shell = Completions.Shell.bash
   var subject: (any Command.Type)?
 
   private mutating func take(_ form: Form) throws(Failure) {
@@ -39,13 +45,22 @@ struct HelpCommand: Command {
 
   mutating func read(operands: [String]) throws(Failure) {
     guard let word = operands.first else { return }
-    guard form == .text else {
-      throw Failure(
-        .unexpectedArgument,
-        "'--man', '--completions' and '--errors' are for all commands, not for one")
-    }
     guard operands.count == 1 else {
       throw Failure(.unexpectedArgument, "unexpected argument \(operands[1].quoted)")
+    }
+    switch form {
+    case .text: break
+    case .manualPage, .errors:
+      throw Failure(
+        .unexpectedArgument, "'--man' and '--errors' are for all commands, not for one")
+    case .completions:
+      guard let shell = Completions.Shell(rawValue: word) else {
+        throw Failure(
+          .unexpectedArgument, "there are no completions for \(word.quoted)",
+          hint: "Give 'bash' or 'zsh'.")
+      }
+      self.shell = shell
+      return
     }
     subject = Program.commands.first { $0.name == word }
     guard subject != nil else {
@@ -61,7 +76,7 @@ struct HelpCommand: Command {
       switch form {
       case .text: subject.map { HelpText.command($0) } ?? HelpText.overview()
       case .manualPage: ManualPage.text()
-      case .completions: Completions.text()
+      case .completions: Completions.text(for: shell)
       case .errors: ErrorTable.text()
       }
     try StandardStream.output.write(text)

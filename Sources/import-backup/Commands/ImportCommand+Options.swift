@@ -7,7 +7,7 @@ extension ImportCommand {
 
   static let options: [CommandOption<ImportCommand>] = [
     CommandOption(
-      "output", "o", value: "DIR",
+      "output", "o", value: "DIR", variable: "IMPORT_BACKUP_OUTPUT",
       help: "root directory of the remote storage; created if it does not exist"
     ) { command, value in command.settings.outputDirectory = value.text },
 
@@ -123,7 +123,7 @@ extension ImportCommand {
     },
 
     CommandOption(
-      "memory", value: "SIZE",
+      "memory", value: "SIZE", variable: "IMPORT_BACKUP_MEMORY",
       help: """
         memory limit of all buffers together \
         (default: \(Quantity.option(UInt64(defaults.memory))))
@@ -141,8 +141,12 @@ extension ImportCommand {
     ) { command, value in command.recovery.programs = value.text },
 
     CommandOption(
-      "scratch", value: "DIR", help: "directory to make that copy in (default: next to the output)"
-    ) { command, value in command.recovery.scratchParent = value.text },
+      "scratch", value: "DIR", variable: "IMPORT_BACKUP_SCRATCH",
+      help: "directory to make that copy in (default: next to the output)"
+    ) { command, value in
+      command.recovery.scratchParent = value.text
+      command.isScratchGiven = value.variable == nil
+    },
 
     CommandOption("keep-scratch", help: "keep the copy and the server's log") {
       command, _ in command.recovery.keepsScratch = true
@@ -181,8 +185,7 @@ extension ImportCommand {
       command, _ in command.printsJSON = true
     },
 
-    CommandOption("quiet", "q", help: "show no progress, and no notes except the timeline's path") {
-      command, _ in command.isQuiet = true
-    },
+    .progress, .inputSize,
+    .quiet("show no progress, and no notes except the timeline's path"),
   ]
 }

@@ -2,7 +2,7 @@ import Operations
 import System
 
 /// `import`, the default command: turns a backup into a timeline.
-struct ImportCommand: Command {
+struct ImportCommand: ReportingCommand {
   static let name = "import"
   static let operands = "BACKUP --output DIR"
   static let summary = "turn a backup of a whole Postgres cluster into a timeline"
@@ -28,8 +28,10 @@ struct ImportCommand: Command {
 
   var settings = ImportOptions(backup: "", outputDirectory: "")
   var recovery = RecoveryOptions(programs: "")
+  /// Whether the scratch directory's place is from an option, rather than from a variable.
+  var isScratchGiven = false
   var printsJSON = false
-  var isQuiet = false
+  var reporting = ReportingOptions()
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
@@ -37,7 +39,8 @@ struct ImportCommand: Command {
       hint: "For example: import-backup backup.tar.zst --output storage.")
     guard !settings.outputDirectory.isEmpty else {
       throw Failure(
-        .missingArgument, "option '--output' is required: the directory to write the timeline to")
+        .missingArgument, "option '--output' is required: the directory to write the timeline to",
+        hint: "It may also be given as the variable IMPORT_BACKUP_OUTPUT.")
     }
     try takeRecovery()
   }
@@ -45,14 +48,11 @@ struct ImportCommand: Command {
   /// Puts the options of a recovery into the settings, or refuses them without `--recover-with`.
   private mutating func takeRecovery() throws(Failure) {
     guard recovery.programs.isEmpty else {
-      if !printsJSON && !isQuiet {
-        recovery.announce = { text in StandardStream.error.writeIfPossible("note: \(text)\n") }
-      }
       settings.recovery = recovery
       return
     }
     let lonely: [(name: String, isGiven: Bool)] = [
-      ("scratch", recovery.scratchParent != nil), ("keep-scratch", recovery.keepsScratch),
+      ("scratch", isScratchGiven), ("keep-scratch", recovery.keepsScratch),
       ("recover-as", recovery.user != nil), ("wal", recovery.writeAheadLog != nil),
       ("restore-command", recovery.restoreCommand != nil),
       ("trust-backup", recovery.trustsBackup),
@@ -67,15 +67,17 @@ struct ImportCommand: Command {
   func run() throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
-    let progress = isQuiet ? nil : ProgressLine.onTerminal()
     let summary: ImportSummary
     do {
-      defer { progress?.erase() }
-      summary = try importBackup(settings, progress: progress)
+      summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
+        var settings = settings
+        if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
+        return try importBackup(settings, progress: progress)
+      }
     } catch {
       if printsJSON { try SummaryOutput.write(findingsOf: error) }
       throw error
     }
-    try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: isQuiet)
+    try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: reporting.isQuiet)
   }
 }

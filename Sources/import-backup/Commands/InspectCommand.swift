@@ -2,7 +2,7 @@ import Operations
 import System
 
 /// `inspect`: shows what a backup or a timeline contains.
-struct InspectCommand: Command {
+struct InspectCommand: ReportingCommand {
   static let name = "inspect"
   static let operands = "PATH"
   static let summary = "show what a backup or a timeline contains"
@@ -43,10 +43,13 @@ struct InspectCommand: Command {
     ) { command, value throws(Failure) in
       command.settings.stripComponents = try value.integer(in: 0...1000)
     },
+
+    .progress, .inputSize, .quiet("show no progress"),
   ]
 
   var settings = InspectOptions(path: "")
   var printsJSON = false
+  var reporting = ReportingOptions()
   var drawing: String?
 
   mutating func read(operands: [String]) throws(Failure) {
@@ -63,7 +66,10 @@ struct InspectCommand: Command {
   func run() throws(Failure) {
     try Operands.requireBackup(at: settings.path)
     Interruption.install()
-    switch try inspect(settings) {
+    let inspection = try ProgressReporter.run(self) { progress, _ throws(Failure) in
+      try inspect(settings, progress: progress)
+    }
+    switch inspection {
     case .backup(let backup):
       guard drawing == nil else {
         throw Failure(.optionNotApplicable, "'--svg' draws a timeline, not a backup")

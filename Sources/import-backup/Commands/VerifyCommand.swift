@@ -2,7 +2,7 @@ import Operations
 import System
 
 /// `verify`: reads and checks a timeline, and compares it with a backup.
-struct VerifyCommand: Command {
+struct VerifyCommand: ReportingCommand {
   static let name = "verify"
   static let operands = "TIMELINE"
   static let summary = "read and check every layer and every key of a timeline"
@@ -42,12 +42,12 @@ struct VerifyCommand: Command {
       command, _ in command.printsJSON = true
     },
 
-    CommandOption("quiet", "q", help: "show no progress") { command, _ in command.isQuiet = true },
+    .progress, .inputSize, .quiet("show no progress"),
   ]
 
   var settings = VerifyOptions(timeline: "")
   var printsJSON = false
-  var isQuiet = false
+  var reporting = ReportingOptions()
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
@@ -58,11 +58,8 @@ struct VerifyCommand: Command {
   func run() throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
-    let progress = isQuiet ? nil : ProgressLine.onTerminal()
-    let summary: VerifySummary
-    do {
-      defer { progress?.erase() }
-      summary = try verifyTimeline(settings, progress: progress)
+    let summary = try ProgressReporter.run(self) { progress, _ throws(Failure) in
+      try verifyTimeline(settings, progress: progress)
     }
     let result =
       printsJSON ? try SummaryOutput.json(summary) : VerifyText.line(summary)

@@ -1,8 +1,21 @@
-/// The completions for bash.
+/// The completions for shells, from the tables of options.
 enum Completions {
-  /// A script for bash to source: it completes commands, each command's options, the values that an
-  /// option may have, and file names for everything else.
-  static func text() -> String {
+  /// A shell that there are completions for.
+  enum Shell: String {
+    case bash
+    case zsh
+  }
+
+  /// A script for a shell to source: it completes commands, each command's options, the values that
+  /// an option may have, and file names for everything else.
+  static func text(for shell: Shell) -> String {
+    switch shell {
+    case .bash: bash()
+    case .zsh: ZshCompletions.text()
+    }
+  }
+
+  private static func bash() -> String {
     let names = Program.commands.map { $0.name }
     let options = Program.commands.map { command in
       "    \(command.name)) options='\(words(command))' ;;"
@@ -50,15 +63,36 @@ enum Completions {
       let spellings = ["--\(option.name)"] + (option.letter.map { ["-\($0)"] } ?? [])
       let pattern = spellings.map { "'\(command.name) \($0)'" }.joined(separator: " | ")
       let action =
-        switch placeholder {
-        case "DIR", "BINDIR": "compgen -d"
-        case "FILE", "BACKUP": "compgen -f"
-        case "USER": "compgen -u"
-        default:
-          option.choices.isEmpty ? nil : "compgen -W '\(option.choices.joined(separator: " "))'"
+        switch Values(of: option, placeholder) {
+        case .directories: "compgen -d"
+        case .files: "compgen -f"
+        case .users: "compgen -u"
+        case .words(let words): "compgen -W '\(words.joined(separator: " "))'"
+        case .any: nil
         } as String?
       let reply = action.map { "mapfile -t COMPREPLY < <(\($0) -- \"$word\"); " } ?? ""
       return "    \(pattern)) \(reply)return ;;"
+    }
+  }
+}
+
+extension Completions {
+  /// What may come after an option that takes a value.
+  enum Values {
+    case directories
+    case files
+    case users
+    case words([String])
+    case any
+
+    init(of option: OptionDescription, _ placeholder: String) {
+      self =
+        switch placeholder {
+        case "DIR", "BINDIR": .directories
+        case "FILE", "BACKUP": .files
+        case "USER": .users
+        default: option.choices.isEmpty ? .any : .words(option.choices)
+        }
     }
   }
 }

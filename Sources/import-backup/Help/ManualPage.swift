@@ -23,20 +23,24 @@ enum ManualPage {
     lines.append(".Sh DESCRIPTION")
     for command in Program.commands {
       lines += [".Ss \(HelpText.synopsis(command))", escaped(HelpText.sentence(command.summary))]
-      for paragraph in command.discussion { lines += [".Pp", escaped(paragraph)] }
+      for paragraph in command.discussion { lines += [".Pp"] + sentences(paragraph) }
       lines += [".Bl -tag -width Ds"]
       for option in command.describedOptions {
-        lines += [".It \(heading(option))", escaped(HelpText.sentence(option.help))]
+        lines += [".It \(heading(option))"] + sentences(HelpText.sentence(option.help))
       }
       lines.append(".El")
     }
-    lines += [".Sh EXIT STATUS", ".Bl -tag -width Ds"]
+    lines += [".Sh ENVIRONMENT", ".Bl -tag -width Ds"]
+    for (name, meaning) in EnvironmentVariable.all {
+      lines += [".It Ev \(name)", escaped(HelpText.sentence(meaning))]
+    }
+    lines += [".El", ".Sh EXIT STATUS", ".Bl -tag -width Ds"]
     for code in ExitCode.allCases {
       lines += [".It \(code.rawValue)", escaped(HelpText.sentence(code.meaning))]
     }
     lines += [".El", ".Sh EXAMPLES"]
     for (purpose, command) in examples {
-      lines += [escaped(purpose), ".Pp", ".Dl \(escaped(command))", ".Pp"]
+      lines += [escaped(purpose), ".Pp", ".Dl \(arguments(command))", ".Pp"]
     }
     lines.removeLast()
     lines += [
@@ -47,7 +51,7 @@ enum ManualPage {
   }
 
   /// The most common uses.
-  private static let examples = [
+  static let examples = [
     (
       "Import the tar of a cluster that was shut down cleanly:",
       "import-backup backup.tar.zst --output storage"
@@ -73,6 +77,18 @@ enum ManualPage {
   private static func heading(_ option: OptionDescription) -> String {
     let value = option.placeholder.map { " Ar \($0)" } ?? ""
     return (option.letter.map { "Fl \($0) , " } ?? "") + "Fl -\(option.name)" + value
+  }
+
+  /// Each sentence on a line of its own, as mdoc wants it.
+  private static func sentences(_ text: String) -> [String] {
+    text.replacing(". ", with: ".\n").split(separator: "\n").map { escaped(String($0)) }
+  }
+
+  /// Words after a macro; mdoc would take a word of one such character for punctuation.
+  private static func arguments(_ text: String) -> String {
+    escaped(text).split(separator: " ")
+      .map { ".,:;()[]?!|".contains($0) ? "\\&\($0)" : String($0) }
+      .joined(separator: " ")
   }
 
   /// Escapes what roff would read as a command.

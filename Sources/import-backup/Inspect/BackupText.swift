@@ -54,9 +54,10 @@ enum BackupText {
     guard let refusal = backup.refusal else {
       return ["can be imported (pages were not checked)"]
     }
-    let hint = refusal.hint.map { ["hint: \($0)"] } ?? []
-    return (["cannot be imported (exit code \(refusal.exitCode)): \(refusal.message)"] + hint)
-      .flatMap { HelpText.wrapped($0, columns: TextTable.columns) }
+    let columns = TextTable.columns
+    let verdict = "cannot be imported (exit code \(refusal.exitCode)): \(refusal.message)"
+    return HelpText.wrapped(verdict, columns: columns)
+      + (refusal.hint.map { HelpText.hint($0, columns: columns) } ?? [])
   }
 
   private static func databases(_ backup: BackupDescription) -> [String] {

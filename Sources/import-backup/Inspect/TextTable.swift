@@ -1,12 +1,14 @@
-/// Rows of text in columns, no wider than a page.
+import System
+
+/// Rows of text in columns, as wide as the terminal.
 struct TextTable {
   enum Alignment {
     case left
     case right
   }
 
-  /// The maximum width of a row.
-  static let columns = 100
+  /// The maximum width of a row; all but the last cell may exceed it.
+  static var columns: Int { StandardStream.output.textColumns }
   private static let gap = "  "
   private static let margin = "  "
 
@@ -28,13 +30,14 @@ struct TextTable {
   /// The headings, then the rows; empty if there are no rows.
   var lines: [String] {
     guard !rows.isEmpty else { return [] }
+    let columns = Self.columns
     let all = [headings.map(\.name)] + rows
     let widths = headings.indices.map { column in all.reduce(0) { max($0, $1[column].count) } }
     return all.map { cells in
       var line = Self.margin
       for (column, cell) in cells.enumerated() {
         if column > 0 { line += Self.gap }
-        let room = column == cells.count - 1 ? Self.columns - line.count : widths[column]
+        let room = column == cells.count - 1 ? columns - line.count : widths[column]
         let text = cut(cell, to: room)
         let padding = String(repeating: " ", count: max(0, min(widths[column], room) - text.count))
         line += headings[column].alignment == .left ? text + padding : padding + text
@@ -44,10 +47,11 @@ struct TextTable {
     }
   }
 
-  /// `text`, cut to `room` with an ellipsis if it does not fit.
+  /// `text`, cut to `room` with an ellipsis if it does not fit; nothing if there is no room at all.
   private func cut(_ text: String, to room: Int) -> String {
     if text.count <= room { return text }
-    return cutsFront ? "…" + text.suffix(max(room - 1, 0)) : text.prefix(max(room - 1, 0)) + "…"
+    if room < 1 { return "" }
+    return cutsFront ? "…" + text.suffix(room - 1) : text.prefix(room - 1) + "…"
   }
 
   /// Names and values side by side, without those that have no value. Values are never cut.

@@ -14,6 +14,9 @@ struct OptionDescription: Sendable {
   /// The values that are allowed; empty if any value is.
   var choices: [String] = []
 
+  /// The environment variable that gives the option's value if the option is not given.
+  var variable: String?
+
   /// A phrase: lower case, no final period.
   let help: String
 
@@ -22,6 +25,11 @@ struct OptionDescription: Sendable {
     OptionDescription(name: "help", letter: "h", placeholder: nil, help: "show this help"),
     OptionDescription(name: "version", letter: "V", placeholder: nil, help: "show the version"),
   ]
+
+  /// Whether the value is the path of a file or a directory.
+  var takesPath: Bool {
+    placeholder.map { ["DIR", "BINDIR", "FILE", "BACKUP"].contains($0) } ?? false
+  }
 
   /// The option as the help lists it: `-o, --output DIR`.
   var usage: String {
@@ -40,11 +48,12 @@ struct CommandOption<C: Sendable>: Sendable {
 
   init(
     _ name: String, _ letter: Character? = nil, value placeholder: String? = nil,
-    choices: [String] = [], help: String,
+    choices: [String] = [], variable: String? = nil, help: String,
     apply: @escaping Application
   ) {
     description = OptionDescription(
-      name: name, letter: letter, placeholder: placeholder, choices: choices, help: help)
+      name: name, letter: letter, placeholder: placeholder, choices: choices, variable: variable,
+      help: help)
     self.apply = apply
   }
 }

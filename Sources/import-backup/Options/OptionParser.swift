@@ -10,26 +10,31 @@ enum OptionParser {
     case version
   }
 
-  /// Applies the options in `arguments` in order, then passes on the operands.
+  /// Applies the options in `arguments` in order, then the variables of `environment` for options
+  /// that were not given, then passes on the operands.
   ///
-  /// `--help` and `--version` end the parsing: what follows them is ignored.
+  /// `--help` and `--version` end the parsing: what follows them is ignored. So is an empty variable.
   ///
   /// - Throws: `.usage`.
   static func parse<C: Command>(
-    _ type: C.Type, arguments: [String]
+    _ type: C.Type, arguments: [String],
+    environment: (String) -> String? = { Environment[$0] }
   ) throws(Failure) -> Outcome<C> {
-    try scanning.withLock { _ throws(Failure) in try scan(type, arguments: arguments) }
+    try scanning.withLock { _ throws(Failure) in
+      try scan(type, arguments: arguments, environment)
+    }
   }
 
   /// Held during a scan: only one may run at a time.
   private static let scanning = Mutex(())
 
   private static func scan<C: Command>(
-    _ type: C.Type, arguments: [String]
+    _ type: C.Type, arguments: [String], _ environment: (String) -> String?
   ) throws(Failure) -> Outcome<C> {
     let table = C.options
     let options = C.describedOptions
     var command = C()
+    var given: Set<Int> = []
     var scanner = OptionScanner(arguments, options: options)
     while let event = scanner.next() {
       switch event {
@@ -37,8 +42,10 @@ enum OptionParser {
         guard index < table.count else {
           return options[index].name == "help" ? .help : .version
         }
-        try table[index].apply(
-          &command, OptionValue(option: options[index].name, text: value ?? ""))
+        let value = OptionValue(option: options[index].name, text: value ?? "")
+        if options[index].takesPath { try value.requirePath() }
+        try table[index].apply(&command, value)
+        given.insert(index)
       case .missingValue(let index):
         throw .missingValue(
           option: options[index].name, placeholder: options[index].placeholder ?? "")
@@ -48,7 +55,16 @@ enum OptionParser {
         throw refusal(of: word, names: options.map(\.name))
       }
     }
-    try command.read(operands: scanner.operands())
+    for index in table.indices where !given.contains(index) {
+      guard let variable = options[index].variable, let text = environment(variable), !text.isEmpty
+      else { continue }
+      let value = OptionValue(option: options[index].name, text: text, variable: variable)
+      if options[index].takesPath { try value.requirePath() }
+      try table[index].apply(&command, value)
+    }
+    let operands = scanner.operands()
+    if C.operandsArePaths { for operand in operands { try Operands.requirePath(operand) } }
+    try command.read(operands: operands)
     return .run(command)
   }
 
@@ -91,6 +107,13 @@ extension Failure {
 
 /// Checks of the operands that several commands share.
 enum Operands {
+  /// Throws if the word is a URL: it would be taken for the path of a directory, `s3:`.
+  static func requirePath(_ word: String) throws(Failure) {
+    guard let scheme = URLScheme(of: word) else { return }
+    throw Failure(
+      .urlUnsupported, "\(word.quoted) is a URL, not a path", hint: scheme.hintForInput)
+  }
+
   /// The only operand; without one, throws `missing` with `hint`.
   static func single(
     _ operands: [String], missing: String, hint: String

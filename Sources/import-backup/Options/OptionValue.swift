@@ -9,6 +9,12 @@ struct OptionValue {
 
   let text: String
 
+  /// The environment variable that the text is from; nil if it was given with the option.
+  var variable: String?
+
+  /// What messages call it.
+  private var subject: String { variable.map { "variable '\($0)'" } ?? "option '--\(option)'" }
+
   /// The text, unless it is empty.
   func nonEmpty(placeholder: String) throws(Failure) -> String {
     guard !text.isEmpty else { throw .missingValue(option: option, placeholder: placeholder) }
@@ -79,7 +85,16 @@ struct OptionValue {
   }
 
   private func refusal(_ required: String) -> Failure {
-    Failure(.badOption, "option '--\(option)' must be \(required), not \(text.quoted)")
+    Failure(.badOption, "\(subject) must be \(required), not \(text.quoted)")
+  }
+
+  /// Throws if the text is a URL: it would be taken for the path of a directory, `s3:`.
+  func requirePath() throws(Failure) {
+    guard let scheme = URLScheme(of: text) else { return }
+    let isOutput = option == "output"
+    throw Failure(
+      .urlUnsupported, "\(subject) must be a path, not the URL \(text.quoted)",
+      hint: isOutput ? scheme.hintForOutput : scheme.hintForInput)
   }
 }
 

@@ -1,0 +1,46 @@
+/// The beginning of a URL, `s3://`: something that this program does not read or write itself.
+struct URLScheme {
+  /// In lower case, without what follows it.
+  let name: String
+
+  /// The scheme of a word that looks like a URL; nil of any other word. (RFC 3986, section 3.1)
+  ///
+  /// A directory of such a name is given as `./s3://`.
+  init?(of word: String) {
+    guard let end = word.firstRange(of: "://")?.lowerBound else { return nil }
+    let scheme = word[..<end].utf8
+    guard let first = scheme.first, Self.isLetter(first),
+      scheme.allSatisfy({
+        Self.isLetter($0) || (0x30...0x39).contains($0) || "+-.".utf8.contains($0)
+      })
+    else { return nil }
+    name = word[..<end].lowercased()
+  }
+
+  private static func isLetter(_ byte: UInt8) -> Bool {
+    (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+  }
+
+  /// What to do with a URL to read from.
+  var hintForInput: String {
+    switch name {
+    case "file": "Give the path, without 'file://'."
+    case "http", "https":
+      "Download it first, or pipe a tar in with 'curl --fail URL | import-backup - ...'."
+    case "s3":
+      "Copy it to a local file first, or pipe a tar in with "
+        + "'aws s3 cp URL - | import-backup - ...'."
+    default: "Copy it to a local file or directory first, or pipe a tar to standard input."
+    }
+  }
+
+  /// What to do with a URL to write to.
+  var hintForOutput: String {
+    switch name {
+    case "file": "Give the path, without 'file://'."
+    default:
+      "Write to a local directory first. Then copy its files to the same names in the bucket, "
+        + "index_part.json last."
+    }
+  }
+}
