@@ -18,14 +18,8 @@ extension ErrorCode {
     case EIO: .writeFailed
     case ENOENT, ENOTDIR: .outputNotFound
     case EACCES, EPERM, EROFS: .outputPermissionDenied
-    case ENOSPC, EDQUOT: .noSpace
     default: .cannotCreateOutput
     }
-  }
-
-  /// Reading, or finding out about what is read.
-  package static func reading(_ reason: Int32) -> ErrorCode {
-    reason == ENOSPC || reason == EDQUOT ? .noSpace : .readFailed
   }
 
   /// Writing, and everything that makes output durable.

@@ -93,7 +93,7 @@ package final class FileSource: ByteSource {
       let reason = errno
       if count < 0 && reason != EINTR {
         throw Failure(
-          .reading(reason), "cannot read \(subject): \(SystemCalls.describe(reason))")
+          .readFailed, "cannot read \(subject): \(SystemCalls.describe(reason))")
       }
       progress.addBytesRead(max(count, 0))
     }

@@ -39,10 +39,11 @@ package enum SystemCalls {
   }
 
   private static func code(of operation: Operation, _ reason: Int32) -> ErrorCode {
-    switch operation {
+    if reason == ENOSPC || reason == EDQUOT { return .noSpace }
+    return switch operation {
     case .create, .mkdir, .lock: .creating(reason)
     case .listInput: reason == EIO ? .readFailed : .opening(reason)
-    case .measure: reason == EACCES ? .inputPermissionDenied : .reading(reason)
+    case .measure: reason == EACCES ? .inputPermissionDenied : .readFailed
     case .open:
       switch reason {
       // A name that leads to nothing, or to a socket.
@@ -50,7 +51,7 @@ package enum SystemCalls {
       case EIO: .readFailed
       default: .opening(reason)
       }
-    case .read, .list: .reading(reason)
+    case .read, .list: .readFailed
     case .write, .fsync, .rename, .close, .unlink, .give: .writing(reason)
     }
   }
