@@ -649,6 +649,12 @@ extension ErrorCode {
         "Reading failed.",
         "See the system's log: a disk, a network file system or a device is at fault."
       )
+    case .restoreCommandFailed:
+      (
+        .inputOutput,
+        "The command of '--restore-command' failed.",
+        "Check the command: it must exit with 1 to 125 if the archive does not have the file."
+      )
     case .writeFailed:
       (
         .inputOutput,

@@ -14,6 +14,9 @@ public struct Failure: Error, Sendable {
   /// What a check found in detail, beyond the message.
   public var findings: (any FailureFindings)?
 
+  /// Whether the result that was printed as JSON says it already.
+  public var isInResult = false
+
   /// A failure with this message; `hint` is in full sentences.
   public init(
     _ code: ErrorCode, _ message: String, hint: String? = nil,
@@ -44,6 +47,14 @@ extension Failure: Equatable {
     left.code == right.code && left.message == right.message && left.hint == right.hint
       && left.findings?.lines == right.findings?.lines
   }
+}
+
+extension Failure {
+  /// Takes what a check finds: throws it to end the check there, or keeps it and lets it go on.
+  package typealias Report = (Failure) throws(Failure) -> Void
+
+  /// Ends a check at the first thing that it finds.
+  package static func first(_ failure: Failure) throws(Failure) { throw failure }
 }
 
 /// What a check found in detail: lines of text for a person, an object for JSON.

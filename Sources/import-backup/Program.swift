@@ -23,12 +23,23 @@ enum Program {
     do throws(Failure) {
       try run(ArgumentVector.current())
     } catch {
+      writeObject(of: error)
       let stream = StandardStream.error
       let columns = stream.isTerminal ? stream.textColumns : nil
       stream.writeIfPossible(text(of: error, columns: columns))
       exit(error.exitCode.rawValue)
     }
     exit(0)
+  }
+
+  /// Writes the failure as a JSON object to standard output, if the command line asks for JSON.
+  private static func writeObject(of error: Failure) {
+    // What is not UTF-8 is repaired here, as it only has to be read over.
+    let (command, arguments) = command(of: Array(CommandLine.arguments.dropFirst()))
+    guard !error.isInResult, OptionParser.asksForJSON(command, arguments: arguments),
+      let text = try? SummaryOutput.json(FailedCommand(command: command.name, error: error))
+    else { return }
+    StandardStream.output.writeIfPossible(text + "\n")
   }
 
   /// An `error:` line that ends with the code, one more for each of the first findings, and a
@@ -45,13 +56,12 @@ enum Program {
   /// Runs the command given by `arguments`, the words after the program's name.
   private static func run(_ arguments: [String]) throws(Failure) {
     if try runWithoutCommand(arguments) { return }
-    if let word = arguments.first, let command = commands.first(where: { $0.name == word }) {
-      try run(command, arguments: Array(arguments.dropFirst())) {
-        HelpText.command(command)
-      }
+    let (command, rest) = command(of: arguments)
+    if rest.count < arguments.count {
+      try run(command, arguments: rest) { HelpText.command(command) }
     } else {
       try refuseMisspelledCommand(arguments.first)
-      try run(ImportCommand.self, arguments: arguments) { HelpText.overview() }
+      try run(command, arguments: rest) { HelpText.overview() }
     }
   }
 
@@ -66,6 +76,15 @@ enum Program {
     default: return false
     }
     return true
+  }
+
+  /// The command that the words after the program's name are for, and its own arguments.
+  private static func command(
+    of arguments: [String]
+  ) -> (type: any Command.Type, arguments: [String]) {
+    guard let word = arguments.first, let command = commands.first(where: { $0.name == word })
+    else { return (ImportCommand.self, arguments) }
+    return (command, Array(arguments.dropFirst()))
   }
 
   private static func run<C: Command>(

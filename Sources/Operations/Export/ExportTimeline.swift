@@ -23,8 +23,8 @@ public struct ExportOptions: Sendable {
   }
 }
 
-/// What an export did.
-public struct ExportSummary: Sendable {
+/// What an export did: everything that the program prints of it, and the JSON object of `--json`.
+public struct ExportSummary: Codable, Sendable {
   /// The major version, 14 to 17.
   public var postgresVersion = 0
   /// The end of the timeline.

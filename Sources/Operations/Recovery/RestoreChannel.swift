@@ -136,7 +136,7 @@ final class RestoreChannel: Sendable {
       check: requireServer)
     guard result.exitCode <= 125 else {
       throw Failure(
-        .readFailed,
+        .restoreCommandFailed,
         "the restore command failed for '\(name)': "
           + ServerLog.describe(result, log: scratch.log),
         hint: "Check the command of '--restore-command'. It must exit with 1 to 125 if the archive "

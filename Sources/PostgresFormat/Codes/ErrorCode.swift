@@ -126,6 +126,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case cannotCreateOutput = "cannot-create-output"
   case noSpace = "no-space"
   case readFailed = "read-failed"
+  case restoreCommandFailed = "restore-command-failed"
   case writeFailed = "write-failed"
   case brokenPipe = "broken-pipe"
   case writtenDataChanged = "written-data-changed"

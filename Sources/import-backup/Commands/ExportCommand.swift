@@ -39,6 +39,9 @@ struct ExportCommand: ReportingCommand {
     ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
+    CommandOption(
+      "json", help: "print the result as one JSON object; requires '--output FILE'"
+    ) { command, _ in command.printsJSON = true },
     .progress, .quiet("show no progress and no notes"),
   ]
 
@@ -46,13 +49,21 @@ struct ExportCommand: ReportingCommand {
   /// Nil for standard output.
   var file: String?
   var replacesFile = false
+  var printsJSON = false
   var reporting = ReportingOptions()
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
       operands, missing: "no timeline given",
       hint: "For example: import-backup export storage/tenants/TENANT/timelines/TIMELINE.")
-    guard let file else { return }
+    guard let file else {
+      if printsJSON {
+        throw Failure(
+          .conflictingOptions, "'--json' requires '--output': the backup goes to standard output",
+          hint: "Give a file with '--output'.")
+      }
+      return
+    }
     guard !file.isEmpty else { throw .missingValue(option: "output", placeholder: "FILE") }
     settings.output = replacesFile ? .file(file) : .newFile(file)
   }
@@ -67,7 +78,11 @@ struct ExportCommand: ReportingCommand {
     let summary = try ProgressReporter.run(self) { progress, _ throws(Failure) in
       try exportTimeline(settings, progress: progress)
     }
-    if !reporting.isQuiet { StandardStream.error.writeIfPossible(Self.note(of: summary)) }
+    if printsJSON {
+      try StandardStream.output.write(try SummaryOutput.json(summary) + "\n")
+    } else if !reporting.isQuiet {
+      StandardStream.error.writeIfPossible(Self.note(of: summary))
+    }
   }
 
   /// The line on standard error; standard output may be the backup.

@@ -67,16 +67,10 @@ struct ImportCommand: ReportingCommand {
   func run() throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
-    let summary: ImportSummary
-    do {
-      summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
-        var settings = settings
-        if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
-        return try importBackup(settings, progress: progress)
-      }
-    } catch {
-      if printsJSON { try SummaryOutput.write(findingsOf: error) }
-      throw error
+    let summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
+      var settings = settings
+      if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
+      return try importBackup(settings, progress: progress)
     }
     try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: reporting.isQuiet)
   }

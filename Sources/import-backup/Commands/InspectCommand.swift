@@ -81,20 +81,23 @@ struct InspectCommand: ReportingCommand {
         try LayerMapCaption.map(of: timeline)
           .write(to: drawing == "-" ? .standardOutput : .file(drawing))
       }
+      let failure = Self.failure(of: timeline.layers)
       if drawing != "-" {
         try StandardStream.output.write(
-          printsJSON ? try SummaryOutput.json(timeline) + "\n" : TimelineText.text(timeline))
+          printsJSON
+            ? try SummaryOutput.json(FailedResult(result: timeline, error: failure)) + "\n"
+            : TimelineText.text(timeline))
       }
-      try Self.requireReadable(timeline.layers)
+      if let failure { throw failure.inResult(printsJSON) }
     }
   }
 
-  /// Throws if a layer is damaged; called after everything else has been shown.
-  private static func requireReadable(_ layers: [LayerDescription]) throws(Failure) {
+  /// The error if a layer is damaged, thrown after everything else has been shown.
+  private static func failure(of layers: [LayerDescription]) -> Failure? {
     let problems = layers.compactMap(\.problem)
-    guard let first = problems.first else { return }
+    guard let first = problems.first else { return nil }
     let others =
       problems.count > 1 ? " (and \(Quantity.count(problems.count - 1, "other layer")))" : ""
-    throw Failure(.layerDamaged, first + others)
+    return Failure(.layerDamaged, first + others)
   }
 }

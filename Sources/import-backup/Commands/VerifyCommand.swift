@@ -61,13 +61,16 @@ struct VerifyCommand: ReportingCommand {
     let summary = try ProgressReporter.run(self) { progress, _ throws(Failure) in
       try verifyTimeline(settings, progress: progress)
     }
+    let failure = VerifyText.failure(summary)
     let result =
-      printsJSON ? try SummaryOutput.json(summary) : VerifyText.line(summary)
+      printsJSON
+      ? try SummaryOutput.json(FailedResult(result: summary, error: failure))
+      : VerifyText.line(summary)
     try StandardStream.output.write(result + "\n")
     if !printsJSON {
       let notes = VerifyText.notes(summary)
       StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
     }
-    if let error = VerifyText.failure(summary) { throw error }
+    if let failure { throw failure.inResult(printsJSON) }
   }
 }

@@ -25,6 +25,19 @@ enum OptionParser {
     }
   }
 
+  /// Whether the options of a command line, which may be wrong, ask for a JSON object.
+  static func asksForJSON(_ command: any Command.Type, arguments: [String]) -> Bool {
+    scanning.withLock { _ in
+      let options = command.describedOptions
+      var scanner = OptionScanner(arguments, options: options)
+      var asks = false
+      while let event = scanner.next() {
+        if case .option(let index, _) = event, options[index].name == "json" { asks = true }
+      }
+      return asks
+    }
+  }
+
   /// Held during a scan: only one may run at a time.
   private static let scanning = Mutex(())
 

@@ -24,32 +24,6 @@ enum SummaryOutput {
     StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
   }
 
-  /// Writes the JSON object of an import that failed a check to standard output: the error's code
-  /// and message, and everything that the check found. Other failures have no object.
-  static func write(findingsOf error: Failure) throws(Failure) {
-    guard let findings = error.findings else { return }
-    try StandardStream.output.write(try json(error, findings) + "\n")
-  }
-
-  private static func json(
-    _ error: Failure, _ findings: some FailureFindings
-  ) throws(Failure) -> String {
-    try json(
-      FailedImport(
-        code: error.code.rawValue, exitCode: error.exitCode.rawValue, error: error.message,
-        hint: error.hint,
-        findings: findings))
-  }
-
-  private struct FailedImport<Findings: FailureFindings>: Encodable {
-    var schema = 1
-    var code: String
-    var exitCode: Int32
-    var error: String
-    var hint: String?
-    var findings: Findings
-  }
-
   /// A summary as one line of JSON with sorted keys.
   static func json(_ summary: some Encodable) throws(Failure) -> String {
     let encoder = JSONEncoder()
