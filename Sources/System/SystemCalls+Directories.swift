@@ -28,6 +28,20 @@ extension SystemCalls {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
+  /// The path itself if it exists, or the nearest directory above it that does.
+  package static func nearestExisting(_ path: String) -> String {
+    var path = path
+    while !exists(path), path != ".", path != "/" { path = parent(of: path) }
+    return path
+  }
+
+  /// Throws as making a directory in `path` would, if it is not a directory, or may not be written to.
+  package static func requireWritable(_ path: String) throws(Failure) {
+    guard isDirectory(path) else { throw failure(.mkdir, path, ENOTDIR) }
+    // Invariant: the path is a C string for the call.
+    guard unsafe access(path, W_OK | X_OK) == 0 else { throw failure(.mkdir, path, errno) }
+  }
+
   /// The names in a directory, sorted, without `.` and `..`.
   package static func names(
     in path: String, for operation: Operation = .list

@@ -27,10 +27,13 @@ package struct ClusterAssessment: Sendable {
   /// The major version of Postgres, from the control file; `PG_VERSION` says the same.
   package var version: PostgresVersion { controlFile.version }
 
-  /// Judges what a backup held; `contents` must be complete.
+  /// Judges what a backup held; `contents` must be complete. What does not keep the rest from being
+  /// judged goes to `report`.
   ///
   /// (Docs/format.md, LSNs)
-  package init(of contents: ClusterContents) throws(Failure) {
+  package init(
+    of contents: ClusterContents, report: Failure.Report = Failure.first
+  ) throws(Failure) {
     guard let controlFile = contents.controlFile else { throw Self.missingControlFile(contents) }
     guard let version = contents.versions[nil] else {
       throw Failure(.missingFile, "the backup has no 'PG_VERSION'")
@@ -42,9 +45,9 @@ package struct ClusterAssessment: Sendable {
           + "\(controlFile.version.rawValue)")
     }
     self.controlFile = controlFile
-    try contents.requireReadableDatabases(version)
+    try contents.requireReadableDatabases(version, report: report)
     let copy = controlFile.checkpointCopy
-    try Self.check(contents.twoPhaseFiles, against: copy, version: version)
+    try Self.check(contents.twoPhaseFiles, against: copy, version: version, report)
     let transactions = Array(contents.twoPhaseFiles.keys)
     do throws(FormatError) {
       if let signal = contents.signal {
@@ -65,13 +68,13 @@ package struct ClusterAssessment: Sendable {
     } catch {
       throw Failure(error, in: "member 'global/pg_control'", damage: .controlFileDamaged)
     }
-    if kind == .cleanShutdown { try contents.requireLogs(of: copy) }
-    try contents.requireGaplessLogs(of: copy)
+    if kind == .cleanShutdown { try contents.requireLogs(of: copy, report: report) }
+    try contents.requireGaplessLogs(of: copy, report: report)
   }
 
   private static func check(
     _ transactions: [UInt64: ClusterContents.PreparedTransaction], against checkpoint: Checkpoint,
-    version: PostgresVersion
+    version: PostgresVersion, _ report: Failure.Report
   ) throws(Failure) {
     for (id, transaction) in transactions.sorted(by: { $0.key < $1.key }) {
       do throws(FormatError) {
@@ -79,8 +82,9 @@ package struct ClusterAssessment: Sendable {
           transactionID: id, digitCount: transaction.nameDigitCount, version: version)
         try checkpoint.requireAssigned(preparedTransaction: id, version: version)
       } catch {
-        throw Failure(
-          error, in: "prepared transaction \(id)", damage: .preparedTransactionMismatch)
+        try report(
+          Failure(
+            error, in: "prepared transaction \(id)", damage: .preparedTransactionMismatch))
       }
     }
   }

@@ -4,24 +4,31 @@ import System
 
 extension ClusterContents {
   /// Judges what has been read of a complete backup, and leaves out what its version does not have.
-  package mutating func assessed() throws(Failure) -> ClusterAssessment {
-    let assessment = try ClusterAssessment(of: self)
+  ///
+  /// What only makes it incomplete goes to `report`.
+  package mutating func assessed(
+    report: Failure.Report = Failure.first
+  ) throws(Failure) -> ClusterAssessment {
+    let assessment = try ClusterAssessment(of: self, report: report)
     dropStatistics(unlessOf: assessment.version)
     return assessment
   }
 
   /// Checks that each database is of the cluster's version, and has a relation map, if any, that a
   /// server can read; the shared relations must have one.
-  func requireReadableDatabases(_ version: PostgresVersion) throws(Failure) {
+  package func requireReadableDatabases(
+    _ version: PostgresVersion, report: Failure.Report = Failure.first
+  ) throws(Failure) {
     for (databaseID, found) in versions.sorted(by: { $0.key ?? 0 < $1.key ?? 0 }) {
       guard let databaseID, found != version else { continue }
-      throw Failure(
-        .versionMismatch,
-        "'base/\(databaseID)/PG_VERSION' is \(found.rawValue), but 'PG_VERSION' is "
-          + "\(version.rawValue)")
+      try report(
+        Failure(
+          .versionMismatch,
+          "'base/\(databaseID)/PG_VERSION' is \(found.rawValue), but 'PG_VERSION' is "
+            + "\(version.rawValue)"))
     }
-    guard hasRelationMap(0) else {
-      throw Self.incomplete("the backup has no 'global/pg_filenode.map'")
+    if !hasRelationMap(0) {
+      try report(Self.incomplete("the backup has no 'global/pg_filenode.map'"))
     }
     for (databaseID, map) in databases.sorted(by: { $0.key < $1.key }) {
       guard let map else { continue }
@@ -29,45 +36,51 @@ extension ClusterContents {
         try RelationMapFile.check(map.bytes, version: version)
       } catch {
         let directory = RelationSegment.directory(ofDatabase: databaseID)
-        throw Failure(
-          error, in: "member '\(directory)/pg_filenode.map'", damage: .relationMapDamaged)
+        try report(
+          Failure(
+            error, in: "member '\(directory)/pg_filenode.map'", damage: .relationMapDamaged))
       }
     }
   }
 
   /// Checks that the logs of transaction state reach as far as a server reads them when it starts.
-  func requireLogs(of checkpoint: Checkpoint) throws(Failure) {
+  func requireLogs(of checkpoint: Checkpoint, report: Failure.Report) throws(Failure) {
     for needed in checkpoint.neededLogPages {
       let pageCount = slruSegments[needed.log]?[needed.segmentNumber] ?? 0
-      guard needed.pageInSegment < pageCount else {
+      if needed.pageInSegment >= pageCount {
         let path = needed.log.path(ofSegment: needed.segmentNumber)
-        throw Self.incomplete(
-          "page \(needed.pageInSegment) of '\(path)' is missing; no server starts without it")
+        try report(
+          Self.incomplete(
+            "page \(needed.pageInSegment) of '\(path)' is missing; no server starts without it"))
       }
     }
   }
 
   /// Checks that the logs of transaction state have no gap in what rows may need.
-  func requireGaplessLogs(of checkpoint: Checkpoint) throws(Failure) {
+  func requireGaplessLogs(of checkpoint: Checkpoint, report: Failure.Report) throws(Failure) {
     for range in checkpoint.liveLogs(isPageservers: signal != nil) {
       var missing: UInt32?
       for (index, number) in range.segmentNumbers.enumerated() {
         guard slruSegments[range.log]?[number] ?? 0 > 0 else {
           guard index > 0 else {
-            throw Self.incomplete(
-              "'\(range.log.path(ofSegment: number))' is missing (the newest segment)")
+            try report(
+              Self.incomplete(
+                "'\(range.log.path(ofSegment: number))' is missing (the newest segment)"))
+            break
           }
           missing = missing ?? number
           continue
         }
         if let missing {
-          throw Failure(
-            .missingFile,
-            "'\(range.log.path(ofSegment: missing))' is missing, but "
-              + "'\(range.log.path(ofSegment: number))' exists",
-            hint:
-              "The backup is incomplete. Take a new one. If pg_resetwal has skipped numbers, run "
-              + "VACUUM (FREEZE) in every database first.")
+          try report(
+            Failure(
+              .missingFile,
+              "'\(range.log.path(ofSegment: missing))' is missing, but "
+                + "'\(range.log.path(ofSegment: number))' exists",
+              hint:
+                "The backup is incomplete. Take a new one. If pg_resetwal has skipped numbers, run "
+                + "VACUUM (FREEZE) in every database first."))
+          break
         }
       }
     }

@@ -12,69 +12,83 @@ extension ClusterContents {
   /// Databases that no row names may lack anything: a server that crashed while it made or dropped
   /// one leaves such directories behind.
   ///
-  /// - Parameter relations: every fork of the backup, in the order of the keys.
-  /// - Throws: `.damaged`, naming the first that is missing.
+  /// - Parameters:
+  ///   - relations: every fork of the backup, in the order of the keys.
+  ///   - report: gets what is missing.
+  /// - Throws: `.damaged`, naming the first that is missing, unless `report` lets it go on.
   package func requireComplete(
-    _ relations: [Cluster.Relation], version: PostgresVersion
+    _ relations: [Cluster.Relation], version: PostgresVersion,
+    report: Failure.Report = Failure.first
   ) throws(Failure) {
-    guard databases.keys.contains(where: { $0 != 0 }) else {
-      throw Self.incomplete("the backup has no database: 'base' is empty")
+    if !databases.keys.contains(where: { $0 != 0 }) {
+      try report(Self.incomplete("the backup has no database: 'base' is empty"))
     }
-    let catalogs = try requireMappedRelations(ofDatabase: 0, relations)
+    let catalogs = try requireMappedRelations(ofDatabase: 0, relations, version, report)
     // A pageserver knows no tablespaces, and gives out their rows without them.
     if signal == nil, let number = catalogs[RelationMapFile.tablespaceCatalog] {
-      try requireNoTablespace(sharedCatalogs.rows(in: number, version: version))
+      try requireNoTablespace(sharedCatalogs.rows(in: number, version: version), report)
     }
     guard let number = catalogs[RelationMapFile.databaseCatalog] else { return }
     for database in sharedCatalogs.rows(in: number, version: version)
     where !database.isInvalidDatabase {
-      try requireDatabase(database, relations)
+      try requireDatabase(database, relations, version, report)
     }
   }
 
-  private func requireNoTablespace(_ rows: [CatalogRow]) throws(Failure) {
+  private func requireNoTablespace(
+    _ rows: [CatalogRow], _ report: Failure.Report
+  ) throws(Failure) {
     guard let tablespace = rows.first(where: { $0.oid > Tablespace.globalID }) else { return }
-    throw Failure(
-      .missingTablespace,
-      "the cluster has tablespace '\(tablespace.name)', but the backup has no "
-        + "'pg_tblspc/\(tablespace.oid)'",
-      hint:
-        "Take a new backup with 'pg_tblspc' and the targets of its links, or drop the tablespace "
-        + "first.")
+    try report(
+      Failure(
+        .missingTablespace,
+        "the cluster has tablespace '\(tablespace.name)', but the backup has no "
+          + "'pg_tblspc/\(tablespace.oid)'",
+        hint:
+          "Take a new backup with 'pg_tblspc' and the targets of its links, or drop the tablespace "
+          + "first."))
   }
 
   private func requireDatabase(
-    _ database: CatalogRow, _ relations: [Cluster.Relation]
+    _ database: CatalogRow, _ relations: [Cluster.Relation], _ version: PostgresVersion,
+    _ report: Failure.Report
   ) throws(Failure) {
     let directory = RelationSegment.directory(ofDatabase: database.oid)
     guard databases[database.oid] != nil else {
-      throw Self.incomplete(
-        "'\(directory)' is missing (directory of database '\(database.name)')")
+      try report(
+        Self.incomplete("'\(directory)' is missing (directory of database '\(database.name)')"))
+      return
     }
-    guard versions[database.oid] != nil else {
-      throw Self.incomplete("'\(directory)/PG_VERSION' is missing (database '\(database.name)')")
+    if versions[database.oid] == nil, !refused.versions.contains(database.oid) {
+      try report(
+        Self.incomplete("'\(directory)/PG_VERSION' is missing (database '\(database.name)')"))
     }
-    guard hasRelationMap(database.oid) else {
-      throw Self.incomplete(
-        "'\(directory)/pg_filenode.map' is missing (database '\(database.name)')")
+    if !hasRelationMap(database.oid) {
+      try report(
+        Self.incomplete("'\(directory)/pg_filenode.map' is missing (database '\(database.name)')"))
     }
-    _ = try requireMappedRelations(ofDatabase: database.oid, relations)
+    _ = try requireMappedRelations(ofDatabase: database.oid, relations, version, report)
   }
 
   /// Checks that the relations of a map have files; returns their numbers by catalog.
   private func requireMappedRelations(
-    ofDatabase databaseID: UInt32, _ relations: [Cluster.Relation]
+    ofDatabase databaseID: UInt32, _ relations: [Cluster.Relation], _ version: PostgresVersion,
+    _ report: Failure.Report
   ) throws(Failure) -> [UInt32: UInt32] {
-    guard case .some(.some(let map)) = databases[databaseID] else { return [:] }
+    guard case .some(.some(let map)) = databases[databaseID],
+      (try? RelationMapFile.check(map.bytes, version: version)) != nil  // reported already
+    else { return [:] }
     var numbers: [UInt32: UInt32] = [:]
     for (catalog, number) in RelationMapFile.pairs(of: map.bytes) {
       numbers[catalog] = number
       let id = RelationForkID(databaseID: databaseID, relationNumber: number, fork: .main)
       guard let blockCount = Self.blockCount(of: id, in: relations) else {
-        throw Self.incomplete("'\(id)' is missing (\(RelationMapFile.describe(catalog)))")
+        try report(
+          Self.incomplete("'\(id)' is missing (\(RelationMapFile.describe(catalog)))"))
+        continue
       }
-      guard blockCount > 0 || RelationMapFile.neverEmpty[catalog] == nil else {
-        throw Self.incomplete("'\(id)' is empty (\(RelationMapFile.describe(catalog)))")
+      if blockCount == 0, RelationMapFile.neverEmpty[catalog] != nil {
+        try report(Self.incomplete("'\(id)' is empty (\(RelationMapFile.describe(catalog)))"))
       }
     }
     return numbers

@@ -29,6 +29,18 @@ package struct ClusterContents: Sendable {
   /// Leading directories before a `global/pg_control` that is not where it belongs.
   var misplacedDepth: Int?
 
+  /// What was refused and passed over, which therefore is not missing. Only a reader that collects
+  /// refusals goes on after one.
+  private(set) var refused = Refused()
+
+  /// Members that were refused.
+  struct Refused: Sendable {
+    var controlFile = false
+    /// Each `PG_VERSION`; nil for the one at the top.
+    var versions: Set<UInt32?> = []
+    var segments: [RelationSegment] = []
+  }
+
   /// A prepared transaction's file.
   package struct PreparedTransaction: Sendable {
     /// The digits of the file's name, which must fit the version.
@@ -37,6 +49,35 @@ package struct ClusterContents: Sendable {
     package var file: TwoPhaseFile
     /// The file without its CRC.
     package var stored: [UInt8]
+  }
+
+  /// Remembers a member that was refused.
+  mutating func noteRefused(_ decision: MemberDecision) {
+    switch decision {
+    case .controlFile: refused.controlFile = controlFile == nil
+    case .versionFile(let databaseID):
+      if versions[databaseID] == nil { refused.versions.insert(databaseID) }
+    case .relationSegment(let segment):
+      addDatabase(segment.databaseID)
+      refused.segments.append(segment)
+    case .slruSegment(let kind, let number):
+      if slruSegments[kind]?[number] == nil {
+        slruSegments[kind, default: [:]][number] = UInt32(SLRUKind.pagesPerSegment)
+      }
+    default: break
+    }
+  }
+
+  /// Whether enough of the backup was taken to judge the whole.
+  package var canBeAssessed: Bool { !refused.controlFile && !refused.versions.contains(nil) }
+
+  /// Adds the segments that were refused to those that were taken, as if they were full.
+  package func addRefused(to segments: inout SegmentTable) {
+    for segment in refused.segments {
+      segments.add(
+        segment, blockCount: RelationSegment.blockCount,
+        highestLSN: LogSequenceNumber(rawValue: 0), block: 0, isNew: true)
+    }
   }
 
   mutating func addDatabase(_ databaseID: UInt32) {

@@ -143,8 +143,9 @@ package struct SegmentTable: Sendable {
   /// Throws `.damaged` if a segment appears twice or is missing, if one follows another that
   /// is not full, and if a page is newer than `end`: nothing after the backup's end is in its
   /// write-ahead log. Unlogged relations are exempt from the last, as their pages have counters.
+  /// With a `report` that keeps these, the check goes on.
   package mutating func relations(
-    upTo end: LogSequenceNumber
+    upTo end: LogSequenceNumber, report: Failure.Report = Failure.first
   ) throws(Failure) -> [Cluster.Relation] {
     pieces[pieces.count - 1].sort(by: <)
     // The pieces are runs in order for the sort, which merges them.
@@ -163,24 +164,25 @@ package struct SegmentTable: Sendable {
       if let last = segments.last,
         (last.databaseID, last.relationNumber) != (next.databaseID, next.relationNumber)
       {
-        try Self.appendForks(of: segments, upTo: end, to: &relations)
+        try Self.appendForks(of: segments, upTo: end, to: &relations, report)
         segments.removeAll(keepingCapacity: true)
       }
       segments.append(next)
     }
-    if !segments.isEmpty { try Self.appendForks(of: segments, upTo: end, to: &relations) }
+    if !segments.isEmpty { try Self.appendForks(of: segments, upTo: end, to: &relations, report) }
     return relations
   }
 
   /// Judges the segments of all forks of one relation.
   private static func appendForks(
-    of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Cluster.Relation]
+    of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Cluster.Relation],
+    _ report: Failure.Report
   ) throws(Failure) {
     let isUnlogged = segments.contains { $0.fork == .initialisation }
     var isOpen = true  // whether the fork's last segment was full, so that another may follow
     for (index, entry) in segments.enumerated() {
       if index == 0 || segments[index - 1].fork != entry.fork {
-        guard entry.segmentNumber == 0 else { throw missing(before: entry.segment, number: 0) }
+        if entry.segmentNumber != 0 { try report(missing(before: entry.segment, number: 0)) }
         relations.append(
           Cluster.Relation(
             id: RelationForkID(
@@ -188,32 +190,35 @@ package struct SegmentTable: Sendable {
             blockCount: entry.blockCount))
       } else {
         let previous = segments[index - 1]
-        guard entry.segmentNumber != previous.segmentNumber else {
-          throw duplicate(entry.segment)
+        if entry.segmentNumber == previous.segmentNumber {
+          try report(duplicate(entry.segment))
+          continue
         }
-        guard entry.segmentNumber == previous.segmentNumber + 1 else {
-          throw missing(before: entry.segment, number: previous.segmentNumber + 1)
-        }
-        guard isOpen || entry.blockCount == 0 else {
-          throw Failure(
-            .fileTruncated,
-            "segment '\(previous.segment.path)' is not full, but is followed by "
-              + "'\(entry.segment.path)'")
+        if entry.segmentNumber != previous.segmentNumber + 1 {
+          try report(missing(before: entry.segment, number: previous.segmentNumber + 1))
+        } else if !isOpen && entry.blockCount > 0 {
+          try report(
+            Failure(
+              .fileTruncated,
+              "segment '\(previous.segment.path)' is not full, but is followed by "
+                + "'\(entry.segment.path)'"))
         }
         relations[relations.count - 1].blockCount &+= entry.blockCount
       }
       isOpen = entry.blockCount == RelationSegment.blockCount
-      guard entry.segmentNumber < RelationSegment.maximumSegmentNumber || !isOpen else {
-        throw Failure(
-          .fileTooLarge,
-          "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks")
+      if entry.segmentNumber >= RelationSegment.maximumSegmentNumber && isOpen {
+        try report(
+          Failure(
+            .fileTooLarge,
+            "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks"))
       }
-      guard entry.highestLSN <= end || isUnlogged else {
-        throw Failure(
-          .pageTooNew,
-          "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
-            + "\(entry.highestLSN), which is after the end of the backup, \(end)",
-          hint: "The files are from different times. Take a backup of the stopped cluster.")
+      if entry.highestLSN > end && !isUnlogged {
+        try report(
+          Failure(
+            .pageTooNew,
+            "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
+              + "\(entry.highestLSN), which is after the end of the backup, \(end)",
+            hint: "The files are from different times. Take a backup of the stopped cluster."))
       }
     }
   }

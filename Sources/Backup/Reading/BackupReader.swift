@@ -17,13 +17,16 @@ package final class BackupReader: @unchecked Sendable {
   private let knownManifest: String?
   private let isManifestGiven: Bool
   private let failure: FirstFailure
+  private let refusals: RefusalCollector?
 
   /// Opens the backup, with which a phase of `progress` begins; `counters` say in it what has been
-  /// written. It does not wait for its input after a `failure` of the pipeline.
+  /// written. It does not wait for its input after a `failure` of the pipeline. With `refusals`, what
+  /// is wrong with a member goes there, and the reading goes on.
   package init(
     _ options: BackupReaderOptions, phase: RunProgress.Phase, counters: ImportCounters?,
-    progress: RunProgress?, failure: FirstFailure
+    progress: RunProgress?, failure: FirstFailure, refusals: RefusalCollector? = nil
   ) throws(Failure) {
+    self.refusals = refusals
     isManifestGiven = options.manifest != nil
     self.failure = failure
     self.progress = progress
@@ -55,20 +58,56 @@ package final class BackupReader: @unchecked Sendable {
     package var contents: ClusterContents
     /// The bytes read from the input, compressed as they came.
     package var inputByteCount: UInt64
+    /// Whether it was read to its end, which only a reader that collects refusals may not do.
+    package var isComplete = true
   }
 
   /// Reads to the backup's proper end, and fills the batches of `feed`.
   package func run(_ feed: BatchFeed<PageBatch>) throws(Failure) -> Result {
     if let knownManifest {
-      try manifestCheck?.read(
-        fileAt: knownManifest, isGiven: isManifestGiven, failure: failure)
+      try collecting { () throws(Failure) in
+        try manifestCheck?.read(
+          fileAt: knownManifest, isGiven: isManifestGiven, failure: failure)
+      }
     }
-    while let member = try source.nextMember() {
+    var result = Result(contents: ClusterContents(), inputByteCount: 0)
+    while let member = try nextMember(&result) {
       try Interruption.check()
       progress?.note { escaped(member.name.utf8) }
-      if let pages = try intake.take(member) { try readPages(pages, of: member, into: feed) }
+      if !(try collecting { () throws(Failure) in try take(member, into: feed) }) {
+        try collecting { () throws(Failure) in try intake.passOver(member) }
+      }
     }
-    return Result(contents: intake.contents, inputByteCount: source.inputBytesRead)
+    result.contents = intake.contents
+    result.inputByteCount = source.inputBytesRead
+    return result
+  }
+
+  private func take(
+    _ member: BackupMember, into feed: BatchFeed<PageBatch>
+  ) throws(Failure) {
+    if let pages = try intake.take(member) { try readPages(pages, of: member, into: feed) }
+  }
+
+  /// The next member; nil at the end, and after an error of the source that is collected.
+  private func nextMember(_ result: inout Result) throws(Failure) -> BackupMember? {
+    var member: BackupMember?
+    result.isComplete = try collecting { () throws(Failure) in member = try source.nextMember() }
+    return member
+  }
+
+  /// Does what `body` does; false if that fails and the failure is collected, not thrown.
+  @discardableResult
+  private func collecting(_ body: () throws(Failure) -> Void) throws(Failure) -> Bool {
+    do throws(Failure) {
+      try body()
+      return true
+    } catch {
+      guard let refusals else { throw error }
+      try failure.check()  // what ends the pipeline is not about the backup
+      try refusals.take(error)
+      return false
+    }
   }
 
   /// Compares the backup, which was read to its end and of which these are the segments, with its

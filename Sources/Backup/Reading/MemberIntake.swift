@@ -72,6 +72,17 @@ package struct MemberIntake {
     return nil
   }
 
+  /// Passes over a member that was refused: the manifest is still compared with it, and what is
+  /// checked at the end does not find it missing.
+  mutating func passOver(_ member: BackupMember) throws(Failure) {
+    if let path = try? member.path(strippingComponents: stripComponents) {
+      contents.noteRefused(MemberDecision(path, kind: member.kind))
+    }
+    guard let manifestCheck, member.kind == .file, manifestCheck.wantsContents else { return }
+    try reader.readRest(of: member) { manifestCheck.update($0) }
+    try manifestCheck.end()
+  }
+
   private mutating func take(
     _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> Pages? {

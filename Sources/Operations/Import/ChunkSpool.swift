@@ -55,7 +55,12 @@ final class ChunkSpool: @unchecked Sendable {
   var isEmpty: Bool { runs.isEmpty }
 
   /// Whether the index of an L0 with one run more might outgrow its share of the memory.
-  var isCrowded: Bool { runs.count >= Self.runLimit || pageCount >= Self.pageLimit }
+  var isCrowded: Bool { Self.isCrowded(runCount: runs.count, pageCount: pageCount) }
+
+  /// The same of a chunk that has so many runs and pages.
+  static func isCrowded(runCount: Int, pageCount: Int) -> Bool {
+    runCount >= runLimit || pageCount >= pageLimit
+  }
 
   /// Whether so many bytes more go to a spool that has not been opened yet.
   func needsSpool(for byteCount: Int) -> Bool {

@@ -17,11 +17,7 @@ struct PostgresPrograms {
   ///
   /// - Throws: `.unsupported` if it does not exist or does not run.
   init(in directory: String, sandbox: Sandbox, log: String) throws(Failure) {
-    let program = directory + "/postgres"
-    guard try SystemCalls.status(at: program, followingLinks: true) != nil else {
-      throw Failure(
-        .postgresNotFound, "no 'postgres' in \(directory.quoted)", hint: Self.hint)
-    }
+    try Self.requirePresent(in: directory)
     self.directory = try SystemCalls.resolved(directory)
     self.sandbox = sandbox
     self.sandbox.addPrograms(in: self.directory)
@@ -38,6 +34,13 @@ struct PostgresPrograms {
     }
     versionText = String(words.prefix { $0 != "\n" })
     majorVersion = major
+  }
+
+  /// Throws if there is no `postgres` in the directory.
+  static func requirePresent(in directory: String) throws(Failure) {
+    guard try SystemCalls.status(at: directory + "/postgres", followingLinks: true) != nil else {
+      throw Failure(.postgresNotFound, "no 'postgres' in \(directory.quoted)", hint: hint)
+    }
   }
 
   func path(_ program: String) -> String { directory + "/" + program }

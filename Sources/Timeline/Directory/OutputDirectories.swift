@@ -49,6 +49,29 @@ struct OutputDirectories {
     }
   }
 
+  /// Throws as `init` does for those that exist, and if one that does not exist cannot be made; gives
+  /// the timeline's if it exists.
+  static func existing(
+    output: String, tenant: Identifier, timeline: Identifier, owner: SystemUser?
+  ) throws(Failure) -> DirectoryHandle? {
+    guard SystemCalls.exists(output) else {
+      try SystemCalls.requireWritable(SystemCalls.nearestExisting(output))
+      return nil
+    }
+    var directory = try DirectoryHandle(forWritingTo: output)
+    try requireOwner(of: directory, owner)
+    for name in ["tenants", tenant.description, "timelines", timeline.description] {
+      guard try directory.status(of: DirectoryHandle.name(name)) != nil else {
+        try SystemCalls.requireWritable(directory.path)
+        return nil
+      }
+      directory = try directory.openForWriting(name)
+      try requireOwner(of: directory, owner)
+    }
+    try SystemCalls.requireWritable(directory.path)
+    return directory
+  }
+
   private mutating func enter(_ name: String, _ owner: SystemUser?) throws(Failure) {
     let parent = timeline
     let isNew = try parent.makeDirectory(name, mode: 0o700)

@@ -50,10 +50,8 @@ package final class TimelineDirectory {
   package init(
     output: String, tenant: Identifier, timeline: Identifier, force: Bool, owner: SystemUser? = nil
   ) throws(Failure) {
-    var base = output
-    while base.count > 1 && base.hasSuffix("/") { base.removeLast() }
     directories = try OutputDirectories(
-      output: base, tenant: tenant, timeline: timeline, owner: owner)
+      output: Self.base(output), tenant: tenant, timeline: timeline, owner: owner)
     directory = directories.timeline
     self.owner = SystemUser.ownID == 0 ? owner : nil
     // An import that fails removes the directories that it made. One that was opened before that and
@@ -61,9 +59,7 @@ package final class TimelineDirectory {
     // that another import has locked belongs to it, even if this one created it.
     guard try directory.lock(), try directories.isInPlace() else {
       isSettled = true
-      throw Failure(
-        .timelineBusy, "another import is writing to timeline directory \(path.quoted)",
-        hint: "Wait for it to end, or import with another '--timeline-id'.")
+      throw Self.busy(path)
     }
     do throws(Failure) {
       try prepare(force: force)
@@ -86,29 +82,63 @@ package final class TimelineDirectory {
     ).abandon()
   }
 
-  /// The directory of a timeline below an output.
+  /// Throws as `init` does if the directory cannot be claimed, as far as that shows without making or
+  /// removing anything.
+  package static func requireClaimable(
+    output: String, tenant: Identifier, timeline: Identifier, force: Bool, owner: SystemUser?
+  ) throws(Failure) {
+    let existing = try OutputDirectories.existing(
+      output: base(output), tenant: tenant, timeline: timeline, owner: owner)
+    guard let directory = existing else { return }
+    guard try directory.lock() else { throw busy(directory.path) }
+    try requireNoIndex(among: try names(in: directory), of: directory.path, force: force)
+  }
+
+  /// The path that a timeline's directory would have.
   package static func path(output: String, tenant: Identifier, timeline: Identifier) -> String {
+    let base = base(output)
+    return "\(base == "/" ? "" : base)/tenants/\(tenant)/timelines/\(timeline)"
+  }
+
+  private static func base(_ output: String) -> String {
     var base = output
     while base.count > 1 && base.hasSuffix("/") { base.removeLast() }
-    return "\(base == "/" ? "" : base)/tenants/\(tenant)/timelines/\(timeline)"
+    return base
   }
 
   /// Refuses an existing index, and removes the remains of an interrupted run.
   private func prepare(force: Bool) throws(Failure) {
     let names = try names()
-    oldIndexes = names.filter { $0.hasPrefix(IndexPart.filePrefix) && !Self.isTemporary($0) }
-    if let index = oldIndexes.first, !force {
-      throw Failure(
-        .timelineExists, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
-        hint: "Import with another '--timeline-id', or replace the timeline with '--force'.")
-    }
+    oldIndexes = Self.indexes(among: names)
+    try Self.requireNoIndex(among: names, of: path, force: force)
     for name in names where Self.isTemporary(name) || oldIndexes.isEmpty && Self.isLayer(name) {
       try remove(name)
     }
   }
 
-  private func names() throws(Failure) -> [String] {
+  private func names() throws(Failure) -> [String] { try Self.names(in: directory) }
+
+  private static func names(in directory: DirectoryHandle) throws(Failure) -> [String] {
     try directory.names().map(DirectoryHandle.text).sorted()
+  }
+
+  private static func indexes(among names: [String]) -> [String] {
+    names.filter { $0.hasPrefix(IndexPart.filePrefix) && !isTemporary($0) }
+  }
+
+  private static func requireNoIndex(
+    among names: [String], of path: String, force: Bool
+  ) throws(Failure) {
+    guard let index = indexes(among: names).first, !force else { return }
+    throw Failure(
+      .timelineExists, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
+      hint: "Import with another '--timeline-id', or replace the timeline with '--force'.")
+  }
+
+  private static func busy(_ path: String) -> Failure {
+    Failure(
+      .timelineBusy, "another import is writing to timeline directory \(path.quoted)",
+      hint: "Wait for it to end, or import with another '--timeline-id'.")
   }
 
   private func remove(_ name: String) throws(Failure) {

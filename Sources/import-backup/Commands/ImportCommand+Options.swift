@@ -46,6 +46,11 @@ extension ImportCommand {
     },
 
     CommandOption(
+      "dry-run", "n",
+      help: "write nothing; show what an import would do and why it would be refused"
+    ) { command, _ in command.isDryRun = true },
+
+    CommandOption(
       "strip-components", value: "N",
       help: """
         strip the first N directories from the names in the tar \

@@ -24,6 +24,11 @@ struct ImportCommand: ReportingCommand {
     contains backup_label. Postgres of the same version recovers a copy of it; the copy is \
     imported, then removed.
     """,
+    """
+    With --dry-run, BACKUP is read to its end, but nothing is written: the result is what an import \
+    would write, and every reason for which it would be refused. The exit code is that of the worst \
+    reason: 66, 65, 69, 2, 73 or 74, in this order.
+    """,
   ]
 
   var settings = ImportOptions(backup: "", outputDirectory: "")
@@ -32,6 +37,7 @@ struct ImportCommand: ReportingCommand {
   var isScratchGiven = false
   var printsJSON = false
   var reporting = ReportingOptions()
+  var isDryRun = false
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
@@ -67,11 +73,34 @@ struct ImportCommand: ReportingCommand {
   func run() throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
+    if isDryRun { return try rehearse() }
     let summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
       var settings = settings
       if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
       return try importBackup(settings, progress: progress)
     }
     try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: reporting.isQuiet)
+  }
+
+  /// Says what an import would do; fails if it would be refused.
+  private func rehearse() throws(Failure) {
+    let forecast = try ProgressReporter.run(self) { progress, _ throws(Failure) in
+      try rehearseImport(settings, progress: progress)
+    }
+    let failure = forecast.failure
+    try StandardStream.output.write(
+      (printsJSON
+        ? try SummaryOutput.json(FailedResult(result: forecast, error: failure))
+        : ForecastText.line(forecast)) + "\n")
+    if !printsJSON {
+      // An id that is not given would be another one in the import.
+      let tenant = settings.tenantID ?? "TENANT"
+      let timeline = settings.timelineID ?? "TIMELINE"
+      let notes = ForecastText.notes(
+        forecast, path: "\(settings.outputDirectory)/tenants/\(tenant)/timelines/\(timeline)",
+        isQuiet: reporting.isQuiet)
+      StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
+    }
+    if let failure { throw failure.inResult(printsJSON) }
   }
 }

@@ -49,7 +49,7 @@ enum SummaryText {
     "note: the timeline is \(summary.timelinePath.quoted)"
   }
 
-  private static func changes(_ summary: ImportSummary) -> [String] {
+  static func changes(_ summary: ImportSummary) -> [String] {
     var lines: [String] = []
     if let server = summary.recoveredBy { lines.append("note: recovered by Postgres \(server)") }
     if !summary.movedTablespaces.isEmpty {
@@ -96,7 +96,7 @@ enum SummaryText {
     return lines
   }
 
-  private static func losses(_ summary: ImportSummary) -> [String] {
+  static func losses(_ summary: ImportSummary) -> [String] {
     var lines: [String] = []
     if summary.unloggedRelationCount > 0 {
       let relations = Quantity.count(summary.unloggedRelationCount, "unlogged relation")

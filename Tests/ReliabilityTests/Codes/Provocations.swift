@@ -13,6 +13,7 @@ extension Provocation {
     .init(.optionNotApplicable) {
       try await $0.importingDirectory(["--strip-components", "1"])
     },
+    .init(.urlUnsupported) { try await $0.run(["s3://bucket/backup.tar", "-o", "out"]) },
     .init(.argumentNotUTF8) { try await $0.run([], script: #""$@" -o out $'a\xff.tar'"#) },
     .init(.terminalRefused) {
       try await $0.run(

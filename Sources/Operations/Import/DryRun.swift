@@ -1,0 +1,201 @@
+import Backup
+import LayerFormat
+import Pipeline
+import PostgresFormat
+import System
+import Timeline
+
+/// Reads all of a backup, and says what an import would write and why it would be refused.
+///
+/// Nothing is written, and no directory is made. Throws for a wrong option, a signal and a bug; all
+/// else is in the forecast. Memory: as an import.
+public func rehearseImport(
+  _ options: ImportOptions, progress: RunProgress?
+) throws(Failure) -> ImportForecast {
+  let start = ContinuousClock.now
+  var run = DryRun(options, progress: progress)
+  var forecast = try run.run()
+  forecast.summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return forecast
+}
+
+/// One dry run: the stages of an import up to what would be written, which is counted instead.
+private struct DryRun {
+  private let options: ImportOptions
+  private let progress: RunProgress?
+  private let refusals = RefusalCollector()
+  private var forecast = ImportForecast()
+
+  init(_ options: ImportOptions, progress: RunProgress?) {
+    self.options = options
+    self.progress = progress
+  }
+
+  mutating func run() throws(Failure) -> ImportForecast {
+    let plan = try makePlan()
+    forecast.summary.tenantID = plan.tenant.description
+    forecast.summary.timelineID = plan.timeline.description
+    forecast.summary.generation = plan.generation
+    forecast.summary.timelinePath = TimelineDirectory.path(
+      output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline)
+    try refusals.collect { () throws(Failure) in
+      try TimelineDirectory.requireClaimable(
+        output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
+        force: plan.force, owner: plan.outputOwner)
+    }
+    if let recovery = options.recovery {
+      try checkRecovery(recovery)
+    } else {
+      try refusals.collect { () throws(Failure) in
+        try OnlineBackup.requireNone(
+          for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
+      }
+    }
+    try read(plan)
+    try checkSpace()
+    let reasons = refusals.failures.filter { !isRemoved($0.code) }
+    forecast.reasons = reasons.map { ImportForecast.Reason($0) }
+    forecast.reasonCount = refusals.count - UInt64(refusals.failures.count - reasons.count)
+    return forecast
+  }
+
+  /// The plan of the import; a manifest that cannot be read is a reason, and left out of it.
+  private func makePlan() throws(Failure) -> ImportPlan {
+    var settings = options
+    if let manifest = options.manifest {
+      let isReadable = try refusals.collect { () throws(Failure) in
+        try requireReadable(manifest, option: "--manifest")
+        return true
+      }
+      if isReadable == nil { settings.manifest = nil }
+    }
+    // Of what pg_basebackup wrote in tar format, the tar of the data directory is read.
+    let form = try refusals.collect { () throws(Failure) in try OnlineBackup(at: options.backup) }
+    if case .tars(let base, _, _) = form { settings.backup = base }
+    return try ImportPlan(settings)
+  }
+
+  // MARK: The backup
+
+  private mutating func read(_ plan: ImportPlan) throws(Failure) {
+    let group = StageGroup()
+    let reader = try refusals.collect { [refusals, progress] () throws(Failure) in
+      try BackupReader(
+        plan.reading, phase: .reading, counters: nil, progress: progress,
+        failure: group.failure, refusals: refusals)
+    }
+    guard let reader else { return }
+    let pages = BatchPipeline(
+      group, BatchPipeline.Names(fill: "tar", work: "compress", drain: "count"), jobs: plan.jobs,
+      batches: (0..<plan.reading.batchCount).map { _ in
+        PageBatch(checksPages: plan.pageChecksums != .skip)
+      })
+    var meter = LayerMeter(plan)
+    let backup = try pages.run(
+      fill: { feed throws(Failure) in try reader.run(feed) },
+      work: { [level = plan.compressionLevel] batches throws(Failure) in
+        var encoder = try BlobEncoder(level: level)
+        try batches.each { batch throws(Failure) in
+          try batch.pages.makeBlobs(with: &encoder)
+        }
+      },
+      drain: { batch throws(Failure) in meter.take(batch.pages) })
+    forecast.isComplete = backup.isComplete
+    if backup.isComplete { try judge(backup.contents, reader, &meter, plan) }
+    forecast.summary.inputByteCount = backup.inputByteCount
+    forecast.summary.outputByteCount = meter.byteCount
+    forecast.summary.imageLayerCount = meter.imageLayerCount
+    forecast.summary.l0LayerCount = meter.level0Count
+    forecast.summary.pageCount = meter.pageCount
+    forecast.summary.stampedPageCount = meter.stampedPageCount
+    forecast.summary.listChanges()
+    forecast.recovery?.scratchByteCount =
+      backup.contents.leftOut.summary.reduce(meter.pageCount * UInt64(PageRuns.pageByteCount)) {
+        $0 &+ $1.byteCount
+      }
+  }
+
+  /// Judges a backup that was read to its end, as far as what was refused allows it.
+  private mutating func judge(
+    _ read: ClusterContents, _ reader: BackupReader, _ meter: inout LayerMeter, _ plan: ImportPlan
+  ) throws(Failure) {
+    var contents = read
+    let report: Failure.Report = { [refusals] failure throws(Failure) in
+      try refusals.take(failure)
+    }
+    let manifest = try refusals.collect { () throws(Failure) in
+      try reader.checkManifest(meter.segments)
+    }
+    contents.addRefused(to: &meter.segments)
+    forecast.summary.leftOut = contents.leftOut.summary
+    // What a recovery makes of the cluster is not known.
+    guard options.recovery == nil else { return }
+    guard contents.canBeAssessed else {
+      _ = try meter.segments.relations(
+        upTo: LogSequenceNumber(rawValue: .max), report: report)
+      return
+    }
+    let assessed = try refusals.collect { () throws(Failure) in
+      try contents.assessed(report: report)
+    }
+    guard let assessment = assessed else { return }
+    let pageChecksums = try refusals.collect { [meter] () throws(Failure) in
+      try meter.pageCheck.checked(plan.pageChecksums, in: assessment)
+    }
+    let relations = try meter.segments.relations(upTo: assessment.endLSN, report: report)
+    try contents.requireComplete(relations, version: assessment.version, report: report)
+    try meter.finish(
+      KeyspaceWriter(Cluster(contents, assessment, relations)), level: plan.compressionLevel)
+    let identity = forecast.summary
+    forecast.summary = ImportSummary(contents, assessment, relations)
+    forecast.summary.tenantID = identity.tenantID
+    forecast.summary.timelineID = identity.timelineID
+    forecast.summary.generation = identity.generation
+    forecast.summary.timelinePath = identity.timelinePath
+    if let manifest { forecast.summary.manifest = manifest }
+    if let pageChecksums { forecast.summary.pageChecksums = pageChecksums }
+  }
+
+  private func checkSpace() throws(Failure) {
+    let path = SystemCalls.nearestExisting(forecast.summary.timelinePath)
+    try refusals.collect { [forecast] () throws(Failure) in
+      try FreeSpace.require(forecast.summary.outputByteCount, at: path)
+    }
+    guard let recovery = forecast.recovery else { return }
+    try refusals.collect { () throws(Failure) in
+      try FreeSpace.require(
+        recovery.scratchByteCount, at: SystemCalls.nearestExisting(recovery.scratchParent),
+        purpose: "the recovery", option: "--scratch")
+    }
+  }
+
+  // MARK: Recovery
+
+  /// What a recovery does away with is no reason.
+  private func isRemoved(_ code: ErrorCode) -> Bool {
+    guard options.recovery != nil else { return false }
+    switch code {
+    case .runningCluster, .uncleanShutdown, .standbyCluster, .tablespacesUnsupported: return true
+    default: return false
+    }
+  }
+
+  /// Checks what a recovery needs, as far as that shows without running it.
+  private mutating func checkRecovery(_ recovery: RecoveryOptions) throws(Failure) {
+    let parent =
+      recovery.scratchParent ?? RecoveryOptions.place(beside: options.outputDirectory)
+    forecast.recovery = ImportForecast.Recovery(
+      programs: recovery.programs, scratchParent: parent, scratchByteCount: 0,
+      writeAheadLog: recovery.writeAheadLog, restoreCommand: recovery.restoreCommand)
+    try refusals.collect { () throws(Failure) in
+      try PostgresPrograms.requirePresent(in: recovery.programs)
+      _ = try PostgresPrograms.user(named: recovery.user, trustsBackup: recovery.trustsBackup)
+    }
+    if recovery.scratchParent != nil {
+      try refusals.collect { () throws(Failure) in _ = try ScratchDirectory.parent(parent) }
+    }
+    if let wal = recovery.writeAheadLog {
+      try refusals.collect { () throws(Failure) in try requireReadable(wal, option: "--wal") }
+    }
+  }
+}
