@@ -34,7 +34,7 @@ let package = Package(
     .target(
       name: "CBuild", cSettings: [.define("IMPORT_BACKUP_COMMIT", to: "\"\(commit)\"")]),
     .target(
-      name: "PostgresFormat", dependencies: ["CIsal"],
+      name: "PostgresFormat", dependencies: ["CIsal", "CNettle"],
       // For the one property that lends an array's bytes as a span.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
@@ -43,7 +43,7 @@ let package = Package(
     .target(
       name: "Backup",
       dependencies: [
-        "CIsal", "CLibArchive", "CZstd", "CLzma", "CLz4", "CNettle", "LayerFormat", "Pipeline",
+        "CIsal", "CLibArchive", "CZstd", "CLzma", "CLz4", "LayerFormat", "Pipeline",
         "PostgresFormat", "System",
       ],
       swiftSettings: settings),

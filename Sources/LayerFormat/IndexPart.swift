@@ -161,15 +161,15 @@ extension IndexPart {
   ///
   /// Memory: about ten times the bytes.
   public init(decoding bytes: [UInt8]) throws(FormatError) {
-    try IndexJSONCheck.check(bytes)
+    let json = try StrictJSON(bytes, of: "the index")
     // The version first, as the format of other versions is unknown.
-    let version = try Self.decode(Version.self, from: bytes).version
+    let version = try json.decode(Version.self).version
     guard version == Self.currentVersion else {
       throw FormatError(
         .storageFormatUnsupported,
         "index version \(version) is not supported, only \(Self.currentVersion)")
     }
-    self = try Self.decode(IndexPart.self, from: bytes)
+    self = try json.decode(IndexPart.self)
     guard diskConsistentLSN == metadata.diskConsistentLSN else {
       throw .damaged("the two 'disk_consistent_lsn' fields of the index differ")
     }
@@ -183,38 +183,6 @@ extension IndexPart {
   }
 
   private struct Version: Decodable { var version: Int }
-
-  private static func decode<Value: Decodable>(
-    _ type: Value.Type, from bytes: [UInt8]
-  ) throws(FormatError) -> Value {
-    do {
-      return try JSONDecoder().decode(type, from: Data(bytes))
-    } catch let error as DecodingError {
-      throw .damaged(message(of: error))
-    } catch {
-      throw .damaged("the index is not valid JSON")
-    }
-  }
-
-  /// What is wrong with the index, with the field if it is known.
-  private static func message(of error: DecodingError) -> String {
-    let (context, problem): (DecodingError.Context, String)
-    switch error {
-    case .keyNotFound(let key, _):
-      return "field \(key.stringValue.quoted) of the index is missing"
-    case .typeMismatch(let type, let mismatch):
-      let noun =
-        type is any BinaryInteger.Type ? "a number" : type == String.self ? "a string" : "an object"
-      (context, problem) = (mismatch, "is not \(noun)")
-    case .valueNotFound(_, let missing): (context, problem) = (missing, "is null")
-    case .dataCorrupted(let corrupted): (context, problem) = (corrupted, "is not valid")
-    @unknown default: return "the index is not valid JSON"
-    }
-    guard let field = context.codingPath.last else {
-      return "the index is not valid JSON, or a number in it is out of range"
-    }
-    return "field \(field.stringValue.quoted) of the index \(problem)"
-  }
 
   /// The name of the index file for a generation.
   public static func fileName(generation: UInt32) -> String {

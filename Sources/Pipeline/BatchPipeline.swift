@@ -77,7 +77,7 @@ package struct BatchPipeline<Batch: PipelineBatch>: Sendable {
       result.set(try fill(feed))
       try feed.finish()
     }
-    let workers = RunningWorkers(jobs)
+    let workers = RunningCount(jobs)
     let working = (1...jobs).map { number in
       Stage("\(names.work)-\(number)") { () throws(Failure) in
         try work(BatchWork(filled: filled, done: done))
@@ -161,12 +161,15 @@ package final class BatchFeed<Batch: PipelineBatch> {
   }
 }
 
-/// How many workers have not ended yet.
-private final class RunningWorkers: Sendable {
+/// How many stages that do the same work have not ended yet.
+package final class RunningCount: Sendable {
   private let count: Atomic<Int>
 
-  init(_ count: Int) { self.count = Atomic(count) }
+  /// So many, all of which are to run.
+  package init(_ count: Int) { self.count = Atomic(count) }
 
   /// Whether the one that ends is the last.
-  func endOne() -> Bool { count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
+  package func endOne() -> Bool {
+    count.subtract(1, ordering: .acquiringAndReleasing).newValue == 0
+  }
 }

@@ -22,6 +22,8 @@ public final class RunProgress: Sendable {
     case finishing
     /// Layers are read to be described.
     case readingLayers
+    /// Files are read for their hashes, to be compared with a receipt.
+    case hashingFiles
     /// Layers are read and checked.
     case verifyingLayers
     /// A backup is read and compared with the layers.

@@ -94,3 +94,12 @@ extension [UInt8] {
     }
   }
 }
+
+extension Sequence<UInt8> {
+  /// The bytes as two lower-case hexadecimal digits each.
+  package var hexadecimal: String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(
+      decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }, as: UTF8.self)
+  }
+}

@@ -8,6 +8,7 @@ extension ErrorCode {
     switch reason {
     case ENOENT, ENOTDIR: .inputNotFound
     case EACCES, EPERM: .inputPermissionDenied
+    case ENOSPC, EDQUOT: .noSpace
     default: .cannotOpenInput
     }
   }

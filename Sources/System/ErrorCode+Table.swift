@@ -393,6 +393,12 @@ extension ErrorCode {
         "The keys and values of the timeline contradict each other.",
         "Check it with 'verify', and import the backup again."
       )
+    case .receiptDamaged:
+      (
+        .damaged,
+        "The receipt is not the JSON object of an import.",
+        "Give the file that the import wrote, or copy it again."
+      )
 
     // Input
     case .inputNotFound:
@@ -597,6 +603,12 @@ extension ErrorCode {
         "The index or a layer has a version that is not supported.",
         "Use the newest release of this program."
       )
+    case .receiptUnsupported:
+      (
+        .unsupported,
+        "The receipt is of another version of this program, with another 'schema'.",
+        "Use the version that wrote it, or 'sha256sum --check' with the table beside it."
+      )
 
     // Bugs
     case .bug:
@@ -672,6 +684,12 @@ extension ErrorCode {
         .inputOutput,
         "What was written reads back differently.",
         "Check the disk and the memory of the machine."
+      )
+    case .receiptNotWritten:
+      (
+        .inputOutput,
+        "The timeline is complete, but its receipt could not be given its name.",
+        "Use the timeline without a receipt, or import it again with '--force'."
       )
     case .outOfMemory:
       (

@@ -54,6 +54,11 @@ package final class OutputFile: Sendable {
     }
   }
 
+  /// Fills `bytes` from `offset` on; returns how many there were, fewer only at the file's end.
+  package func read(into bytes: inout [UInt8], at offset: UInt64) throws(Failure) -> Int {
+    try descriptor.read(into: &bytes, count: bytes.count, at: offset)
+  }
+
   /// Makes all that was written durable, and closes the file.
   package func makeDurable() throws(Failure) {
     try descriptor.sync()

@@ -36,13 +36,15 @@ extension SystemCalls {
     return String(decoding: target[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
-  /// The path from the root on, with links and dots as they are; it need not exist.
+  /// The path from the root on: a relative one is taken as below the working directory. Links and
+  /// `..` stay; if the working directory has been removed, so does the path.
   package static func absolute(_ path: String) -> String {
     guard !path.hasPrefix("/"), let directory = unsafe getcwd(nil, 0) else { return path }
     // Invariant: getcwd gave memory of its own, which is copied and then freed.
     defer { unsafe free(directory) }
+    let names = path.split(separator: "/").filter { $0 != "." }
     let current = unsafe String(cString: directory)
-    return (current == "/" ? "" : current) + "/" + path
+    return ([current == "/" ? "" : current] + names.map(String.init)).joined(separator: "/")
   }
 
   /// Makes a directory that only its owner may enter; throws if the path already exists.
@@ -104,6 +106,11 @@ extension SystemCalls {
       done += UInt64(count)
     }
   }
+}
+
+/// The path of an input from the root on; `-` for standard input.
+package func absoluteInput(_ path: String) -> String {
+  path == "-" ? path : SystemCalls.absolute(path)
 }
 
 extension SystemCalls {

@@ -14,6 +14,7 @@ enum Program {
 
   /// Runs the command on the process's first thread, and ends with its exit code.
   static func main() {
+    _ = ResultFormat.startTime
     StandardStream.secureDescriptors()
     Interruption.catchProgressRequests()
     Interruption.ignoreBrokenPipes()
@@ -37,9 +38,9 @@ enum Program {
     // What is not UTF-8 is repaired here, as it only has to be read over.
     let (command, arguments) = command(of: Array(CommandLine.arguments.dropFirst()))
     guard !error.isInResult, OptionParser.asksForJSON(command, arguments: arguments),
-      let text = try? SummaryOutput.json(FailedCommand(command: command.name, error: error))
+      let line = try? ResultObject(command, NoContents(), error).line()
     else { return }
-    StandardStream.output.writeIfPossible(text + "\n")
+    StandardStream.output.writeIfPossible(line)
   }
 
   /// An `error:` line that ends with the code, one more for each of the first findings, and a

@@ -25,7 +25,7 @@ struct ErrorTableTests {
       ErrorCode.allCases.map { ($0.rawValue, [$0.meaning, $0.action]) }
       + Self.described(FindingCode.self) + Self.described(ManifestDifference.Code.self)
       + Self.described(DamagedPage.Code.self) + Self.described(ChangeCode.self)
-      + Self.described(LeftOutReason.self)
+      + Self.described(LeftOutReason.self) + Self.described(WarningCode.self)
     for (name, texts) in codes {
       #expect(name.wholeMatch(of: /[a-z0-9]+(-[a-z0-9]+)*/) != nil, "\(name)")
       for text in texts {

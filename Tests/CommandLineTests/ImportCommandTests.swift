@@ -39,7 +39,6 @@ import Testing
     #expect(run.exitCode == 0, "\(run.error)")
     #expect(run.error.isEmpty)
     let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
-    #expect(summary.schema == 1)
     #expect(summary.stampedPageCount == 208)
     #expect(summary.postgresVersion == 15)
     #expect(summary.leftOut.contains { $0.names.contains("notes-of-a-user.txt") })

@@ -66,7 +66,7 @@ import Testing
     let path = try await Self.timeline(in: directory)
     let backupRun = try await ProgramRun.run(["inspect", Self.backup, "--json"])
     let backup = try JSONDecoder().decode(BackupDescription.self, from: backupRun.output)
-    #expect(backup.schema == 1 && backup.subject == "backup" && backup.isImportable)
+    #expect(backup.subject == "backup" && backup.isImportable)
     #expect(backup.hasDataChecksums == true && backup.postgresTimeline == 2)
     #expect(backup.largestRelations.count == 10)
     let run = try await ProgramRun.run([
@@ -74,7 +74,7 @@ import Testing
     ])
     #expect(run.outputText.count { $0 == "\n" } == 1)
     let timeline = try JSONDecoder().decode(TimelineDescription.self, from: run.output)
-    #expect(timeline.schema == 1 && timeline.subject == "timeline")
+    #expect(timeline.subject == "timeline")
     #expect(timeline.key?.meaning == "checkpoint")
     #expect(timeline.key?.bytes?.count == 176)
     #expect(timeline.layerEntries?.layerNumber == 4)
@@ -117,9 +117,9 @@ import Testing
     let refusal = try #require(description.refusal)
     #expect(refused.exitCode == refusal.exitCode)
     #expect(
-      refused.error == "error: \(refusal.message) [\(refusal.code)]\nhint: \(refusal.hint ?? "")\n")
+      refused.error == "error: \(refusal.error) [\(refusal.code)]\nhint: \(refusal.hint ?? "")\n")
     let text = try await ProgramRun.run(["inspect", backup]).outputText
-    #expect(text.contains("\ncannot be imported (exit code 69): \(refusal.message)\nhint: "))
+    #expect(text.contains("\ncannot be imported (exit code 69): \(refusal.error)\nhint: "))
   }
 
   /// Goal: a damaged layer does not hide the others, and ends in exit code 65.

@@ -36,6 +36,7 @@ import Testing
       "mkdir -p $T; ln -s $PWD/elsewhere $T/timelines",
       "mkdir -p out/tenants; ln -s $PWD/elsewhere $T",
       "mkdir out; ln -s $PWD/elsewhere out/tenants",
+      "mkdir out; ln -s $PWD/elsewhere out/receipts",
     ], [[], ["--force"]])
   func links(script: String, more: [String]) async throws {
     let directory = try TemporaryDirectory()
@@ -49,7 +50,7 @@ import Testing
     let directory = try TemporaryDirectory()
     let run = try await run(in: directory, after: "ln -s elsewhere out")
     #expect(run.exitCode == 0, "\(run.error)")
-    #expect(try Self.elsewhere(directory).sorted() == ["file", "tenants"])
+    #expect(try Self.elsewhere(directory).sorted() == ["file", "receipts", "tenants"])
   }
 
   /// Goal: links at the names that an import writes and removes lead nowhere.
@@ -61,6 +62,10 @@ import Testing
         mkdir -p $L
         for name in layer-1 layer-2 index_part.json-00000001; do
           ln -s $PWD/elsewhere/file $L/$name.import-temp
+        done
+        mkdir out/receipts
+        for name in json json.sha256 json.import-temp json.sha256.import-temp; do
+          ln -s $PWD/elsewhere/file out/receipts/\(tenant)-\(timeline)-00000001.$name
         done
         """)
     #expect(run.exitCode == 0, "\(run.error)")
@@ -85,8 +90,8 @@ import Testing
     #expect(second.exitCode == 0, "\(second.error)")
     let owners = try Shell.output(
       "sh", "-c",
-      "find out/tenants -mindepth 1 -printf '%u\\n' | sort | uniq -c | wc -l; "
-        + "find out/tenants -mindepth 1 ! -user nobody", directory: allowed.path)
+      "find out/tenants out/receipts -mindepth 1 -printf '%u\\n' | sort | uniq -c | wc -l; "
+        + "find out/receipts out/tenants/* ! -user nobody", directory: allowed.path)
     #expect(String(decoding: owners, as: UTF8.self) == "1\n")
   }
 }

@@ -9,20 +9,24 @@ struct OrderOnDiskTests {
   /// order of the calls of an import:
   ///
   /// ```
-  /// each layer      write … fsync … rename
-  /// then            fsync of the directory and of all its parents
-  /// then the index  write, fsync, rename, fsync of the directory
-  /// then            nothing
+  /// each layer        write … fsync … rename
+  /// before the first  index and receipt: write, fsync
+  /// after the last    fsync of the directory and of all its parents
+  /// then the index    rename, fsync of the directory
+  /// then the receipt  rename of both files, fsync of their directory
+  /// then              nothing
   /// ```
   @Test func imported() async throws {
     let trace = try await Trace(of: try Scene(), [])
     let renames = trace.events.indices.filter { trace.events[$0].kind == .rename }
-    #expect(renames.count == 8)
+    #expect(renames.count == 10)
     for index in renames { trace.expectDurable(before: index) }
 
-    let lastLayer = try #require(renames.dropLast().last)
-    let index = try #require(trace.events.firstIndex { $0.path.contains("index_part.json") })
-    try #require(lastLayer < index, "the index is written before all layers have their names")
+    let index = try #require(renames.first { trace.events[$0].path.contains("index_part.json") })
+    #expect(renames.firstIndex(of: index) == 7)
+    let lastLayer = try #require(renames.dropLast(3).last)
+    let firstLayer = try #require(renames.first)
+    #expect(trace.events[firstLayer...].allSatisfy { $0.kind != .write })
     let between = trace.events[lastLayer..<index].filter { $0.kind == .sync }.map(\.path)
     var directory = trace.timeline
     var expected = [directory]
@@ -31,7 +35,6 @@ struct OrderOnDiskTests {
       expected.append(directory)
     }
     #expect(between == expected)
-    #expect(trace.events[index].kind == .write)
     trace.expectEnd()
   }
 
@@ -51,23 +54,31 @@ struct OrderOnDiskTests {
     trace.expectEnd()
   }
 
-  /// Goal: with --force, the old index is removed durably before anything else of its timeline, and
-  /// only after the new layers are durable.
+  /// Goal: with --force, the old receipt is removed durably before the old index, that before
+  /// anything else of its timeline, and all of it only after what is new is durable.
   @Test func forced() async throws {
     let scene = try Scene()
     try scene.put(try await Scene.uncompressed.value)
     let trace = try await Trace(of: scene, ["--force"])
     let events = trace.events
     let unlinks = events.indices.filter { events[$0].kind == .unlink }
-    let first = try #require(unlinks.first)
+    let receipt = try #require(unlinks.first)
+    #expect(
+      events[receipt...].prefix(3) == [
+        Trace.Event(kind: .unlink, path: trace.receipt),
+        Trace.Event(kind: .unlink, path: trace.receipt + ".sha256"),
+        Trace.Event(kind: .sync, path: trace.receipts),
+      ])
+    let first = try #require(unlinks.first { events[$0].path.contains("index_part") })
+    #expect(events[receipt..<first].allSatisfy { $0.path.hasPrefix(trace.receipts) })
     #expect(events[first].path.hasSuffix("index_part.json-00000001"))
     #expect(events[first + 1] == Trace.Event(kind: .sync, path: trace.timeline))
-    #expect(unlinks.count == 8)
+    #expect(unlinks.filter { !events[$0].path.hasPrefix(trace.receipts) }.count == 8)
     let layers = events.indices.filter {
       events[$0].kind == .rename && !events[$0].path.contains("index_part")
     }
     #expect(layers.allSatisfy { $0 > first + 1 })
-    #expect(events[first...].allSatisfy { $0.kind != .write || $0.path.contains("index_part") })
+    #expect(events[receipt...].allSatisfy { $0.kind != .write })
     trace.expectEnd()
   }
 }
@@ -84,6 +95,8 @@ struct Trace {
 
   let output: String
   var timeline: String { output + "/" + Scene.timeline }
+  var receipts: String { output + "/receipts" }
+  var receipt: String { output + "/" + Scene.receipt }
   private(set) var events: [Event] = []
 
   /// Imports under strace.
@@ -139,13 +152,15 @@ struct Trace {
     #expect(!events[index...].dropFirst().contains { $0.path == path }, "\(path)")
   }
 
-  /// Expects the index at the very end: written, synced, renamed, its directory synced.
+  /// Expects the index at the end, and then the receipt: each renamed, its directory synced.
   func expectEnd() {
     let index = timeline + "/index_part.json-00000001.import-temp"
     #expect(
-      events.suffix(4) == [
-        Event(kind: .write, path: index), Event(kind: .sync, path: index),
+      events.suffix(6) == [
         Event(kind: .rename, path: index), Event(kind: .sync, path: timeline),
+        Event(kind: .unlink, path: receipt),
+        Event(kind: .rename, path: receipt + ".sha256.import-temp"),
+        Event(kind: .rename, path: receipt + ".import-temp"), Event(kind: .sync, path: receipts),
       ])
   }
 }

@@ -6,7 +6,7 @@ import Testing
 ///
 /// The settings give the tiny backup several layers of each kind. The files under the output
 /// directory after an import depend only on backup and settings, so they can be compared with those
-/// of an import without faults.
+/// of an import without faults; but for the receipt, of which only that part is compared.
 struct Scene: Sendable {
   let directory: TemporaryDirectory
 
@@ -18,6 +18,7 @@ struct Scene: Sendable {
   static let timelineID = "22222222222222222222222222222222"
   static let timeline = "tenants/\(tenantID)/timelines/\(timelineID)"
   static let index = timeline + "/index_part.json-00000001"
+  static let receipt = "receipts/\(tenantID)-\(timelineID)-00000001.json"
 
   private static let tiny = SmallBackup.tiny.encoded()
 
@@ -59,14 +60,23 @@ struct Scene: Sendable {
     return (run, peak)
   }
 
-  /// Every file under the output directory; nil if it does not exist.
+  /// Every file under the output directory, receipts without what each run has of its own; nil if
+  /// the directory does not exist.
   func files() throws -> [String: [UInt8]]? {
     guard FileManager.default.fileExists(atPath: output) else { return nil }
     var files: [String: [UInt8]] = [:]
     for (name, contents) in try directory.files() where name.hasPrefix("out/") {
-      files[String(name.dropFirst(4))] = contents
+      let name = String(name.dropFirst(4))
+      files[name] = name == Self.receipt ? try Self.withoutTimes(contents) : contents
     }
     return files
+  }
+
+  /// A receipt's lists of files.
+  private static func withoutTimes(_ receipt: [UInt8]) throws -> [UInt8] {
+    let object = try JSONSerialization.jsonObject(with: Data(receipt)) as? [String: Any] ?? [:]
+    let kept = object.filter { ["layers", "index", "tenantID", "timelineID"].contains($0.key) }
+    return Array(try JSONSerialization.data(withJSONObject: kept, options: .sortedKeys))
   }
 
   /// Writes files under the output directory.
@@ -113,6 +123,9 @@ struct Scene: Sendable {
 extension [String: [UInt8]] {
   /// Without the files that only exist during an import.
   var withoutTemporaryFiles: Self { filter { !$0.key.hasSuffix(".import-temp") } }
+
+  /// The files of the timeline alone.
+  var withoutReceipts: Self { filter { !$0.key.hasPrefix("receipts/") } }
 }
 
 /// Calls `body` for every element, as many at a time as there are processors.

@@ -47,6 +47,9 @@ public struct ProgramRun: Sendable {
   /// With a `script`, bash runs that instead: `"$@"` in it is the program and its arguments, as in
   /// `"$@" > /dev/full`. Output goes to files, so it may have any length; text is 100 columns wide. `started` gets
   /// the number of the process, which is the program's own without a script.
+  ///
+  /// If `--json` is among the arguments, the standard output must fit `Docs/schema`, unless a signal
+  /// has ended the program.
   public static func run(
     _ arguments: [String], input: Input = .none, script: String? = nil,
     environment: [String: String] = [:], directory: String? = nil,
@@ -93,8 +96,10 @@ public struct ProgramRun: Sendable {
     let wasKilled = try await end(
       of: process, timeLimit: timeLimit * (Sanitizer.isOff ? 1 : 5), started: started)
     let wasSignalled = process.terminationReason == .uncaughtSignal
+    let result = try Data(contentsOf: outputFile)
+    if arguments.contains("--json") && !wasSignalled { try ResultSchema.check(result) }
     return ProgramRun(
-      output: try Data(contentsOf: outputFile),
+      output: result,
       error: String(decoding: try Data(contentsOf: errorFile), as: UTF8.self),
       exitCode: wasSignalled ? nil : process.terminationStatus,
       signal: wasSignalled ? process.terminationStatus : nil, wasKilled: wasKilled)

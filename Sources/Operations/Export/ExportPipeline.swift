@@ -49,13 +49,14 @@ struct ExportPipeline {
     try Interruption.check()
     try writer.finish()
 
-    var summary = ExportSummary()
+    var summary = ExportSummary(timeline, options)
     summary.postgresVersion = version.rawValue
+    summary.systemIdentifier = String(members.controlFile.systemIdentifier)
     summary.endLSN = members.end.description
     summary.databaseCount = cluster.databases.count { $0.id != 0 }
     summary.fileCount = writer.fileCount
     summary.pageCount = writer.pageCount
-    summary.byteCount = writer.byteCount
+    summary.outputByteCount = writer.byteCount
     summary.preparedTransactionCount = cluster.preparedTransactions.count
     return summary
   }
@@ -76,6 +77,25 @@ struct ExportPipeline {
         }
       },
       drain: writer.write)
+  }
+}
+
+extension ExportSummary {
+  /// What was read, and what was asked for.
+  fileprivate init(_ timeline: Timeline, _ options: ExportOptions) {
+    timelinePath = SystemCalls.absolute(timeline.path)
+    let identity = TimelineIdentity(path: timelinePath)
+    tenantID = identity?.tenant.description
+    timelineID = identity?.timeline.description
+    generation = timeline.generation
+    importLSN = timeline.index.metadata.initdbLSN.description
+    backupPath =
+      switch options.output {
+      case .standardOutput: "-"
+      case .file(let path), .newFile(let path): SystemCalls.absolute(path)
+      }
+    let kind: ClusterAssessment.Kind = options.forPageserver ? .fullbackup : .cleanShutdown
+    backupKind = kind.rawValue
   }
 }
 

@@ -25,9 +25,26 @@ public struct ExportOptions: Sendable {
 
 /// What an export did: everything that the program prints of it, and the JSON object of `--json`.
 public struct ExportSummary: Codable, Sendable {
+  /// The timeline's directory, from the root on.
+  public var timelinePath = ""
+  /// The tenant's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
+  public var tenantID: String?
+  /// The timeline's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
+  public var timelineID: String?
+  /// The generation of the index that was read.
+  public var generation: UInt32 = 0
+  /// The tar, from the root on; `-` for standard output.
+  public var backupPath = ""
+  /// `clean shutdown`, from which Postgres starts, or `fullbackup`, as a pageserver gives it out.
+  public var backupKind = ""
+
   /// The major version, 14 to 17.
   public var postgresVersion = 0
-  /// The end of the timeline.
+  /// The `system_identifier` of `pg_control`, in decimal.
+  public var systemIdentifier = ""
+  /// The `initdb_lsn` of the index, which is the import LSN of an imported timeline.
+  public var importLSN = ""
+  /// The LSN where the next WAL record starts: the end of the timeline.
   public var endLSN = ""
   /// Databases of the cluster, templates included.
   public var databaseCount = 0
@@ -36,7 +53,7 @@ public struct ExportSummary: Codable, Sendable {
   /// Pages of relations and SLRUs, 8192 bytes each.
   public var pageCount: UInt64 = 0
   /// The tar's length in bytes.
-  public var byteCount: UInt64 = 0
+  public var outputByteCount: UInt64 = 0
   /// Prepared transactions, each a file in `pg_twophase`.
   public var preparedTransactionCount = 0
   /// How long the export took.

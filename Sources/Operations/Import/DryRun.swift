@@ -36,8 +36,10 @@ private struct DryRun {
     forecast.summary.tenantID = plan.tenant.description
     forecast.summary.timelineID = plan.timeline.description
     forecast.summary.generation = plan.generation
-    forecast.summary.timelinePath = TimelineDirectory.path(
-      output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline)
+    forecast.summary.backupPath = absoluteInput(options.backup)
+    forecast.summary.timelinePath = SystemCalls.absolute(
+      TimelineDirectory.path(
+        output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline))
     try refusals.collect { () throws(Failure) in
       try TimelineDirectory.requireClaimable(
         output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
@@ -148,6 +150,7 @@ private struct DryRun {
       KeyspaceWriter(Cluster(contents, assessment, relations)), level: plan.compressionLevel)
     let identity = forecast.summary
     forecast.summary = ImportSummary(contents, assessment, relations)
+    forecast.summary.backupPath = identity.backupPath
     forecast.summary.tenantID = identity.tenantID
     forecast.summary.timelineID = identity.timelineID
     forecast.summary.generation = identity.generation

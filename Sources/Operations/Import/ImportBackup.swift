@@ -1,7 +1,6 @@
 import Backup
 import Pipeline
 import System
-import Timeline
 
 /// Imports a backup: reads it once, writes its layers, and last the index.
 ///
@@ -12,40 +11,35 @@ public func importBackup(
   _ options: ImportOptions, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
   let start = ContinuousClock.now
-  var summary: ImportSummary
   do throws(Failure) {
     if let recovery = options.recovery {
-      summary = try importRecovered(options, recovery, progress: progress)
+      return try importRecovered(options, recovery, since: start, progress: progress)
     } else {
-      summary = try importAsItIs(options, progress: progress)
+      return try importAsItIs(options, since: start, progress: progress)
     }
   } catch {
     throw Interruption.cause(of: error, reading: options.backup)
   }
-  summary.listChanges()
-  summary.seconds = (ContinuousClock.now - start) / .seconds(1)
-  return summary
 }
 
 private func importAsItIs(
-  _ options: ImportOptions, progress: RunProgress?
+  _ options: ImportOptions, since start: ContinuousClock.Instant, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
   try OnlineBackup.requireNone(
     for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
   let plan = try ImportPlan(options)
   progress?.announce(plan.target)
-  return try ImportPipeline(plan: plan, progress: progress).run()
+  return try ImportPipeline(plan: plan, since: start, progress: progress).run()
 }
 
 /// Recovers the backup on a copy of it, and imports that.
 private func importRecovered(
-  _ options: ImportOptions, _ recovery: RecoveryOptions, progress: RunProgress?
+  _ options: ImportOptions, _ recovery: RecoveryOptions, since start: ContinuousClock.Instant,
+  progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
   // What is wrong with the output shows now rather than after hours of recovery.
   let plan = try ImportPlan(options)
-  try TimelineDirectory.requireUsable(
-    output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline, force: plan.force,
-    owner: plan.outputOwner)
+  try TimelineWriter.requireUsable(plan)
 
   progress?.announce(plan.target)
   if let wal = recovery.writeAheadLog { try requireReadable(wal, option: "--wal") }
@@ -57,13 +51,13 @@ private func importRecovered(
     try parents.make(RecoveryOptions.place(beside: plan.outputDirectory))
     try parents.sync()
   }
-  return try importRecovered(options, recovery, plan, progress: progress)
+  return try importRecovered(options, recovery, plan, since: start, progress: progress)
 }
 
 /// When it returns or throws, the copy has been removed, unless it is to be kept.
 private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
-  progress: RunProgress?
+  since start: ContinuousClock.Instant, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
   let recoveryOfCopy = Recovery(
     of: options.backup, outputDirectory: options.outputDirectory,
@@ -76,9 +70,11 @@ private func importRecovered(
   settings.manifest = nil
   settings.tenantID = plan.tenant.description
   settings.timelineID = plan.timeline.description
-  let pipeline = try ImportPipeline(plan: try ImportPlan(settings), progress: progress)
-  var summary = try pipeline.run()
-  summary.take(cluster)
+  var copyPlan = try ImportPlan(settings)
+  copyPlan.backupPath = options.backup
+  let pipeline = try ImportPipeline(
+    plan: copyPlan, since: start, recovered: cluster, progress: progress)
+  let summary = try pipeline.run()
   if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
   return summary
 }

@@ -1,4 +1,6 @@
 import Backup
+import System
+import Timeline
 
 /// What an import reads, where it writes, and how.
 public struct ImportOptions: Sendable {
@@ -22,6 +24,9 @@ public struct ImportOptions: Sendable {
 
   /// Take a timeline directory that already has an index.
   public var force = false
+
+  /// The receipt to write with the timeline; nil for none.
+  public var receipt: ReceiptOptions?
 
   /// Leading directories to drop from every member's name.
   public var stripComponents = 0
@@ -61,5 +66,21 @@ public struct ImportOptions: Sendable {
   public init(backup: String, outputDirectory: String) {
     self.backup = backup
     self.outputDirectory = outputDirectory
+  }
+}
+
+/// What an import leaves beside its timeline, for whoever is to check a copy of it.
+public struct ReceiptOptions: Sendable {
+  /// Where it goes.
+  public var place: ReceiptPlace
+  /// Makes its contents of the import's summary.
+  public var encode: @Sendable (ImportSummary) throws(Failure) -> [UInt8]
+
+  /// A receipt at `place`.
+  public init(
+    _ place: ReceiptPlace, encode: @escaping @Sendable (ImportSummary) throws(Failure) -> [UInt8]
+  ) {
+    self.place = place
+    self.encode = encode
   }
 }

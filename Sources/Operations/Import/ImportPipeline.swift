@@ -7,7 +7,7 @@ import Timeline
 /// The stages of one import and the channels between them, each under its thread's name.
 ///
 /// ```
-///  read ─► tar ─► compress-1 … ─► write ─► sync
+///  read ─► tar ─► compress-1 … ─► write ─► hash-1 … ─► sync
 ///           ▲                     │ │  ▲    ▲
 ///           └──────── free ───────┘ ▼  │    │
 ///                                  chunk ───┘
@@ -15,22 +15,34 @@ import Timeline
 ///
 /// `read` reads the input ahead and decompresses it. `tar` decides about every member and fills
 /// batches with pages (`BackupReader`). `write` makes layers of them (`TimelineWriter`), `chunk`
-/// writes those of small relations (`ChunkWriter`), `sync` makes finished ones durable. Memory stays
-/// as `ImportPlan` shares it out. A stage that fails ends all others.
+/// writes those of small relations (`ChunkWriter`), `hash` reads finished ones back (`HashStage`),
+/// `sync` makes them durable. Memory stays as `ImportPlan` shares it out. A stage that fails ends all
+/// others.
 struct ImportPipeline {
   private let group = StageGroup()
   private let plan: ImportPlan
   private let reader: BackupReader
   private let writer: TimelineWriter
   private let chunks: ChunkWriter
+  private let hashes: HashStage
   private let durability: DurabilityStage
   private let pages: BatchPipeline<PageBatch>
+  private let start: ContinuousClock.Instant
+  private let recovered: RecoveredCluster?
   private let counters = ImportCounters()
   private let progress: RunProgress?
 
   /// Opens the input first and then claims the output, so that a bad path leaves no trace.
-  init(plan: ImportPlan, progress: RunProgress?) throws(Failure) {
+  ///
+  /// The summary counts the time since `start`, and says what was done to a cluster that had to be
+  /// `recovered`.
+  init(
+    plan: ImportPlan, since start: ContinuousClock.Instant, recovered: RecoveredCluster? = nil,
+    progress: RunProgress?
+  ) throws(Failure) {
     self.plan = plan
+    self.start = start
+    self.recovered = recovered
     self.progress = progress
     pages = BatchPipeline(
       group, BatchPipeline.Names(fill: "tar", work: "compress", drain: "write"), jobs: plan.jobs,
@@ -41,6 +53,7 @@ struct ImportPipeline {
     chunks = ChunkWriter(
       group, memoryLimit: plan.chunkMemoryByteCount,
       finished: group.channel(capacity: ImportPlan.pendingLayerLimit))
+    hashes = HashStage(group, jobs: plan.jobs, finished: chunks.finished)
     reader = try BackupReader(
       plan.reading, phase: .reading, counters: counters, progress: progress,
       failure: group.failure)
@@ -51,14 +64,13 @@ struct ImportPipeline {
   func run() throws(Failure) -> ImportSummary {
     do throws(Failure) {
       try requireSpace()
-      let makeDurable = Stage("sync") { [durability, chunks] () throws(Failure) in
-        try durability.run(chunks.finished)
+      let makeDurable = Stage("sync") { [durability, hashes] () throws(Failure) in
+        try durability.run(hashes.hashed)
       }
       let writeChunks = Stage("chunk") { [chunks] () throws(Failure) in try chunks.run() }
-      var summary = try group.run(
-        [makeDurable, writeChunks], beside: "import", writeLayers)
-      try commit(&summary)
-      return summary.summary
+      let written = try group.run(
+        [makeDurable, writeChunks] + hashes.stages, beside: "import", writeLayers)
+      return try commit(written)
     } catch {
       writer.abandon()
       throw error
@@ -113,20 +125,28 @@ struct ImportPipeline {
         postgresVersion: assessment.version.rawValue))
   }
 
-  /// Gives the layers, all of them durable, their names, and writes the index.
-  private func commit(_ written: inout Written) throws(Failure) {
+  /// Writes index and receipt, gives everything its name, and gives the whole summary.
+  private func commit(_ written: Written) throws(Failure) -> ImportSummary {
     try Interruption.check()
-    let output = try writer.commit(durability.layers, written.metadata)
-    written.summary.outputByteCount = output.byteCount
-    written.summary.imageLayerCount = output.imageLayerCount
-    written.summary.l0LayerCount = output.level0Count
-    written.summary.pageCount = writer.pageCount
-    written.summary.stampedPageCount = writer.stampedPageCount
-    written.summary.segmentTableByteCount = writer.segmentTableByteCount
-    written.summary.tenantID = plan.tenant.description
-    written.summary.timelineID = plan.timeline.description
-    written.summary.generation = plan.generation
-    written.summary.timelinePath = writer.timelinePath
+    let index = try writer.writeIndex(durability.layers, written.metadata)
+    var summary = written.summary
+    summary.backupPath = absoluteInput(plan.backupPath)
+    summary.tenantID = plan.tenant.description
+    summary.timelineID = plan.timeline.description
+    summary.generation = plan.generation
+    summary.timelinePath = SystemCalls.absolute(writer.timelinePath)
+    summary.indexPath = summary.timelinePath + "/" + index.digest.name
+    summary.receiptPath = writer.receiptPath.map(SystemCalls.absolute)
+    summary.take(durability.layers, index.digest)
+    summary.pageCount = writer.pageCount
+    summary.stampedPageCount = writer.stampedPageCount
+    summary.segmentTableByteCount = writer.segmentTableByteCount
+    if let recovered { summary.take(recovered) }
+    summary.listChanges()
+    summary.listWarnings()
+    summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+    try writer.commit(durability.layers, index, summary)
+    return summary
   }
 
   /// Refuses a clear shortage of space before any work, if the backup's size is known.

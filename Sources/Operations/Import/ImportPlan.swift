@@ -8,11 +8,12 @@ import Timeline
 /// An import's options, made definite: ids chosen, memory shared out.
 ///
 /// ```
-/// --memory            64 MiB   the sum of what follows, which is 52 MiB at least
+/// --memory            64 MiB   the sum of what follows, which is 53 MiB at least
 ///   batches           18 MiB   5 × 128 pages, at 2 jobs, and the buffers of the input
 ///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
 ///   L0                17 MiB   the same, at most 2^19 keys
 ///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
+///   hashes             1 MiB   128 KiB for each of at most 8 threads
 ///   chunks in memory  the rest, the spools hold what is more
 /// ```
 ///
@@ -21,6 +22,8 @@ import Timeline
 /// and the code itself.
 struct ImportPlan: Sendable {
   let backup: String
+  /// Of a copy, the path of what it was made of.
+  var backupPath: String
   let outputDirectory: String
   /// A user besides root and one's own who may own the output.
   let outputOwner: SystemUser?
@@ -28,6 +31,7 @@ struct ImportPlan: Sendable {
   let timeline: Identifier
   let generation: UInt32
   let force: Bool
+  let receipt: ReceiptOptions?
   let pageChecksums: PageChecksumMode
   let compressionLevel: Int32
   /// Where image layers are cut: at so many bytes, or at a full segment.
@@ -38,15 +42,19 @@ struct ImportPlan: Sendable {
   /// What each of the two chunks may hold in memory.
   let chunkMemoryByteCount: Int
 
-  /// How many finished layers may wait to be made durable.
+  /// How many finished layers may wait to be hashed, and how many to be made durable.
   static let pendingLayerLimit = 4
 
+  /// More threads than this do not hash layers: fewer write them.
+  static let hashJobLimit = 8
+
   /// What the pipeline takes of `--memory` besides batches, their input, and the blobs of chunks.
-  private static let fixedMemoryByteCount = 32 << 20
+  private static let fixedMemoryByteCount = 33 << 20
 
   init(_ options: ImportOptions) throws(Failure) {
     if let manifest = options.manifest { try requireReadable(manifest, option: "--manifest") }
     backup = options.backup
+    backupPath = options.backup
     outputDirectory = options.outputDirectory
     outputOwner = try options.outputOwner.map { name throws(Failure) in
       guard let user = SystemUser(named: name) else {
@@ -58,6 +66,7 @@ struct ImportPlan: Sendable {
     timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
     generation = options.generation
     force = options.force
+    receipt = options.receipt
     pageChecksums = options.pageChecksums
     compressionLevel = options.compressionLevel
     imageLayerLimit = LayerWriter.Limit(

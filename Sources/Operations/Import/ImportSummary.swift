@@ -1,15 +1,15 @@
 import Backup
 import LayerFormat
 import PostgresFormat
+import Timeline
 
 /// What an import did: everything that the program prints of it, and the JSON object of `--json`.
 ///
 /// Numbers that may pass 2^53 (the system identifier) and LSNs are strings, so that every JSON
 /// reader gets them whole.
 public struct ImportSummary: Codable, Sendable {
-  /// The version of this object's shape: it grows when a field changes its meaning or goes.
-  public var schema = 1
-
+  /// The backup, from the root on; `-` for standard input.
+  public var backupPath = ""
   /// `clean shutdown`, `fullbackup`, or `recovered` for one that Postgres shut down on a copy.
   public var backupKind = ""
   /// The version of the Postgres that recovered the cluster; nil without recovery.
@@ -27,8 +27,13 @@ public struct ImportSummary: Codable, Sendable {
   public var timelineID = ""
   /// The generation in the names of the layers and the index.
   public var generation: UInt32 = 0
-  /// The timeline's directory: what a pageserver attaches, or what is copied to a bucket.
+  /// The timeline's directory, from the root on: what a pageserver attaches, or what is copied to a
+  /// bucket.
   public var timelinePath = ""
+  /// The timeline's index, from the root on: what is copied to a bucket last; nil if none is written.
+  public var indexPath: String?
+  /// The receipt, from the root on; nil if none is written.
+  public var receiptPath: String?
 
   /// The first LSN at which the timeline can be read, `0/1500028`.
   public var importLSN = ""
@@ -37,6 +42,8 @@ public struct ImportSummary: Codable, Sendable {
 
   /// Databases of the cluster, templates included.
   public var databaseCount = 0
+  /// The same databases by name, in the order of their ids.
+  public var databases: [DatabaseName] = []
   /// Relation forks' main forks: tables, indexes, sequences, TOAST.
   public var relationCount = 0
   /// Pages of relations and SLRUs stored, 8192 bytes each.
@@ -46,6 +53,10 @@ public struct ImportSummary: Codable, Sendable {
   public var inputByteCount: UInt64 = 0
   /// Bytes of all layers and the index.
   public var outputByteCount: UInt64 = 0
+  /// Every layer file, by name; the hashes are of the files as they were read back.
+  public var layers: [FileDigest] = []
+  /// The index file, as it was read back; nil if none is written.
+  public var index: FileDigest?
   /// Image layers written, for large relations.
   public var imageLayerCount = 0
   /// L0 layers written, for small relations and everything else.
@@ -55,6 +66,9 @@ public struct ImportSummary: Codable, Sendable {
   /// The most memory in bytes that what is remembered of each relation segment took, which is not
   /// part of `--memory`.
   public var segmentTableByteCount = 0
+
+  /// What to look at although the import is complete.
+  public var warnings: [Warning] = []
 
   /// What the backup's manifest said.
   public var manifest = ManifestSummary(result: .none)
@@ -79,6 +93,35 @@ public struct ImportSummary: Codable, Sendable {
   /// The least values of settings that a compute needs to start: name to value.
   public var requiredSettings: [String: Int] = [:]
 
+  /// A database and its name.
+  public struct DatabaseName: Codable, Equatable, Sendable {
+    /// The oid.
+    public var id: UInt32
+    /// The name, control characters escaped; nil if no row of `pg_database` is known to be visible
+    /// that says it.
+    public var name: String?
+
+    /// The database of this oid.
+    public init(id: UInt32, name: String?) {
+      self.id = id
+      self.name = name
+    }
+  }
+
+  /// Something to look at.
+  public struct Warning: Codable, Equatable, Sendable {
+    /// What it is about.
+    public var code: WarningCode
+    /// One line: lower case, no final period.
+    public var message: String
+
+    /// A warning of this kind.
+    public init(_ code: WarningCode, _ message: String) {
+      self.code = code
+      self.message = message
+    }
+  }
+
   /// A summary of nothing yet, which the parts of an import fill in.
   public init() {}
 }
@@ -94,7 +137,10 @@ extension ImportSummary {
     systemIdentifier = String(assessment.controlFile.systemIdentifier)
     importLSN = assessment.importLSN.description
     endLSN = assessment.endLSN.description
-    databaseCount = contents.databases.keys.count { $0 != 0 }
+    databases = contents.databaseNames(version: assessment.version).map { id, name in
+      DatabaseName(id: id, name: name)
+    }
+    databaseCount = databases.count
     relationCount = relations.count { $0.id.fork == .main }
     unloggedRelationCount = relations.count { $0.id.fork == .initialisation }
     mendedTwoPhaseFileCount = contents.mendedTwoPhaseFileCount
@@ -109,6 +155,32 @@ extension ImportSummary {
 }
 
 extension ImportSummary {
+  /// Takes the files of the timeline.
+  mutating func take(_ layers: [HashedLayer], _ index: FileDigest) {
+    self.layers = layers.map { hashed in
+      FileDigest(
+        name: hashed.layer.name.fileName(generation: generation),
+        byteCount: hashed.layer.byteCount, sha256: hashed.sha256)
+    }.sorted { $0.name < $1.name }
+    self.index = index
+    outputByteCount = layers.reduce(index.byteCount) { $0 + $1.layer.byteCount }
+    imageLayerCount = layers.count { $0.layer.name.isImage }
+    l0LayerCount = layers.count - imageLayerCount
+  }
+
+  /// Lists what to look at, once all other fields are complete.
+  mutating func listWarnings() {
+    guard pageChecksums.damagedPageCount > 0 else { return }
+    let count = pageChecksums.damagedPageCount
+    warnings = [
+      Warning(
+        .pagesDamaged,
+        count == 1
+          ? "1 page was imported although its checksum does not match its contents"
+          : "\(count) pages were imported although their checksums do not match their contents")
+    ]
+  }
+
   /// Adds what happened before the import of the copy.
   mutating func take(_ cluster: RecoveredCluster) {
     backupKind = "recovered"

@@ -41,25 +41,66 @@ struct ChunkWriter: Sendable {
   }
 }
 
-/// Makes finished layers durable beside the rest of the pipeline, as fsync(2) waits for the disk.
+/// A layer whose file has been read back for its hash.
+struct HashedLayer: Sendable {
+  var layer: FinishedLayer
+  /// The SHA-256 of the file in hexadecimal digits.
+  var sha256: String
+}
+
+/// Reads finished layers back for their hashes beside the rest of the pipeline, several at once.
+///
+/// That comes before they are made durable: what was just written still is in the page cache.
+struct HashStage: Sendable {
+  private let finished: Channel<FinishedLayer>
+  /// Gets every layer, and ends with the last.
+  let hashed: Channel<HashedLayer>
+  private let stageCount: Int
+  private let running: RunningCount
+
+  /// Takes the layers of `finished`. One thread keeps up with two that compress pages, and with most
+  /// disks, unless pages do not shrink.
+  init(_ group: StageGroup, jobs: Int, finished: Channel<FinishedLayer>) {
+    self.finished = finished
+    hashed = group.channel(capacity: ImportPlan.pendingLayerLimit)
+    stageCount = min(jobs, ImportPlan.hashJobLimit)
+    running = RunningCount(stageCount)
+  }
+
+  /// The stages, each of which takes layers until there are no more.
+  var stages: [Stage] {
+    (1...stageCount).map { number in
+      Stage("hash-\(number)") { () throws(Failure) in
+        var hasher = FileHasher()
+        while let layer = try finished.receive() {
+          let sha256 = try hasher.hash(layer.file, byteCount: layer.byteCount)
+          try hashed.send(HashedLayer(layer: layer, sha256: sha256))
+        }
+        if running.endOne() { hashed.finish() }
+      }
+    }
+  }
+}
+
+/// Makes hashed layers durable beside the rest of the pipeline, as fsync(2) waits for the disk.
 final class DurabilityStage: @unchecked Sendable {
   // Invariant: only the stage that runs it uses it until that has ended.
 
   private let counters: ImportCounters
 
   /// The layers that are durable.
-  private(set) var layers: [FinishedLayer] = []
+  private(set) var layers: [HashedLayer] = []
 
   /// `counters` count the bytes of every layer.
   init(counters: ImportCounters) { self.counters = counters }
 
-  /// Takes layers until `finished` ends.
-  func run(_ finished: Channel<FinishedLayer>) throws(Failure) {
-    while let layer = try finished.receive() {
+  /// Takes layers until `hashed` ends.
+  func run(_ hashed: Channel<HashedLayer>) throws(Failure) {
+    while let next = try hashed.receive() {
       try Interruption.check()
-      try layer.file.makeDurable()
-      counters.addOutput(layer.byteCount)
-      layers.append(layer)
+      try next.layer.file.makeDurable()
+      counters.addOutput(next.layer.byteCount)
+      layers.append(next)
     }
   }
 }

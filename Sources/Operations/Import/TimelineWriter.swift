@@ -11,6 +11,8 @@ import Timeline
 final class TimelineWriter {
   private let plan: ImportPlan
   private let directory: TimelineDirectory
+  /// Nil if none is to be written.
+  private let receipt: ReceiptFiles?
   /// Chunks on their way to be written, and the layers that are complete.
   private let chunks: ChunkWriter
 
@@ -26,18 +28,41 @@ final class TimelineWriter {
   /// What the checksums of all pages said.
   private(set) var pageCheck = PageCheckResult()
 
-  /// Claims the timeline's directory; throws as `TimelineDirectory` does.
+  /// Claims the timeline's directory and its receipt; throws as `TimelineDirectory` and `ReceiptFiles`
+  /// do.
   init(plan: ImportPlan, chunks: ChunkWriter) throws(Failure) {
     self.plan = plan
     self.chunks = chunks
-    directory = try TimelineDirectory(
+    (directory, receipt) = try Self.claim(plan)
+    chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
+  }
+
+  private static func claim(
+    _ plan: ImportPlan
+  ) throws(Failure) -> (TimelineDirectory, ReceiptFiles?) {
+    let directory = try TimelineDirectory(
       output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
       force: plan.force, owner: plan.outputOwner)
-    chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
+    guard let place = plan.receipt?.place else { return (directory, nil) }
+    do throws(Failure) {
+      return (directory, try directory.makeReceipt(place, generation: plan.generation))
+    } catch {
+      directory.abandon()
+      throw error
+    }
+  }
+
+  /// Throws as `init` does if the output cannot be claimed, and leaves nothing behind.
+  static func requireUsable(_ plan: ImportPlan) throws(Failure) {
+    let (directory, receipt) = try claim(plan)
+    receipt?.abandon()
+    directory.abandon()
   }
 
   /// The timeline's directory.
   var timelinePath: String { directory.path }
+  /// The receipt, once it is written; nil for none.
+  var receiptPath: String? { receipt?.path }
 
   /// Stores the pages of the next batch.
   func store(_ pages: PageRuns) throws(Failure) {
@@ -153,26 +178,33 @@ final class TimelineWriter {
   /// Says that no layer follows.
   func finish() { chunks.full.finish() }
 
-  /// Gives the layers, all of them durable, their names and writes the index.
-  func commit(
-    _ layers: [FinishedLayer], _ metadata: IndexPart.Metadata
-  ) throws(Failure) -> (imageLayerCount: Int, level0Count: Int, byteCount: UInt64) {
+  /// Writes the index of these layers, all of them durable, under a temporary name.
+  func writeIndex(
+    _ layers: [HashedLayer], _ metadata: IndexPart.Metadata
+  ) throws(Failure) -> FinishedIndex {
     var index = IndexPart(layers: [:], metadata: metadata)
-    for layer in layers {
-      index.layers[layer.name.description] = IndexPart.LayerMetadata(
-        fileSize: layer.byteCount, generation: plan.generation)
+    for hashed in layers {
+      index.layers[hashed.layer.name.description] = IndexPart.LayerMetadata(
+        fileSize: hashed.layer.byteCount, generation: plan.generation)
     }
-    let bytes = index.encoded()
-    try directory.commit(layers, index: bytes, generation: plan.generation)
-    let imageLayerCount = layers.count { $0.name.isImage }
-    return (
-      imageLayerCount, layers.count - imageLayerCount,
-      layers.reduce(UInt64(bytes.count)) { $0 + $1.byteCount }
-    )
+    return try directory.writeIndex(index.encoded(), generation: plan.generation)
+  }
+
+  /// Writes the receipt, if there is to be one, and gives everything its name.
+  func commit(
+    _ layers: [HashedLayer], _ index: FinishedIndex, _ summary: ImportSummary
+  ) throws(Failure) {
+    if let receipt, let encode = plan.receipt?.encode {
+      try receipt.write(try encode(summary), files: summary.layers + [index.digest])
+    }
+    try directory.commit(layers.map(\.layer), index, receipt: receipt)
   }
 
   /// Takes away what was written.
-  func abandon() { directory.abandon() }
+  func abandon() {
+    receipt?.abandon()
+    directory.abandon()
+  }
 }
 
 extension KeyspaceWriter {

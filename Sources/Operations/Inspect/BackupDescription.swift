@@ -12,16 +12,16 @@ public struct BackupDescription: Codable, Sendable {
     public var code: String
     /// The exit code.
     public var exitCode: Int32
-    /// The error's message: one line, lower case, no final period.
-    public var message: String
+    /// The error in words: one line, lower case, no final period.
+    public var error: String
     /// What to do about it, in full sentences; nil if there is nothing to do.
     public var hint: String?
   }
 
   /// A database and what its relations take.
   public struct Database: Codable, Sendable, Equatable {
-    /// 0 for the relations that all databases share.
-    public var databaseID: UInt32
+    /// The oid; 0 for the relations that all databases share.
+    public var id: UInt32
     /// Where its files lie: `base/5`, `global`.
     public var path: String
     /// Relations with a main fork.
@@ -44,13 +44,14 @@ public struct BackupDescription: Codable, Sendable {
     public var isUnlogged: Bool
   }
 
-  /// The version of this object's shape: it grows when a field changes its meaning or goes.
-  public var schema = 1
   /// Tells this object from that of a timeline.
   public var subject = "backup"
 
-  /// The path of the backup as it was given; `-` for standard input.
-  public var path = ""
+  /// How long the inspection took.
+  public var seconds: Double = 0
+
+  /// The backup, from the root on; `-` for standard input.
+  public var backupPath = ""
   /// Whether it is a data directory and not a tar of one.
   public var isDirectory = false
   /// `clean shutdown`, `fullbackup`, `running cluster`, `standby`, `incremental backup` or

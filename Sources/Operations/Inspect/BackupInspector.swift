@@ -34,7 +34,7 @@ struct BackupInspector {
     var inspector = BackupInspector(
       source: source, strippingComponents: strippingComponents,
       recoveryHint: RecoveryCommand(backup: path).hint)
-    inspector.description.path = path
+    inspector.description.backupPath = absoluteInput(path)
     inspector.description.isDirectory = tar == nil && isDirectory(path)
     inspector.noteOnlineBackup(at: path)
     if inspector.description.isDirectory { inspector.noteServer(workingIn: path) }
@@ -131,7 +131,7 @@ struct BackupInspector {
     description.isImportable = refusal == nil
     description.refusal = refusal.map {
       BackupDescription.Refusal(
-        code: $0.code.rawValue, exitCode: $0.exitCode.rawValue, message: $0.message, hint: $0.hint)
+        code: $0.code.rawValue, exitCode: $0.exitCode.rawValue, error: $0.message, hint: $0.hint)
     }
     description.inputByteCount =
       description.isDirectory ? description.byteCount : source.inputBytesRead

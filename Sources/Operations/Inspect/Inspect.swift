@@ -39,6 +39,20 @@ public enum Inspection: Sendable {
 public func inspect(
   _ options: InspectOptions, progress: RunProgress? = nil
 ) throws(Failure) -> Inspection {
+  let start = ContinuousClock.now
+  switch try inspection(options, progress) {
+  case .backup(var backup):
+    backup.seconds = (ContinuousClock.now - start) / .seconds(1)
+    return .backup(backup)
+  case .timeline(var timeline):
+    timeline.seconds = (ContinuousClock.now - start) / .seconds(1)
+    return .timeline(timeline)
+  }
+}
+
+private func inspection(
+  _ options: InspectOptions, _ progress: RunProgress?
+) throws(Failure) -> Inspection {
   guard isDirectory(options.path), !isDataDirectory(options.path),
     case .directory = try OnlineBackup(at: options.path)
   else {

@@ -4,8 +4,8 @@ public struct KeyDescription: Codable, Sendable {
   public struct Entry: Codable, Sendable {
     /// The layer's number in the list of layers, from 1.
     public var layerNumber: Int
-    /// The layer's name, without the generation.
-    public var layer: String
+    /// The name of the layer's file, its generation included.
+    public var layerName: String
     /// The LSN of a value in a delta layer, of the whole layer if it is an image layer.
     public var lsn: String
     /// Whether the value is a WAL record, not an image.
@@ -53,8 +53,8 @@ public struct LayerEntriesDescription: Codable, Sendable {
 
   /// The layer's number in the list of layers, from 1.
   public var layerNumber: Int
-  /// The layer's name, without the generation.
-  public var layer: String
+  /// The name of the layer's file, its generation included.
+  public var layerName: String
   /// Every value of the layer; of a delta layer there may be several for a key, by LSN.
   public var entries: [Entry] = []
 }

@@ -37,7 +37,7 @@ struct KeySearch {
       }
       description.entries.append(
         KeyDescription.Entry(
-          layerNumber: found.layerIndex + 1, layer: layer.name.description,
+          layerNumber: found.layerIndex + 1, layerName: layer.fileName,
           lsn: found.lsn.description, isRecord: value.isRecord, offset: found.entry.offset,
           storedByteCount: value.storedByteCount, plainByteCount: value.bytes.count))
     }

@@ -60,8 +60,8 @@ public struct LayerMap {
     _ timeline: TimelineDescription, heading: [String], caption: (LayerDescription) -> Caption
   ) {
     let layers = timeline.layers.compactMap { layer in
-      LayerName(layer.name).map {
-        Layer(name: $0, kind: layer.kind, byteCount: layer.byteCount, caption: caption(layer))
+      LayerName.parse(fileName: layer.name).map {
+        Layer(name: $0.0, kind: layer.kind, byteCount: layer.byteCount, caption: caption(layer))
       }
     }
     self.heading = heading
@@ -79,7 +79,7 @@ public struct LayerMap {
   ) -> [Mark] {
     let ends = Set(layers.map(\.name.lsns.upperBound))
     return [
-      ("disk_consistent_lsn", timeline.diskConsistentLSN),
+      ("disk_consistent_lsn", timeline.endLSN),
       ("latest_gc_cutoff_lsn", timeline.latestGCCutoffLSN),
     ].compactMap { name, text in
       guard let lsn = LogSequenceNumber(text), lsn.rawValue < .max else { return nil }

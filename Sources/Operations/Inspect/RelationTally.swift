@@ -38,7 +38,7 @@ struct RelationTally {
     var databases: [UInt32: BackupDescription.Database] = [:]
     func empty(_ id: UInt32) -> BackupDescription.Database {
       BackupDescription.Database(
-        databaseID: id, path: RelationSegment.directory(ofDatabase: id), relationCount: 0,
+        id: id, path: RelationSegment.directory(ofDatabase: id), relationCount: 0,
         byteCount: 0)
     }
     for id in others { databases[id] = empty(id) }
@@ -48,7 +48,7 @@ struct RelationTally {
       database.byteCount &+= total.byteCount
       databases[id.databaseID] = database
     }
-    return databases.values.sorted { $0.databaseID < $1.databaseID }
+    return databases.values.sorted { $0.id < $1.id }
   }
 
   /// The `count` largest relations, the largest first; of two that are alike the one of the lower

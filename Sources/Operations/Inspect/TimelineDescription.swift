@@ -16,13 +16,14 @@ public struct TimelineDescription: Codable, Sendable {
     init(kind: LayerDescription.Kind) { self.kind = kind }
   }
 
-  /// The version of this object's shape: it grows when a field changes its meaning or goes.
-  public var schema = 1
   /// Tells this object from that of a backup.
   public var subject = "timeline"
 
-  /// The timeline's directory, as it was given.
-  public var path: String
+  /// How long the inspection took.
+  public var seconds: Double = 0
+
+  /// The timeline's directory, from the root on.
+  public var timelinePath: String
   /// The tenant's id: 32 lower-case hexadecimal digits; nil if neither path nor layers have it.
   public var tenantID: String?
   /// The timeline's id: 32 lower-case hexadecimal digits; nil if neither path nor layers have it.
@@ -34,20 +35,22 @@ public struct TimelineDescription: Codable, Sendable {
   public var indexVersion: Int
   /// The major version of Postgres.
   public var postgresVersion: Int
-  /// The end of the WAL that the layers contain, where the next record starts.
-  public var diskConsistentLSN: String
-  /// Where the last record before `diskConsistentLSN` starts; nil if the index does not say.
+  /// The `disk_consistent_lsn` of the index: the end of the WAL that the layers contain, where the next
+  /// record starts.
+  public var endLSN: String
+  /// Where the last record before `endLSN` starts; nil if the index does not say.
   public var previousRecordLSN: String?
   /// When it was deleted, as the index says; nil of one that lives.
   public var deletedAt: String?
   /// The id of the timeline that this one was branched from; nil if there is none.
-  public var ancestorTimeline: String?
+  public var ancestorTimelineID: String?
   /// The LSN of the branch; `0/0` without an ancestor.
   public var ancestorLSN: String
   /// The first LSN that can be read.
   public var latestGCCutoffLSN: String
-  /// The start of the cluster's own history; the import LSN of an imported timeline.
-  public var initdbLSN: String
+  /// The `initdb_lsn` of the index: the start of the cluster's own history, which is the import LSN of
+  /// an imported timeline.
+  public var importLSN: String
 
   /// L0s first, then by key and LSN.
   public var layers: [LayerDescription] = []
@@ -102,10 +105,8 @@ public struct LayerDescription: Codable, Sendable {
   public var number: Int
   /// Whether it is an L0, an image layer or another delta layer.
   public var kind: Kind
-  /// Without the generation.
+  /// The file's name, its generation included.
   public var name: String
-  /// The file's name, with the generation.
-  public var fileName: String
   /// The first key of the layer: 36 hexadecimal digits.
   public var keyStart: String
   /// The first key after the layer: 36 hexadecimal digits.

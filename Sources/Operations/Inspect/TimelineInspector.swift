@@ -52,15 +52,16 @@ struct TimelineInspector {
   func describe(_ progress: RunProgress? = nil) throws(Failure) -> TimelineDescription {
     let index = timeline.index
     var description = TimelineDescription(
-      path: timeline.path, generation: timeline.generation, indexVersion: index.version,
+      timelinePath: SystemCalls.absolute(timeline.path), generation: timeline.generation,
+      indexVersion: index.version,
       postgresVersion: index.metadata.postgresVersion,
-      diskConsistentLSN: index.diskConsistentLSN.description,
+      endLSN: index.diskConsistentLSN.description,
       previousRecordLSN: index.metadata.previousRecordLSN?.description,
       deletedAt: index.deletedAt.map { escaped($0.utf8) },
-      ancestorTimeline: index.metadata.ancestorTimeline,
+      ancestorTimelineID: index.metadata.ancestorTimeline,
       ancestorLSN: index.metadata.ancestorLSN.description,
       latestGCCutoffLSN: index.metadata.latestGCCutoffLSN.description,
-      initdbLSN: index.metadata.initdbLSN.description)
+      importLSN: index.metadata.initdbLSN.description)
     description.unnamedFiles = timeline.unnamedFiles.map { escaped($0.utf8) }
     var identity = TimelineIdentity(path: timeline.path)
     let input = InputProgress()
@@ -87,7 +88,7 @@ struct TimelineInspector {
     let name = layer.name
     var description = LayerDescription(
       number: number, kind: name.isImage ? .image : name.isLevel0 ? .level0 : .delta,
-      name: name.description, fileName: layer.fileName,
+      name: layer.fileName,
       keyStart: name.keys.lowerBound.description, keyEnd: name.keys.upperBound.description,
       keys: name.keys.words, lsnStart: name.lsns.lowerBound.description,
       lsnEnd: name.isImage ? nil : name.lsns.upperBound.description,
@@ -122,7 +123,7 @@ struct TimelineInspector {
     let layer = timeline.layers[index]
     let file = try timeline.open(layer)
     var description = LayerEntriesDescription(
-      layerNumber: index + 1, layer: layer.name.description)
+      layerNumber: index + 1, layerName: layer.fileName)
     var reader = try LayerValueReader(file)
     while try reader.next({ stored, value in
       let entry = stored.entry

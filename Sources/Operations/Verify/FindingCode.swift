@@ -10,6 +10,10 @@ public enum FindingCode: String, StableCode {
   case layerGap = "layer-gap"
   case layerAfterEnd = "layer-after-end"
   case fileUnlisted = "file-unlisted"
+  case fileMissing = "file-missing"
+  case fileSize = "file-size"
+  case fileHash = "file-hash"
+  case fileUnreadable = "file-unreadable"
   case indexInconsistent = "index-inconsistent"
 
   // The keys and their values
@@ -46,7 +50,11 @@ public enum FindingCode: String, StableCode {
     case .layersOverlap: "Two image layers of an import have the same key."
     case .layerGap: "The L0 layers do not follow each other up to the end of the timeline."
     case .layerAfterEnd: "A layer is after the end of the timeline, so a pageserver ignores it."
-    case .fileUnlisted: "The directory has a file that the index does not list."
+    case .fileUnlisted: "The directory has a file that the index or the receipt does not list."
+    case .fileMissing: "A file of the receipt is not in the directory."
+    case .fileSize: "A file does not have the length that the receipt says."
+    case .fileHash: "A file does not have the SHA-256 that the receipt says."
+    case .fileUnreadable: "A file of the receipt is something else in the directory."
     case .indexInconsistent: "A field of the index is impossible, or contradicts another one."
     case .keyUnknown: "A layer contains a key that means nothing to a pageserver."
     case .keyOutOfOrder: "The keys of a layer do not ascend."

@@ -7,13 +7,18 @@ import Timeline
 /// (Neon, `pageserver/src/tenant/layer_map.rs` and `timeline.rs`; Docs/format.md, LSNs)
 struct IndexCheck {
   private let timeline: Timeline
-  private(set) var findings = Findings()
+  private let knownNames: Set<String>
+  private(set) var findings: Findings
 
   private var metadata: IndexPart.Metadata { timeline.index.metadata }
   private var end: LogSequenceNumber { metadata.diskConsistentLSN }
 
-  init(_ timeline: Timeline) {
+  /// Adds to `known`, which have all that there is to say of whether the files of these names are
+  /// there.
+  init(_ timeline: Timeline, _ known: Findings, knowing knownNames: Set<String>) {
     self.timeline = timeline
+    findings = known
+    self.knownNames = knownNames
     checkFiles()
     checkMetadata()
     checkLevel0Layers()
@@ -25,11 +30,12 @@ struct IndexCheck {
   }
 
   private mutating func checkFiles() {
-    for layer in timeline.missingLayers {
+    for layer in timeline.missingLayers where !knownNames.contains(layer.fileName) {
       findings.add(.layerMissing, "layer '\(layer.fileName)' is missing")
     }
     // A pageserver leaves the indexes of former generations where they are.
-    for name in timeline.unnamedFiles where IndexPart.parse(fileName: name) == nil {
+    for name in timeline.unnamedFiles
+    where IndexPart.parse(fileName: name) == nil && !knownNames.contains(name) {
       findings.add(.fileUnlisted, "'\(escaped(name.utf8))' is not listed in the index")
     }
   }

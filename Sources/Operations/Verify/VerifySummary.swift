@@ -19,24 +19,35 @@ public struct VerifySummary: Codable, Sendable {
     public var backupLSN: String?
   }
 
-  /// The version of this object's shape: it grows when a field changes its meaning or goes.
-  public var schema = 1
-
-  /// The timeline's directory, as it was given.
+  /// The timeline's directory, from the root on.
   public var timelinePath = ""
-  /// The generation of the index that was read.
-  public var generation: UInt32 = 0
+  /// The tenant's id: 32 lower-case hexadecimal digits; nil if neither the path nor a receipt has it.
+  public var tenantID: String?
+  /// The timeline's id: 32 lower-case hexadecimal digits; nil if neither the path nor a receipt has it.
+  public var timelineID: String?
+  /// The backup that it was to be compared with, from the root on; `-` for standard input, nil without
+  /// one.
+  public var backupPath: String?
+  /// The receipt that it was compared with, from the root on; nil without one.
+  public var receiptPath: String?
+
+  /// The generation of the index that was read; nil if no index could be read, as is everything else
+  /// that the index says.
+  public var generation: UInt32?
   /// The major version of Postgres, as the index says.
-  public var postgresVersion = 0
+  public var postgresVersion: Int?
   /// The `initdb_lsn` of the index, which is the import LSN of an imported timeline.
-  public var importLSN = ""
+  public var importLSN: String?
   /// The `disk_consistent_lsn` of the index, where the next WAL record starts.
-  public var endLSN = ""
+  public var endLSN: String?
+  /// The `system_identifier` of `pg_control`, in decimal; nil if it could not be read, or a pageserver
+  /// has written on the timeline.
+  public var systemIdentifier: String?
 
   /// Layers that the index names.
   public var layerCount = 0
   /// Bytes of all layers.
-  public var byteCount: UInt64 = 0
+  public var layerByteCount: UInt64 = 0
   /// Keys that have a value, pages and all others.
   public var keyCount: UInt64 = 0
   /// Pages of relations and SLRUs, 8192 bytes each.
@@ -46,6 +57,8 @@ public struct VerifySummary: Codable, Sendable {
   /// Keys whose newest value is a WAL record, which only a pageserver can replay: not compared.
   public var unreplayedKeyCount: UInt64 = 0
 
+  /// Files of the receipt that the timeline's were compared with by size and SHA-256; 0 without one.
+  public var comparedFileCount = 0
   /// Whether the timeline was compared with a backup.
   public var isCompared = false
   /// Pages of the backup that were compared.

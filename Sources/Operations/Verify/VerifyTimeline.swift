@@ -3,70 +3,111 @@ import Pipeline
 import System
 import Timeline
 
-/// Reads a timeline as a pageserver would, all of it, and compares it with a backup if one is
-/// given.
+/// Reads a timeline as a pageserver would, all of it, and compares it with the receipt of its import
+/// and with a backup, if they are given.
 ///
 /// What is wrong with the timeline is a finding of the summary. Throws if it cannot be checked:
 /// `.cannotOpen` without an index, `.damaged` if the index cannot be read, `.unsupported` for a
 /// deleted timeline, one shard and a branch, and for a timeline that a pageserver has written on
 /// if a backup is given; whatever is wrong with the backup; `.inputOutput`. A timeline that has
-/// findings is not compared. Memory: `VerifyPipeline` says how it is bounded.
+/// findings is not compared with a backup, and if its index cannot be read, files that differ from a
+/// receipt are the findings. Memory: `VerifyPipeline` says how it is bounded.
 public func verifyTimeline(
   _ options: VerifyOptions, progress: RunProgress?
 ) throws(Failure) -> VerifySummary {
   let start = ContinuousClock.now
-  let timeline = try Timeline(path: options.timeline)
-  try timeline.requireAlive()
-  try timeline.requireWhole()
-  if options.backup != nil { try timeline.requireAsImported() }
-  let jobs = min(options.jobs ?? Processors.count, VerifyOptions.usefulJobs)
-  let pipeline = VerifyPipeline(
-    timeline, jobs: jobs, isForComparison: options.backup != nil, progress: progress)
-  var result = try pipeline.run(IndexCheck(timeline).findings)
-
-  var summary = VerifySummary(timeline)
-  summary.keyCount = result.keyCount
-  summary.pageCount = result.pageCount
-  summary.unreplayedKeyCount = result.recordCount
-  if let backup = options.backup, result.findings.count == 0 {
-    let comparison = try BackupComparison(
-      timeline, backup: backup, stripComponents: options.stripComponents, jobs: jobs,
-      progress: progress)
-    let compared: BackupComparison.Result
-    do throws(Failure) {
-      compared = try comparison.run(
-        result.placements, systemIdentifier: result.systemIdentifier)
-    } catch {
-      throw Interruption.cause(of: error, reading: backup)
-    }
-    result.findings = compared.findings
-    summary.isCompared = true
-    summary.comparedPageCount = compared.pageCount
-  }
-  summary.findingCount = result.findings.count
-  summary.findings = result.findings.shown
+  var summary = VerifySummary()
+  let findings = try verify(options, &summary, progress: progress)
+  summary.findingCount = findings.count
+  summary.findings = findings.shown
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   return summary
 }
 
+private func verify(
+  _ options: VerifyOptions, _ summary: inout VerifySummary, progress: RunProgress?
+) throws(Failure) -> Findings {
+  let jobs = min(options.jobs ?? Processors.count, VerifyOptions.usefulJobs)
+  let receipt = try options.receipt.map { path throws(Failure) in try Receipt(path: path) }
+  let path = options.timeline ?? receipt?.timelinePath ?? ""
+  summary.take(options, receipt, timelinePath: path)
+  var findings = Findings()
+  let files = try receipt.map { receipt throws(Failure) in
+    try ReceiptCheck(receipt, path: path)
+  }
+  try files?.run(jobs: jobs, progress: progress, &findings)
+  let timeline: Timeline
+  do throws(Failure) {
+    timeline = try Timeline(path: path)
+  } catch {
+    // The index is one of the files that differ.
+    guard findings.count > 0, [.cannotOpen, .damaged].contains(error.exitCode) else { throw error }
+    return findings
+  }
+  try timeline.requireAlive()
+  try timeline.requireWhole()
+  if options.backup != nil { try timeline.requireAsImported() }
+  summary.take(timeline)
+  let pipeline = VerifyPipeline(
+    timeline, jobs: jobs, isForComparison: options.backup != nil, progress: progress)
+  let result = try pipeline.run(
+    IndexCheck(timeline, findings, knowing: files?.allNames ?? []).findings)
+  summary.keyCount = result.keyCount
+  summary.pageCount = result.pageCount
+  summary.unreplayedKeyCount = result.recordCount
+  summary.systemIdentifier = result.systemIdentifier.map(String.init)
+  guard let backup = options.backup, result.findings.count == 0 else { return result.findings }
+
+  let comparison = try BackupComparison(
+    timeline, backup: backup, stripComponents: options.stripComponents, jobs: jobs,
+    progress: progress)
+  let compared: BackupComparison.Result
+  do throws(Failure) {
+    compared = try comparison.run(
+      result.placements, systemIdentifier: result.systemIdentifier)
+  } catch {
+    throw Interruption.cause(of: error, reading: backup)
+  }
+  summary.isCompared = true
+  summary.comparedPageCount = compared.pageCount
+  return compared.findings
+}
+
 extension VerifySummary {
-  /// What the index says.
-  init(_ timeline: Timeline) {
-    timelinePath = timeline.path
+  /// Takes what is known before the timeline is read.
+  fileprivate mutating func take(
+    _ options: VerifyOptions, _ receipt: Receipt?, timelinePath path: String
+  ) {
+    timelinePath = SystemCalls.absolute(path)
+    backupPath = options.backup.map(absoluteInput)
+    receiptPath = options.receipt.map(SystemCalls.absolute)
+    comparedFileCount = receipt?.files.count ?? 0
+    let identity = TimelineIdentity(path: timelinePath)
+    tenantID = identity?.tenant.description ?? receipt?.tenantID
+    timelineID = identity?.timeline.description ?? receipt?.timelineID
+  }
+
+  /// Takes what the index says.
+  fileprivate mutating func take(_ timeline: Timeline) {
     generation = timeline.generation
     postgresVersion = timeline.index.metadata.postgresVersion
     importLSN = timeline.index.metadata.initdbLSN.description
     endLSN = timeline.index.diskConsistentLSN.description
     layerCount = timeline.layers.count
-    byteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
+    layerByteCount = timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize }
     isWrittenOn = !timeline.isAsImported
   }
 }
 
 /// What a verification reads, and how.
 public struct VerifyOptions: Sendable {
-  /// The directory of the timeline, with its `index_part.json-<generation>`.
-  public var timeline: String
+  /// The directory of the timeline, with its `index_part.json-<generation>`; nil for the one that
+  /// the receipt names.
+  public var timeline: String?
+
+  /// The receipt of the import that wrote the timeline: nil to do without. Either this or the
+  /// directory is needed.
+  public var receipt: String?
 
   /// A backup to compare with: a path, or `-` for standard input; nil for none.
   public var backup: String?
@@ -80,8 +121,8 @@ public struct VerifyOptions: Sendable {
   /// More jobs than this are no use, as one thread reads for all, and would take memory.
   static let usefulJobs = 32
 
-  /// Options for a timeline alone, without a backup to compare it with.
-  public init(timeline: String) {
+  /// Options for a timeline alone, without a receipt or a backup to compare it with.
+  public init(timeline: String?) {
     self.timeline = timeline
   }
 }

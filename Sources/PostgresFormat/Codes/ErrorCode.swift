@@ -77,6 +77,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case indexDamaged = "index-damaged"
   case layerDamaged = "layer-damaged"
   case timelineInconsistent = "timeline-inconsistent"
+  case receiptDamaged = "receipt-damaged"
 
   // MARK: Input
   case inputNotFound = "input-not-found"
@@ -114,6 +115,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case timelineBranch = "timeline-branch"
   case needsWALReplay = "needs-wal-replay"
   case storageFormatUnsupported = "storage-format-unsupported"
+  case receiptUnsupported = "receipt-unsupported"
 
   // MARK: Bugs
   case bug
@@ -130,6 +132,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case writeFailed = "write-failed"
   case brokenPipe = "broken-pipe"
   case writtenDataChanged = "written-data-changed"
+  case receiptNotWritten = "receipt-not-written"
   case outOfMemory = "out-of-memory"
   case resourceLimit = "resource-limit"
 

@@ -6,6 +6,7 @@ import System
 ///
 /// ```
 /// DIR / tenants / TENANT / timelines / TIMELINE
+///     / receipts                                   if it is asked for
 /// ```
 ///
 /// Each is opened from the one above it, without following a link, and belongs to somebody who may
@@ -13,7 +14,8 @@ import System
 /// put a link of theirs in the place of a directory.
 struct OutputDirectories {
   /// The path of DIR.
-  private let output: String
+  let output: String
+  private let owner: SystemUser?
   /// The outermost first: DIR.
   private var handles: [DirectoryHandle] = []
   /// What this run made on the way to DIR, and DIR itself.
@@ -32,6 +34,7 @@ struct OutputDirectories {
     output: String, tenant: Identifier, timeline: Identifier, owner: SystemUser?
   ) throws(Failure) {
     self.output = output
+    self.owner = owner
     do throws(Failure) {
       try madeAbove.make(output, privateCount: 1)
       let root = try DirectoryHandle(forWritingTo: output)
@@ -41,7 +44,7 @@ struct OutputDirectories {
       try Self.requireOwner(of: root, owner)
       handles.append(root)
       for name in ["tenants", tenant.description, "timelines", timeline.description] {
-        try enter(name, owner)
+        handles.append(try open(name, in: self.timeline))
       }
     } catch {
       remove()
@@ -72,14 +75,29 @@ struct OutputDirectories {
     return directory
   }
 
-  private mutating func enter(_ name: String, _ owner: SystemUser?) throws(Failure) {
-    let parent = timeline
+  /// The directory of receipts; nil if there is none, or something else has its name.
+  func existingReceipts() throws(Failure) -> DirectoryHandle? {
+    let name = DirectoryHandle.name(ReceiptName.directory)
+    guard try handles[0].status(of: name)?.kind == .directory else { return nil }
+    let directory = try handles[0].openForWriting(ReceiptName.directory)
+    try Self.requireOwner(of: directory, owner)
+    return directory
+  }
+
+  /// The directory of receipts, which is made if it is missing.
+  mutating func receipts() throws(Failure) -> DirectoryHandle {
+    try open(ReceiptName.directory, in: handles[0])
+  }
+
+  private mutating func open(
+    _ name: String, in parent: DirectoryHandle
+  ) throws(Failure) -> DirectoryHandle {
     let isNew = try parent.makeDirectory(name, mode: 0o700)
     if isNew { madeBelow.append((parent, name)) }
     let directory = try parent.openForWriting(name)
     if isNew, let owner { try directory.give(to: owner) }
     try Self.requireOwner(of: directory, owner)
-    handles.append(directory)
+    return directory
   }
 
   private static func requireOwner(

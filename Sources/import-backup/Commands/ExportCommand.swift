@@ -79,7 +79,7 @@ struct ExportCommand: ReportingCommand {
       try exportTimeline(settings, progress: progress)
     }
     if printsJSON {
-      try StandardStream.output.write(try SummaryOutput.json(summary) + "\n")
+      try StandardStream.output.write(ResultObject(Self.self, summary).line())
     } else if !reporting.isQuiet {
       StandardStream.error.writeIfPossible(Self.note(of: summary))
     }
@@ -90,7 +90,7 @@ struct ExportCommand: ReportingCommand {
     let parts = [
       Quantity.count(summary.databaseCount, "database"),
       Quantity.count(summary.fileCount, "file"), Quantity.count(summary.pageCount, "page"),
-      Quantity.bytes(summary.byteCount), Quantity.duration(summary.seconds),
+      Quantity.bytes(summary.outputByteCount), Quantity.duration(summary.seconds),
     ]
     let title = "exported Postgres \(summary.postgresVersion) at LSN \(summary.endLSN)"
     return "note: \(title): \(parts.joined(separator: ", "))\n"

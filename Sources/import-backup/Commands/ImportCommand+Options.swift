@@ -1,9 +1,21 @@
 import Backup
 import Operations
 import System
+import Timeline
 
 extension ImportCommand {
   private static let defaults = ImportOptions(backup: "", outputDirectory: "")
+
+  private static func receiptPlace(_ text: String) throws(Failure) -> ReceiptPlace? {
+    switch text {
+    case "none": return nil
+    case "-":
+      throw Failure(
+        .badOption, "option '--receipt' must be a file, not standard output",
+        hint: "Use '--json' for the same object on standard output.")
+    default: return .file(text)
+    }
+  }
 
   static let options: [CommandOption<ImportCommand>] = [
     CommandOption(
@@ -34,6 +46,16 @@ extension ImportCommand {
     CommandOption(
       "force", "f", help: "replace an existing timeline"
     ) { command, _ in command.settings.force = true },
+
+    CommandOption(
+      "receipt", value: "FILE",
+      help: """
+        file for the result with the hashes of all files, and FILE.sha256 for sha256sum; 'none' \
+        for no receipt (default: TENANT-TIMELINE-GENERATION.json in DIR/receipts)
+        """
+    ) { command, value throws(Failure) in
+      command.receipt = try receiptPlace(try value.nonEmpty(placeholder: "FILE"))
+    },
 
     CommandOption(
       "output-owner", value: "USER",

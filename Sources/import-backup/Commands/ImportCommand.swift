@@ -1,5 +1,6 @@
 import Operations
 import System
+import Timeline
 
 /// `import`, the default command: turns a backup into a timeline.
 struct ImportCommand: ReportingCommand {
@@ -15,8 +16,8 @@ struct ImportCommand: ReportingCommand {
     """,
     """
     The timeline is written to DIR/tenants/TENANT/timelines/TIMELINE: layer files, and last of all \
-    one index_part.json. A timeline without an index is incomplete. A SIZE is in bytes, or ends in \
-    K, M or G (powers of 1024).
+    one index_part.json. A timeline without an index is incomplete. A receipt in DIR/receipts lists \
+    its files with their hashes. A SIZE is in bytes, or ends in K, M or G (powers of 1024).
     """,
     """
     With --recover-with, BACKUP may also be a backup of a running cluster, or of a cluster with \
@@ -35,6 +36,8 @@ struct ImportCommand: ReportingCommand {
   var recovery = RecoveryOptions(programs: "")
   /// Whether the scratch directory's place is from an option, rather than from a variable.
   var isScratchGiven = false
+  /// Nil for no receipt.
+  var receipt: ReceiptPlace? = .standard
   var printsJSON = false
   var reporting = ReportingOptions()
   var isDryRun = false
@@ -77,6 +80,11 @@ struct ImportCommand: ReportingCommand {
     let summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
       var settings = settings
       if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
+      settings.receipt = receipt.map { place in
+        ReceiptOptions(place) { summary throws(Failure) in
+          Array(try SummaryOutput.object(summary).line().utf8)
+        }
+      }
       return try importBackup(settings, progress: progress)
     }
     try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: reporting.isQuiet)
@@ -89,9 +97,9 @@ struct ImportCommand: ReportingCommand {
     }
     let failure = forecast.failure
     try StandardStream.output.write(
-      (printsJSON
-        ? try SummaryOutput.json(FailedResult(result: forecast, error: failure))
-        : ForecastText.line(forecast)) + "\n")
+      printsJSON
+        ? try ResultObject(Self.self, forecast, failure).line()
+        : ForecastText.line(forecast) + "\n")
     if !printsJSON {
       // An id that is not given would be another one in the import.
       let tenant = settings.tenantID ?? "TENANT"

@@ -75,7 +75,7 @@ struct InspectCommand: ReportingCommand {
         throw Failure(.optionNotApplicable, "'--svg' draws a timeline, not a backup")
       }
       try StandardStream.output.write(
-        printsJSON ? try SummaryOutput.json(backup) + "\n" : BackupText.text(backup))
+        printsJSON ? try ResultObject(Self.self, backup).line() : BackupText.text(backup))
     case .timeline(let timeline):
       if let drawing {
         try LayerMapCaption.map(of: timeline)
@@ -85,8 +85,7 @@ struct InspectCommand: ReportingCommand {
       if drawing != "-" {
         try StandardStream.output.write(
           printsJSON
-            ? try SummaryOutput.json(FailedResult(result: timeline, error: failure)) + "\n"
-            : TimelineText.text(timeline))
+            ? try ResultObject(Self.self, timeline, failure).line() : TimelineText.text(timeline))
       }
       if let failure { throw failure.inResult(printsJSON) }
     }

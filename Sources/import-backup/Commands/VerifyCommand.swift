@@ -4,7 +4,7 @@ import System
 /// `verify`: reads and checks a timeline, and compares it with a backup.
 struct VerifyCommand: ReportingCommand {
   static let name = "verify"
-  static let operands = "TIMELINE"
+  static let operands = "[TIMELINE]"
   static let summary = "read and check every layer and every key of a timeline"
   static let discussion = [
     """
@@ -12,6 +12,11 @@ struct VerifyCommand: ReportingCommand {
     used. Everything that a pageserver would read is read and checked. Findings are listed, and \
     the exit code is then 1. With --against, every page and every other value is compared with \
     what an import of that backup stores.
+    """,
+    """
+    With --receipt, every file is compared with the receipt of the import, by size and SHA-256. This \
+    shows whether a copy is complete and unchanged, without the backup. TIMELINE is the copy, or, if \
+    it is not given, the directory that the import wrote.
     """,
     """
     If a pageserver has written to the timeline, only its structure is checked.
@@ -23,6 +28,12 @@ struct VerifyCommand: ReportingCommand {
       "against", value: "BACKUP", help: "backup to compare with; - reads it from standard input"
     ) { command, value throws(Failure) in
       command.settings.backup = try value.nonEmpty(placeholder: "BACKUP")
+    },
+
+    CommandOption(
+      "receipt", value: "FILE", help: "receipt of the import, to compare sizes and hashes with"
+    ) { command, value throws(Failure) in
+      command.settings.receipt = try value.nonEmpty(placeholder: "FILE")
     },
 
     CommandOption(
@@ -45,11 +56,12 @@ struct VerifyCommand: ReportingCommand {
     .progress, .inputSize, .quiet("show no progress"),
   ]
 
-  var settings = VerifyOptions(timeline: "")
+  var settings = VerifyOptions(timeline: nil)
   var printsJSON = false
   var reporting = ReportingOptions()
 
   mutating func read(operands: [String]) throws(Failure) {
+    if settings.receipt != nil && operands.isEmpty { return }
     settings.timeline = try Operands.single(
       operands, missing: "no timeline given",
       hint: "For example: import-backup verify storage/tenants/TENANT/timelines/TIMELINE.")
@@ -62,11 +74,9 @@ struct VerifyCommand: ReportingCommand {
       try verifyTimeline(settings, progress: progress)
     }
     let failure = VerifyText.failure(summary)
-    let result =
+    try StandardStream.output.write(
       printsJSON
-      ? try SummaryOutput.json(FailedResult(result: summary, error: failure))
-      : VerifyText.line(summary)
-    try StandardStream.output.write(result + "\n")
+        ? try ResultObject(Self.self, summary, failure).line() : VerifyText.line(summary) + "\n")
     if !printsJSON {
       let notes = VerifyText.notes(summary)
       StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())

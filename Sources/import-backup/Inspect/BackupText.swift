@@ -14,7 +14,7 @@ enum BackupText {
   private static func facts(_ backup: BackupDescription) -> [String] {
     let input =
       ", from \(Quantity.bytes(backup.inputByteCount))" + (backup.isCompressed ? " compressed" : "")
-    return ["backup \(backup.path == "-" ? "on standard input" : backup.path.quoted)"]
+    return ["backup \(backup.backupPath == "-" ? "on standard input" : backup.backupPath.quoted)"]
       + TextTable.facts([
         ("kind", backup.backupKind + (backup.isDirectory ? ", data directory" : "")),
         ("Postgres version", backup.postgresVersion.map { "\($0)" }),
@@ -55,7 +55,7 @@ enum BackupText {
       return ["can be imported (pages were not checked)"]
     }
     let columns = TextTable.columns
-    let verdict = "cannot be imported (exit code \(refusal.exitCode)): \(refusal.message)"
+    let verdict = "cannot be imported (exit code \(refusal.exitCode)): \(refusal.error)"
     return HelpText.wrapped(verdict, columns: columns)
       + (refusal.hint.map { HelpText.hint($0, columns: columns) } ?? [])
   }

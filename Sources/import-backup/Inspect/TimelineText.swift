@@ -18,7 +18,7 @@ enum TimelineText {
   }
 
   private static func title(_ timeline: TimelineDescription) -> String {
-    "timeline \(timeline.path.quoted)"
+    "timeline \(timeline.timelinePath.quoted)"
   }
 
   private static func facts(_ timeline: TimelineDescription) -> [String] {
@@ -28,17 +28,17 @@ enum TimelineText {
       ("generation", "\(timeline.generation)"),
       ("Postgres version", "\(timeline.postgresVersion)"),
       ("index version", "\(timeline.indexVersion)"),
-      ("disk_consistent_lsn", timeline.diskConsistentLSN),
+      ("disk_consistent_lsn", timeline.endLSN),
       ("prev_record_lsn", timeline.previousRecordLSN ?? "unknown"),
       ("latest_gc_cutoff_lsn", timeline.latestGCCutoffLSN),
-      ("initdb_lsn", timeline.initdbLSN),
+      ("initdb_lsn", timeline.importLSN),
       ("ancestor", ancestor(timeline)),
       ("deleted", timeline.deletedAt),
     ])
   }
 
   private static func ancestor(_ timeline: TimelineDescription) -> String? {
-    timeline.ancestorTimeline.map { "\(escaped($0.utf8)) at \(timeline.ancestorLSN)" }
+    timeline.ancestorTimelineID.map { "\(escaped($0.utf8)) at \(timeline.ancestorLSN)" }
   }
 
   private static func layers(_ layers: [LayerDescription]) -> [String] {
@@ -144,7 +144,7 @@ enum LayerMapCaption {
     } else {
       tooltip.append("damaged")
     }
-    tooltip.append(layer.fileName)
+    tooltip.append(layer.name)
     if layer.kind == .image {
       labels.insert("\(layer.keys), \(size)", at: 0)
     } else {

@@ -132,6 +132,7 @@ extension RunProgress.Phase {
     case .movingTablespaces: "moving tablespaces"
     case .readingLayers: "reading layers"
     case .verifyingLayers: "verifying layers"
+    case .hashingFiles: "hashing files"
     case .readingIndexes: "reading indexes"
     case .copying, .replaying, .reading, .finishing, .comparing, .exporting: rawValue
     }

@@ -11,8 +11,9 @@ enum SummaryOutput {
   /// finished timeline is.
   static func write(_ summary: ImportSummary, asJSON: Bool, isQuiet: Bool) throws(Failure) {
     do throws(Failure) {
-      let result = asJSON ? try json(summary) : SummaryText.line(summary)
-      try StandardStream.output.write(result + "\n")
+      let result =
+        asJSON ? try object(summary).line() : SummaryText.line(summary) + "\n"
+      try StandardStream.output.write(result)
     } catch {
       let hint = "The timeline at \(summary.timelinePath.quoted) is complete."
       throw Failure(error.code, error.message, hint: hint)
@@ -24,14 +25,19 @@ enum SummaryOutput {
     StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
   }
 
-  /// A summary as one line of JSON with sorted keys.
-  static func json(_ summary: some Encodable) throws(Failure) -> String {
+  /// The object of an import, on standard output as in its receipt.
+  static func object(_ summary: ImportSummary) -> ResultObject<ImportSummary> {
+    ResultObject(ImportCommand.self, summary)
+  }
+
+  /// A value as one line of JSON with sorted keys.
+  static func json(_ value: some Encodable) throws(Failure) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {
-      return String(decoding: try encoder.encode(summary), as: UTF8.self)
+      return String(decoding: try encoder.encode(value), as: UTF8.self)
     } catch {
-      throw Failure(.bug, "cannot write the summary as JSON: \(error)")
+      throw Failure(.bug, "cannot write the result as JSON: \(error)")
     }
   }
 }

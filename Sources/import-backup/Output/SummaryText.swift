@@ -165,9 +165,15 @@ enum VerifyText {
   /// The line on standard output; only a timeline that was compared, without findings, is called
   /// verified.
   static func line(_ summary: VerifySummary) -> String {
+    guard let version = summary.postgresVersion, let start = summary.importLSN,
+      let end = summary.endLSN
+    else { return fileLine(summary) }
+    let hasReceipt = summary.receiptPath != nil
+    let isKnown = summary.isCompared || hasReceipt
     let parts: [String?] = [
+      hasReceipt ? "\(files(summary)) compared with the receipt" : nil,
       Quantity.count(summary.layerCount, "layer"),
-      Quantity.bytes(summary.byteCount),
+      Quantity.bytes(summary.layerByteCount),
       Quantity.count(summary.keyCount, "key"),
       Quantity.count(summary.pageCount, "page"),
       summary.isCompared
@@ -176,12 +182,21 @@ enum VerifyText {
       Quantity.duration(summary.seconds),
     ]
     let verb =
-      !summary.isCompared
-      ? "checked the structure of a" : summary.findingCount == 0 ? "verified" : "checked"
-    let end =
-      summary.isCompared ? "" : "; page contents were not compared; use --against BACKUP"
-    return "\(verb) Postgres \(summary.postgresVersion) timeline, LSN \(summary.importLSN) to "
-      + "\(summary.endLSN): \(parts.compactMap(\.self).joined(separator: ", "))\(end)"
+      !isKnown ? "checked the structure of a" : summary.findingCount == 0 ? "verified" : "checked"
+    let note = isKnown ? "" : "; page contents were not compared; use --against BACKUP"
+    return "\(verb) Postgres \(version) timeline, LSN \(start) to \(end): "
+      + "\(parts.compactMap(\.self).joined(separator: ", "))\(note)"
+  }
+
+  /// The line about a timeline of which no more than its files could be checked.
+  private static func fileLine(_ summary: VerifySummary) -> String {
+    "checked only the files of a timeline, as its index cannot be read: "
+      + "\(files(summary)) compared with the receipt, "
+      + "\(Quantity.count(summary.findingCount, "finding")), \(Quantity.duration(summary.seconds))"
+  }
+
+  private static func files(_ summary: VerifySummary) -> String {
+    Quantity.count(summary.comparedFileCount, "file")
   }
 
   /// The lines on standard error: what was not checked, and what is wrong.
@@ -208,6 +223,8 @@ enum VerifyText {
       summary.isCompared ? .timelineDiffers : .timelineDamaged,
       summary.isCompared
         ? "timeline \(summary.timelinePath.quoted) differs from the backup: \(findings)"
-        : "timeline \(summary.timelinePath.quoted) is damaged: \(findings)")
+        : summary.receiptPath != nil
+          ? "timeline \(summary.timelinePath.quoted) differs from its receipt: \(findings)"
+          : "timeline \(summary.timelinePath.quoted) is damaged: \(findings)")
   }
 }

@@ -25,7 +25,7 @@ import Testing
     #expect(kept.subtracting(found).sorted().prefix(3) == [])
     #expect(found.subtracting(kept).sorted().prefix(3) == [])
     let bytes = [UInt8](try Data(contentsOf: URL(filePath: tar)))
-    #expect(summary.byteCount == UInt64(bytes.count))
+    #expect(summary.outputByteCount == UInt64(bytes.count))
     let members = Self.members(of: bytes)
     for relation in unlogged {
       var main = relation

@@ -80,7 +80,7 @@ import Testing
       guard case .backup(let backup) = try inspect(InspectOptions(path: directory.path + "/data"))
       else { throw Failure(.bug, "no backup") }
       #expect(backup.isDirectory && !backup.isImportable && backup.refusal?.exitCode == 69)
-      #expect(backup.refusal?.message.contains("process \(number)") == true)
+      #expect(backup.refusal?.error.contains("process \(number)") == true)
       #expect(backup.relationCount > 0)
     }
     try input.fileHandleForWriting.close()
@@ -122,7 +122,7 @@ import Testing
       try await Self.refusal(directory), .unsupported, "16400 ('/x')", hint: "--recover-with")
     guard case .backup(let backup) = try inspect(InspectOptions(path: directory.path + "/data"))
     else { throw Failure(.bug, "no backup") }
-    #expect(backup.refusal?.message.contains("16400 ('/x')") == true)
+    #expect(backup.refusal?.error.contains("16400 ('/x')") == true)
   }
 
   /// Goal: what of a directory is read and what an import asks for fit together. Method: a file of each

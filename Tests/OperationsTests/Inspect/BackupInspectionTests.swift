@@ -33,7 +33,7 @@ import Testing
     #expect(description.systemIdentifier == summary.systemIdentifier)
     #expect(description.importLSN == summary.importLSN)
     #expect(description.endLSN == summary.endLSN)
-    #expect(description.databases.count { $0.databaseID != 0 } == summary.databaseCount)
+    #expect(description.databases.count { $0.id != 0 } == summary.databaseCount)
     #expect(description.relationCount == summary.relationCount)
     #expect(description.databases.reduce(0) { $0 + $1.relationCount } == summary.relationCount)
     #expect(description.unloggedRelationCount == summary.unloggedRelationCount)
@@ -53,7 +53,7 @@ import Testing
       Issue.record("it is taken for a timeline")
       return
     }
-    #expect(description.path == path && !description.isDirectory && description.isCompressed)
+    #expect(description.backupPath == path && !description.isDirectory && description.isCompressed)
     #expect(description.backupKind == "running cluster" && description.postgresVersion == 15)
     #expect(description.relationCount > 1000)
     let output = try TemporaryDirectory()
@@ -61,7 +61,7 @@ import Testing
       try importBackup(
         ImportOptions(backup: path, outputDirectory: output.path), progress: nil)
     }
-    #expect(description.refusal?.message == error?.message)
+    #expect(description.refusal?.error == error?.message)
     #expect(description.refusal?.exitCode == 69)
   }
 
@@ -88,7 +88,7 @@ import Testing
     }
     let error = try #require(try await SmallBackup.refusal(of: bytes))
     #expect(!description.isImportable)
-    #expect(description.refusal?.message == error.message)
+    #expect(description.refusal?.error == error.message)
     #expect(Self.wordsButPaths(description.refusal?.hint) == Self.wordsButPaths(error.hint))
     #expect(description.refusal?.exitCode == error.exitCode.rawValue)
     // The rest is described all the same, all relations but the changed ones, unless nothing of the

@@ -61,12 +61,12 @@ import Testing
 
   private static func timeline(_ names: [LayerName], end: String) -> TimelineDescription {
     var timeline = TimelineDescription(
-      path: "", generation: 1, indexVersion: 15, postgresVersion: 17, diskConsistentLSN: end,
-      ancestorLSN: "0/0", latestGCCutoffLSN: end, initdbLSN: end)
+      timelinePath: "", generation: 1, indexVersion: 15, postgresVersion: 17, endLSN: end,
+      ancestorLSN: "0/0", latestGCCutoffLSN: end, importLSN: end)
     timeline.layers = names.enumerated().map { index, name in
       LayerDescription(
         number: index + 1, kind: name.isImage ? .image : name.isLevel0 ? .level0 : .delta,
-        name: name.description, fileName: name.fileName(generation: 1), keyStart: "", keyEnd: "",
+        name: name.fileName(generation: 1), keyStart: "", keyEnd: "",
         keys: name.keys.words, lsnStart: "", byteCount: UInt64(index * 8192))
     }
     return timeline

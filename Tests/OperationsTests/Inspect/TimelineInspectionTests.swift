@@ -171,7 +171,7 @@ import Testing
     for text in ["1", name.description, name.fileName(generation: 1)] {
       let entries = try Self.describe(sample.directory.path) { $0.layer = text }.layerEntries
       #expect(entries?.entries.map(\.meaning) == ["global/pg_control"])
-      #expect(entries?.layer == name.description)
+      #expect(entries?.layerName == name.fileName(generation: 1))
     }
     for text in ["0", "2", "-1", "", name.fileName(generation: 2), "99999999999999999999"] {
       let error = #expect(throws: Failure.self) {

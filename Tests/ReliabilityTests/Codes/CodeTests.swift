@@ -179,7 +179,8 @@ struct Provocation: CustomTestStringConvertible, Sendable {
     self.run = run
   }
 
-  static let all = commandLine + archives + members + recoveries + timelines + places + unsupported
+  static let all =
+    commandLine + archives + members + recoveries + timelines + places + unsupported + receipts
 
   /// The codes that no run of the program provokes and prints, and why.
   static let elsewhere: [ErrorCode: String] = [

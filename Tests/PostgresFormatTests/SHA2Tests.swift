@@ -1,7 +1,6 @@
+import PostgresFormat
 import TestSupport
 import Testing
-
-@testable import Backup
 
 struct SHA2Tests {
   /// Goal: each SHA-2 is what it is called, however its bytes are cut. Method: coreutils' programs,

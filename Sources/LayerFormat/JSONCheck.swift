@@ -1,7 +1,7 @@
 import PostgresFormat
 
-/// One pass over the bytes of an index that finds what a pageserver would refuse or read in another
-/// way than the decoder here, and what would cost the decoder much memory.
+/// One pass over the bytes of an index or a receipt that finds what a pageserver would refuse or read
+/// in another way than the decoder here, and what would cost the decoder much memory.
 ///
 /// | input | a pageserver (serde_json) | Foundation |
 /// | --- | --- | --- |
@@ -12,7 +12,7 @@ import PostgresFormat
 ///
 /// The decoder finds all other errors. Cost: one pass. Memory: 32 bytes for each key of the open
 /// objects.
-struct IndexJSONCheck {
+struct JSONCheck {
   private enum Container {
     case array
     /// The keys so far, as written between their quotes.
@@ -20,24 +20,29 @@ struct IndexJSONCheck {
   }
 
   private static let depthLimit = 128
-  /// A layer has at most six values: its name, its fields and their contents.
+  /// A layer has at most seven values: its name, its fields and their contents.
   private static let valueLimit = 1 << 20
 
   private let bytes: [UInt8]
+  /// What messages call it: `the index`.
+  private let subject: String
   private var containers: [Container] = []
   private var valueCount = 0
 
   /// Throws `.damaged` for the inputs above.
-  static func check(_ bytes: [UInt8]) throws(FormatError) {
-    var check = IndexJSONCheck(bytes)
+  static func check(_ bytes: [UInt8], of subject: String) throws(FormatError) {
+    var check = JSONCheck(bytes, subject)
     try check.run()
   }
 
-  private init(_ bytes: [UInt8]) { self.bytes = bytes }
+  private init(_ bytes: [UInt8], _ subject: String) {
+    self.bytes = bytes
+    self.subject = subject
+  }
 
   private mutating func run() throws(FormatError) {
     guard bytes.first(where: { !Self.isSpace($0) }) == UInt8(ascii: "{") else {
-      throw .damaged("the index does not begin with '{'")
+      throw .damaged("\(subject) does not begin with '{'")
     }
     var offset = 0
     while offset < bytes.count {
@@ -50,7 +55,7 @@ struct IndexJSONCheck {
         let start = offset + 1
         offset = endOfString(from: start)
         if isKey(endingAt: offset) { try takeKey(bytes[start..<offset]) }
-      case 0: throw .damaged("the index is not UTF-8: it contains a NUL")
+      case 0: throw .damaged("\(subject) is not UTF-8: it contains a NUL")
       default: break
       }
       offset += 1
@@ -63,7 +68,7 @@ struct IndexJSONCheck {
 
   private mutating func open(_ container: Container) throws(FormatError) {
     guard containers.count < Self.depthLimit else {
-      throw .damaged("the index is nested deeper than \(Self.depthLimit) levels")
+      throw .damaged("\(subject) is nested deeper than \(Self.depthLimit) levels")
     }
     containers.append(container)
     try countValue()
@@ -72,7 +77,7 @@ struct IndexJSONCheck {
   private mutating func countValue() throws(FormatError) {
     valueCount += 1
     guard valueCount <= Self.valueLimit else {
-      throw .damaged("the index has more than \(Self.valueLimit) values")
+      throw .damaged("\(subject) has more than \(Self.valueLimit) values")
     }
   }
 
@@ -95,11 +100,11 @@ struct IndexJSONCheck {
     // With escapes, the same key could be written in several ways; no real key needs them.
     guard !key.contains(UInt8(ascii: "\\")) else {
       throw .damaged(
-        "the name of a field of the index contains an escape: '\(escaped(key.prefix(200)))'")
+        "the name of a field of \(subject) contains an escape: '\(escaped(key.prefix(200)))'")
     }
     guard case .object(var keys) = containers.popLast() else { return }
     guard keys.insert(key).inserted else {
-      throw .damaged("field '\(escaped(key.prefix(200)))' appears twice in the index")
+      throw .damaged("field '\(escaped(key.prefix(200)))' appears twice in \(subject)")
     }
     containers.append(.object(keys))
   }
