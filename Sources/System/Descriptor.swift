@@ -87,13 +87,32 @@ package final class Descriptor: Sendable {
   }
 
   /// Takes the file's lock; false if another process has it.
+  ///
+  /// Waits for those that only look at it (`isLocked`), 50 ms at most.
   package func lock() throws(Failure) -> Bool {
+    var triesLeft = 5
     while flock(number, LOCK_EX | LOCK_NB) != 0 {
       let reason = errno
-      if reason == EWOULDBLOCK { return false }
-      if reason != EINTR { throw SystemCalls.failure(.lock, name, reason) }
+      if reason == EWOULDBLOCK {
+        triesLeft -= 1
+        if triesLeft == 0 { return false }
+        usleep(12_500)
+      } else if reason != EINTR {
+        throw SystemCalls.failure(.lock, name, reason)
+      }
     }
     return true
+  }
+
+  /// Whether another process has the file's lock: takes it for a moment, shared with others that
+  /// look. False if that cannot be found out.
+  func isLocked() -> Bool {
+    while flock(number, LOCK_SH | LOCK_NB) != 0 {
+      let reason = errno
+      if reason != EINTR { return reason == EWOULDBLOCK }
+    }
+    flock(number, LOCK_UN)
+    return false
   }
 }
 

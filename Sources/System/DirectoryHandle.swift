@@ -35,6 +35,12 @@ package final class DirectoryHandle: Sendable {
     return FileStatus(status)
   }
 
+  /// Whether somebody has the directory's lock, as an import has that of the timeline it writes.
+  ///
+  /// Takes the lock itself for a moment, shared with others that look; false if the file system has
+  /// no locks.
+  package func isLocked() -> Bool { descriptor.isLocked() }
+
   /// Opens a directory in this one.
   package func openDirectory(_ name: Name) throws(Failure) -> DirectoryHandle {
     DirectoryHandle(try open(name, O_DIRECTORY))

@@ -1,4 +1,5 @@
 import Glibc
+import PostgresFormat
 
 /// A file of a data directory, open for reading from its start.
 package struct InputFile: Sendable {
@@ -19,9 +20,26 @@ package struct InputFile: Sendable {
     return Array(bytes[..<count])
   }
 
+  /// The whole of a file that has at most `limit` bytes.
+  package func contents(limit: Int) throws(Failure) -> [UInt8] {
+    let byteCount = try status().byteCount
+    guard byteCount <= UInt64(limit) else {
+      throw Failure(.fileTooLarge, "\(path.quoted) has \(byteCount) bytes, more than \(limit)")
+    }
+    var bytes = [UInt8](repeating: 0, count: Int(byteCount))
+    let count = try read(into: &bytes, at: 0)
+    bytes.removeSubrange(count...)
+    return bytes
+  }
+
   /// The text before the first line feed, of at most 64 bytes.
   package func firstLine() throws(Failure) -> String {
     String(decoding: try beginning(upTo: 64).prefix { $0 != 0x0A }, as: UTF8.self)
+  }
+
+  /// Fills `bytes` from `offset`; returns how many there were, fewer only at the file's end.
+  package func read(into bytes: inout [UInt8], at offset: UInt64) throws(Failure) -> Int {
+    try descriptor.read(into: &bytes, count: bytes.count, at: offset)
   }
 
   /// What the system is asked to get of a file before its turn; from this size on it is told as

@@ -8,8 +8,8 @@ enum Program {
   static let name = "import-backup"
   /// Every command; the first is the default, if the first word is not the name of a command.
   static let commands: [any Command.Type] = [
-    ImportCommand.self, VerifyCommand.self, InspectCommand.self, ExportCommand.self,
-    HelpCommand.self,
+    ImportCommand.self, VerifyCommand.self, InspectCommand.self, ListCommand.self,
+    ExportCommand.self, HelpCommand.self,
   ]
 
   /// Runs the command on the process's first thread, and ends with its exit code.

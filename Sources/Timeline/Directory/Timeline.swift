@@ -73,7 +73,7 @@ package struct Timeline: Sendable {
 
   /// The longest index that is read: `IndexPart` bounds the layers, to about 150,000, and a layer
   /// takes less than 200 bytes.
-  private static let indexLimit = 32 << 20
+  package static let indexLimit = 32 << 20
 
   private static func layers(of index: IndexPart) throws(FormatError) -> [Layer] {
     var layers: [Layer] = []

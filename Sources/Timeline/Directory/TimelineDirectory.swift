@@ -26,7 +26,7 @@ import System
 /// (Docs/reliability.md)
 package final class TimelineDirectory {
   /// Ends the names of files that only a running import knows.
-  static let temporarySuffix = ".import-temp"
+  package static let temporarySuffix = ".import-temp"
 
   /// `DIR/tenants/<tenant>/timelines/<timeline>`.
   package var path: String { directories.timeline.path }

@@ -27,6 +27,9 @@ enum ErrorTable {
       DamagedPage.Code.self, "Damaged pages",
       "With the error `page-checksum`; in `findings.pageChecksums.damagedPages`.")
     lines += codes(
+      ListedTimeline.Leftover.Code.self, "What else is in a timeline's directory",
+      "In `timelines[].leftovers` of `list --json`.")
+    lines += codes(
       ChangeCode.self, "Changes", "What a compute finds otherwise than the cluster left it.")
     lines += codes(
       WarningCode.self, "Warnings", "What to look at although an import is complete.")

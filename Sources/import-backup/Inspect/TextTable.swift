@@ -27,12 +27,22 @@ struct TextTable {
   /// Adds a row, with a cell for each heading.
   mutating func add(_ cells: [String]) { rows.append(cells) }
 
+  /// How wide the widest row is if nothing is cut.
+  var width: Int {
+    widths.reduce(Self.margin.count) { $0 + $1 + Self.gap.count } - Self.gap.count
+  }
+
+  private var widths: [Int] {
+    let all = [headings.map(\.name)] + rows
+    return headings.indices.map { column in all.reduce(0) { max($0, $1[column].count) } }
+  }
+
   /// The headings, then the rows; empty if there are no rows.
   var lines: [String] {
     guard !rows.isEmpty else { return [] }
     let columns = Self.columns
     let all = [headings.map(\.name)] + rows
-    let widths = headings.indices.map { column in all.reduce(0) { max($0, $1[column].count) } }
+    let widths = widths
     return all.map { cells in
       var line = Self.margin
       for (column, cell) in cells.enumerated() {

@@ -1,0 +1,158 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// Goes from a directory down to the timelines in it.
+///
+/// ```
+/// DIR ─ tenants ─ TENANT[-SHARD] ─ timelines ─ TIMELINE ─ index_part.json-…, layers
+/// ```
+///
+/// It may begin at any of these. Nothing else is entered, and no link.
+struct TenantWalk {
+  private var timelines: [ListedTimeline] = []
+  private var skippedCount = 0
+  private var skipped: [TimelineList.Skipped] = []
+
+  private static let shownLimit = 8
+
+  /// What the walk has found.
+  func list(path: String) -> TimelineList {
+    TimelineList(
+      path: escaped(path.utf8), timelines: timelines, skippedCount: skippedCount, skipped: skipped)
+  }
+
+  /// Begins at a directory, whose place is known from what is in it, or else from its name.
+  mutating func enter(_ directory: DirectoryHandle) throws(Failure) {
+    let path = directory.path
+    let parent = SystemCalls.parent(of: path)
+    let tenants = try directory.status(of: Self.name("tenants"))?.kind
+    if tenants == .directory {
+      try enterTenants(try directory.openDirectory(Self.name("tenants")))
+    } else if tenants == .symbolicLink {
+      skip(path + "/tenants", "it is a symbolic link")
+    } else if try directory.status(of: Self.name("timelines")) != nil {
+      try enterTenant(directory, Tenant(Self.lastName(of: path)))
+    } else if try isTimeline(directory) {
+      let tenant = Tenant(Self.lastName(of: SystemCalls.parent(of: parent)))
+      try add(directory, tenant, timeline: Identifier(Self.lastName(of: path)))
+    } else if Self.lastName(of: path) == "tenants" {
+      try enterTenants(directory)
+    } else if Self.lastName(of: path) == "timelines" {
+      try enterTimelines(directory, Tenant(Self.lastName(of: parent)))
+    }
+  }
+
+  /// Whether a directory holds an index or layers.
+  private func isTimeline(_ directory: DirectoryHandle) throws(Failure) -> Bool {
+    try directory.names().map(DirectoryHandle.text).contains { name in
+      IndexPart.parse(fileName: name) != nil || LayerName.parse(fileName: name) != nil
+    }
+  }
+
+  // MARK: Levels
+
+  /// A tenant, or one shard of it: the name of its directory.
+  private struct Tenant {
+    var id: Identifier
+    var shard: String?
+
+    /// Reads `TENANT` or `TENANT-NNCC`; nil for any other name.
+    init?(_ name: String) {
+      let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+      guard let id = Identifier(parts[0]), parts.count <= 2 else { return nil }
+      self.id = id
+      guard let shard = parts.dropFirst().first else { return }
+      guard shard.utf8.count == 4, UInt32(hexadecimal: Array(shard.utf8)) != nil else { return nil }
+      self.shard = String(shard)
+    }
+  }
+
+  private mutating func enterTenants(_ directory: DirectoryHandle) throws(Failure) {
+    try forEachDirectory(in: directory) { walk, tenant, name throws(Failure) in
+      guard let id = Tenant(name) else { return false }
+      try walk.enterTenant(tenant, id)
+      return true
+    }
+  }
+
+  /// Enters `timelines` of a tenant; what else a pageserver keeps beside it is passed over.
+  private mutating func enterTenant(
+    _ directory: DirectoryHandle, _ tenant: Tenant?
+  ) throws(Failure) {
+    let name = Self.name("timelines")
+    switch try directory.status(of: name)?.kind {
+    case .directory: try enterTimelines(try directory.openDirectory(name), tenant)
+    case .symbolicLink: skip(directory.path + "/timelines", "it is a symbolic link")
+    default: break
+    }
+  }
+
+  private mutating func enterTimelines(
+    _ directory: DirectoryHandle, _ tenant: Tenant?
+  ) throws(Failure) {
+    try forEachDirectory(in: directory) { walk, timeline, name throws(Failure) in
+      guard let id = Identifier(name) else { return false }
+      try walk.add(timeline, tenant, timeline: id)
+      return true
+    }
+  }
+
+  /// Opens every directory in `directory`, in the order of their names; `body` says whether it is
+  /// what it should be.
+  private mutating func forEachDirectory(
+    in directory: DirectoryHandle,
+    _ body: (inout Self, DirectoryHandle, _ name: String) throws(Failure) -> Bool
+  ) throws(Failure) {
+    let names = try directory.names().map { (name: $0, text: DirectoryHandle.text($0)) }
+    for (name, text) in names.sorted(by: { $0.text < $1.text }) {
+      try Interruption.check()
+      let path = directory.path + "/" + text
+      do throws(Failure) {
+        switch try directory.status(of: name)?.kind {
+        case .directory:
+          guard try body(&self, try directory.openDirectory(name), text) else {
+            skip(path, "it is not named after a tenant or a timeline")
+            continue
+          }
+        case .symbolicLink: skip(path, "it is a symbolic link")
+        case nil: break  // It has been removed meanwhile.
+        default: skip(path, "it is not a directory")
+        }
+      } catch {
+        guard Self.isProblemOfOne(error) else { throw error }
+        skip(path, error.message)
+      }
+    }
+  }
+
+  private mutating func add(
+    _ directory: DirectoryHandle, _ tenant: Tenant?, timeline: Identifier?
+  ) throws(Failure) {
+    var listed = ListedTimeline(
+      timelinePath: escaped(directory.path.utf8), tenantID: tenant?.id.description,
+      shard: tenant?.shard, timelineID: timeline?.description, state: .unfinished)
+    try TimelineSurvey(directory).describe(&listed)
+    timelines.append(listed)
+  }
+
+  private mutating func skip(_ path: String, _ reason: String) {
+    skippedCount += 1
+    guard skipped.count < Self.shownLimit else { return }
+    skipped.append(.init(path: escaped(path.utf8), reason: reason))
+  }
+
+  /// Whether an error says something of one directory only, so that the walk can go on.
+  static func isProblemOfOne(_ error: Failure) -> Bool {
+    switch error.exitCode {
+    case .damaged, .unsupported, .cannotOpen, .inputOutput: true
+    default: false
+    }
+  }
+
+  private static func name(_ text: String) -> DirectoryHandle.Name { Array(text.utf8CString) }
+
+  private static func lastName(of path: String) -> String {
+    String(path.split(separator: "/").last ?? "")
+  }
+}

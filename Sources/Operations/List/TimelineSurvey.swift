@@ -1,0 +1,132 @@
+import LayerFormat
+import PostgresFormat
+import System
+import Timeline
+
+/// Looks at one timeline's directory: its lock, its newest index, and the files beside that.
+struct TimelineSurvey {
+  private let directory: DirectoryHandle
+
+  init(_ directory: DirectoryHandle) { self.directory = directory }
+
+  /// Fills in what can be found out; throws only what has nothing to do with this timeline.
+  func describe(_ timeline: inout ListedTimeline) throws(Failure) {
+    do throws(Failure) {
+      try examine(&timeline)
+    } catch {
+      guard TenantWalk.isProblemOfOne(error) else { throw error }
+      // What an import that has begun meanwhile has changed is no damage.
+      guard !directory.isLocked() else {
+        timeline.state = .locked
+        return
+      }
+      let isDamaged = error.exitCode == .damaged || error.exitCode == .unsupported
+      timeline.state = isDamaged ? .damaged : .unreadable
+      timeline.problem = error.message
+      timeline.code = error.code.rawValue
+    }
+  }
+
+  private func examine(_ timeline: inout ListedTimeline) throws(Failure) {
+    let isLocked = directory.isLocked()
+    if isLocked { timeline.state = .locked }
+    let names = try directory.names().map(DirectoryHandle.text).sorted()
+    timeline.generation = names.compactMap(IndexPart.parse(fileName:)).max()
+    guard let generation = timeline.generation else {
+      timeline.leftovers = try leftovers(names) { _ in false }
+      return
+    }
+    // Before the index is read: it may be damaged.
+    let indexName = IndexPart.fileName(generation: generation)
+    timeline.leftovers = try leftovers(names) {
+      $0 == indexName || LayerName.parse(fileName: $0) != nil
+    }
+    let index = try readIndex(indexName)
+    let layers = try layers(of: index)
+    timeline.leftovers = try leftovers(names) { $0 == indexName || layers[$0] != nil }
+    timeline.postgresVersion = index.metadata.postgresVersion
+    timeline.importLSN = index.metadata.initdbLSN.description
+    timeline.endLSN = index.diskConsistentLSN.description
+    timeline.layerCount = layers.count
+    timeline.byteCount = layers.values.reduce(0) { $0 &+ $1 }
+    timeline.deletedAt = index.deletedAt.map { escaped($0.utf8) }
+    guard !isLocked else { return }
+    timeline.state = index.deletedAt == nil ? .complete : .deleted
+    // A deletion begins with the layers.
+    if index.deletedAt == nil { try requireLayers(layers) }
+  }
+
+  private func readIndex(_ name: String) throws(Failure) -> IndexPart {
+    let path = directory.path + "/" + name
+    guard let status = try directory.status(of: Self.name(name)) else {
+      throw DirectoryHandle.changed(path)
+    }
+    guard status.kind == .file else {
+      throw Failure(.indexDamaged, "\(path.quoted) is not a regular file")
+    }
+    let bytes = try directory.openFile(Self.name(name)).contents(limit: Timeline.indexLimit)
+    do throws(FormatError) {
+      return try IndexPart(decoding: bytes)
+    } catch {
+      throw Failure(error, in: "index \(path.quoted)", damage: .indexDamaged)
+    }
+  }
+
+  /// The files of the layers that an index names, and their sizes.
+  private func layers(of index: IndexPart) throws(Failure) -> [String: UInt64] {
+    var layers: [String: UInt64] = [:]
+    for (text, metadata) in index.layers {
+      guard let name = LayerName(text) else {
+        throw Failure(
+          .indexDamaged, "the index names \(text.quoted), which is not the name of a layer")
+      }
+      layers[name.fileName(generation: metadata.generation)] = metadata.fileSize
+    }
+    return layers
+  }
+
+  /// Throws if a layer is not there, or not as long as the index says.
+  private func requireLayers(_ layers: [String: UInt64]) throws(Failure) {
+    for (name, byteCount) in layers.sorted(by: { $0.key < $1.key }) {
+      try Interruption.check()
+      guard let status = try directory.status(of: Self.name(name)) else {
+        throw Failure(.missingFile, "layer '\(name)' is missing")
+      }
+      guard status.kind == .file else {
+        throw Failure(.layerDamaged, "layer '\(name)' is not a regular file")
+      }
+      guard status.byteCount == byteCount else {
+        throw Failure(
+          .layerDamaged,
+          "layer '\(name)' has \(byteWords(status.byteCount)), but the index says \(byteCount)")
+      }
+    }
+  }
+
+  // MARK: Leftovers
+
+  private static let shownLimit = 8
+
+  private func leftovers(
+    _ names: [String], where isExpected: (String) -> Bool
+  ) throws(Failure) -> [ListedTimeline.Leftover] {
+    var leftovers: [ListedTimeline.Leftover.Code: ListedTimeline.Leftover] = [:]
+    for name in names where !isExpected(name) {
+      let code = Self.code(of: name)
+      var leftover = leftovers[code] ?? .init(code: code)
+      leftover.fileCount += 1
+      leftover.byteCount &+= try directory.status(of: Self.name(name))?.byteCount ?? 0
+      if leftover.names.count < Self.shownLimit { leftover.names.append(escaped(name.utf8)) }
+      leftovers[code] = leftover
+    }
+    return ListedTimeline.Leftover.Code.allCases.compactMap { leftovers[$0] }
+  }
+
+  private static func code(of name: String) -> ListedTimeline.Leftover.Code {
+    if name.hasSuffix(TimelineDirectory.temporarySuffix) { return .temporaryFile }
+    if LayerName.parse(fileName: name) != nil { return .unlistedLayer }
+    return IndexPart.parse(fileName: name) != nil ? .olderIndex : .otherFile
+  }
+
+  private static func name(_ text: String) -> DirectoryHandle.Name { Array(text.utf8CString) }
+}

@@ -1,0 +1,48 @@
+import Operations
+import System
+
+/// `list`: lists the timelines below a directory.
+struct ListCommand: Command {
+  static let name = "list"
+  static let operands = "DIR"
+  static let summary = "list the timelines below a directory"
+  static let discussion = [
+    """
+    DIR is the directory that --output of an import names, or one below it: DIR/tenants, a tenant's, \
+    or a timeline's. Each timeline is shown with its state, Postgres version, generation, size and \
+    LSN. It is complete if it has an index, and all layers that the index names. It is locked while \
+    an import is writing to it. If it is damaged, the others are listed all the same, and the exit \
+    code is 65. Nothing is changed, and links are not followed.
+    """
+  ]
+
+  static let options: [CommandOption<ListCommand>] = [
+    CommandOption("json", help: "print everything as one JSON object") {
+      command, _ in command.printsJSON = true
+    },
+    CommandOption("quiet", "q", help: "show no notes") { command, _ in command.isQuiet = true },
+  ]
+
+  var settings = ListOptions(path: "")
+  var printsJSON = false
+  var isQuiet = false
+
+  mutating func read(operands: [String]) throws(Failure) {
+    settings.path = try Operands.single(
+      operands, missing: "no directory given", hint: "For example: import-backup list storage.")
+  }
+
+  func run() throws(Failure) {
+    Interruption.install()
+    let list = try listTimelines(settings)
+    let failure = list.failure
+    try StandardStream.output.write(
+      printsJSON
+        ? try SummaryOutput.json(FailedResult(result: list, error: failure)) + "\n"
+        : ListText.text(list))
+    if !printsJSON && !isQuiet {
+      StandardStream.error.writeIfPossible(ListText.notes(list).map { $0 + "\n" }.joined())
+    }
+    if let failure { throw failure.inResult(printsJSON) }
+  }
+}

@@ -1,0 +1,108 @@
+import Operations
+import PostgresFormat
+
+/// The text about the timelines below a directory.
+enum ListText {
+  /// A table for each tenant, or a paragraph for each timeline on a narrow terminal.
+  static func text(_ list: TimelineList) -> String {
+    guard !list.timelines.isEmpty else { return "no timelines in '\(list.path)'\n" }
+    var sections: [[String]] = []
+    var rest = list.timelines[...]
+    while let first = rest.first {
+      let timelines = rest.prefix { $0.tenantID == first.tenantID && $0.shard == first.shard }
+      rest = rest.dropFirst(timelines.count)
+      sections.append([title(first)] + lines(timelines))
+    }
+    return sections.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
+  }
+
+  private static func title(_ timeline: ListedTimeline) -> String {
+    let shard = timeline.shard.map { ", shard \($0)" } ?? ""
+    return "tenant \(timeline.tenantID ?? "unknown")\(shard)"
+  }
+
+  /// A row a timeline, without the number of layers if there is no room for it; a paragraph each if
+  /// a row would not fit at all.
+  private static func lines(_ timelines: ArraySlice<ListedTimeline>) -> [String] {
+    for hasLayers in [true, false] {
+      let table = table(timelines, hasLayers: hasLayers)
+      if table.width <= TextTable.columns { return table.lines }
+    }
+    return Array(timelines.map(paragraph).joined(separator: [""]))
+  }
+
+  private static func table(
+    _ timelines: ArraySlice<ListedTimeline>, hasLayers: Bool
+  ) -> TextTable {
+    var table = TextTable(
+      [
+        ("timeline", .left), ("state", .left), ("PG", .right), ("gen", .right), ("size", .right),
+      ] + (hasLayers ? [("layers", .right)] : []) + [("end LSN", .left)])
+    for timeline in timelines {
+      table.add(
+        [
+          timeline.timelineID ?? "unknown", timeline.state.rawValue,
+          timeline.postgresVersion.map { "\($0)" } ?? "",
+          timeline.generation.map { "\($0)" } ?? "", size(timeline) ?? "",
+        ] + (hasLayers ? [layers(timeline) ?? ""] : []) + [timeline.endLSN ?? ""])
+    }
+    return table
+  }
+
+  private static func paragraph(_ timeline: ListedTimeline) -> [String] {
+    TextTable.facts([
+      ("timeline", timeline.timelineID ?? "unknown"),
+      ("state", timeline.state.rawValue),
+      ("Postgres version", timeline.postgresVersion.map { "\($0)" }),
+      ("generation", timeline.generation.map { "\($0)" }),
+      ("size", size(timeline)),
+      ("layers", layers(timeline)),
+      ("import LSN", timeline.importLSN),
+      ("end LSN", timeline.endLSN),
+    ])
+  }
+
+  private static func size(_ timeline: ListedTimeline) -> String? {
+    timeline.byteCount.map { Quantity.bytes($0) }
+  }
+
+  private static func layers(_ timeline: ListedTimeline) -> String? {
+    timeline.layerCount.map { Quantity.grouped($0) }
+  }
+
+  /// What is wrong, and what is in the directories besides timelines, one a line.
+  static func notes(_ list: TimelineList) -> [String] {
+    var lines: [String] = []
+    for timeline in list.timelines {
+      let name = "timeline \(timeline.timelineID ?? "'\(timeline.timelinePath)'")"
+      if let problem = timeline.problem {
+        lines.append("note: \(name) is \(timeline.state.rawValue): \(problem)")
+      }
+      for leftover in timeline.leftovers {
+        lines.append("note: \(name) has \(words(leftover)), \(names(leftover))")
+      }
+    }
+    lines += list.skipped.map { "note: skipped '\($0.path)': \($0.reason)" }
+    let more = list.skippedCount - list.skipped.count
+    if more > 0 { lines.append("note: skipped \(Quantity.count(more, "more name"))") }
+    return lines
+  }
+
+  private static func words(_ leftover: ListedTimeline.Leftover) -> String {
+    let count = leftover.fileCount
+    let files =
+      switch leftover.code {
+      case .temporaryFile: Quantity.count(count, "temporary file")
+      case .unlistedLayer: Quantity.count(count, "layer") + " that the index does not name"
+      case .olderIndex: Quantity.count(count, "older index", plural: "older indexes")
+      case .otherFile: Quantity.count(count, "other file")
+      }
+    return "\(files) (\(Quantity.bytes(leftover.byteCount)))"
+  }
+
+  private static func names(_ leftover: ListedTimeline.Leftover) -> String {
+    let shown = leftover.names.prefix(2).joined(separator: ", ")
+    let more = leftover.fileCount - min(2, leftover.names.count)
+    return more > 0 ? "\(shown) and \(Quantity.grouped(more)) more" : shown
+  }
+}
