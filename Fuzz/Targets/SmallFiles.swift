@@ -121,9 +121,12 @@ extension FuzzTarget {
     var count = 0
     for version in [PostgresVersion.v14, .v15] {
       let rows = CatalogRow.visible(on: page.bytes, version: version)
+      for row in CatalogRow.possible(on: page.bytes, version: version) { requireShowable(row.name) }
       for row in rows { requireShowable(row.name) }
       count += rows.count
     }
+    for row in RelationRow.possible(on: page.bytes) { requireShowable(row.name) }
+    _ = RelationRow.looksLikeCatalog(page.bytes)
     if count == 0 { throw .damaged("no row") }
   }
 

@@ -50,7 +50,7 @@ public enum RelationMapFile {
     1249: "pg_attribute", 2658: "pg_attribute_relid_attnam_index",
     2659: "pg_attribute_relid_attnum_index",
     1255: "pg_proc", 2690: "pg_proc_oid_index", 2691: "pg_proc_proname_args_nsp_index",
-    1259: "pg_class", 2662: "pg_class_oid_index", 2663: "pg_class_relname_nsp_index",
+    classCatalog: "pg_class", 2662: "pg_class_oid_index", 2663: "pg_class_relname_nsp_index",
     3455: "pg_class_tblspc_relfilenode_index",
     tablespaceCatalog: "pg_tablespace", 2697: "pg_tablespace_oid_index",
     2698: "pg_tablespace_spcname_index",
@@ -64,6 +64,8 @@ public enum RelationMapFile {
     "system catalog \(neverEmpty[catalog] ?? "with oid \(catalog)")"
   }
 
+  /// `pg_class`.
+  public static let classCatalog: UInt32 = 1259
   /// `pg_database`.
   public static let databaseCatalog: UInt32 = 1262
   /// `pg_tablespace`.

@@ -14,7 +14,7 @@ extension ErrorCode {
 
   private var explanation: Explanation {
     switch self {
-    // Verify
+    // Verify and inspect
     case .timelineDamaged:
       (
         .difference,
@@ -28,6 +28,13 @@ extension ErrorCode {
         "The timeline does not have the contents of the backup it was compared with.",
         "Read the findings. Compare with the backup that was imported; if it is that one, "
           + "import it again."
+      )
+
+    case .keyNotFound:
+      (
+        .difference,
+        "'inspect --key' found the key in no layer of the timeline.",
+        "Check the key; 'inspect --layer' lists the keys of a layer."
       )
 
     // The timeline's directory

@@ -5,7 +5,7 @@
 public enum ExitCode: Int32, CaseIterable, Sendable {
   /// Everything was done.
   case success = 0
-  /// A verification found a difference.
+  /// A verification found a difference, or a key that was asked for does not exist.
   case difference = 1
   /// The timeline directory is in use, or already has an index.
   case inUse = 2
@@ -34,7 +34,7 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
   public var meaning: String {
     switch self {
     case .success: "success"
-    case .difference: "verification found a difference"
+    case .difference: "verification found a difference, or a key was not found"
     case .inUse: "the timeline is being imported, or already exists"
     case .usage: "the command line is wrong"
     case .damaged: "the backup or the timeline is damaged or incomplete"

@@ -19,24 +19,24 @@ extension InspectCommandTests {
 
     can be imported (pages were not checked)
 
-      database    relations       size
-      global             48  496.0 KiB
-      base/1            222    7.1 MiB
-      base/4            222    7.1 MiB
-      base/5            222    7.1 MiB
-      base/16384        235   18.8 MiB
+      database    relations       size  name
+      global             48  496.0 KiB  (shared)
+      base/1            222    7.1 MiB  template1
+      base/4            222    7.1 MiB  template0
+      base/5            222    7.1 MiB  postgres
+      base/16384        235   18.8 MiB  app
 
-      largest relations       size
-      base/16384/16403     8.6 MiB
-      base/16384/16386     1.3 MiB
-      base/16384/16393     1.1 MiB
-      base/1/1255        800.0 KiB
-      base/4/1255        800.0 KiB
-      base/5/1255        800.0 KiB
-      base/16384/1255    800.0 KiB
-      base/1/2838        544.0 KiB
-      base/4/2838        544.0 KiB
-      base/5/2838        544.0 KiB
+      largest relations       size  kind         name
+      base/16384/16403     8.6 MiB  table        big_loaded
+      base/16384/16386     1.3 MiB  table        loaded
+      base/16384/16393     1.1 MiB  index        loaded_t_idx
+      base/1/1255        800.0 KiB  table        pg_proc
+      base/4/1255        800.0 KiB  table        pg_proc
+      base/5/1255        800.0 KiB  table        pg_proc
+      base/16384/1255    800.0 KiB  table        pg_proc
+      base/1/2838        544.0 KiB  TOAST table  pg_toast_2618
+      base/4/2838        544.0 KiB  TOAST table  pg_toast_2618
+      base/5/2838        544.0 KiB  TOAST table  pg_toast_2618
 
       left out by an import          files       size  names
       caches                             4  503.4 KiB  base/1/pg_internal.init, base/16384/pg_internal.…
@@ -58,6 +58,26 @@ extension InspectCommandTests {
       prev_record_lsn       0/215ACF0
       latest_gc_cutoff_lsn  0/215ACF0
       initdb_lsn            0/215ACF0
+      relations             949 relations
+
+      database    relations       size     stored  name
+      global             48  496.0 KiB  497.9 KiB  (shared)
+      base/1            222    7.1 MiB    7.1 MiB  template1
+      base/4            222    7.1 MiB    7.1 MiB  template0
+      base/5            222    7.1 MiB    7.1 MiB  postgres
+      base/16384        235   18.8 MiB   18.8 MiB  app
+
+      largest relations       size     stored  kind         name
+      base/16384/16403     8.6 MiB    8.6 MiB  table        big_loaded
+      base/16384/16386     1.3 MiB    1.3 MiB  table        loaded
+      base/16384/16393     1.1 MiB    1.2 MiB  index        loaded_t_idx
+      base/1/1255        800.0 KiB  801.6 KiB  table        pg_proc
+      base/4/1255        800.0 KiB  801.6 KiB  table        pg_proc
+      base/5/1255        800.0 KiB  801.6 KiB  table        pg_proc
+      base/16384/1255    800.0 KiB  801.6 KiB  table        pg_proc
+      base/1/2838        544.0 KiB  545.1 KiB  TOAST table  pg_toast_2618
+      base/4/2838        544.0 KiB  545.1 KiB  TOAST table  pg_toast_2618
+      base/5/2838        544.0 KiB  545.1 KiB  TOAST table  pg_toast_2618
 
       #  layer  LSN                  size  values  ratio  keys
       1  L0     0/10–0/18        20.2 MiB   2,570   1.0×  all keys

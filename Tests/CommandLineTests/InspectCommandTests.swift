@@ -68,7 +68,9 @@ import Testing
     let backup = try JSONDecoder().decode(BackupDescription.self, from: backupRun.output)
     #expect(backup.subject == "backup" && backup.isImportable)
     #expect(backup.hasDataChecksums == true && backup.postgresTimeline == 2)
-    #expect(backup.largestRelations.count == 10)
+    #expect(backup.relations.count == 100)
+    #expect(backup.databases.map(\.name) == [nil, "template1", "template0", "postgres", "app"])
+    #expect(backup.relations[0].name == "big_loaded")
     let run = try await ProgramRun.run([
       "inspect", path, "--json", "--layer", "4", "--key", "030000000000000000000000000000000001",
     ])
@@ -79,31 +81,61 @@ import Testing
     #expect(timeline.key?.bytes?.count == 176)
     #expect(timeline.layerEntries?.layerNumber == 4)
     #expect(timeline.layers.count == 6)
+    #expect(timeline.relations.map(\.name) == backup.relations.map(\.name))
     #expect(timeline.layers[3].keys == "base/16384/16403 blocks 0–509")
   }
 
-  /// Goal: the drawing is written to the given file, and the result is printed as well, unless the
-  /// drawing goes to standard output.
-  @Test func drawing() async throws {
+  /// Goal: pictures are written to the given files, and the result is printed as well, unless a
+  /// picture goes to standard output.
+  @Test(arguments: ["--svg", "--svg-layers"]) func drawing(option: String) async throws {
     let directory = try TemporaryDirectory()
     let path = try await Self.timeline(in: directory)
-    let run = try await ProgramRun.run(["inspect", path, "--svg", directory.path + "/map.svg"])
+    let run = try await ProgramRun.run(["inspect", path, option, directory.path + "/map.svg"])
     #expect(run.exitCode == 0, "\(run.error)")
     #expect(run.outputText.hasPrefix("timeline "))
     let svg = try String(contentsOfFile: directory.path + "/map.svg", encoding: .utf8)
     #expect(svg.hasPrefix("<?xml") && svg.hasSuffix("</svg>\n"))
     #expect(svg.contains("base/16384/16403"))
+    #expect(svg.contains("prefers-color-scheme: dark"))
+    #expect(svg.contains("big_loaded") == (option == "--svg"))
     let stream = try await ProgramRun.run(
-      ["inspect", path, "--svg", "-"], directory: directory.path)
+      ["inspect", path, option, "-"], directory: directory.path)
     #expect(stream.exitCode == 0 && stream.error.isEmpty, "\(stream.error)")
     #expect(stream.outputText == svg)
     #expect(!FileManager.default.fileExists(atPath: directory.path + "/-"))
-    let nowhere = try await ProgramRun.run(["inspect", path, "--svg", "/nowhere/map.svg"])
+    let nowhere = try await ProgramRun.run(["inspect", path, option, "/nowhere/map.svg"])
     #expect(nowhere.exitCode == 73)
     #expect(
       nowhere.error
         == "error: cannot create '/nowhere/map.svg': No such file or directory [output-not-found]\n"
     )
+  }
+
+  /// Goal: the sizes of a backup are drawn as well.
+  @Test func drawingOfBackup() async throws {
+    let run = try await ProgramRun.run(["inspect", Self.backup, "--svg", "-"])
+    #expect(run.exitCode == 0 && run.error.isEmpty, "\(run.error)")
+    #expect(run.outputText.contains(">big_loaded&#10;table&#10;base/16384/16403&#10;8.6 MiB<"))
+  }
+
+  /// Goal: a key that no layer has is said to be missing, in text and JSON, and ends in 1.
+  @Test func missingKey() async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let key = "000000067F000040000000FFFF0000000000"
+    let run = try await ProgramRun.run(["inspect", path, "--key", key])
+    #expect(run.exitCode == 1)
+    #expect(run.outputText.contains("\n  not found in any layer\n"))
+    #expect(run.error == "error: key '\(key)' was not found in any layer [key-not-found]\n")
+    let json = try await ProgramRun.run(["inspect", path, "--key", key, "--json"])
+    #expect(json.outputText.contains(#""code":"key-not-found""#))
+    let timeline = try JSONDecoder().decode(TimelineDescription.self, from: json.output)
+    #expect(json.exitCode == 1 && timeline.key?.isFound == false)
+    let present = try await ProgramRun.run([
+      "inspect", path, "--key", "030000000000000000000000000000000000", "--json",
+    ])
+    let found = try JSONDecoder().decode(TimelineDescription.self, from: present.output)
+    #expect(present.exitCode == 0 && found.key?.isFound == true)
   }
 
   /// Goal: a backup that cannot be imported is shown with the error that an import ends with.
@@ -148,12 +180,15 @@ import Testing
       (["/usr/bin"], 66, "'/usr/bin' has no 'index_part.json-"),
       (["/dev/null"], 65, "empty"),
       ([backup, "--key", "00"], 64, "neither keys nor layers"),
-      ([backup, "--svg", "/nowhere/x"], 64, "draws a timeline"),
+      ([backup, "--svg-layers", "/nowhere/x"], 64, "draws a timeline"),
+      ([backup, "--svg", ""], 64, "option '--svg' needs a value"),
+      ([backup, "--svg", "-", "--json"], 64, "'--svg -' and '--json' both write"),
+      ([backup, "--svg-layers", "-", "--svg", "-"], 64, "both write to standard output"),
     ] as [([String], Int32, String)])
   func refusals(arguments: [String], code: Int32, message: String) async throws {
     let run = try await ProgramRun.run(["inspect"] + arguments)
     #expect(run.exitCode == code)
-    #expect(run.output.isEmpty)
+    #expect(run.output.isEmpty || arguments.contains("--json"))
     #expect(run.error.hasPrefix("error: ") && run.error.contains(message), "\(run.error)")
   }
 

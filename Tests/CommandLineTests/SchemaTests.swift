@@ -38,7 +38,7 @@ struct SchemaTests {
     #expect(schemas.count >= 5)
     for (file, schema) in schemas {
       for (name, property) in Self.properties(schema) {
-        let lists = ["databases", "layers", "findings"]
+        let lists = ["databases", "layers", "findings", "relations"]
         if (["command", "subject"] + lists).contains(name) || property["anyOf"] != nil { continue }
         let other = known[name] ?? property
         #expect(

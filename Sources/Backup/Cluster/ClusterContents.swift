@@ -119,11 +119,16 @@ struct SharedCatalogs: Sendable {
   /// The rows of one of the two catalogs that certainly are visible, by oid; none if its file was
   /// not kept.
   package func rows(in relationNumber: UInt32, version: PostgresVersion) -> [CatalogRow] {
+    possibleRows(in: relationNumber, version: version).filter(\.isCertain)
+  }
+
+  /// The same, and those that may be visible.
+  func possibleRows(in relationNumber: UInt32, version: PostgresVersion) -> [CatalogRow] {
     guard let bytes = files[relationNumber] else { return [] }
     let pageByteCount = PageHeader.pageByteCount
     var rows: [CatalogRow] = []
     for start in stride(from: 0, to: bytes.count, by: pageByteCount) {
-      rows += CatalogRow.visible(
+      rows += CatalogRow.possible(
         on: bytes.bytes.extracting(start..<start + pageByteCount), version: version)
     }
     return rows.sorted { $0.oid < $1.oid }

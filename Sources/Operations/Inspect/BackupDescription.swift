@@ -18,32 +18,6 @@ public struct BackupDescription: Codable, Sendable {
     public var hint: String?
   }
 
-  /// A database and what its relations take.
-  public struct Database: Codable, Sendable, Equatable {
-    /// The oid; 0 for the relations that all databases share.
-    public var id: UInt32
-    /// Where its files lie: `base/5`, `global`.
-    public var path: String
-    /// Relations with a main fork.
-    public var relationCount: Int
-    /// Bytes of all relation files.
-    public var byteCount: UInt64
-  }
-
-  /// A relation with all its forks and segments.
-  public struct Relation: Codable, Sendable, Equatable {
-    /// The main fork's first file: `base/5/16384`.
-    public var path: String
-    /// The oid of the database; 0 for the relations that all databases share.
-    public var databaseID: UInt32
-    /// The relation file number, as in the name of the file.
-    public var relationNumber: UInt32
-    /// Bytes of all files.
-    public var byteCount: UInt64
-    /// Whether it has an init fork, so that it will be empty in a compute.
-    public var isUnlogged: Bool
-  }
-
   /// Tells this object from that of a timeline.
   public var subject = "backup"
 
@@ -98,13 +72,13 @@ public struct BackupDescription: Codable, Sendable {
   public var isCompressed = false
 
   /// In the order of their ids, the shared relations first.
-  public var databases: [Database] = []
+  public var databases: [DatabaseSize] = []
   /// Relations with a main fork.
   public var relationCount = 0
   /// Relations with an init fork, which come up empty in a compute.
   public var unloggedRelationCount = 0
-  /// Ten at most, the largest first.
-  public var largestRelations: [Relation] = []
+  /// The largest relations, 100 at most, the largest first.
+  public var relations: [RelationSize] = []
 
   /// Prepared transactions, each a file in `pg_twophase`.
   public var preparedTransactionCount = 0

@@ -6,12 +6,13 @@ import System
 /// Reads a backup once, as an import does but for its pages, and describes it.
 ///
 /// What would end an import is remembered, the first of it, and the reading goes on. Memory: the
-/// table of segments that an import keeps, and some 50 bytes a relation.
+/// table of segments that an import keeps, some 150 bytes a relation, and `CatalogRows`.
 struct BackupInspector {
   private let source: any BackupSource
   private var intake: MemberIntake
   private var segments = SegmentTable()
-  private var relations = RelationTally()
+  private var relations = RelationTally(ofTimeline: false)
+  private var catalogRows = CatalogRows()
   private var refusal: Failure?
   private var isIncremental = false
   private var hasBackupLabel = false
@@ -44,6 +45,7 @@ struct BackupInspector {
       inspector.take(member)
     }
     inspector.check()
+    try inspector.addNames()
     return inspector.description
   }
 
@@ -83,7 +85,7 @@ struct BackupInspector {
     }
     do throws(Failure) {
       note(member, at: try member.path(strippingComponents: intake.stripComponents))
-      if let pages = try intake.take(member) { count(pages, of: member) }
+      if let pages = try intake.take(member) { try count(pages, of: member) }
     } catch {
       refuse(error)
     }
@@ -99,12 +101,21 @@ struct BackupInspector {
     }
   }
 
-  private mutating func count(_ pages: MemberIntake.Pages, of member: BackupMember) {
+  private mutating func count(
+    _ pages: MemberIntake.Pages, of member: BackupMember
+  ) throws(Failure) {
     guard case .relation(let segment, _) = pages.file else { return }
-    relations.add(segment, byteCount: member.byteCount)
+    relations.add(
+      RelationID(databaseID: segment.databaseID, relationNumber: segment.relationNumber),
+      segment.fork, byteCount: member.byteCount)
     segments.add(
       segment, blockCount: UInt32(member.byteCount / UInt64(PageHeader.pageByteCount)),
       highestLSN: LogSequenceNumber(rawValue: 0), block: 0, isNew: true)
+    // Of a directory no pages are read now: they can be looked up later.
+    guard !description.isDirectory else { return }
+    try catalogRows.read(
+      segment, catalog: intake.contents.numberOfClassCatalog(inDatabase: segment.databaseID),
+      from: source, sizes: relations)
   }
 
   private mutating func refuse(_ error: Failure) {
@@ -139,11 +150,45 @@ struct BackupInspector {
     description.databases = relations.databases(also: contents.databases.keys)
     description.relationCount = relations.relationCount
     description.unloggedRelationCount = relations.unloggedRelationCount
-    description.largestRelations = relations.largest(10)
+    description.relations = relations.largest(RelationSize.listedLimit)
     description.preparedTransactionCount = contents.twoPhaseFiles.count
     description.replicationOriginCount = contents.replicationOrigins?.origins.count ?? 0
     description.lostReplicationSlots = contents.leftOut.slots.sorted()
     description.leftOut = contents.leftOut.summary
+  }
+
+  /// Adds what databases and relations are called, as far as their catalogs say it.
+  private mutating func addNames() throws(Failure) {
+    let contents = intake.contents
+    guard let version = contents.version else { return }
+    var maps = RelationMaps()
+    for case (let id, let map?) in contents.databases {
+      maps.add(map.bytes, ofDatabase: id, version: version)
+    }
+    var search = NameSearch(description.relations, maps: maps)
+    for row in contents.possibleDatabaseRows() { search.take(row) }
+    if description.isDirectory {
+      try searchFiles(&search, maps)
+    } else {
+      catalogRows.search(&search, maps: maps)
+    }
+    search.name(&description.databases, &description.relations)
+  }
+
+  /// Looks the names up in a data directory, in which a server may be running.
+  private func searchFiles(_ search: inout NameSearch, _ maps: RelationMaps) throws(Failure) {
+    do throws(Failure) {
+      let files = try CatalogFiles(path: description.backupPath)
+      for id in search.databases(of: description.databases.map(\.id)).sorted() {
+        guard let catalog = maps.number(of: RelationMapFile.classCatalog, inDatabase: id) else {
+          continue
+        }
+        try files.search(&search, database: id, catalog: catalog)
+      }
+    } catch {
+      // A file that is not there any more names nothing.
+      guard error.exitCode == .damaged || error.exitCode == .cannotOpen else { throw error }
+    }
   }
 
   /// All that can be said of the control file: little if its version is not known, nothing

@@ -22,6 +22,8 @@ public struct KeyDescription: Codable, Sendable {
   public var key: String
   /// What it stands for: `base/5/16384 block 7`.
   public var meaning: String
+  /// Whether a pageserver would find the key: false if there are no entries.
+  public var isFound = false
   /// What a pageserver reads for the key at the timeline's end: the newest first, up to the first
   /// that needs no older one. Empty if no layer has the key.
   public var entries: [Entry] = []

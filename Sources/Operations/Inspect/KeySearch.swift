@@ -23,7 +23,9 @@ struct KeySearch {
 
   /// Looks the key up in every layer that covers it: a few index nodes each.
   consuming func run() throws(Failure) -> KeyDescription {
-    for found in try candidates() {
+    let candidates = try candidates()
+    description.isFound = !candidates.isEmpty
+    for found in candidates {
       try Interruption.check()
       guard description.entries.count < Self.listedEntryLimit else {
         description.unlistedEntryCount += 1

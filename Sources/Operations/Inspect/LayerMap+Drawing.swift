@@ -1,15 +1,11 @@
 import PostgresFormat
-import System
 
 /// The drawing itself, as SVG: one element a layer, with its tooltip.
-extension LayerMap {
+extension LayerMap: Picture {
   static let left: Double = 150
   static let right: Double = 180
-  static let lineHeight: Double = 18
-  /// What a character of the small font takes, rather too much.
-  static let characterWidth: Double = 6.6
 
-  var top: Double { 60 + Self.lineHeight * Double(heading.count) }
+  var top: Double { 60 + Drawing.lineHeight * Double(heading.count) }
   var plotWidth: Double { max(keys.length, 400) }
   var plotBottom: Double { top + max(lsns.length, 40) }
 
@@ -18,22 +14,14 @@ extension LayerMap {
     let width = Self.left + plotWidth + Self.right
     let labels = keyLabels()
     let height = plotBottom + labels.height + 44
-    var lines = [
-      #"<?xml version="1.0" encoding="UTF-8"?>"#,
-      #"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \#(Self.number(width)) "#
-        + #"\#(Self.number(height))" width="\#(Self.number(width))" "#
-        + #"height="\#(Self.number(height))">"#,
-      Self.style,
-      #"<rect class="paper" width="100%" height="100%"/>"#,
-    ]
-    lines += headingElements() + legendElements() + axisElements(bottom: height)
+    var lines = Drawing.opening(width: width, height: height, style: Self.style)
+    lines += Drawing.heading(heading) + legendElements() + axisElements(bottom: height)
     for layer in layers { lines.append(element(of: layer)) }
     lines += lsnLabels() + labels.elements + markElements()
     return (lines + ["</svg>", ""]).joined(separator: "\n")
   }
 
-  static let style = """
-    <style>
+  private static let style = """
     text { font: 11px "DejaVu Sans", Verdana, sans-serif; fill: #24303c }
     .paper { fill: #ffffff }
     .title { font-size: 17px; font-weight: bold }
@@ -46,17 +34,20 @@ extension LayerMap {
     .mark { stroke: #b3261e; stroke-dasharray: 5 3 }
     .markname { fill: #b3261e }
     g.layer:hover rect { stroke-width: 2.5 }
-    </style>
+    @media (prefers-color-scheme: dark) {
+    text { fill: #e3e9ef }
+    .paper { fill: #14181d }
+    .note, .axis { fill: #9daab6 }
+    .frame, .tick { stroke: #4a5663 }
+    .L0 { fill: #453415; stroke: #d29a3a }
+    .image { fill: #1f4a69; stroke: #5fa8d8 }
+    .delta { fill: #41305a; stroke: #a880d6 }
+    .mark { stroke: #ff8a80 }
+    .markname { fill: #ff8a80 }
+    }
     """
 
   // MARK: Frame
-
-  private func headingElements() -> [String] {
-    heading.enumerated().map { index, line in
-      let style = index == 0 ? "title" : "note"
-      return Self.text(line, style, 24, 32 + Self.lineHeight * Double(index) * 1.1)
-    }
-  }
 
   private func legendElements() -> [String] {
     var lines: [String] = []
@@ -65,9 +56,9 @@ extension LayerMap {
     for kind in LayerDescription.Kind.allCases {
       let count = layers.count { $0.kind == kind }
       let name = "\(kind.rawValue) layers (\(count))"
-      lines.append(Self.rectangle(kind.rawValue, x, y - 10, 14, 12))
-      lines.append(Self.text(name, "note", x + 20, y))
-      x += 40 + Self.width(of: name)
+      lines.append(Drawing.rectangle(kind.rawValue, x, y - 10, 14, 12))
+      lines.append(Drawing.text(name, "note", x + 20, y))
+      x += 40 + Drawing.width(of: name)
     }
     return lines
   }
@@ -75,11 +66,11 @@ extension LayerMap {
   private func axisElements(bottom: Double) -> [String] {
     let middle = (top + plotBottom) / 2
     return [
-      Self.rectangle("frame", Self.left, top, plotWidth, plotBottom - top),
-      Self.text(
+      Drawing.rectangle("frame", Self.left, top, plotWidth, plotBottom - top),
+      Drawing.text(
         "LSN, in order, not to scale", "axis", 26, middle,
-        #"text-anchor="middle" transform="rotate(-90 26 \#(Self.number(middle)))""#),
-      Self.text(
+        #"text-anchor="middle" transform="rotate(-90 26 \#(Drawing.number(middle)))""#),
+      Drawing.text(
         "keys, in order; the more bytes, the wider", "axis", Self.left + plotWidth / 2, bottom - 14,
         #"text-anchor="middle""#),
     ]
@@ -95,18 +86,18 @@ extension LayerMap {
     let isImage = layer.kind == .image
     // Image layers are a little apart from their row, so that one sees what is beneath them.
     let inset = isImage ? min(4, (low - high) / 6) : 0
-    let box = Self.rectangle(
+    let box = Drawing.rectangle(
       layer.kind.rawValue, x, high + inset, max(end - x, 1), max(low - high - 2 * inset, 1))
     var parts = [
-      #"<g class="layer"><title>\#(Self.escapedXML(layer.caption.tooltip))</title>\#(box)"#
+      #"<g class="layer"><title>\#(Drawing.escapedXML(layer.caption.tooltip))</title>\#(box)"#
     ]
     let label = layer.caption.labels.first {
-      Self.width(of: $0) + 12 <= end - x
+      Drawing.width(of: $0) + 12 <= end - x
     }
     if let label, let row = labelRow(of: layer), row.height >= 12 {
       let middle = isImage ? (x + end) / 2 : x + 8
       parts.append(
-        Self.text(
+        Drawing.text(
           label, "label", middle, row.middle + 4, isImage ? #"text-anchor="middle""# : ""))
     }
     return parts.joined() + "</g>"
@@ -125,15 +116,4 @@ extension LayerMap {
   }
 
   func y(_ lsn: LogSequenceNumber) -> Double { plotBottom - lsns.coordinate(lsn) }
-}
-
-extension LayerMap {
-  /// Writes the drawing: under a temporary name beside `path` first, durable before it is renamed,
-  /// so that `path` holds the old or the new one at every moment.
-  public func write(to output: OutputTarget) throws(Failure) {
-    let destination = try FileDestination(output, mode: 0o644)
-    let isWritten = destination.write(Array(svg().utf8).bytes)
-    if !isWritten, let failure = destination.failure { throw failure }
-    try destination.commit()
-  }
 }

@@ -14,8 +14,8 @@ extension LayerMap {
       guard height - last >= 13 else { continue }
       last = height
       lines.append(
-        Self.line("tick", Self.left - 6, height, Self.left, height)
-          + Self.text(
+        Drawing.line("tick", Self.left - 6, height, Self.left, height)
+          + Drawing.text(
             lsn.description, "label", Self.left - 10, height + 4, #"text-anchor="end""#))
     }
     return lines
@@ -28,11 +28,11 @@ extension LayerMap {
   func keyLabels() -> (elements: [String], height: Double) {
     let runs = keyRuns().map { run in
       (
-        name: Self.shortened(run.name), middle: Self.left + (run.start + run.end) / 2,
+        name: Drawing.shortened(run.name), middle: Self.left + (run.start + run.end) / 2,
         width: run.end - run.start
       )
     }
-    let isLevel = runs.allSatisfy { Self.width(of: $0.name) + 12 <= $0.width }
+    let isLevel = runs.allSatisfy { Drawing.width(of: $0.name) + 12 <= $0.width }
     var taken: [Double] = []
     var longest: Double = 0
     var elements: [String] = []
@@ -40,20 +40,18 @@ extension LayerMap {
       let x = run.middle
       guard taken.allSatisfy({ abs($0 - x) >= 17 }) else { continue }
       taken.append(x)
-      longest = max(longest, Self.width(of: run.name))
-      let place = "\(Self.number(x + 4)) \(Self.number(plotBottom + 16))"
+      longest = max(longest, Drawing.width(of: run.name))
+      let place = "\(Drawing.number(x + 4)) \(Drawing.number(plotBottom + 16))"
       elements.append(
-        Self.line("tick", x, plotBottom, x, plotBottom + 6)
+        Drawing.line("tick", x, plotBottom, x, plotBottom + 6)
           + (isLevel
-            ? Self.text(run.name, "label", x, plotBottom + 20, #"text-anchor="middle""#)
-            : Self.text(
+            ? Drawing.text(run.name, "label", x, plotBottom + 20, #"text-anchor="middle""#)
+            : Drawing.text(
               run.name, "label", x + 4, plotBottom + 16,
               #"text-anchor="end" transform="rotate(-45 \#(place))""#)))
     }
     return (elements, isLevel ? 20 : 16 + longest * 0.71)
   }
-
-  static func width(of text: String) -> Double { Double(text.count) * characterWidth }
 
   /// The stretches that layers other than L0s begin at, neighbours of one name as one.
   private func keyRuns() -> [(name: String, start: Double, end: Double)] {
@@ -93,9 +91,9 @@ extension LayerMap {
       let label = max(height - 3, lowest)
       lowest = label + 30
       lines.append(
-        Self.line("mark", Self.left, height, end + 6, height)
-          + Self.text(mark.name, "markname", end + 12, label)
-          + Self.text(mark.lsn.description, "markname", end + 12, label + 13))
+        Drawing.line("mark", Self.left, height, end + 6, height)
+          + Drawing.text(mark.name, "markname", end + 12, label)
+          + Drawing.text(mark.lsn.description, "markname", end + 12, label + 13))
     }
     return lines
   }

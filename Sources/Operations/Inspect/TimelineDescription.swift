@@ -52,6 +52,13 @@ public struct TimelineDescription: Codable, Sendable {
   /// an imported timeline.
   public var importLSN: String
 
+  /// In the order of their ids, the shared relations first.
+  public var databases: [DatabaseSize] = []
+  /// Relations with a main fork.
+  public var relationCount = 0
+  /// The largest relations, 100 at most, the largest first.
+  public var relations: [RelationSize] = []
+
   /// L0s first, then by key and LSN.
   public var layers: [LayerDescription] = []
   /// One a kind of which there are layers.

@@ -8,7 +8,7 @@ import Timeline
 /// Describes a timeline, its layers one by one.
 ///
 /// A layer that is damaged is described by what is wrong with it. Memory: some hundred bytes a
-/// layer, one value, and with `layer` some hundred bytes an entry.
+/// layer, one value, some 150 bytes a relation, and with `layer` some hundred bytes an entry.
 struct TimelineInspector {
   private let timeline: Timeline
   private let key: Key?
@@ -68,12 +68,17 @@ struct TimelineInspector {
     progress?.begin(
       .readingLayers, reading: input,
       byteCount: timeline.layers.reduce(0) { $0 &+ $1.metadata.fileSize })
+    var tally = RelationTally(ofTimeline: true)
     for (offset, layer) in timeline.layers.enumerated() {
       try Interruption.check()
       progress?.note { layer.fileName }
-      description.layers.append(try describe(layer, number: offset + 1, of: &identity))
+      description.layers.append(try describe(layer, number: offset + 1, of: &identity, &tally))
       input.addBytesRead(Int(clamping: layer.metadata.fileSize))
     }
+    let found = try TimelineRelations(timeline).read(tally)
+    description.databases = found.databases
+    description.relationCount = found.relationCount
+    description.relations = found.relations
     description.tenantID = identity?.tenant.description
     description.timelineID = identity?.timeline.description
     description.totals = Self.totals(of: description.layers)
@@ -83,7 +88,8 @@ struct TimelineInspector {
   }
 
   private func describe(
-    _ layer: Timeline.Layer, number: Int, of identity: inout TimelineIdentity?
+    _ layer: Timeline.Layer, number: Int, of identity: inout TimelineIdentity?,
+    _ relations: inout RelationTally
   ) throws(Failure) -> LayerDescription {
     let name = layer.name
     var description = LayerDescription(
@@ -96,7 +102,7 @@ struct TimelineInspector {
     do throws(Failure) {
       let file = try timeline.open(layer)
       try TimelineIdentity.check(file, against: &identity)
-      description.contents = try LayerMeasurement.contents(of: file)
+      description.contents = try LayerMeasurement.contents(of: file, addingTo: &relations)
     } catch {
       // What stops the reading is no property of the layer.
       guard error.exitCode == .damaged || error.exitCode == .unsupported else { throw error }

@@ -17,6 +17,7 @@ public struct ListOptions: Sendable {
 /// not keep the others from being listed. Throws if the directory itself cannot be read. Memory:
 /// about 1 KiB a timeline, and, one timeline at a time, its index and the names in its directory.
 public func listTimelines(_ options: ListOptions) throws(Failure) -> TimelineList {
+  let start = ContinuousClock.now
   let path: String
   do throws(Failure) {
     path = try SystemCalls.resolved(options.path)
@@ -30,5 +31,7 @@ public func listTimelines(_ options: ListOptions) throws(Failure) -> TimelineLis
   }
   var walk = TenantWalk()
   try walk.enter(try DirectoryHandle(path: path))
-  return walk.list(path: path)
+  var list = walk.list(path: path)
+  list.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return list
 }

@@ -13,8 +13,8 @@ public struct TimelineList: Codable, Sendable {
     public var reason: String
   }
 
-  /// The version of this object's shape: it grows when a field changes its meaning or goes.
-  public var schema = 1
+  /// How long it took.
+  public var seconds: Double = 0
   /// The directory that was listed, absolute and without links.
   public var path: String
   /// By tenant, shard and timeline.

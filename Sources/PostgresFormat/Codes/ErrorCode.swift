@@ -4,9 +4,10 @@
 /// `meaning` and `action` are in the table of the target that knows exit codes; `Docs/errors.md` is
 /// made from it.
 public enum ErrorCode: String, CaseIterable, Sendable {
-  // MARK: Verify
+  // MARK: Verify and inspect
   case timelineDamaged = "timeline-damaged"
   case timelineDiffers = "timeline-differs"
+  case keyNotFound = "key-not-found"
 
   // MARK: The timeline's directory
   case timelineBusy = "timeline-busy"

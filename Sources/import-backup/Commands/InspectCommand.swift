@@ -11,8 +11,9 @@ struct InspectCommand: ReportingCommand {
     PATH is a backup that import accepts, with or without --recover-with, or the directory of a \
     timeline: DIR/tenants/TENANT/timelines/TIMELINE; - reads a backup from standard input. A \
     backup is read once, without its pages. If an import would refuse it, the reason is shown, and \
-    the exit code is still 0. For a timeline, the newest index and the contents of each layer are \
-    shown.
+    the exit code is still 0. For a timeline, the newest index, the databases and largest \
+    relations, and the contents of each layer are shown. Names are read from the cluster's own \
+    catalogs.
     """
   ]
 
@@ -22,9 +23,17 @@ struct InspectCommand: ReportingCommand {
     },
 
     CommandOption(
-      "svg", value: "FILE", help: "draw the layers of a timeline to FILE; - is standard output"
-    ) {
-      command, value in command.drawing = value.text
+      "svg", value: "FILE",
+      help: "draw the sizes of databases and relations to FILE; - is standard output"
+    ) { command, value throws(Failure) in
+      command.sizeMap = try value.nonEmpty(placeholder: "FILE")
+    },
+
+    CommandOption(
+      "svg-layers", value: "FILE",
+      help: "draw the layers of a timeline to FILE; - is standard output"
+    ) { command, value throws(Failure) in
+      command.layerMap = try value.nonEmpty(placeholder: "FILE")
     },
 
     CommandOption(
@@ -50,16 +59,20 @@ struct InspectCommand: ReportingCommand {
   var settings = InspectOptions(path: "")
   var printsJSON = false
   var reporting = ReportingOptions()
-  var drawing: String?
+  var sizeMap: String?
+  var layerMap: String?
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.path = try Operands.single(
       operands, missing: "no backup or timeline given",
       hint: "For example: import-backup inspect backup.tar.zst.")
-    if drawing == "" { throw .missingValue(option: "svg", placeholder: "FILE") }
-    if drawing == "-" && printsJSON {
+    let onOutput = [
+      ("'--svg -'", sizeMap == "-"), ("'--svg-layers -'", layerMap == "-"),
+      ("'--json'", printsJSON),
+    ].filter { $0.1 }.map { $0.0 }
+    if onOutput.count > 1 {
       throw Failure(
-        .conflictingOptions, "'--svg -' and '--json' both write to standard output")
+        .conflictingOptions, "\(onOutput[0]) and \(onOutput[1]) both write to standard output")
     }
   }
 
@@ -71,27 +84,47 @@ struct InspectCommand: ReportingCommand {
     }
     switch inspection {
     case .backup(let backup):
-      guard drawing == nil else {
-        throw Failure(.optionNotApplicable, "'--svg' draws a timeline, not a backup")
+      guard layerMap == nil else {
+        throw Failure(.optionNotApplicable, "'--svg-layers' draws a timeline, not a backup")
       }
-      try StandardStream.output.write(
-        printsJSON ? try ResultObject(Self.self, backup).line() : BackupText.text(backup))
+      try write(SizeMapText.map(of: backup), to: sizeMap)
+      try write(backup, nil) { BackupText.text(backup) }
     case .timeline(let timeline):
-      if let drawing {
-        try LayerMapCaption.map(of: timeline)
-          .write(to: drawing == "-" ? .standardOutput : .file(drawing))
-      }
-      let failure = Self.failure(of: timeline.layers)
-      if drawing != "-" {
-        try StandardStream.output.write(
-          printsJSON
-            ? try ResultObject(Self.self, timeline, failure).line() : TimelineText.text(timeline))
-      }
-      if let failure { throw failure.inResult(printsJSON) }
+      try write(SizeMapText.map(of: timeline), to: sizeMap)
+      try write(LayerMapCaption.map(of: timeline), to: layerMap)
+      try write(timeline, Self.failure(of: timeline)) { TimelineText.text(timeline) }
     }
   }
 
-  /// The error if a layer is damaged, thrown after everything else has been shown.
+  /// Writes a picture if a file for it was given.
+  private func write<P: Picture>(
+    _ picture: @autoclosure () -> P, to file: String?
+  ) throws(Failure) {
+    guard let file else { return }
+    try picture().write(to: file == "-" ? .standardOutput : .file(file))
+  }
+
+  /// Writes what was found, unless a picture goes to standard output, and throws what is wrong with
+  /// it.
+  private func write(
+    _ description: some Encodable, _ failure: Failure?, _ text: () -> String
+  ) throws(Failure) {
+    if sizeMap != "-" && layerMap != "-" {
+      try StandardStream.output.write(
+        printsJSON
+          ? try ResultObject(Self.self, description, failure).line()
+          : text())
+    }
+    if let failure { throw failure.inResult(printsJSON) }
+  }
+
+  /// The error if a layer is damaged, or the key that was asked for does not exist.
+  private static func failure(of timeline: TimelineDescription) -> Failure? {
+    if let failure = failure(of: timeline.layers) { return failure }
+    guard let key = timeline.key, !key.isFound else { return nil }
+    return Failure(.keyNotFound, "key '\(key.key)' was not found in any layer")
+  }
+
   private static func failure(of layers: [LayerDescription]) -> Failure? {
     let problems = layers.compactMap(\.problem)
     guard let first = problems.first else { return nil }

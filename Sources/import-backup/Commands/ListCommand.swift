@@ -38,7 +38,7 @@ struct ListCommand: Command {
     let failure = list.failure
     try StandardStream.output.write(
       printsJSON
-        ? try SummaryOutput.json(FailedResult(result: list, error: failure)) + "\n"
+        ? try ResultObject(Self.self, list, failure).line()
         : ListText.text(list))
     if !printsJSON && !isQuiet {
       StandardStream.error.writeIfPossible(ListText.notes(list).map { $0 + "\n" }.joined())

@@ -5,7 +5,8 @@ import System
 enum BackupText {
   static func text(_ backup: BackupDescription) -> String {
     let sections = [
-      facts(backup), verdict(backup), databases(backup), largestRelations(backup), leftOut(backup),
+      facts(backup), verdict(backup), SizeText.databases(backup.databases),
+      SizeText.relations(backup.relations), leftOut(backup),
     ]
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
@@ -58,26 +59,6 @@ enum BackupText {
     let verdict = "cannot be imported (exit code \(refusal.exitCode)): \(refusal.error)"
     return HelpText.wrapped(verdict, columns: columns)
       + (refusal.hint.map { HelpText.hint($0, columns: columns) } ?? [])
-  }
-
-  private static func databases(_ backup: BackupDescription) -> [String] {
-    var table = TextTable([("database", .left), ("relations", .right), ("size", .right)])
-    for database in backup.databases {
-      table.add([
-        database.path, Quantity.grouped(database.relationCount), Quantity.bytes(database.byteCount),
-      ])
-    }
-    return table.lines
-  }
-
-  private static func largestRelations(_ backup: BackupDescription) -> [String] {
-    var table = TextTable([("largest relations", .left), ("size", .right), ("", .left)])
-    for relation in backup.largestRelations {
-      table.add([
-        relation.path, Quantity.bytes(relation.byteCount), relation.isUnlogged ? "unlogged" : "",
-      ])
-    }
-    return table.lines
   }
 
   private static func leftOut(_ backup: BackupDescription) -> [String] {

@@ -1,5 +1,4 @@
 import Foundation
-import FoundationXML
 import LayerFormat
 import PostgresFormat
 import TestSupport
@@ -10,55 +9,6 @@ import Testing
 
 /// The drawing of a timeline's layers: well-formed, complete, and nothing over anything else.
 @Suite struct LayerMapTests {
-  /// An element of the drawing with its text.
-  private struct Element {
-    var name: String
-    var attributes: [String: String]
-    var text = ""
-
-    func number(_ attribute: String) -> Double { Double(attributes[attribute] ?? "") ?? .nan }
-  }
-
-  /// Takes an XML document apart.
-  private struct Document {
-    let elements: [Element]
-    let isWellFormed: Bool
-
-    init(_ text: String) {
-      let parser = XMLParser(data: Data(text.utf8))
-      let reader = Reader()
-      parser.delegate = reader
-      isWellFormed = parser.parse()
-      elements = reader.elements
-    }
-
-    private final class Reader: NSObject, XMLParserDelegate {
-      var elements: [Element] = []
-      private var open: [Int] = []
-
-      func parser(
-        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?,
-        qualifiedName: String?, attributes: [String: String]
-      ) {
-        open.append(elements.count)
-        elements.append(Element(name: name, attributes: attributes))
-      }
-
-      func parser(_ parser: XMLParser, foundCharacters text: String) {
-        if let last = open.last { elements[last].text += text }
-      }
-
-      func parser(
-        _ parser: XMLParser, didEndElement name: String, namespaceURI: String?,
-        qualifiedName: String?
-      ) { open.removeLast() }
-    }
-
-    func all(_ name: String, _ style: String) -> [Element] {
-      elements.filter { $0.name == name && $0.attributes["class"] == style }
-    }
-  }
-
   private static func timeline(_ names: [LayerName], end: String) -> TimelineDescription {
     var timeline = TimelineDescription(
       timelinePath: "", generation: 1, indexVersion: 15, postgresVersion: 17, endLSN: end,
@@ -106,7 +56,7 @@ import Testing
   @Test(arguments: [(1, 0, 0), (2, 3, 1), (0, 0, 3), (0, 1, 0), (40, 400, 5), (900, 30, 0)])
   func drawing(chunks: Int, relations: Int, deltas: Int) {
     let names = Self.names(chunks: chunks, relations: relations, deltas: deltas)
-    let document = Document(Self.map(Self.timeline(names, end: "0/5000000")).svg())
+    let document = PictureDocument(Self.map(Self.timeline(names, end: "0/5000000")).svg())
     #expect(document.isWellFormed)
     let frame = document.all("rect", "frame")[0]
     let right = frame.number("x") + frame.number("width") + 0.11
@@ -136,7 +86,7 @@ import Testing
   @Test func hostileNames() {
     let text = "</title><script>alert('&\"')</script>]]>\u{1B}\u{0}\u{FFFE}"
     let names = Self.names(chunks: 1, relations: 1, deltas: 0)
-    let document = Document(Self.map(Self.timeline(names, end: "0/5000000"), text).svg())
+    let document = PictureDocument(Self.map(Self.timeline(names, end: "0/5000000"), text).svg())
     #expect(document.isWellFormed)
     #expect(!document.elements.contains { $0.name == "script" })
     #expect(
@@ -154,7 +104,7 @@ import Testing
         keys: .minimum..<(.maximum), extent: .image(at: LogSequenceNumber(rawValue: .max - 1))),
     ]
     for timeline in [Self.timeline([], end: "0/0"), Self.timeline(names, end: last.description)] {
-      #expect(Document(Self.map(timeline).svg()).isWellFormed)
+      #expect(PictureDocument(Self.map(timeline).svg()).isWellFormed)
     }
   }
 

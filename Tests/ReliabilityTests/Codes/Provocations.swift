@@ -292,6 +292,11 @@ extension Provocation {
       let other = try $0.file("other.tar", tar.encoded())
       return try await $0.run(["verify", $0.timeline, "--against", other])
     },
+    .init(.keyNotFound) {
+      try await $0.imported()
+      let key = String(repeating: "F", count: 36)
+      return try await $0.run(["inspect", $0.timeline, "--key", key])
+    },
     .init(.timelineBusy) {
       _ = try Shell.output("mkdir", "-p", $0.timeline)
       return try await $0.importing(
