@@ -19,7 +19,8 @@ extension FuzzTarget {
       ReadAhead(wholeOf: try FileSource(path: file.path)), subject: "fuzz",
       progress: InputProgress())
     var intake = MemberIntake(
-      source: tar, stripComponents: 0, recoveryHint: { _ in "" },
+      source: tar, stripComponents: 0,
+      recoveryRefusal: { code, message, _ in Failure(code, message) },
       smallRelationSize: 8192)
     var segments = SegmentTable()
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
@@ -37,6 +38,7 @@ extension FuzzTarget {
       if pageCount > 1024 { break }
     }
     if let firstError { throw firstError }
+    try intake.requireNoUnexpectedFiles()
     try Self.judge(intake.contents, segments)
   }
 

@@ -11,7 +11,6 @@ extension FuzzTarget {
       path.components.allSatisfy {
         !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8)
       }, "a path does not contain '..'")
-    _ = path.componentsBeforeControlFile
     var refusal: FormatError?
     for kind in [MemberKind.file, .directory, .symbolicLink, .hardLink, .other] {
       switch MemberDecision(path, kind: kind) {

@@ -1,22 +1,15 @@
 extension ControlFile {
   /// Checks that the cluster was shut down cleanly, so that its files are consistent without WAL.
   ///
-  /// - Parameter recoveryHint: the hint for a cluster that was running, if there is one.
-  /// - Throws: `unsupported`.
-  public func requireCleanShutdown(
-    recoveryHint: @autoclosure () -> String? = nil
-  ) throws(FormatError) {
+  /// - Throws: `unsupported`; a server recovers such a cluster, and a stopped standby just as well.
+  public func requireCleanShutdown() throws(FormatError) {
     switch state {
-    case .shutDown:
-      return
+    case .shutDown: return
     case .shutDownInRecovery:
-      throw FormatError(
-        .standbyCluster, "the cluster is a standby that was shut down in recovery",
-        hint: "Promote the standby, stop it cleanly, and take a new backup.")
+      throw FormatError(.standbyCluster, "the cluster is a standby that was stopped")
     default:
       throw FormatError(
-        .uncleanShutdown, "the cluster was running or crashed (state: \(state))",
-        hint: recoveryHint())
+        .uncleanShutdown, "the cluster was running or crashed (state: \(state))")
     }
   }
 
@@ -42,8 +35,24 @@ extension ControlFile {
     try require(Offset.toastChunkSize, 1996, "TOAST chunk size")
     try require(Offset.largeObjectChunkSize, 2048, "large object chunk size")
     guard bytes[Offset.valuesOf8BytesByValue] == 1 else {
-      throw FormatError(.unsupportedBuild, "the cluster passes 8-byte values by reference")
+      throw Self.other32Bit
     }
+  }
+
+  /// Whether the CRC is right at another offset: where 8-byte values are aligned at 4 bytes, as in
+  /// builds for 32-bit x86, the file is the same but for its gaps.
+  static func hasChecksumElsewhere(_ bytes: RawSpan) -> Bool {
+    stride(from: Offset.walLevel, to: 2 * Offset.checksum, by: 4).contains { offset in
+      bytes.littleEndian(at: offset, as: UInt32.self)
+        == CRC32C.checksum(of: bytes.extracting(0..<offset))
+    }
+  }
+
+  /// The error of a cluster whose rows are laid out for 32-bit machines.
+  static var other32Bit: FormatError {
+    FormatError(
+      .unsupportedBuild, "the cluster is of a 32-bit build of Postgres, whose files differ",
+      hint: "Move its data to a 64-bit Postgres with pg_dumpall and psql.")
   }
 
   private func require(_ offset: Int, _ expected: UInt32, _ name: String) throws(FormatError) {

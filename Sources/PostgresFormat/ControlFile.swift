@@ -49,6 +49,7 @@ public struct ControlFile: Sendable {
     try Self.requireKnown(controlFileVersion: bytes.littleEndian(at: Offset.version))
     let stored: UInt32 = bytes.littleEndian(at: Offset.checksum)
     guard stored == CRC32C.checksum(of: bytes.extracting(0..<Offset.checksum)) else {
+      if Self.hasChecksumElsewhere(bytes) { throw Self.other32Bit }
       throw .damaged("the checksum of the control file does not match its contents")
     }
     let catalogVersion: UInt32 = bytes.littleEndian(at: Offset.catalogVersion)

@@ -34,8 +34,8 @@ public enum MemberDecision: Equatable, Sendable {
   /// A directory, which needs no value of its own.
   case directory
   /// Left out on purpose. `slot` is the escaped name of the replication slot for every member of a
-  /// slot's directory, otherwise nil. Of directories, only those of slots and those of the user at
-  /// the top are left out as such.
+  /// slot's directory, otherwise nil. Of directories, only those of slots, those of the user at the
+  /// top, and litter are left out as such.
   case leftOut(LeftOutReason, slot: String?)
   /// A name in a directory of Postgres that Postgres does not write there.
   case unexpected
@@ -51,6 +51,10 @@ public enum MemberDecision: Equatable, Sendable {
       return
     }
     let components = path.components[...]
+    if components.contains(where: Self.isLitterName) {
+      self = .leftOut(.litter, slot: nil)
+      return
+    }
     guard let directory = KnownDirectory(components[0]) else {
       self = components.count == 1 ? Self.top(components[0], kind) : Self.user(below: true, kind)
       return
@@ -112,14 +116,29 @@ public enum MemberDecision: Equatable, Sendable {
   }
 
   /// The decision for a name in a directory of Postgres that Postgres does not write there.
-  ///
-  /// Names that file systems and desktops create everywhere are files of the user.
   static func foreign(_ names: ArraySlice<ArraySlice<UInt8>>, _ kind: MemberKind) -> Self {
-    if names.contains(where: { $0.isNamed("lost+found") })
-      || names.last?.isNamed(".DS_Store") == true
-    {
-      return leftOut(.userFiles, kind)
-    }
-    return .unexpected
+    names.contains { $0.isNamed("lost+found") } ? leftOut(.userFiles, kind) : .unexpected
   }
+
+  /// Whether a component is a name that file systems, desktops and storage systems create in any
+  /// directory, and Postgres in none. What is below such a directory is litter as well.
+  ///
+  /// AppleDouble files (macOS), the Finder's `.DS_Store`, files that were removed while they were
+  /// open (NFS, FUSE), thumbnails and attributes of Synology, and the directory of snapshots of
+  /// NetApp.
+  static func isLitterName(_ component: ArraySlice<UInt8>) -> Bool {
+    guard component.first == UInt8(ascii: ".") || component.first == UInt8(ascii: "@") else {
+      return false
+    }
+    return litterPrefixes.contains { component.hasPrefix($0) }
+      || litterNames.contains { component.isNamed($0) }
+  }
+
+  /// Whether a file of this path in the data directory is litter, or below it.
+  package static func isLitter(path: ArraySlice<UInt8>) -> Bool {
+    path.split(separator: UInt8(ascii: "/")).contains(where: isLitterName)
+  }
+
+  private static let litterPrefixes = ["._", ".nfs", ".fuse_hidden"]
+  private static let litterNames = [".DS_Store", ".snapshot", "@eaDir"]
 }

@@ -3,16 +3,16 @@ public struct MemberPath: Hashable, Sendable {
   /// The components, separated by one slash; at least one, none empty, `.` or `..`.
   public let bytes: [UInt8]
 
-  /// Reads the name in the tar; `./`, empty components and a slash at the end are ignored.
+  /// Reads the name in the tar; `./`, empty components and slashes at both ends are ignored, so
+  /// that an absolute name is taken as tar(1) takes it.
   ///
   /// - Parameter strippingComponents: the number of components to remove from the front.
   /// - Returns: nil if nothing is left, as for `./`.
-  /// - Throws: `damaged` for a name that is empty or absolute, or contains `..` or a NUL, also in
-  ///   components that would be removed.
+  /// - Throws: `damaged` for a name that is empty, or contains `..` or a NUL, also in components that
+  ///   would be removed.
   public init?(_ name: RawSpan, strippingComponents: Int = 0) throws(FormatError) {
     let name = name.array
-    guard let first = name.first else { throw .damaged("the name is empty") }
-    guard first != slash else { throw .damaged("the name is absolute") }
+    guard !name.isEmpty else { throw .damaged("the name is empty") }
     guard !name.contains(0) else { throw .damaged("the name contains a NUL") }
     var left = strippingComponents
     var bytes: [UInt8] = []
@@ -37,16 +37,6 @@ public struct MemberPath: Hashable, Sendable {
 
   /// The components of the path.
   public var components: [ArraySlice<UInt8>] { bytes.split(separator: slash) }
-
-  /// The number of components before `global/pg_control` if the path ends with it, otherwise nil:
-  /// what to strip from a tar that was made from a higher directory.
-  public var componentsBeforeControlFile: Int? {
-    let components = components
-    guard components.count >= 2, components[components.count - 1].elementsEqual("pg_control".utf8),
-      components[components.count - 2].elementsEqual("global".utf8)
-    else { return nil }
-    return components.count - 2
-  }
 }
 
 extension MemberPath: CustomStringConvertible {

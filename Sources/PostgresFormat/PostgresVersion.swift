@@ -73,6 +73,7 @@ extension PostgresVersion {
     Array((String(rawValue) + (self >= .v16 ? "\n" : "")).utf8)
   }
 
-  static let supportedVersionsHint =
+  /// Which versions there are, for the hint of an error about another one.
+  package static let supportedVersionsHint =
     "Clusters of Postgres 14, 15, 16 and 17 can be imported."
 }

@@ -41,13 +41,24 @@ public enum RelationMapFile {
     }
   }
 
+  /// The number of a catalog's file in a map that need not have been checked; nil if it is not there.
+  public static func relationNumber(of catalog: UInt32, in bytes: RawSpan) -> UInt32? {
+    guard bytes.byteCount >= 8 else { return nil }
+    let count = min(
+      Int(bytes.littleEndian(at: 4, as: UInt32.self)), (bytes.byteCount - 8) / 8)
+    let index = (0..<count).first {
+      bytes.littleEndian(at: 8 + 8 * $0, as: UInt32.self) == catalog
+    }
+    return index.map { bytes.littleEndian(at: 12 + 8 * $0) }
+  }
+
   /// The mapped relations that a server reads before it can look anything up, and that have a page
   /// in every cluster: tables that are never empty, and indexes, which always have a first page.
   /// (`src/include/catalog/pg_*.h`; `src/backend/utils/cache/relcache.c`,
   /// `RelationCacheInitializePhase3`)
   public static let neverEmpty: [UInt32: String] = [
     1247: "pg_type", 2703: "pg_type_oid_index", 2704: "pg_type_typname_nsp_index",
-    1249: "pg_attribute", 2658: "pg_attribute_relid_attnam_index",
+    attributeCatalog: "pg_attribute", 2658: "pg_attribute_relid_attnam_index",
     2659: "pg_attribute_relid_attnum_index",
     1255: "pg_proc", 2690: "pg_proc_oid_index", 2691: "pg_proc_proname_args_nsp_index",
     classCatalog: "pg_class", 2662: "pg_class_oid_index", 2663: "pg_class_relname_nsp_index",
@@ -66,6 +77,8 @@ public enum RelationMapFile {
 
   /// `pg_class`.
   public static let classCatalog: UInt32 = 1259
+  /// `pg_attribute`.
+  public static let attributeCatalog: UInt32 = 1249
   /// `pg_database`.
   public static let databaseCatalog: UInt32 = 1262
   /// `pg_tablespace`.

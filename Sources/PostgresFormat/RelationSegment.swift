@@ -7,6 +7,10 @@ public struct RelationSegment: Hashable, Sendable {
   /// The number of blocks in a full segment.
   public static let blockCount: UInt32 = 131_072
 
+  /// The lowest number that a relation can get once a cluster is initialised.
+  /// (`src/include/access/transam.h`, `FirstNormalObjectId`)
+  public static let firstUserNumber: UInt32 = 16384
+
   /// The oid of the database; 0 for `global`.
   public var databaseID: UInt32
   /// The relation file number.

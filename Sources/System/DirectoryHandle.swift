@@ -41,6 +41,20 @@ package final class DirectoryHandle: Sendable {
   /// no locks.
   package func isLocked() -> Bool { descriptor.isLocked() }
 
+  /// Whether `path`, links followed, leads to this directory.
+  package func isDirectory(at path: String) throws(Failure) -> Bool {
+    guard path.hasPrefix("/"), SystemCalls.exists(path) else { return false }
+    return try SystemCalls.status(at: path, followingLinks: true)?
+      .isSameFile(as: try descriptor.status()) == true
+  }
+
+  /// Whether a process has this as its working directory; nil if the system does not say.
+  package func isWorkingDirectory(of process: Int32) -> Bool? {
+    let link = "/proc/\(process)/cwd"
+    guard SystemCalls.exists(link), let own = try? descriptor.status() else { return nil }
+    return (try? SystemCalls.status(at: link, followingLinks: true))?.isSameFile(as: own)
+  }
+
   /// Opens a directory in this one.
   package func openDirectory(_ name: Name) throws(Failure) -> DirectoryHandle {
     DirectoryHandle(try open(name, O_DIRECTORY))

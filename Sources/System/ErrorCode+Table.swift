@@ -192,6 +192,12 @@ extension ErrorCode {
         "The input is compressed in a way that this program does not read.",
         "Decompress it, and pipe the tar to standard input."
       )
+    case .encryptedBackup:
+      (
+        .damaged,
+        "The input is encrypted.",
+        "Decrypt it, and pipe the tar to standard input."
+      )
     case .pgDump:
       (
         .damaged,
@@ -461,8 +467,8 @@ extension ErrorCode {
     case .standbyCluster:
       (
         .unsupported,
-        "The cluster is a standby that was shut down in recovery.",
-        "Promote it, stop it cleanly, and take a new backup."
+        "The cluster is a standby that was stopped.",
+        "Import it as it is, with '--recover-with'."
       )
     case .tablespacesUnsupported:
       (
@@ -475,6 +481,24 @@ extension ErrorCode {
         .unsupported,
         "The backup is incremental.",
         "Combine it with the earlier backups with pg_combinebackup."
+      )
+    case .foreignBackup:
+      (
+        .unsupported,
+        "The input is a repository or a format of a backup program, not a copy of a data directory.",
+        "Restore it with that program, and import the restored directory with '--recover-with'."
+      )
+    case .severalClusters:
+      (
+        .unsupported,
+        "The input contains the data directories of several clusters.",
+        "Give the data directory of one cluster, or a tar of it."
+      )
+    case .upgradedCluster:
+      (
+        .unsupported,
+        "The cluster is the old one of 'pg_upgrade --link', whose files the new one uses.",
+        "Import the new cluster."
       )
     case .unsupportedVersion:
       (

@@ -17,6 +17,9 @@ public struct Failure: Error, Sendable {
   /// Whether the result that was printed as JSON says it already.
   public var isInResult = false
 
+  /// How the given command line has to change for the hint to be followed; nil if no command does.
+  public var remedy: Remedy?
+
   /// A failure with this message; `hint` is in full sentences.
   public init(
     _ code: ErrorCode, _ message: String, hint: String? = nil,
@@ -39,6 +42,32 @@ public struct Failure: Error, Sendable {
 
   /// The program's exit code, which follows from the error's code.
   public var exitCode: ExitCode { code.exitCode }
+}
+
+/// A change of the command line that was given: the whole command is shown below the hint.
+public struct Remedy: Equatable, Sendable {
+  /// What to give instead of the backup; nil to leave it.
+  public var backup: String?
+  /// The program, with its options, that writes the decompressed backup to standard output.
+  public var filter: [String] = []
+  /// Options to add, each with its value after it.
+  public var options: [String] = []
+
+  /// A change of the backup, or of the options, or of both.
+  public init(backup: String? = nil, filter: [String] = [], options: [String] = []) {
+    self.backup = backup
+    self.filter = filter
+    self.options = options
+  }
+}
+
+extension Failure {
+  /// The same failure with this remedy.
+  package func remedied(by remedy: Remedy?) -> Failure {
+    var failure = self
+    failure.remedy = remedy
+    return failure
+  }
 }
 
 extension Failure: Equatable {

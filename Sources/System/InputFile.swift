@@ -32,9 +32,12 @@ package struct InputFile: Sendable {
     return bytes
   }
 
-  /// The text before the first line feed, of at most 64 bytes.
-  package func firstLine() throws(Failure) -> String {
-    String(decoding: try beginning(upTo: 64).prefix { $0 != 0x0A }, as: UTF8.self)
+  /// The first lines, up to `limit` of them, that are within the first 4 KiB; at least one, which may
+  /// be empty.
+  package func firstLines(_ limit: Int) throws(Failure) -> [String] {
+    try beginning(upTo: 4096).split(
+      separator: 0x0A, maxSplits: limit, omittingEmptySubsequences: false
+    ).prefix(limit).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Fills `bytes` from `offset`; returns how many there were, fewer only at the file's end.

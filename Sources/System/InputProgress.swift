@@ -8,6 +8,7 @@ package final class InputProgress: Sendable {
   private let knownByteCount = Atomic<UInt64>(.max)
   private let readByteCount = Atomic<UInt64>(0)
   private let compressed = Atomic<Bool>(false)
+  private let withoutPages = Atomic<Bool>(false)
   private let reading = Atomic<Bool>(false)
 
   /// Progress of an input of which nothing is known yet.
@@ -24,6 +25,14 @@ package final class InputProgress: Sendable {
 
   /// Whether the input is a compressed stream; known once its first bytes were read.
   package var isCompressed: Bool { compressed.load(ordering: .relaxed) }
+
+  /// Whether files of pages have their contents; known once the first bytes were read.
+  package var givesPages: Bool { !withoutPages.load(ordering: .relaxed) }
+
+  /// Says that of files of pages only names and sizes are given.
+  package func setWithoutPages() {
+    withoutPages.store(true, ordering: .relaxed)
+  }
 
   /// Whether the reading thread is in a call that opens or reads the input, and so waits for it.
   package var isReading: Bool { reading.load(ordering: .relaxed) }

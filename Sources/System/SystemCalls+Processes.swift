@@ -5,32 +5,40 @@ extension SystemCalls {
   /// Whether another process has that number, whoever's it is: this one and its parent do not count.
   package static func isProcessAlive(_ number: Int32) -> Bool {
     if number == getpid() || number == getppid() { return false }
-    return kill(number, 0) == 0 || errno != ESRCH
+    return (kill(number, 0) == 0 || errno != ESRCH) && !hasEnded(number)
+  }
+
+  /// Whether a process has ended, but was not waited for: `number (name) Z …`. (proc(5))
+  private static func hasEnded(_ number: Int32) -> Bool {
+    let words = (try? firstLine(of: "/proc/\(number)/stat"))?.split(separator: ") ").last
+    return words?.first == "Z" || words?.first == "X"
   }
 
   /// Another process of the machine, as far as this one may see it.
   package struct RunningProcess: Sendable {
+    /// Its number.
+    package let number: Int32
     /// The number of the user that it acts as.
     package let owner: UInt32
     /// The first 15 bytes of the name of its program.
     package let name: String
   }
 
-  /// All processes that there are now. (proc(5))
+  /// All processes that run now. (proc(5))
   package static func processes() throws(Failure) -> [RunningProcess] {
     var processes: [RunningProcess] = []
-    for number in try names(in: "/proc") where Int32(number) != nil {
+    for number in try names(in: "/proc").compactMap({ Int32($0) }) {
       // One that has ended meanwhile is left out.
-      guard let status = try? status(at: "/proc/" + number),
+      guard !hasEnded(number), let status = try? status(at: "/proc/\(number)"),
         let name = try? firstLine(of: "/proc/\(number)/comm")
       else { continue }
-      processes.append(RunningProcess(owner: status.owner, name: name))
+      processes.append(RunningProcess(number: number, owner: status.owner, name: name))
     }
     return processes
   }
 
   private static func firstLine(of path: String) throws(Failure) -> String {
-    try InputFile(open(path, O_RDONLY, .open)).firstLine()
+    try InputFile(open(path, O_RDONLY, .open)).firstLines(1)[0]
   }
 
   /// The paths of the files that a process and all that it has started have open, each as its own

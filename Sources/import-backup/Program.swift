@@ -27,7 +27,9 @@ enum Program {
       writeObject(of: error)
       let stream = StandardStream.error
       let columns = stream.isTerminal ? stream.textColumns : nil
-      stream.writeIfPossible(text(of: error, columns: columns))
+      let given = GivenCommand(words: CommandLine.arguments)
+      stream.writeIfPossible(
+        text(of: error, columns: columns, command: error.remedy.flatMap(given.line)))
       exit(error.exitCode.rawValue)
     }
     exit(0)
@@ -43,14 +45,16 @@ enum Program {
     StandardStream.output.writeIfPossible(line)
   }
 
-  /// An `error:` line that ends with the code, one more for each of the first findings, and a
-  /// `hint:` line if the error has a hint: several if it is longer than `columns`.
-  static func text(of error: Failure, columns: Int? = nil) -> String {
+  /// An `error:` line that ends with the code, one more for each of the first findings, a `hint:`
+  /// line if the error has a hint, several if it is longer than `columns`, and the command that
+  /// follows it, if there is one, on a line of its own, however long.
+  static func text(of error: Failure, columns: Int? = nil, command: String? = nil) -> String {
     var lines = ["error: \(error.message) [\(error.code.rawValue)]"]
     lines += (error.findings?.lines ?? []).map { "error:   \($0)" }
     if let hint = error.hint {
       lines += columns.map { HelpText.hint(hint, columns: $0) } ?? ["hint: \(hint)"]
     }
+    if let command { lines.append("  " + command) }
     return lines.map { $0 + "\n" }.joined()
   }
 

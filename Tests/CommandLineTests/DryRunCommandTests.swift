@@ -38,7 +38,7 @@ import Testing
     #expect(run.outputText.hasPrefix("dry run: would not import "))
     let lines = run.error.split(separator: "\n")
     let codes = lines.filter { $0.hasPrefix("reason: ") }.map { $0.split(separator: " ").last }
-    #expect(codes == ["[unexpected-file]", "[incremental-backup]"])
+    #expect(codes == ["[incremental-backup]", "[unexpected-file]"])
     #expect(lines.last == "error: the import would be refused for 2 reasons [unexpected-file]")
     let json = try await ProgramRun.run(
       [backup, "--output", directory.path + "/out", "-n", "--json"])
@@ -47,7 +47,7 @@ import Testing
       try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
     #expect(object["code"] as? String == "unexpected-file" && object["exitCode"] as? Int == 65)
     let reasons = try #require(object["reasons"] as? [[String: Any]])
-    #expect(reasons.map { $0["exitCode"] as? Int } == [65, 69])
+    #expect(reasons.map { $0["exitCode"] as? Int } == [69, 65])
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["backup.tar"])
   }
 }

@@ -94,7 +94,9 @@ struct SummaryTextTests {
   @Test func json() throws {
     let text = try SummaryOutput.object(summary).line()
     #expect(text.count { $0 == "\n" } == 1 && text.hasSuffix("}\n"))
-    #expect(text.hasPrefix(#"{"backupKind":"clean shutdown","backupPath":"","changes":[],"#))
+    #expect(
+      text.hasPrefix(
+        #"{"absoluteNameCount":0,"backupKind":"clean shutdown","backupPath":"","changes":[],"#))
     #expect(text.contains(#""command":"import""#) && text.contains(#""schema":2"#))
     #expect(text.contains(#""timelinePath":"out/tenants/"#))
     let again = try JSONDecoder().decode(ImportSummary.self, from: Data(text.utf8))

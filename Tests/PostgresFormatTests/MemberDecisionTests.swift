@@ -112,13 +112,37 @@ struct MemberDecisionTests {
       ("backup_label.old", .setAside), ("tablespace_map.old", .setAside),
       ("global/pg_control.old", .setAside), ("server.key", .userFiles),
       ("log/postgresql-2026-01-01.log", .userFiles), ("notes", .userFiles), (".bashrc", .userFiles),
-      ("core.1234", .userFiles), ("lost+found/#123", .userFiles), ("base/.DS_Store", .userFiles),
+      ("core.1234", .userFiles), ("lost+found/#123", .userFiles), ("base/lost+found/x", .userFiles),
       ("pg_log/x/y/z", .userFiles), ("pg_upgrade_output.d/x.log", .userFiles),
       ("Ünïcode", .userFiles),
       ("data/base/5/16384", .userFiles),
     ] as [(String, LeftOutReason)])
   func leftOut(name: String, reason: LeftOutReason) throws {
     #expect(try decide(name) == .leftOut(reason, slot: nil))
+  }
+
+  /// Goal: what file systems and desktops leave is left out wherever it is, and is taken for nothing
+  /// that Postgres has there. Method: each name in directories of every kind; names that are near.
+  @Test(arguments: [
+    "._PG_VERSION", "base/._5", "base/5/._16384", "global/._pg_control", "pg_xact/._0000",
+    "pg_tblspc/.DS_Store", "pg_twophase/.DS_Store", ".DS_Store", "pg_replslot/.DS_Store",
+    "base/.nfs0000000000000001", "pg_wal/.nfs01", "base/1/.fuse_hidden0000000100000001",
+    "base/1/@eaDir/112@SynoEAStream", "base/.snapshot/hourly.0/1/112", ".snapshot/base/1/112",
+    "log/._today",
+  ])
+  func litter(name: String) throws {
+    #expect(try decide(name) == .leftOut(.litter, slot: nil))
+    #expect(try decide(name, .directory) == .leftOut(.litter, slot: nil))
+    #expect(MemberDecision.isLitter(path: Array(name.utf8)[...]))
+  }
+
+  @Test(arguments: [
+    "base/5/.16384", "base/nfs1", "base/5/.hidden", "base/@eaDirs", "base/5/16384._",
+    "pg_xact/.snapshots",
+  ])
+  func notLitter(name: String) throws {
+    #expect(try decide(name) == .unexpected)
+    #expect(!MemberDecision.isLitter(path: Array(name.utf8)[...]))
   }
 
   /// Goal: every member of a slot's directory has the name of the slot. Method: the directory and

@@ -34,7 +34,7 @@ package struct ClusterAssessment: Sendable {
   package init(
     of contents: ClusterContents, report: Failure.Report = Failure.first
   ) throws(Failure) {
-    guard let controlFile = contents.controlFile else { throw Self.missingControlFile(contents) }
+    guard let controlFile = contents.controlFile else { throw contents.clues.missingControlFile }
     guard let version = contents.versions[nil] else {
       throw Failure(.missingFile, "the backup has no 'PG_VERSION'")
     }
@@ -87,23 +87,5 @@ package struct ClusterAssessment: Sendable {
             error, in: "prepared transaction \(id)", damage: .preparedTransactionMismatch))
       }
     }
-  }
-
-  private static func missingControlFile(_ contents: ClusterContents) -> Failure {
-    if let depth = contents.misplacedDepth {
-      return Failure(
-        .misplacedDataDirectory,
-        "'global/pg_control' is not at the top of the backup, but "
-          + (depth == 1 ? "one directory" : "\(depth) directories") + " below it",
-        hint: "Import it with --strip-components \(depth).")
-    }
-    if contents.leftOut.has("toc.dat", for: .userFiles) {
-      return Failure(
-        .pgDump, "the backup was made by pg_dump: it has 'toc.dat', but no 'global/pg_control'",
-        hint: dumpHint)
-    }
-    return Failure(
-      .missingControlFile, "the backup has no 'global/pg_control'",
-      hint: "Give a complete data directory, or a tar of one.")
   }
 }

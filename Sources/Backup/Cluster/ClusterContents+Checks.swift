@@ -79,7 +79,8 @@ extension ClusterContents {
                 + "'\(range.log.path(ofSegment: number))' exists",
               hint:
                 "The backup is incomplete. Take a new one. If pg_resetwal has skipped numbers, run "
-                + "VACUUM (FREEZE) in every database first."))
+                + "VACUUM (FREEZE) in every database first, also in template0, which has to be "
+                + "opened for that with 'ALTER DATABASE template0 ALLOW_CONNECTIONS true'."))
           break
         }
       }

@@ -1,3 +1,4 @@
+import LayerFormat
 import PostgresFormat
 
 /// What a backup holds besides pages, as its members say it.
@@ -26,8 +27,12 @@ package struct ClusterContents: Sendable {
   package var replicationOrigins: ReplicationOrigins?
   /// The files that are not stored in a timeline, by reason.
   package var leftOut = LeftOutTally()
-  /// Leading directories before a `global/pg_control` that is not where it belongs.
-  var misplacedDepth: Int?
+  /// What the names of other members say of the backup.
+  package var clues = BackupClues()
+  /// Files in Postgres's directories that Postgres does not write there.
+  package var unexpectedFiles = UnexpectedFiles()
+  /// Members whose names begin with a slash, which is dropped.
+  package var absoluteNameCount = 0
 
   /// What was refused and passed over, which therefore is not missing. Only a reader that collects
   /// refusals goes on after one.
@@ -78,6 +83,41 @@ package struct ClusterContents: Sendable {
         segment, blockCount: RelationSegment.blockCount,
         highestLSN: LogSequenceNumber(rawValue: 0), block: 0, isNew: true)
     }
+  }
+
+  /// The file of `pg_attribute` in each database whose map has been read.
+  private var attributeFiles: [UInt32: UInt32] = [:]
+
+  /// Keeps a database's map, as it is: it is checked at the end.
+  mutating func addRelationMap(_ bytes: [UInt8], ofDatabase databaseID: UInt32) {
+    databases[databaseID] = bytes
+    attributeFiles[databaseID] = RelationMapFile.relationNumber(
+      of: RelationMapFile.attributeCatalog, in: bytes.bytes)
+  }
+
+  /// Whether a segment may be one of `pg_attribute`: it is, if the map of its database has been read;
+  /// before that, a rewritten catalog may have any number that a user's table has.
+  func mayHoldColumns(_ segment: RelationSegment) -> Bool {
+    guard segment.fork == .main, segment.databaseID != 0 else { return false }
+    if let number = attributeFiles[segment.databaseID] { return segment.relationNumber == number }
+    return segment.relationNumber == RelationMapFile.attributeCatalog
+      || segment.relationNumber >= RelationSegment.firstUserNumber
+  }
+
+  /// How many databases have one of these relations as their `pg_attribute`; for when all maps have
+  /// been read.
+  package func databaseCount(withColumnsIn relations: Set<RelationForkID>) -> Int {
+    relations.count { attributeFiles[$0.databaseID] == $0.relationNumber }
+  }
+
+  /// The names of databases whose `DROP DATABASE` was interrupted, by oid.
+  package func invalidDatabases(_ version: PostgresVersion) -> [String] {
+    guard case .some(.some(let map)) = databases[0],
+      let number = RelationMapFile.relationNumber(
+        of: RelationMapFile.databaseCatalog, in: map.bytes)
+    else { return [] }
+    return sharedCatalogs.rows(in: number, version: version)
+      .filter(\.isInvalidDatabase).map(\.name)
   }
 
   mutating func addDatabase(_ databaseID: UInt32) {
@@ -184,11 +224,6 @@ package struct LeftOutTally: Sendable {
   /// Adds a replication slot by its escaped name; a name that was added before changes nothing.
   package mutating func addSlot(_ name: String) {
     slots.insert(name)
-  }
-
-  /// Whether the name is among the first of those left out for that reason.
-  package func has(_ name: String, for reason: LeftOutReason) -> Bool {
-    entries[reason]?.names.contains(name) == true
   }
 
   /// One entry a reason, sorted by the reason's words.

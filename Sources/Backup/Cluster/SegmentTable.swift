@@ -225,7 +225,7 @@ package struct SegmentTable: Sendable {
 
   /// The error of a segment that appears twice.
   package static func duplicate(_ segment: RelationSegment) -> Failure {
-    Failure(.duplicateFile, "file '\(segment.path)' appears twice in the backup")
+    .duplicate(segment.path)
   }
 
   private static func missing(before segment: RelationSegment, number: UInt32) -> Failure {

@@ -24,11 +24,14 @@ final class DirectoryReader: BackupSource {
   /// Throws `.cannotOpen`, and `.unsupported` if a server is running in the directory.
   package init(
     path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
+    endsAtUnexpectedFiles: Bool = true,
     progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
     self.progress = progress
     readAhead = try ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
-      try DirectorySource(path: path, contents: contents, progress: progress)
+      try DirectorySource(
+        path: path, contents: contents, endsAtUnexpectedFiles: endsAtUnexpectedFiles,
+        progress: progress)
     }
     try refillIfEmpty()
   }
@@ -39,6 +42,8 @@ final class DirectoryReader: BackupSource {
   package var inputBytesRead: UInt64 { progress.inputBytesRead }
   /// Always false: a directory's files are read as they are.
   package var isCompressed: Bool { false }
+  /// False if pages were not asked for, and if the directory cannot be imported.
+  package var givesPages: Bool { progress.givesPages }
 
   /// Skips what is left of the current member and returns the next; nil after the last one.
   ///

@@ -9,6 +9,8 @@ import System
 final class DirectorySource: ByteSource {
   private let root: DirectoryHandle
   private let contents: DirectoryContents
+  /// Whether pages are wanted, so that no server may run in the directory.
+  private let readsPages: Bool
   private let progress: InputProgress
   private var walk: DirectoryWalk
 
@@ -52,26 +54,40 @@ final class DirectorySource: ByteSource {
   /// Throws `.cannotOpen` if there is none, and, if pages are to be read, `.unsupported` if
   /// a server works in it.
   package init(
-    path: String, contents: DirectoryContents, progress: InputProgress
+    path: String, contents: DirectoryContents, endsAtUnexpectedFiles: Bool = true,
+    progress: InputProgress
   ) throws(Failure) {
     root = try DirectoryHandle(path: path)
-    try root.requireDataDirectory()
-    self.contents = contents
+    try requireDataDirectory(path)
+    readsPages = contents.readsPages
     self.progress = progress
-    if contents.readsPages { try ServerLock.requireNone(in: root) }
+    if readsPages { try ServerLock.requireNone(in: root) }
     walk = try DirectoryWalk(of: root)
-    progress.setInputByteCount(try Self.byteCount(of: root, contents))
+    self.contents = try Self.survey(root, contents, endsAtUnexpectedFiles, progress)
   }
 
-  private static func byteCount(
-    of root: DirectoryHandle, _ contents: DirectoryContents
-  ) throws(Failure) -> UInt64 {
+  /// Adds up the sizes; gives what is to be read.
+  ///
+  /// A directory with a file that is refused will not be imported: then pages need not be read for
+  /// the rest of what there is to say.
+  private static func survey(
+    _ root: DirectoryHandle, _ contents: DirectoryContents, _ endsAtUnexpectedFiles: Bool,
+    _ progress: InputProgress
+  ) throws(Failure) -> DirectoryContents {
     var walk = try DirectoryWalk(of: root)
     var sum: UInt64 = 0
+    var contents = contents
     while let found = try walk.next() {
-      if contents.contains(found.member) { sum &+= found.member.byteCount }
+      switch found.member.decision {
+      case .unexpected where endsAtUnexpectedFiles: contents = .smallFiles
+      case .some(let decision):
+        if contents.contains(found.member, decision) { sum &+= found.member.byteCount }
+      case nil: break
+      }
     }
-    return sum
+    progress.setInputByteCount(sum)
+    if !contents.readsPages { progress.setWithoutPages() }
+    return contents
   }
 
   /// Gives what there is before an error, and the error with the next call.
@@ -123,7 +139,9 @@ final class DirectorySource: ByteSource {
   }
 
   private func open(_ found: DirectoryWalk.Found) throws(Failure) -> Ahead {
-    guard contents.contains(found.member) else { return Ahead(member: found.member, file: nil) }
+    guard let decision = found.member.decision, contents.contains(found.member, decision) else {
+      return Ahead(member: found.member, file: nil)
+    }
     let file = try found.parent.openFile(found.name)
     if found.member.name == Self.controlFileName { controlFile = found }
     guard try file.status() == found.status else { throw DirectoryHandle.changed(file.path) }
@@ -136,7 +154,7 @@ final class DirectorySource: ByteSource {
   ///
   /// A server writes the control file when it starts and when it stops.
   private func requireStillStopped() throws(Failure) {
-    guard contents.readsPages else { return }
+    guard readsPages else { return }
     try ServerLock.requireNone(in: root)
     guard let controlFile else { return }
     guard try controlFile.parent.status(of: controlFile.name) == controlFile.status else {
@@ -161,22 +179,10 @@ final class DirectorySource: ByteSource {
   }
 }
 
-extension DirectoryHandle {
-  /// Throws `.cannotOpen` if this is not a data directory, judged by its contents.
-  package func requireDataDirectory() throws(Failure) {
-    guard try status(of: Array("PG_VERSION".utf8CString)) == nil else { return }
-    throw Failure(
-      .notADataDirectory,
-      "\(path.quoted) is neither a data directory nor a base backup: it has no 'PG_VERSION' and "
-        + "no 'base.tar'",
-      hint: "Give a tar, or the data directory of a stopped cluster.")
-  }
-}
-
-extension DirectoryContents {
-  fileprivate func contains(_ member: BackupMember) -> Bool {
-    guard member.kind == .file else { return false }
-    guard let path = try? MemberPath(Array(member.name.utf8).bytes) else { return false }
-    return contains(path, byteCount: member.byteCount)
+extension BackupMember {
+  /// What an import does with the member; nil for a name that is refused as a name.
+  fileprivate var decision: MemberDecision? {
+    guard let path = try? MemberPath(Array(name.utf8).bytes) else { return nil }
+    return MemberDecision(path, kind: kind)
   }
 }

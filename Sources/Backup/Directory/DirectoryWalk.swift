@@ -14,17 +14,18 @@ package enum DirectoryContents: Sendable {
   /// Whether all files of pages are read, so that no server may run in the directory.
   var readsPages: Bool { self != .smallFiles }
 
-  /// Whether the file of this length at this place of the data directory is read.
-  package func contains(_ path: MemberPath, byteCount: UInt64) -> Bool {
-    switch MemberDecision(path, kind: .file) {
+  /// Whether a member is read about which this was decided.
+  package func contains(_ member: BackupMember, _ decision: MemberDecision) -> Bool {
+    guard member.kind == .file else { return false }
+    switch decision {
     case .relationSegment(let segment):
-      readsPages || SharedCatalogs.mayInclude(segment, byteCount: byteCount)
-    case .slruSegment: readsPages
+      return readsPages || SharedCatalogs.mayInclude(segment, byteCount: member.byteCount)
+    case .slruSegment: return readsPages
     case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
       .neonSignal, .tablespaceMap:
-      true
-    case .leftOut: self == .listed && !BackupManifest.ignores(path.bytes)
-    case .backupLabel, .tablespace, .incremental, .directory, .unexpected, .refused: false
+      return true
+    case .leftOut: return self == .listed && !BackupManifest.ignores(Array(member.name.utf8))
+    case .backupLabel, .tablespace, .incremental, .directory, .unexpected, .refused: return false
     }
   }
 }
@@ -111,9 +112,11 @@ struct DirectoryWalk {
     return nil
   }
 
+  /// Goes on with what is in a directory; a directory of snapshots and the like is not entered.
   private mutating func enter(
     _ name: DirectoryHandle.Name, _ prefix: String, in parent: DirectoryHandle
   ) throws(Failure) {
+    guard Self.decision(prefix, .directory) != .leftOut(.litter, slot: nil) else { return }
     let directory: DirectoryHandle
     var names: [DirectoryHandle.Name]
     do throws(Failure) {

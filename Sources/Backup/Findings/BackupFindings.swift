@@ -9,6 +9,11 @@ public struct BackupFindings: FailureFindings, Codable, Equatable {
   public var pageChecksums: PageChecksumSummary?
   /// What the manifest said; nil if it did not end the import.
   public var manifest: ManifestSummary?
+  /// The first files, at most 1,000, in Postgres's directories that Postgres does not write there;
+  /// nil if they did not end the import.
+  public var unexpectedFiles: [String]?
+  /// How many there are; may be more than are listed.
+  public var unexpectedFileCount: Int?
 
   /// How many findings of a kind a person is shown.
   private static let shownCount = 20
@@ -16,6 +21,8 @@ public struct BackupFindings: FailureFindings, Codable, Equatable {
   /// The first 20 in words, a line each, and how many more there are.
   public var lines: [String] {
     (pageChecksums?.lines ?? []) + (manifest?.lines ?? [])
+      + Self.lines(
+        (unexpectedFiles ?? []).map { "'\($0)'" }, of: UInt64(unexpectedFileCount ?? 0))
   }
 
   /// The first 20 findings, a line each, and a last line with how many of `count` are not shown.

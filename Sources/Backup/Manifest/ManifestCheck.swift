@@ -41,6 +41,30 @@ package final class ManifestCheck {
   /// The WAL that the manifest says the backup needs.
   package var walRanges: [BackupManifest.WALRange] { reader?.parser.walRanges ?? [] }
 
+  /// The sizes of files that a manifest lists.
+  package struct ByteCounts: Sendable {
+    /// All files but the WAL.
+    package fileprivate(set) var all: UInt64 = 0
+    /// Those of tablespaces among them.
+    package fileprivate(set) var tablespaces: UInt64 = 0
+    /// The WAL that the backup needs.
+    package fileprivate(set) var writeAheadLog: UInt64 = 0
+  }
+
+  private var sizes = ByteCounts()
+
+  /// What the manifest says of the sizes of files; nil if it has not come, or cannot be read.
+  package var listedByteCounts: ByteCounts? {
+    guard isComplete, failure == nil else { return nil }
+    var sizes = sizes
+    for range in walRanges where range.start < range.end {
+      sizes.writeAheadLog &+= range.end.rawValue - range.start.rawValue
+    }
+    return sizes
+  }
+
+  private static let tablespaces = Array("pg_tblspc/".utf8)
+
   // MARK: Files
 
   /// Begins the next file of the backup, by its path in the data directory.
@@ -153,6 +177,8 @@ package final class ManifestCheck {
   private func list(_ file: BackupManifest.File) throws(FormatError) {
     summary.fileCount += 1
     if file.path == Self.backupLabel { listsBackupLabel = true }
+    sizes.all &+= file.byteCount
+    if file.path.starts(with: Self.tablespaces) { sizes.tablespaces &+= file.byteCount }
     guard !BackupManifest.ignores(file.path) else { return }
     let index: Int
     do throws(Failure) {
@@ -204,20 +230,22 @@ package final class ManifestCheck {
         foundByteCount: found))
   }
 
-  /// Judges the backup, which must have been seen to its end, and whose control file this is;
-  /// `segments` are those that were left.
+  /// Judges the backup, which must have been seen to its end, and whose control file and, if it has
+  /// one, `backup_label` these are; `segments` are those that were left.
   ///
-  /// A manifest that lists `backup_label`, while the backup has none, is from before the
-  /// cluster was started from that backup: Postgres sets the label aside and leaves the manifest.
-  /// It says nothing of the files then, and counts only if the user named it. Throws `.damaged`
+  /// A manifest that lists `backup_label`, while the backup has none, or one of another start, is
+  /// from before the cluster was started from that backup: Postgres sets the label aside and leaves
+  /// the manifest. It says nothing of the files then, and counts only if the user named it. What
+  /// file systems leave may have come after the manifest as well. Throws `.damaged`
   /// if the backup is not what its manifest says, with the differences, and if the manifest
   /// itself is not as it was written; `.unsupported` if it came too late for its algorithm.
   package func finish(
-    _ controlFile: ControlFile?, segments: SegmentTable = SegmentTable()
+    _ controlFile: ControlFile?, label: BackupLabel? = nil,
+    segments: SegmentTable = SegmentTable()
   ) throws(Failure) -> ManifestSummary {
     guard let reader else { return ManifestSummary(result: .none) }
     summary.path = path
-    if !isGiven, listsBackupLabel, !holdsBackupLabel {
+    if !isGiven, listsBackupLabel, !holdsBackupLabel || isOfOtherBackup(label) {
       return ManifestSummary(result: .outdated, path: path, fileCount: summary.fileCount)
     }
     if let failure { throw error(failure) }
@@ -232,7 +260,11 @@ package final class ManifestCheck {
         hint: "Extract the manifest from the tar, and give it with '--manifest'.")
     }
     for entry in table.entries where entry.isListed != entry.isFound {
-      note(entry.isListed ? .missing : .unlisted, entry)
+      if entry.isListed {
+        note(.missing, entry)
+      } else if !MemberDecision.isLitter(path: table.path(of: entry)) {
+        note(.unlisted, entry)
+      }
     }
     try summary.requireNoDifference(from: path)
     do throws(FormatError) {
@@ -242,6 +274,12 @@ package final class ManifestCheck {
     }
     summary.result = .verified
     return summary
+  }
+
+  /// Whether the manifest's WAL starts elsewhere than a backup with this label does.
+  private func isOfOtherBackup(_ label: BackupLabel?) -> Bool {
+    guard let label, !walRanges.isEmpty else { return false }
+    return !walRanges.contains { $0.start == label.start }
   }
 
   /// Takes a segment that was left; not one that was not.

@@ -84,9 +84,12 @@ struct ManifestTable {
     body(&entries[index])
   }
 
+  /// The path of an entry, of a long one what is kept.
+  func path(of entry: Entry) -> ArraySlice<UInt8> { paths[range(of: entry)] }
+
   /// The path of an entry as it can be shown to a person.
   func shownPath(of entry: Entry) -> String {
-    let path = paths[range(of: entry)]
+    let path = path(of: entry)
     return path.count > Self.pathLimit
       ? escaped(path.dropLast(8)) + "…" : escaped(path)
   }

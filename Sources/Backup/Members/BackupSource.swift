@@ -17,6 +17,10 @@ package protocol BackupSource: AnyObject {
   /// Whether the input is a compressed stream.
   var isCompressed: Bool { get }
 
+  /// Whether files of pages have their contents; false for a directory that is read for its names
+  /// and small files only.
+  var givesPages: Bool { get }
+
   /// Goes to the next member, skipping what is left of the last one; nil after the last member,
   /// when the whole input has been found to be sound.
   ///
@@ -43,11 +47,6 @@ package protocol BackupSource: AnyObject {
 package func isDataDirectory(_ path: String) -> Bool {
   SystemCalls.exists(path + "/PG_VERSION")
 }
-
-/// What to do with a file of pg_dump.
-let dumpHint =
-  "A dump has the contents of one database, not its files. Take a backup of the whole cluster with "
-  + "pg_basebackup, or make a tar of the data directory of the stopped cluster."
 
 /// One member of a backup: of a tar, as its header claims it, or a name in a data directory.
 public struct BackupMember: Equatable, Sendable {

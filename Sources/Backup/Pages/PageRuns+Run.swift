@@ -21,6 +21,10 @@ extension PageRuns {
     var highestLSNBlock: UInt32 = 0
     /// The CRC-32C of the pages as they came, if anyone wants to know.
     package var checksum: CRC32C?
+    /// Whether the file may be one of `pg_attribute`, and so is looked through for marked columns.
+    var mayHoldColumns = false
+    /// Whether a column with `ColumnMark` was found.
+    package var hasMarkedColumns = false
 
     /// Where the run's blobs are in the buffer, back to back.
     package var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }

@@ -78,12 +78,17 @@ package struct PageRuns {
 
   /// Begins a run of pages of a file, whose CRC-32C is made where `isSummed` is true; there must be
   /// room.
-  package mutating func beginRun(of file: PageFile, at block: UInt32, isSummed: Bool = false) {
+  ///
+  /// - Parameter mayHoldColumns: whether to look for columns that are marked.
+  package mutating func beginRun(
+    of file: PageFile, at block: UInt32, isSummed: Bool = false, mayHoldColumns: Bool = false
+  ) {
     precondition(!isFull)
     runs.append(
       Run(
         file: file, firstKey: file.key(block: block), pageCount: 0, endsFile: false,
-        bufferStart: usedByteCount, checksum: isSummed ? CRC32C() : nil))
+        bufferStart: usedByteCount, checksum: isSummed ? CRC32C() : nil,
+        mayHoldColumns: mayHoldColumns))
   }
 
   /// How many pages more fit.
@@ -240,6 +245,9 @@ package struct PageRuns {
     let isZero = !header.isInUse && page.bytes.isZero
     let block = run.firstKey.field6 + UInt32(index)
     pageCheck.examine(page.bytes, header, isZero: isZero, of: segment, block: block)
+    if run.mayHoldColumns, !run.hasMarkedColumns {
+      run.hasMarkedColumns = ColumnMark.isSet(on: page.bytes)
+    }
     if header.lsn > run.highestLSN {
       run.highestLSN = header.lsn
       run.highestLSNBlock = block

@@ -37,13 +37,14 @@ package final class BackupReader: @unchecked Sendable {
     source = try openBackup(
       options.backup, strippingComponents: options.stripComponents,
       bufferCount: options.inputBufferCount,
-      contents: known == nil ? .stored : .listed, progress: input, failure: failure)
+      contents: known == nil ? .stored : .listed, endsAtUnexpectedFiles: refusals == nil,
+      progress: input, failure: failure)
     // A directory's manifest is known; one in a tar may come last.
     let mayHaveManifest = options.checksManifest && (known != nil || !isDirectory(options.backup))
     manifestCheck = mayHaveManifest ? ManifestCheck() : nil
     intake = MemberIntake(
       source: source, stripComponents: options.stripComponents,
-      recoveryHint: options.recoveryHint, smallRelationSize: options.smallRelationSize,
+      recoveryRefusal: options.recoveryRefusal, smallRelationSize: options.smallRelationSize,
       manifestCheck: manifestCheck)
   }
 
@@ -78,6 +79,7 @@ package final class BackupReader: @unchecked Sendable {
         try collecting { () throws(Failure) in try intake.passOver(member) }
       }
     }
+    try collecting { () throws(Failure) in try intake.requireNoUnexpectedFiles() }
     result.contents = intake.contents
     result.inputByteCount = source.inputBytesRead
     return result
@@ -86,7 +88,10 @@ package final class BackupReader: @unchecked Sendable {
   private func take(
     _ member: BackupMember, into feed: BatchFeed<PageBatch>
   ) throws(Failure) {
-    if let pages = try intake.take(member) { try readPages(pages, of: member, into: feed) }
+    guard let pages = try intake.take(member) else { return }
+    // A backup that is refused at its end is looked through for the names of its files only.
+    guard refusals != nil || source.givesPages && !intake.isRefused else { return }
+    try readPages(pages, of: member, into: feed)
   }
 
   /// The next member; nil at the end, and after an error of the source that is collected.
@@ -136,7 +141,9 @@ package final class BackupReader: @unchecked Sendable {
     var done: UInt32 = 0
     repeat {
       let batch = try feed.open()
-      batch.pages.beginRun(of: pages.file, at: pages.firstBlock + done, isSummed: isSummed)
+      batch.pages.beginRun(
+        of: pages.file, at: pages.firstBlock + done, isSummed: isSummed,
+        mayHoldColumns: pages.mayHoldColumns)
       while done < pageCount && !batch.isFull {
         if let contents = pages.contents {
           try Self.appendPage(done, of: contents, to: batch, check)

@@ -25,15 +25,14 @@ package struct BackupReaderOptions: Sendable {
   /// How many batches there are, and so buffers of the input.
   package var batchCount: Int
 
-  /// The hint for a backup that has to be recovered first; the version is the cluster's, if
-  /// it has been seen.
-  package var recoveryHint: @Sendable (PostgresVersion?) -> String
+  /// The error of a backup that has to be recovered first.
+  package var recoveryRefusal: RecoveryRefusal
 
   /// Options for a backup of which nothing else is known.
   package init(
     backup: String, stripComponents: Int = 0, manifest: String? = nil, checksManifest: Bool,
     smallRelationSize: UInt64, batchCount: Int,
-    recoveryHint: @escaping @Sendable (PostgresVersion?) -> String
+    recoveryRefusal: @escaping RecoveryRefusal
   ) {
     self.backup = backup
     self.stripComponents = stripComponents
@@ -41,7 +40,7 @@ package struct BackupReaderOptions: Sendable {
     self.checksManifest = checksManifest
     self.smallRelationSize = smallRelationSize
     self.batchCount = batchCount
-    self.recoveryHint = recoveryHint
+    self.recoveryRefusal = recoveryRefusal
   }
 
   /// How many batches serve so many workers: one for each, one that is filled, one that is written,

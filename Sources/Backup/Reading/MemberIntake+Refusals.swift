@@ -9,9 +9,9 @@ extension MemberIntake {
   ) throws(Failure) {
     switch decision {
     case .backupLabel:
-      throw Failure(
+      throw recoveryRefusal(
         .runningCluster, "the backup was taken from a running cluster: it contains 'backup_label'",
-        hint: recoveryHint(contents.versions[nil]))
+        contents.versions[nil])
     case .tablespaceMap:
       guard member.byteCount > 0 else { return }
       let map = try reader.decode(
@@ -23,22 +23,26 @@ extension MemberIntake {
         listing(map.map { "\($0.key) ('\(escaped($0.value))')" }))
     case .tablespace(let name):
       throw tablespaceError("'pg_tblspc/\(name)'")
-    case .incremental, .unexpected, .refused:
+    case .incremental, .refused:
       throw Self.refusal(decision, path)
     default: break
     }
   }
 
-  /// The refusal of an unexpected file, a file of the wrong kind, or one of an incremental backup.
+  /// Whether the backup will be refused at its end, so that its pages need not be read.
+  package var isRefused: Bool { !contents.unexpectedFiles.isEmpty }
+
+  /// Throws if there are files in Postgres's directories that Postgres does not write there; called
+  /// after the last member, so that the error names them all.
+  package func requireNoUnexpectedFiles() throws(Failure) {
+    if let failure = contents.unexpectedFiles.failure { throw failure }
+  }
+
+  /// The refusal of a file of the wrong kind, or of one of an incremental backup.
   package static func refusal(_ decision: MemberDecision, _ path: MemberPath) -> Failure {
     switch decision {
     case .refused(let error):
       Failure(error, in: "member '\(path)'", damage: .wrongFileType)
-    case .unexpected:
-      Failure(
-        .unexpectedFile, "unexpected file '\(path)'",
-        hint: "If it does not belong to Postgres, move it away, or exclude it from the tar with "
-          + "--exclude.")
     default:
       Failure(
         .incrementalBackup, "the backup is incremental: '\(path)'",
@@ -47,12 +51,16 @@ extension MemberIntake {
   }
 
   private func tablespaceError(_ where: String) -> Failure {
-    Failure(
+    recoveryRefusal(
       .tablespacesUnsupported,
-      "the cluster has tablespaces, which Neon does not support: \(`where`)",
-      hint: recoveryHint(contents.versions[nil]))
+      "the cluster has tablespaces, which Neon does not support: \(`where`)", contents.versions[nil]
+    )
   }
 }
+
+/// The error of a backup that Postgres has to recover first: the code, the message, and the cluster's version
+/// if it has been seen.
+package typealias RecoveryRefusal = @Sendable (ErrorCode, String, PostgresVersion?) -> Failure
 
 /// The first eight of some names, and how many more there are.
 package func listing(_ names: [String]) -> String {

@@ -14,12 +14,14 @@ package struct MemberIntake {
     package var firstBlock: UInt32
     /// The pages, if they were read already.
     package var contents: [UInt8]?
+    /// Whether the file may be one of `pg_attribute`.
+    package var mayHoldColumns = false
   }
 
   /// Leading directories to drop from every member's name.
   package let stripComponents: Int
-  /// The command to run if the backup is of a running cluster.
-  package let recoveryHint: @Sendable (PostgresVersion?) -> String
+  /// The error of a backup that has to be recovered first.
+  package let recoveryRefusal: RecoveryRefusal
   /// From how many bytes on a relation segment becomes image layers.
   package let smallRelationSize: UInt64
   /// Gets the contents of every file, if there is someone to compare them with a manifest.
@@ -40,10 +42,10 @@ package struct MemberIntake {
   /// An intake that reads the contents of members from `source`.
   package init(
     source: any BackupSource, stripComponents: Int,
-    recoveryHint: @escaping @Sendable (PostgresVersion?) -> String, smallRelationSize: UInt64,
+    recoveryRefusal: @escaping RecoveryRefusal, smallRelationSize: UInt64,
     manifestCheck: ManifestCheck? = nil
   ) {
-    self.recoveryHint = recoveryHint
+    self.recoveryRefusal = recoveryRefusal
     reader = MemberReader(source: source, manifestCheck: manifestCheck)
     self.stripComponents = stripComponents
     self.smallRelationSize = smallRelationSize
@@ -57,7 +59,9 @@ package struct MemberIntake {
   /// Throws what keeps the backup from being imported. Unless the source itself failed,
   /// the members after it can still be taken.
   package mutating func take(_ member: BackupMember) throws(Failure) -> Pages? {
+    if member.name.hasPrefix("/") { contents.absoluteNameCount += 1 }
     guard let path = try member.path(strippingComponents: stripComponents) else {
+      contents.clues.note(member.name)
       if member.kind != .directory {
         contents.leftOut.add(
           escaped(member.name.utf8), byteCount: member.byteCount, reason: .userFiles)
@@ -94,8 +98,12 @@ package struct MemberIntake {
       return try takeSLRUSegment(kind, segmentNumber, member, path)
     case .relationMap(let databaseID):
       try requireOnce(!contents.hasRelationMap(databaseID), path)
-      contents.databases[databaseID] = try reader.readSmallFile(member, path)
+      contents.addRelationMap(try reader.readSmallFile(member, path), ofDatabase: databaseID)
     case .versionFile(let databaseID):
+      if databaseID == nil {
+        try contents.clues.requireOneCluster(
+          member.name, strippingComponents: stripComponents)
+      }
       try requireOnce(contents.versions[databaseID] == nil, path)
       if let databaseID { contents.addDatabase(databaseID) }
       let bytes = try reader.readSmallFile(member, path)
@@ -121,9 +129,13 @@ package struct MemberIntake {
       contents.signal = signal
     case .directory: break
     case .leftOut(let reason, let slot):
+      contents.clues.note(member.name)
       leaveOut(member, path, reason, slot: slot)
       if reason == .backupManifest { try takeManifest(member, path) }
-    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .unexpected, .refused:
+    case .unexpected:
+      contents.clues.note(member.name)
+      contents.unexpectedFiles.add(path)
+    case .backupLabel, .tablespaceMap, .tablespace, .incremental, .refused:
       try refuse(decision, member, path)
     }
     return nil
@@ -141,6 +153,7 @@ package struct MemberIntake {
     var pages = Pages(
       file: .relation(segment, isInImageLayer: isInImageLayer),
       firstBlock: segment.segmentNumber * RelationSegment.blockCount)
+    pages.mayHoldColumns = contents.mayHoldColumns(segment)
     if SharedCatalogs.mayInclude(segment, byteCount: member.byteCount) {
       let bytes = try reader.readWhole(member)
       contents.sharedCatalogs.add(segment.relationNumber, bytes)
@@ -182,13 +195,21 @@ package struct MemberIntake {
 
   private mutating func takeControlFile(_ member: BackupMember, _ path: MemberPath) throws(Failure)
   {
+    try contents.clues.requireOneCluster(
+      member.name, strippingComponents: stripComponents)
     try requireOnce(contents.controlFile == nil, path)
     let bytes = try reader.readSmallFile(member, path)
     controlFileBytes = bytes
+    let controlFile = try reader.decode(
+      bytes, path, damage: .controlFileDamaged, ControlFile.init(decoding:))
+    do throws(FormatError) {
+      try controlFile.requireCleanShutdown()
+    } catch {
+      throw recoveryRefusal(
+        error.code ?? .uncleanShutdown, "member '\(path)': \(error.message)", controlFile.version)
+    }
     contents.controlFile = try reader.decode(bytes, path, damage: .controlFileDamaged) {
-      bytes throws(FormatError) in
-      let controlFile = try ControlFile(decoding: bytes)
-      try controlFile.requireCleanShutdown(recoveryHint: recoveryHint(controlFile.version))
+      _ throws(FormatError) in
       try controlFile.validateLayout()
       return controlFile
     }
@@ -230,17 +251,14 @@ package struct MemberIntake {
   private mutating func leaveOut(
     _ member: BackupMember, _ path: MemberPath, _ reason: LeftOutReason, slot: String?
   ) {
-    // A directory counts only if it is the user's own: what is in it is counted by itself.
-    if member.kind != .directory || reason == .userFiles {
+    // Of most directories only what is in them is counted.
+    if member.kind != .directory || reason.countsDirectories {
       contents.leftOut.add(path.description, byteCount: member.byteCount, reason: reason)
     }
     if let slot { contents.leftOut.addSlot(slot) }
-    if let depth = path.componentsBeforeControlFile, depth > 0 { contents.misplacedDepth = depth }
   }
 
   private func requireOnce(_ isFirst: Bool, _ path: MemberPath) throws(Failure) {
-    guard isFirst else {
-      throw Failure(.duplicateFile, "file '\(path)' appears twice in the backup")
-    }
+    guard isFirst else { throw .duplicate("\(path)") }
   }
 }

@@ -9,12 +9,15 @@ import System
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
 ///   - progress: counts what is read.
+///   - endsAtUnexpectedFiles: whether the pages of a directory are not read if it has a file that is
+///     refused in any case.
 ///   - failure: what ends the wait for the input, if it is noted.
 /// - Throws: as the sources do, and `.usage` if names of a directory are to be stripped.
 package func openBackup(
   _ path: String, strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
-  progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
+  endsAtUnexpectedFiles: Bool = true, progress: InputProgress = InputProgress(),
+  failure: FirstFailure = FirstFailure()
 ) throws(Failure) -> any BackupSource {
   guard isDirectory(path) else {
     return try TarReader(
@@ -26,6 +29,7 @@ package func openBackup(
       hint: "Give the data directory itself, without '--strip-components'.")
   }
   return try DirectoryReader(
-    path: path, bufferCount: bufferCount, contents: contents, progress: progress,
+    path: path, bufferCount: bufferCount, contents: contents,
+    endsAtUnexpectedFiles: endsAtUnexpectedFiles, progress: progress,
     failure: failure)
 }

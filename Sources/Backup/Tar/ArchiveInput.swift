@@ -3,8 +3,8 @@ import System
 
 /// The plain bytes of the archive, buffer after buffer, as libarchive asks for them.
 ///
-/// Remembers what libarchive does not report: why reading failed, whether the archive ended too
-/// early, and the offset of the last byte that is not zero.
+/// Remembers what libarchive does not report: why reading failed, and whether the archive ended too
+/// early; and finds the archive that follows another one, at which libarchive does not look.
 final class ArchiveInput {
   private let readAhead: ReadAhead
 
@@ -20,8 +20,8 @@ final class ArchiveInput {
   /// The number of bytes returned so far.
   package private(set) var byteCount: UInt64 = 0
 
-  /// The offset after the last returned byte that is not zero.
-  private(set) var endOfLastNonzeroByte: UInt64 = 0
+  /// Where in the current buffer the next archive starts, until that has been given out.
+  private var startInCurrent: Int?
 
   /// Where a header must have ended; nil outside of headers.
   private var headerEnd: UInt64?
@@ -38,8 +38,15 @@ final class ArchiveInput {
     self.readAhead = readAhead
   }
 
+  /// The next bytes of the archive, held until the next call, and where in them they start; nil at
+  /// the end, and after a failure.
+  func nextOfArchive() -> (buffer: LentBuffer, start: Int)? {
+    if let start = startInCurrent.take(), let current { return (current, start) }
+    return next().map { ($0, 0) }
+  }
+
   /// The next bytes, held until the next call; nil at the end, and after a failure.
-  package func next() -> LentBuffer? {
+  private func next() -> LentBuffer? {
     current = nil
     if isAtEnd || failure != nil { return nil }
     if let headerEnd, byteCount >= headerEnd {
@@ -54,8 +61,6 @@ final class ArchiveInput {
         isAtEnd = true
         return nil
       }
-      let meaningful = buffer.withBytes { $0.byteCountBeforeTrailingZeros }
-      if meaningful > 0 { endOfLastNonzeroByte = byteCount + UInt64(meaningful) }
       byteCount += UInt64(buffer.byteCount)
       current = buffer
       return buffer
@@ -71,9 +76,50 @@ final class ArchiveInput {
   /// Says that the header has ended.
   func endHeader() { headerEnd = nil }
 
-  /// Reads what is left, to the end of the input and whatever it checks there.
-  package func drain() throws(Failure) {
-    while next() != nil {}
+  /// Looks behind an archive for the next one, to the end of the input if there is none, and
+  /// whatever is checked there.
+  ///
+  /// `end` is where libarchive found a block of zeros, or nothing. Of what follows, libarchive has
+  /// seen no more than the next block, which is in the current buffer.
+  func findNextArchive(after end: UInt64) throws(Failure) -> Ending {
+    var found: Int?
+    while let buffer = current {
+      let start = byteCount - UInt64(buffer.byteCount)
+      let from = end > start ? Int(end - start) : 0
+      found = buffer.withBytes { Self.firstNonzeroBlock(of: $0, from: from) }
+      if let found {
+        let offset = start + UInt64(found)
+        let isArchive = buffer.withBytes { isTarHeader($0.extracting(droppingFirst: found)) }
+        guard isArchive, offset >= end + Self.endMarkByteCount else { return .garbage }
+        startInCurrent = found
+        return .archive(at: offset)
+      }
+      _ = next()
+    }
     if let failure { throw failure }
+    return byteCount < end + Self.endMarkByteCount ? .cutOff : .end
+  }
+
+  /// What is behind an archive.
+  enum Ending: Equatable {
+    /// Nothing but its end mark, and zeros.
+    case end
+    /// Not even a whole end mark.
+    case cutOff
+    /// The header of another one.
+    case archive(at: UInt64)
+    /// Something else.
+    case garbage
+  }
+
+  /// Two blocks of zeros.
+  private static let endMarkByteCount: UInt64 = 1024
+  private static let blockByteCount = 512
+
+  /// The first block from an offset on, which is a whole number of blocks, that is not all zeros.
+  private static func firstNonzeroBlock(of bytes: RawSpan, from start: Int) -> Int? {
+    stride(from: start, to: bytes.byteCount, by: blockByteCount).first { offset in
+      !bytes.extracting(offset..<min(offset + blockByteCount, bytes.byteCount)).isZero
+    }
   }
 }

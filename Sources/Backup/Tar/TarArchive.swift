@@ -22,6 +22,8 @@ import System
   // Invariant: from archive_read_new, freed in `deinit` only. Its read callback gets `input`, which
   // lives as long.
   private let archive: OpaquePointer
+  /// Where in the input the archive starts.
+  private let start: UInt64
   private let input: ArchiveInput
   private let subject: String
 
@@ -35,9 +37,11 @@ import System
   /// The longest name in bytes that a member may have: that of a path in Linux.
   private static let nameLimit = 4096
 
-  /// Opens the archive, which reads its first block; `subject` names the input in messages.
-  package init(_ input: ArchiveInput, subject: String) throws(Failure) {
+  /// Opens the archive that starts at `start` of the input, which reads its first block; `subject`
+  /// names the input in messages.
+  package init(_ input: ArchiveInput, at start: UInt64 = 0, subject: String) throws(Failure) {
     unsafe archive = try Self.open(input, subject: subject)
+    self.start = start
     self.input = input
     self.subject = subject
     unsafe block = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -59,9 +63,9 @@ import System
       { _, context, bytes in
         guard let context = unsafe context, let bytes = unsafe bytes else { return -1 }
         let input = unsafe Unmanaged<ArchiveInput>.fromOpaque(context).takeUnretainedValue()
-        guard let buffer = input.next() else { return input.isAtEnd ? 0 : -1 }
-        unsafe bytes.pointee = buffer.contents.baseAddress
-        return buffer.byteCount
+        guard let (buffer, start) = input.nextOfArchive() else { return input.isAtEnd ? 0 : -1 }
+        unsafe bytes.pointee = buffer.contents.baseAddress.map { unsafe $0 + start }
+        return buffer.byteCount - start
       }, nil)
     if result == ARCHIVE_OK { return unsafe archive }
     unsafe archive_read_free(archive)
@@ -75,9 +79,9 @@ import System
     unsafe archive_read_free(archive)
   }
 
-  /// The offset in the archive up to which libarchive has taken the bytes.
+  /// The offset in the input up to which libarchive has taken the bytes.
   var byteOffset: UInt64 {
-    UInt64(max(unsafe archive_filter_bytes(archive, 0), 0))
+    start + UInt64(max(unsafe archive_filter_bytes(archive, 0), 0))
   }
 
   /// How much of the block is left to be copied.

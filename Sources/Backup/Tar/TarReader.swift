@@ -56,7 +56,7 @@ public final class TarReader: BackupSource {
       let file = try FileSource(path: path, progress: progress)
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
       return try decompressed(
-        file, subject: subject,
+        file, subject: subject, path: path,
         hintIfEmpty: path == "-" ? "Check the output of the program that writes to the pipe." : nil,
         progress: progress, isCounted: true)
     }
@@ -106,22 +106,29 @@ public final class TarReader: BackupSource {
   /// Whether the input is a compressed stream.
   public var isCompressed: Bool { progress.isCompressed }
 
+  /// Always true: a tar gives everything.
+  package var givesPages: Bool { true }
+
   /// Goes to the next member, past the rest of the current one.
   ///
-  /// Returns nil only after an end that was checked: the archive's end mark is there, nothing but
-  /// zeros follows it, and the compressed stream is complete.
+  /// Archives may follow one another, each complete with its end mark. Returns nil only after an end
+  /// that was checked: the last archive's end mark is there, nothing but zeros follows it, and the
+  /// compressed stream is complete.
   public func nextMember() throws(Failure) -> BackupMember? {
     try latch.run { () throws(Failure) in
       if isAtEnd { return nil }
       try finishMember()
-      let headerOffset = archive.byteOffset
-      guard let header = try archive.nextHeader() else {
-        try checkEnd(from: headerOffset)
-        isAtEnd = true
-        return nil
+      while true {
+        let headerOffset = archive.byteOffset
+        if let header = try archive.nextHeader() {
+          current = OpenMember(header: header)
+          return header.member
+        }
+        guard try beginNextArchive(after: headerOffset) else {
+          isAtEnd = true
+          return nil
+        }
       }
-      current = OpenMember(header: header)
-      return header.member
     }
   }
 
@@ -213,20 +220,25 @@ public final class TarReader: BackupSource {
     current = nil
   }
 
-  /// Checks that from `offset` on, where no header is, there are the two blocks of zeros that end
-  /// an archive, and nothing but zeros after them.
+  /// Goes to the archive after one that ended at `offset`, where no header is; false if there is
+  /// none.
   ///
-  /// libarchive says "end" at a missing mark and at half a one as well, and looks at nothing after
-  /// it.
-  private func checkEnd(from offset: UInt64) throws(Failure) {
-    try input.drain()
-    if input.endOfLastNonzeroByte > offset {
+  /// There must be the two blocks of zeros that end an archive, and after them nothing but zeros or
+  /// another archive. libarchive says "end" at a missing mark and at half a one as well, and looks at
+  /// nothing after it; told to go on with what follows, it would not miss the mark.
+  private func beginNextArchive(after offset: UInt64) throws(Failure) -> Bool {
+    switch try input.findNextArchive(after: offset) {
+    case .end: return false
+    case .cutOff: throw archive.cutOff(reading: subject)
+    case .archive(let start):
+      archive = try TarArchive(input, at: start, subject: subject)
+      return true
+    case .garbage:
       throw Failure(
         .trailingData,
         "cannot read \(subject): garbage after the end of the archive at byte \(offset)",
-        hint: "A backup is one archive. If the file contains several, separate them. If pixz "
+        hint: "The end of the backup was damaged, or something was appended to it. If pixz "
           + "compressed it, decompress it with 'pixz -d'.")
     }
-    if input.byteCount < offset + 1024 { throw archive.cutOff(reading: subject) }
   }
 }

@@ -49,8 +49,7 @@ private struct DryRun {
       try checkRecovery(recovery)
     } else {
       try refusals.collect { () throws(Failure) in
-        try OnlineBackup.requireNone(
-          for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
+        try OnlineBackup.requireNone(for: RecoveryAdvice(backup: options.backup))
       }
     }
     try read(plan)
@@ -197,7 +196,7 @@ private struct DryRun {
     if recovery.scratchParent != nil {
       try refusals.collect { () throws(Failure) in _ = try ScratchDirectory.parent(parent) }
     }
-    if let wal = recovery.writeAheadLog {
+    if let wal = recovery.writeAheadLog, !isDirectory(wal) {
       try refusals.collect { () throws(Failure) in try requireReadable(wal, option: "--wal") }
     }
   }

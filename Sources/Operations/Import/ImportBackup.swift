@@ -25,8 +25,7 @@ public func importBackup(
 private func importAsItIs(
   _ options: ImportOptions, since start: ContinuousClock.Instant, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
-  try OnlineBackup.requireNone(
-    for: RecoveryCommand(backup: options.backup, output: options.outputDirectory))
+  try OnlineBackup.requireNone(for: RecoveryAdvice(backup: options.backup))
   let plan = try ImportPlan(options)
   progress?.announce(plan.target)
   return try ImportPipeline(plan: plan, since: start, progress: progress).run()
@@ -42,7 +41,9 @@ private func importRecovered(
   try TimelineWriter.requireUsable(plan)
 
   progress?.announce(plan.target)
-  if let wal = recovery.writeAheadLog { try requireReadable(wal, option: "--wal") }
+  if let wal = recovery.writeAheadLog, !isDirectory(wal) {
+    try requireReadable(wal, option: "--wal")
+  }
   // Without a directory of its own, the copy is next to the output, which may not exist yet. What
   // was created for that is removed again if the import fails, as it is empty then.
   var parents = MadeDirectories()
@@ -61,13 +62,14 @@ private func importRecovered(
 ) throws(Failure) -> ImportSummary {
   let recoveryOfCopy = Recovery(
     of: options.backup, outputDirectory: options.outputDirectory,
-    stripComponents: options.stripComponents, manifest: options.manifest, recovery,
-    progress: progress)
+    stripComponents: options.stripComponents, manifest: options.manifest,
+    checksManifest: options.checksManifest, recovery, progress: progress)
   let cluster = try recoveryOfCopy.run()
   var settings = options
   settings.backup = cluster.scratch.data
   settings.stripComponents = 0
   settings.manifest = nil
+  settings.checksManifest = false
   settings.tenantID = plan.tenant.description
   settings.timelineID = plan.timeline.description
   var copyPlan = try ImportPlan(settings)

@@ -35,6 +35,9 @@ public struct ImportOptions: Sendable {
   /// if there is one.
   public var manifest: String?
 
+  /// Whether the backup is compared with its manifest.
+  public var checksManifest = true
+
   /// What becomes of pages whose checksum does not match their contents.
   public var pageChecksums = PageChecksumMode.verify
 

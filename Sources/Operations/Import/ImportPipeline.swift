@@ -114,6 +114,7 @@ struct ImportPipeline {
     writer.finish()
 
     var summary = ImportSummary(contents, assessment, relations)
+    summary.markedDatabaseCount = contents.databaseCount(withColumnsIn: writer.markedRelations)
     summary.inputByteCount = backup.inputByteCount
     summary.manifest = manifest
     summary.pageChecksums = pageChecksums

@@ -73,13 +73,12 @@ struct ImportPlan: Sendable {
       byteCount: options.imageLayerSize, valueCount: Int(RelationSegment.blockCount))
     chunkSize = options.chunkSize
     jobs = options.jobs ?? Processors.count
-    let recovery = RecoveryCommand(backup: backup, output: outputDirectory)
     reading = BackupReaderOptions(
       backup: backup, stripComponents: options.stripComponents,
-      manifest: options.manifest, checksManifest: true,
+      manifest: options.manifest, checksManifest: options.checksManifest,
       smallRelationSize: options.smallRelationSize,
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
-      recoveryHint: recovery.hint)
+      recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
     let rest = options.memory - Self.fixedMemoryByteCount - reading.memoryByteCount
     chunkMemoryByteCount = max(1 << 20, rest / 2)
   }

@@ -90,6 +90,13 @@ public struct ImportSummary: Codable, Sendable {
   /// Files that are not stored in the timeline, one entry for each reason.
   public var leftOut: [LeftOutFiles] = []
 
+  /// Names of databases whose `DROP DATABASE` was interrupted, so that no server lets anyone in.
+  public var invalidDatabases: [String] = []
+  /// Databases with columns that have the option `pg_attver`, which older releases refuse.
+  public var markedDatabaseCount = 0
+  /// Names in the tar that began with a slash, which was dropped.
+  public var absoluteNameCount = 0
+
   /// The least values of settings that a compute needs to start: name to value.
   public var requiredSettings: [String: Int] = [:]
 
@@ -148,6 +155,8 @@ extension ImportSummary {
     changes = assessment.controlFile.normalised().changes
     lostReplicationSlots = contents.leftOut.slots.sorted()
     leftOut = contents.leftOut.summary
+    invalidDatabases = contents.invalidDatabases(assessment.version)
+    absoluteNameCount = contents.absoluteNameCount
     for (name, value) in assessment.controlFile.settings { requiredSettings[name] = Int(value) }
     let origins = contents.replicationOrigins?.origins.count ?? 0
     if origins > 0 { requiredSettings["max_replication_slots"] = origins + 1 }
@@ -187,6 +196,7 @@ extension ImportSummary {
     manifest = cluster.manifest
     recoveredBy = cluster.serverVersion
     movedTablespaces = cluster.movedTablespaces
+    absoluteNameCount = cluster.absoluteNameCount
     lostReplicationSlots = Set(lostReplicationSlots).union(cluster.leftOut.slots).sorted()
     var reasons = Dictionary(uniqueKeysWithValues: leftOut.map { ($0.code, $0) })
     for other in cluster.leftOut.summary {

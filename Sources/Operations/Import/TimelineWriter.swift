@@ -25,6 +25,8 @@ final class TimelineWriter {
   private(set) var segments = SegmentTable()
   private(set) var stampedPageCount: UInt64 = 0
   private(set) var pageCount: UInt64 = 0
+  /// Relations with columns that a newer server has marked, if they are `pg_attribute` at all.
+  private(set) var markedRelations: Set<RelationForkID> = []
   /// What the checksums of all pages said.
   private(set) var pageCheck = PageCheckResult()
 
@@ -72,6 +74,9 @@ final class TimelineWriter {
     var page = 0
     for run in pages.runs {
       segments.add(run)
+      if run.hasMarkedColumns, case .relation(let segment, _) = run.file {
+        markedRelations.insert(segment.relation)
+      }
       if run.file.isInImageLayer {
         try appendToImageLayers(run, firstPage: page, of: pages)
       } else if run.pageCount > 0 {

@@ -34,7 +34,7 @@ struct BackupInspector {
       progress: input)
     var inspector = BackupInspector(
       source: source, strippingComponents: strippingComponents,
-      recoveryHint: RecoveryCommand(backup: path).hint)
+      recoveryRefusal: RecoveryAdvice(backup: path).refusal)
     inspector.description.backupPath = absoluteInput(path)
     inspector.description.isDirectory = tar == nil && isDirectory(path)
     inspector.noteOnlineBackup(at: path)
@@ -51,18 +51,18 @@ struct BackupInspector {
 
   private init(
     source: any BackupSource, strippingComponents: Int,
-    recoveryHint: @escaping @Sendable (PostgresVersion?) -> String
+    recoveryRefusal: @escaping RecoveryRefusal
   ) {
     self.source = source
     intake = MemberIntake(
-      source: source, stripComponents: strippingComponents, recoveryHint: recoveryHint,
+      source: source, stripComponents: strippingComponents, recoveryRefusal: recoveryRefusal,
       smallRelationSize: 0)
   }
 
   /// Remembers what an import looks at before it opens the backup.
   private mutating func noteOnlineBackup(at path: String) {
     do throws(Failure) {
-      try OnlineBackup.requireNone(for: RecoveryCommand(backup: path))
+      try OnlineBackup.requireNone(for: RecoveryAdvice(backup: path))
     } catch {
       refuse(error)
     }
@@ -128,6 +128,7 @@ struct BackupInspector {
   private mutating func check() {
     var contents = intake.contents
     do throws(Failure) {
+      try intake.requireNoUnexpectedFiles()
       let assessment = try contents.assessed()
       description.importLSN = assessment.importLSN.description
       description.endLSN = assessment.endLSN.description

@@ -68,20 +68,12 @@ struct DirectoryCopy {
   /// - Throws: `.unsupported` if a server is running in the directory, and `.damaged` if a file
   ///   vanishes meanwhile.
   mutating func run(_ directory: String) throws(Failure) {
-    try Self.requireStopped(directory)
+    try ServerLock.requireNone(in: try DirectoryHandle(path: directory))
     for place in try Self.existingPlaces(of: directory) {
       if case .tablespace(let id) = place.part { try intake.addTablespace(id) }
       try copy(place.path, as: "", place.part)
     }
-    try Self.requireStopped(directory)
-  }
-
-  /// Refuses a directory in which a server works: what is copied then is of many moments, and
-  /// replaying its WAL as after a crash would not bring that together.
-  ///
-  /// With a `backup_label` it would: such a copy may hold the server's mark as well.
-  private static func requireStopped(_ directory: String) throws(Failure) {
-    guard try SystemCalls.status(at: directory + "/backup_label") == nil else { return }
+    // What was copied from a server's directory is of many moments.
     try ServerLock.requireNone(in: try DirectoryHandle(path: directory))
   }
 

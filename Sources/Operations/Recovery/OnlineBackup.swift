@@ -4,33 +4,33 @@ import System
 
 /// A backup of a running cluster on disk.
 enum OnlineBackup {
-  /// A tar of the data directory, and one of its WAL if that is not in it.
-  case tar(String, writeAheadLog: String?)
+  /// A tar of the data directory.
+  case tar(String)
   /// What pg_basebackup writes in tar format: a directory of tars, each perhaps compressed.
   case tars(base: String, writeAheadLog: String?, tablespaces: [(id: UInt32, path: String)])
   /// A data directory.
-  case directory(String, writeAheadLog: String?)
+  case directory(String)
 
-  /// Recognises the backup at `path`; `writeAheadLog` is a tar that was given with it.
+  /// Recognises the backup at `path`.
   ///
   /// In a data directory tars are files of a user's own, whatever they are called.
-  init(at path: String, writeAheadLog: String? = nil) throws(Failure) {
+  init(at path: String) throws(Failure) {
     guard path != "-", let status = try SystemCalls.status(at: path, followingLinks: true),
       status.kind == .directory
     else {
-      self = .tar(path, writeAheadLog: writeAheadLog)
+      self = .tar(path)
       return
     }
     let tars = isDataDirectory(path) ? [:] : try Self.tars(in: path)
     guard let base = tars["base"] else {
-      self = .directory(path, writeAheadLog: writeAheadLog)
+      self = .directory(path)
       return
     }
     let tablespaces = tars.compactMap { name, path in
       UInt32(name).map { (id: $0, path: path) }
     }
     self = .tars(
-      base: base, writeAheadLog: writeAheadLog ?? tars["pg_wal"],
+      base: base, writeAheadLog: tars["pg_wal"],
       tablespaces: tablespaces.sorted { $0.id < $1.id })
   }
 
@@ -38,9 +38,9 @@ enum OnlineBackup {
   func knownManifest() throws(Failure) -> String? {
     let directory: String? =
       switch self {
-      case .tar(let path, _): path == "-" ? nil : SystemCalls.parent(of: path)
+      case .tar(let path): path == "-" ? nil : SystemCalls.parent(of: path)
       case .tars(let base, _, _): SystemCalls.parent(of: base)
-      case .directory(let path, _): path
+      case .directory(let path): path
       }
     guard let directory else { return nil }
     return try BackupManifest.path(in: directory)
@@ -48,28 +48,28 @@ enum OnlineBackup {
 
   /// Refuses what an import without recovery cannot take, as far as names and sizes tell it: the
   /// tars of pg_basebackup, and tablespaces of a data directory.
-  static func requireNone(for command: RecoveryCommand) throws(Failure) {
-    switch try Self(at: command.backup) {
+  static func requireNone(for advice: RecoveryAdvice) throws(Failure) {
+    switch try Self(at: advice.backup) {
     case .tar: return
     case .tars(_, _, let tablespaces):
       var sizes: [String] = []
       for (id, path) in tablespaces { sizes.append(try describe(id, byteCount: size([path]))) }
       let more = sizes.isEmpty ? "" : " with tablespaces " + listing(sizes)
-      throw Failure(
+      throw advice.refusal(
         .runningCluster,
-        "\(command.backup.quoted) is a backup of a running cluster (pg_basebackup)\(more), which cannot be "
-          + "imported as it is", hint: command.hint(for: nil))
-    case .directory(let path, _):
+        "\(advice.backup.quoted) is a backup of a running cluster (pg_basebackup)\(more), which "
+          + "cannot be imported as it is", nil)
+    case .directory(let path):
+      try RecoveryAdvice.requireDirectory(path)
       var sizes: [String] = []
       for place in try DirectoryCopy.places(of: path) {
         guard case .tablespace(let id) = place.part else { continue }
         sizes.append(describe(id, byteCount: try byteCount(below: place.path)))
       }
       guard !sizes.isEmpty else { return }
-      throw Failure(
+      throw advice.refusal(
         .tablespacesUnsupported,
-        "the cluster has tablespaces, which Neon does not support: \(listing(sizes))",
-        hint: command.hint(for: nil))
+        "the cluster has tablespaces, which Neon does not support: \(listing(sizes))", nil)
     }
   }
 
@@ -101,9 +101,19 @@ enum OnlineBackup {
 
   private static let endings: Set = ["tar", "tar.gz", "tar.lz4", "tar.zst", "tar.xz"]
 
+  /// The tars, the base first; none of a data directory.
+  var tars: [String] {
+    switch self {
+    case .tar(let path): [path]
+    case .tars(let base, let writeAheadLog, let tablespaces):
+      [base] + [writeAheadLog].compactMap(\.self) + tablespaces.map(\.path)
+    case .directory: []
+    }
+  }
+
   /// Whether it is a tar whose size nobody knows before it has been read.
   var isPipe: Bool {
-    guard case .tar(let path, _) = self else { return false }
+    guard case .tar(let path) = self else { return false }
     guard path != "-" else { return true }
     return (try? SystemCalls.status(at: path, followingLinks: true))?.kind == .other
   }
@@ -112,13 +122,11 @@ enum OnlineBackup {
   /// nothing for one that comes through a pipe.
   func byteCounts() throws(Failure) -> (all: UInt64, tablespaces: UInt64) {
     switch self {
-    case .tar(let path, let writeAheadLog):
-      return (try Self.size([path, writeAheadLog]), 0)
-    case .tars(let base, let writeAheadLog, let tablespaces):
-      let moved = try Self.size(tablespaces.map(\.path))
-      return (try Self.size([base, writeAheadLog]) + moved, moved)
-    case .directory(let path, let writeAheadLog):
-      var sum = try Self.size([writeAheadLog])
+    case .tar(let path): return (try Self.size([path]), 0)
+    case .tars(_, _, let tablespaces):
+      return (try Self.size(tars), try Self.size(tablespaces.map(\.path)))
+    case .directory(let path):
+      var sum: UInt64 = 0
       var moved: UInt64 = 0
       for place in try DirectoryCopy.existingPlaces(of: path) {
         let size = try Self.byteCount(below: place.path)
@@ -129,6 +137,11 @@ enum OnlineBackup {
     }
   }
 
+  /// The bytes of a file, or of all files below a directory; 0 for a pipe.
+  static func byteCount(at path: String) throws(Failure) -> UInt64 {
+    isDirectory(path) ? try byteCount(below: path + "/.") : try size([path])
+  }
+
   private static func byteCount(below directory: String) throws(Failure) -> UInt64 {
     var sum: UInt64 = 0
     try DirectoryHandle(path: directory).forEach { _, _, status in
@@ -137,9 +150,9 @@ enum OnlineBackup {
     return sum
   }
 
-  private static func size(_ paths: [String?]) throws(Failure) -> UInt64 {
+  private static func size(_ paths: [String]) throws(Failure) -> UInt64 {
     var sum: UInt64 = 0
-    for case let path? in paths where path != "-" {
+    for path in paths where path != "-" {
       guard let status = try SystemCalls.status(at: path, followingLinks: true),
         status.kind == .file
       else { continue }

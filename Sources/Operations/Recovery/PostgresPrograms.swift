@@ -34,6 +34,12 @@ struct PostgresPrograms {
     }
     versionText = String(words.prefix { $0 != "\n" })
     majorVersion = major
+    guard PostgresVersion(rawValue: major) != nil else {
+      throw Failure(
+        .unsupportedVersion,
+        "Postgres version \(major) is not supported, and \(path("postgres").quoted) is "
+          + "\(versionText)", hint: PostgresVersion.supportedVersionsHint)
+    }
   }
 
   /// Throws if there is no `postgres` in the directory.

@@ -6,14 +6,15 @@ import System
 /// Brings the backup of a cluster that was running to a stop, on a copy, by its own Postgres.
 ///
 /// ```
-/// programs run? ─► room? ─► unpack or copy ─► replay the WAL, stop ─► shut down? ─► tablespaces
-///                                             postgres --single       pg_control    one by one
+/// programs run? ─► room? ─► WAL, backup ─► replay the WAL, stop ─► shut down? ─► tablespaces
+///                           copied         postgres --single       pg_control    one by one
 /// ```
 struct Recovery {
   private let backup: String
   private let outputDirectory: String
   private let stripComponents: Int
   private let manifest: String?
+  private let checksManifest: Bool
   private let options: RecoveryOptions
   private let progress: RunProgress?
 
@@ -21,12 +22,13 @@ struct Recovery {
   /// name another place.
   init(
     of backup: String, outputDirectory: String, stripComponents: Int, manifest: String?,
-    _ options: RecoveryOptions, progress: RunProgress?
+    checksManifest: Bool, _ options: RecoveryOptions, progress: RunProgress?
   ) {
     self.backup = backup
     self.outputDirectory = outputDirectory
     self.stripComponents = stripComponents
     self.manifest = manifest
+    self.checksManifest = checksManifest
     self.options = options
     self.progress = progress
   }
@@ -36,10 +38,10 @@ struct Recovery {
   /// Throws `.damaged` if Postgres cannot recover the backup, `.unsupported` if the programs
   /// do not match it, `.usage` if the server's user cannot work there.
   func run() throws(Failure) -> RecoveredCluster {
-    let backup = try OnlineBackup(at: backup, writeAheadLog: options.writeAheadLog)
+    let backup = try OnlineBackup(at: backup)
     switch backup {
-    case .directory(let path, _): try DirectoryHandle(path: path).requireDataDirectory()
-    case .tar(let path, _): if path != "-" { try requireReadable(path) }
+    case .directory(let path): try RecoveryAdvice.requireDirectory(path)
+    case .tar(let path): if path != "-" { try requireReadable(path) }
     case .tars: break
     }
     let parent = try ScratchDirectory.parent(
@@ -51,14 +53,26 @@ struct Recovery {
       sandbox: Sandbox(for: user, in: scratch, trustsBackup: options.trustsBackup),
       log: scratch.log)
     try programs.requireAccess(to: parent, log: scratch.log)
-    let byteCount = try requireSpace(for: backup, at: scratch, programs)
-
+    try require(programs, for: backup)
     let manifest = try manifestCheck(of: backup)
+    let byteCount = try requireSpace(for: backup, manifest, at: scratch, programs)
+
     var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
     let input = InputProgress()
     progress?.begin(.copying, reading: input, byteCount: backup.isPipe ? nil : byteCount)
+    if let path = options.writeAheadLog {
+      // First, so that a file without any WAL is found before a backup has been copied.
+      var log = WriteAheadLogIntake(
+        path: path, directory: scratch.data + "/pg_wal", progress: input)
+      try log.run()
+      intake.givenWriteAheadLog = log.names
+    }
     try unpack(backup, into: &intake, input)
+    try intake.requireNoUnexpectedFiles()
     try check(intake)
+    guard try SystemCalls.status(at: scratch.data + "/global/pg_control") != nil else {
+      throw intake.clues.missingControlFile
+    }
     let before = try Self.controlFile(scratch)
     guard let version = intake.version, version == before.version else {
       throw Failure(
@@ -66,7 +80,7 @@ struct Recovery {
         "'PG_VERSION' of the backup is missing, or does not match its 'global/pg_control'"
       )
     }
-    let verified = try manifest?.finish(before)
+    let verified = try manifest?.finish(before, label: intake.label)
     if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
     if let user { try scratch.give(to: user, passable: options.trustsBackup) }
     let server = SingleUserServer(programs: programs, scratch: scratch)
@@ -79,12 +93,27 @@ struct Recovery {
     if user != nil { try scratch.takeBack() }
     return RecoveredCluster(
       scratch: scratch, serverVersion: programs.versionText, movedTablespaces: moved,
-      leftOut: intake.leftOut, manifest: verified ?? ManifestSummary(result: .none))
+      leftOut: intake.leftOut, absoluteNameCount: intake.absoluteNameCount,
+      manifest: verified ?? ManifestSummary(result: .none))
+  }
+
+  /// Refuses programs that cannot recover the backup, as far as its beginning says which version it
+  /// is of.
+  private func require(
+    _ programs: PostgresPrograms, for backup: OnlineBackup
+  ) throws(Failure) {
+    switch RecoveryAdvice.version(of: backup) {
+    case .success(let version?): try programs.require(version)
+    case .success(nil): break
+    case .failure(let error):
+      throw Failure(error, in: self.backup.quoted, damage: .versionFileDamaged)
+    }
   }
 
   /// What compares the backup with its manifest: with the one given, the one beside its tars or in
   /// the directory, or the one that a tar may hold at its end.
   private func manifestCheck(of backup: OnlineBackup) throws(Failure) -> ManifestCheck? {
+    guard checksManifest else { return nil }
     let check = ManifestCheck()
     var known = manifest
     if known == nil { known = try backup.knownManifest() }
@@ -98,17 +127,17 @@ struct Recovery {
 
   /// Says how much room the copy takes, and refuses a clear shortage; gives the backup's size.
   private func requireSpace(
-    for backup: OnlineBackup, at scratch: ScratchDirectory, _ programs: PostgresPrograms
+    for backup: OnlineBackup, _ manifest: ManifestCheck?, at scratch: ScratchDirectory,
+    _ programs: PostgresPrograms
   ) throws(Failure) -> UInt64 {
-    let (all, moved) = try backup.byteCounts()
-    // The contents of a tablespace exist twice while they are moved.
-    let needed = all + moved
+    let needed = try RecoverySpace(
+      of: backup, writeAheadLog: options.writeAheadLog, manifest: manifest)
     options.announce?(
       "recovering the backup with Postgres \(programs.versionText) in \(scratch.path.quoted), which "
-        + "needs at least \((needed + 1 << 20 - 1) >> 20) MiB there")
+        + "needs \(needed)")
     try FreeSpace.require(
-      needed, at: scratch.path, purpose: "the recovery", option: "--scratch")
-    return all
+      needed.leastByteCount, at: scratch.path, purpose: "the recovery", option: "--scratch")
+    return needed.inputByteCount
   }
 
   // MARK: The copy
@@ -116,25 +145,22 @@ struct Recovery {
   private func unpack(
     _ backup: OnlineBackup, into intake: inout ScratchIntake, _ input: InputProgress
   ) throws(Failure) {
-    let writeAheadLog: String?
     switch backup {
-    case .tar(let path, let log):
-      try unpack(path, .dataDirectory, stripComponents, into: &intake, input)
-      writeAheadLog = log
-    case .tars(let base, let log, let tablespaces):
+    case .tar(let path): try unpack(path, .dataDirectory, stripComponents, into: &intake, input)
+    case .tars(let base, let writeAheadLog, let tablespaces):
       try unpack(base, .dataDirectory, 0, into: &intake, input)
       for tablespace in tablespaces {
         try intake.addTablespace(tablespace.id)
         try unpack(tablespace.path, .tablespace(tablespace.id), 0, into: &intake, input)
       }
-      writeAheadLog = log
-    case .directory(let path, let log):
+      if let writeAheadLog, options.writeAheadLog == nil {
+        try unpack(writeAheadLog, .writeAheadLog, 0, into: &intake, input)
+      }
+    case .directory(let path):
       var copy = DirectoryCopy(intake, progress, input)
       try copy.run(path)
       intake = copy.intake
-      writeAheadLog = log
     }
-    if let writeAheadLog { try unpack(writeAheadLog, .writeAheadLog, 0, into: &intake, input) }
   }
 
   private func unpack(
@@ -163,9 +189,7 @@ struct Recovery {
     let directory = try DirectoryHandle(path: scratch.data)
       .openDirectory(Array("global".utf8CString))
     guard try directory.status(of: name)?.kind == .file else {
-      throw Failure(
-        .missingControlFile, "the backup has no 'global/pg_control'",
-        hint: "Give a backup of a complete data directory.")
+      throw BackupClues().missingControlFile
     }
     let bytes = try directory.openFile(name).beginning(upTo: ControlFile.byteCount)
     do throws(FormatError) {
@@ -274,6 +298,8 @@ struct RecoveredCluster: Sendable {
   let movedTablespaces: [String]
   /// What was not copied.
   let leftOut: LeftOutTally
+  /// Names in the tar that began with a slash.
+  let absoluteNameCount: Int
   /// What the backup's manifest said.
   let manifest: ManifestSummary
 }

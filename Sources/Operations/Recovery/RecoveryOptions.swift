@@ -22,7 +22,7 @@ public struct RecoveryOptions: Sendable {
   /// none. It runs as this program's user, in its working directory, with its environment.
   public var restoreCommand: String?
 
-  /// A tar with the backup's WAL, besides what the backup holds.
+  /// A tar or a directory with the backup's WAL, besides what the backup holds.
   public var writeAheadLog: String?
 
   /// Gets a line about what is done and how much room it takes, before it is done.

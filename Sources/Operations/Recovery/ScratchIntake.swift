@@ -30,6 +30,15 @@ struct ScratchIntake {
   /// Receives the contents of every file; nil if there is nothing to compare them with.
   let manifest: ManifestCheck?
 
+  /// Files of the WAL that were given besides the backup: those in the backup, which may be older,
+  /// are passed over.
+  var givenWriteAheadLog: Set<String> = []
+  /// What the names of files that are not copied say of the backup.
+  private(set) var clues = BackupClues()
+  private var unexpectedFiles = UnexpectedFiles()
+  /// Members whose names begin with a slash, which is dropped.
+  var absoluteNameCount = 0
+
   private(set) var leftOut = LeftOutTally()
   private(set) var tablespaces: [UInt32: Tablespace] = [:]
   private(set) var version: PostgresVersion?
@@ -48,16 +57,41 @@ struct ScratchIntake {
 
   /// Where the file is to be written; nil for what needs no writing.
   ///
-  /// - Throws: for what is refused.
+  /// - Throws: for what is refused; an unexpected file ends the copying, and what comes after it is
+  ///   only looked at by name.
   mutating func target(
     of member: BackupMember, at path: MemberPath, in part: Part
   ) throws(Failure) -> String? {
-    switch part {
-    case .dataDirectory: return try dataDirectory(member, path)
-    case .writeAheadLog: return try writeAheadLog(member, path, path.components[...])
-    case .tablespace(let id): return try tablespace(id, member, path, path.components[...])
-    }
+    let target =
+      switch part {
+      case .dataDirectory: try dataDirectory(member, path)
+      case .writeAheadLog: try writeAheadLog(member, path, path.components[...])
+      case .tablespace(let id): try tablespace(id, member, path, path.components[...])
+      }
+    return isRefused ? nil : target
   }
+
+  /// Whether the copy will be refused, so that no contents need be read.
+  var isRefused: Bool { !unexpectedFiles.isEmpty }
+
+  /// Throws if there were unexpected files; called after the last one.
+  func requireNoUnexpectedFiles() throws(Failure) {
+    if let failure = unexpectedFiles.failure { throw clues.foreign("the backup") ?? failure }
+  }
+
+  private static let topFiles = ["PG_VERSION", "global/pg_control"].map { Array($0.utf8) }
+
+  /// Throws if a member is of another cluster than those before, whose names differ only in the
+  /// directories that are stripped.
+  mutating func requireOneCluster(
+    _ member: BackupMember, at path: MemberPath, strippingComponents count: Int
+  ) throws(Failure) {
+    guard member.kind == .file, Self.topFiles.contains(path.bytes) else { return }
+    try clues.requireOneCluster(member.name, strippingComponents: count)
+  }
+
+  /// Notes a member that is above the data directory, where it is not copied.
+  mutating func noteAbove(_ member: BackupMember) { clues.note(member.name) }
 
   /// Looks into a file that has been written, if it says something about the cluster.
   mutating func finish(_ path: String) throws(Failure) {
@@ -112,14 +146,17 @@ struct ScratchIntake {
     case .leftOut(.writeAheadLog, _) where components.count > 1:
       return try writeAheadLog(member, path, components.dropFirst())
     case .leftOut(let reason, let slot):
-      if member.kind != .directory || reason == .userFiles { leaveOut(member, path, reason) }
+      clues.note(member.name)
+      if member.kind != .directory || reason.countsDirectories { leaveOut(member, path, reason) }
       if let slot { leftOut.addSlot(slot) }
     case .neonSignal:
       throw Failure(
         .recoveryNotNeeded,
         "the backup is from a pageserver and needs no recovery: it contains '\(path)'",
         hint: "Import it without '--recover-with'.")
-    case .incremental, .unexpected, .refused:
+    case .unexpected:
+      unexpectedFiles.add(path)
+    case .incremental, .refused:
       throw MemberIntake.refusal(decision, path)
     }
     return nil
@@ -135,7 +172,8 @@ struct ScratchIntake {
       if member.kind != .directory { leaveOut(member, path, .writeAheadLog) }
       return nil
     }
-    return "\(scratch.data)/pg_wal/\(String(decoding: name, as: UTF8.self))"
+    let text = String(decoding: name, as: UTF8.self)
+    return givenWriteAheadLog.contains(text) ? nil : "\(scratch.data)/pg_wal/\(text)"
   }
 
   /// `pg_tblspc/OID` and what is below it.
@@ -144,7 +182,8 @@ struct ScratchIntake {
   ) throws(Failure) -> String? {
     let components = path.components
     guard let id = UInt32(String(decoding: components[1], as: UTF8.self)), id > 0 else {
-      throw MemberIntake.refusal(.unexpected, path)
+      unexpectedFiles.add(path)
+      return nil
     }
     guard components.count == 2 else {
       return try tablespace(id, member, path, components.dropFirst(2))
@@ -184,6 +223,8 @@ struct ScratchIntake {
       try makeDirectories(names, below: scratch.tablespace(id))
     case .leftOut(let reason, _):
       if member.kind != .directory { leaveOut(member, path, reason) }
+    case .unexpected:
+      unexpectedFiles.add(path)
     default:
       throw MemberIntake.refusal(decision, path)
     }
@@ -248,7 +289,8 @@ extension ScratchIntake {
   /// Whether there may be something to copy, or to compare, in a directory.
   static func entersDirectory(at path: MemberPath, in part: Part) -> Bool {
     switch part {
-    case .dataDirectory: true
+    case .dataDirectory:
+      MemberDecision(path, kind: .directory) != .leftOut(.litter, slot: nil)
     case .writeAheadLog: false
     case .tablespace: path.components.first?.starts(with: "PG_".utf8) == true
     }
@@ -258,7 +300,7 @@ extension ScratchIntake {
   func beginCheck(
     of member: BackupMember, at path: MemberPath, in part: Part
   ) throws(Failure) -> ManifestCheck? {
-    guard let manifest, member.kind == .file else { return nil }
+    guard let manifest, member.kind == .file, !isRefused else { return nil }
     switch part {
     case .dataDirectory:
       try manifest.begin(path)

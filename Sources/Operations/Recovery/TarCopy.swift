@@ -27,7 +27,14 @@ struct TarCopy {
     while let member = try tar.nextMember() {
       try Interruption.check()
       progress?.note { escaped(member.name.utf8) }
-      guard let place = try member.path(strippingComponents: count) else { continue }
+      if member.name.hasPrefix("/") { intake.absoluteNameCount += 1 }
+      guard let place = try member.path(strippingComponents: count) else {
+        intake.noteAbove(member)
+        continue
+      }
+      if part == .dataDirectory {
+        try intake.requireOneCluster(member, at: place, strippingComponents: count)
+      }
       try take(member, at: place, in: part, from: tar)
     }
   }
@@ -37,7 +44,7 @@ struct TarCopy {
   ) throws(Failure) {
     let target = try intake.target(of: member, at: place, in: part)
     if let target, try SystemCalls.status(at: target) != nil {
-      throw Failure(.duplicateFile, "file '\(place)' appears twice in the backup")
+      throw .duplicate("\(place)")
     }
     if let check = try intake.beginCheck(of: member, at: place, in: part) {
       try copy(from: tar, to: target) { check.update($0) }

@@ -44,7 +44,7 @@ struct BackupComparison {
       backup: backup, stripComponents: stripComponents, checksManifest: false,
       smallRelationSize: BackupReaderOptions.usualSmallRelationSize,
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
-      recoveryHint: RecoveryCommand(backup: backup).hint)
+      recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
     self.timeline = timeline
     self.jobs = jobs
     batchCount = options.batchCount

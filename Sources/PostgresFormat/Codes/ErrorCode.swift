@@ -39,6 +39,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case trailingData = "trailing-data"
   case notATar = "not-a-tar"
   case unsupportedCompression = "unsupported-compression"
+  case encryptedBackup = "encrypted-backup"
   case pgDump = "pg-dump"
 
   // MARK: The backup's files
@@ -94,6 +95,9 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case standbyCluster = "standby-cluster"
   case tablespacesUnsupported = "tablespaces-unsupported"
   case incrementalBackup = "incremental-backup"
+  case foreignBackup = "foreign-backup"
+  case severalClusters = "several-clusters"
+  case upgradedCluster = "upgraded-cluster"
   case unsupportedVersion = "unsupported-version"
   case unsupportedBuild = "unsupported-build"
   case compressionWindow = "compression-window"

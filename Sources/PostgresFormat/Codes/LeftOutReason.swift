@@ -16,6 +16,7 @@ public enum LeftOutReason: String, StableCode, Comparable {
   case backupManifest = "backup-manifest"
   case setAside = "set-aside"
   case userFiles = "user-files"
+  case litter
 
   /// The reason in the words of the summary.
   public var words: String {
@@ -36,6 +37,7 @@ public enum LeftOutReason: String, StableCode, Comparable {
     case .backupManifest: "backup manifest"
     case .setAside: "files set aside by Postgres"
     case .userFiles: "user files"
+    case .litter: "files of file systems and desktops"
     }
   }
 
@@ -69,8 +71,15 @@ public enum LeftOutReason: String, StableCode, Comparable {
     case .setAside:
       "'backup_label.old', 'tablespace_map.old' and 'pg_control.old', which Postgres has renamed."
     case .userFiles: "Names outside Postgres's own directories that Postgres does not use."
+    case .litter:
+      "What file systems and desktops leave in any directory: '._*', '.DS_Store', '.nfs*', "
+        + "'.fuse_hidden*', '@eaDir', '.snapshot'."
     }
   }
+
+  /// Whether a directory that is left out for this reason counts as a file: what is below it may
+  /// not be listed.
+  package var countsDirectories: Bool { self == .userFiles || self == .litter }
 
   /// By the words, so that summaries always list them in the same order.
   public static func < (left: Self, right: Self) -> Bool { left.words < right.words }

@@ -85,11 +85,13 @@ extension ImportCommand {
     CommandOption(
       "manifest", value: "FILE",
       help: """
-        backup_manifest to check the backup against (default: the one next to BACKUP or in it, if \
-        there is one)
+        backup_manifest to check the backup against, or 'none' (default: the one next to BACKUP or \
+        in it, if there is one)
         """
     ) { command, value throws(Failure) in
-      command.settings.manifest = try value.nonEmpty(placeholder: "FILE")
+      let file = try value.nonEmpty(placeholder: "FILE")
+      command.settings.manifest = file == "none" ? nil : file
+      command.settings.checksManifest = file != "none"
     },
 
     CommandOption(
@@ -197,7 +199,7 @@ extension ImportCommand {
 
     CommandOption(
       "wal", value: "FILE",
-      help: "tar with the WAL of the backup, if the backup does not contain it"
+      help: "tar or directory with the WAL of the backup, if the backup does not contain it"
     ) { command, value in command.recovery.writeAheadLog = value.text },
 
     CommandOption(

@@ -1,5 +1,6 @@
 import Backup
 import Operations
+import PostgresFormat
 import System
 
 /// The text about a finished import.
@@ -89,6 +90,10 @@ enum SummaryText {
       let verb = summary.mendedTwoPhaseFileCount == 1 ? "contained its" : "contained their"
       lines.append("note: repaired \(files) that \(verb) checksum twice")
     }
+    if summary.absoluteNameCount > 0 {
+      let names = Quantity.count(summary.absoluteNameCount, "name")
+      lines.append("note: dropped the leading '/' of \(names) in the tar")
+    }
     if summary.segmentTableByteCount >= segmentTableNoteLimit {
       let bytes = Quantity.bytes(UInt64(summary.segmentTableByteCount))
       lines.append("note: the list of relations used \(bytes) of memory in addition to --memory")
@@ -101,6 +106,15 @@ enum SummaryText {
     if summary.unloggedRelationCount > 0 {
       let relations = Quantity.count(summary.unloggedRelationCount, "unlogged relation")
       lines.append("note: \(relations) will be empty, as after a crash")
+    }
+    if !summary.invalidDatabases.isEmpty {
+      let count = summary.invalidDatabases.count
+      let databases = Quantity.count(count, "database")
+      lines.append(
+        listing(
+          "note: \(databases) \(count == 1 ? "is" : "are") invalid, as DROP DATABASE was "
+            + "interrupted; drop \(count == 1 ? "it" : "them") in the compute",
+          summary.invalidDatabases, of: count))
     }
     if !summary.lostReplicationSlots.isEmpty {
       let count = summary.lostReplicationSlots.count
@@ -129,6 +143,13 @@ enum SummaryText {
       let transactions = Quantity.count(summary.preparedTransactionCount, "prepared transaction")
       let verb = summary.preparedTransactionCount == 1 ? "waits" : "wait"
       lines.append("note: \(transactions) \(verb) for COMMIT PREPARED or ROLLBACK PREPARED")
+    }
+    if summary.markedDatabaseCount > 0 {
+      let least = PostgresVersion(rawValue: summary.postgresVersion)
+        .flatMap(ColumnMark.leastRelease).map { "Postgres \($0) or later" }
+      lines.append(
+        "note: the compute must be \(least ?? "at least as new as the cluster's last server"): the "
+          + "cluster's columns have the option 'pg_attver', which older ones refuse")
     }
     if !summary.requiredSettings.isEmpty {
       lines.append("note: the compute needs at least these settings to start:")

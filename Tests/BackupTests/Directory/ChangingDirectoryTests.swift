@@ -89,10 +89,11 @@ import Testing
     let input = Pipe()
     process.executableURL = URL(filePath: "/bin/cat")
     process.standardInput = input
-    try process.run()
-    let running = try Self.error(at: "base/5/1000") {
+    let running = try Self.error(at: "base/5/1000") { path in
+      process.currentDirectoryURL = URL(filePath: path)
+      try process.run()
       try Data("\(process.processIdentifier)\n".utf8).write(
-        to: URL(filePath: $0 + "postmaster.pid"))
+        to: URL(filePath: path + "postmaster.pid"))
     }
     #expect(running?.exitCode == .unsupported)
     #expect(running?.message.contains("a server is running in the data directory") == true)

@@ -59,7 +59,29 @@ import Testing
       bytes[offset] = 1
       #expect(refusal(of: bytes)?.message.contains("garbage after the end") == true, "\(offset)")
     }
-    #expect(refusal(of: archive + archive)?.message.contains("garbage after the end") == true)
+    // A header that is not at the start of a block, and one whose checksum is wrong.
+    for other in [[0] + archive, archive.map { $0 == 0x61 ? 0x62 : $0 }] {
+      #expect(refusal(of: archive + other)?.message.contains("garbage after the end") == true)
+    }
+  }
+
+  /// Goal: of several archives one after the other, each has to be whole. Method: the first or the
+  /// last without its end mark, with half of it, and cut off anywhere.
+  @Test func cutArchives() {
+    let archive = small.archive
+    let whole = archive + [UInt8](repeating: 0, count: 3584) + archive
+    #expect(refusal(of: whole) == nil)
+    for count in stride(from: archive.count + 3584, to: whole.count, by: 64) {
+      let error = refusal(of: Array(whole[..<count]))
+      // Zeros alone may follow an archive.
+      if count == archive.count + 3584 {
+        #expect(error == nil)
+      } else {
+        #expect(error?.exitCode == .damaged, "cut at \(count)")
+      }
+    }
+    let half = Array(archive.dropLast(512))
+    #expect(refusal(of: half + archive)?.message.contains("garbage after the end") == true)
   }
 
   /// Goal: a damaged header is refused, never stepped over, and the error stays. Method: flip a bit

@@ -45,39 +45,46 @@ import Testing
       sourceLocation: location)
     if !hint.isEmpty {
       #expect(
-        error?.hint?.contains(hint) == true, "\(error?.hint ?? "none")", sourceLocation: location)
+        error?.advice.contains(hint) == true, "\(error?.advice ?? "none")",
+        sourceLocation: location)
     }
   }
 
   // MARK: A server
 
-  /// A process that lives as long as the pipe into it is open.
-  private static func liveProcess() throws -> (process: Process, input: Pipe) {
+  /// A process that lives as long as the pipe into it is open, with this working directory.
+  private static func liveProcess(
+    in directory: String, _ program: String = "/bin/cat"
+  ) throws -> (process: Process, input: Pipe) {
     let process = Process()
     let input = Pipe()
-    process.executableURL = URL(filePath: "/bin/cat")
+    process.executableURL = URL(filePath: program)
+    process.currentDirectoryURL = URL(filePath: directory)
     process.standardInput = input
     process.standardOutput = FileHandle.nullDevice
     try process.run()
     return (process, input)
   }
 
-  private static func postmasterFile(_ line: String) -> TestTar.Member {
-    .init("./postmaster.pid", contents: Array((line + "\n/data\n1764000000\n5432\n").utf8))
+  private static func write(_ lines: String..., to directory: TemporaryDirectory) throws {
+    let text = (lines + ["1764000000", "5432", ""]).joined(separator: "\n")
+    try Data(text.utf8).write(to: URL(filePath: directory.path + "/data/postmaster.pid"))
   }
 
   /// Goal: a directory in which a server is running is refused, whatever its control file says, and by
   /// an inspection too; one that is left of a crash does no harm. Method: the id of a process that
-  /// lives, the same as of a single-user server, of this process, and of one that has ended.
+  /// works there, the same as of a single-user server, of this process, and of one that has ended.
   @Test func server() async throws {
-    let (process, input) = try Self.liveProcess()
+    let directory = try Self.cluster()
+    let data = directory.path + "/data"
+    let (process, input) = try Self.liveProcess(in: data)
     let number = process.processIdentifier
-    for line in ["\(number)", "-\(number)"] {
-      let directory = try Self.cluster { $0.members.append(Self.postmasterFile(line)) }
+    for (line, path) in [("\(number)", data), ("-\(number)", data), ("\(number)", "/other")] {
+      try Self.write(line, path, to: directory)
       Self.expect(
         try await Self.refusal(directory), .unsupported, "process \(number), according",
         hint: "pg_ctl stop")
-      guard case .backup(let backup) = try inspect(InspectOptions(path: directory.path + "/data"))
+      guard case .backup(let backup) = try inspect(InspectOptions(path: data))
       else { throw Failure(.bug, "no backup") }
       #expect(backup.isDirectory && !backup.isImportable && backup.refusal?.exitCode == 69)
       #expect(backup.refusal?.error.contains("process \(number)") == true)
@@ -86,9 +93,77 @@ import Testing
     try input.fileHandleForWriting.close()
     process.waitUntilExit()
     for line in ["\(number)", "\(getpid())", "\(getppid())"] {
-      let directory = try Self.cluster { $0.members.append(Self.postmasterFile(line)) }
+      try Self.write(line, data, to: directory)
       #expect(try await Self.refusal(directory) == nil, "\(line)")
+      try FileManager.default.removeItem(atPath: directory.path + "/out")
     }
+  }
+
+  /// Goal: the file of a server that works elsewhere keeps nobody from importing a copy. Method: a
+  /// process that lives in another directory, under the path of that and of the copy, as after a
+  /// restart of the machine; and one that has ended and was not waited for.
+  @Test func serverElsewhere() async throws {
+    let directory = try Self.cluster()
+    let (process, input) = try Self.liveProcess(in: "/")
+    for path in [directory.path + "/data", "/var/lib/postgresql/15/main", "/"] {
+      try Self.write("\(process.processIdentifier)", path, to: directory)
+      #expect(try await Self.refusal(directory) == nil, "\(path)")
+      try FileManager.default.removeItem(atPath: directory.path + "/out")
+    }
+    try input.fileHandleForWriting.close()
+    process.waitUntilExit()
+
+    // The shell's child ends, and the program that takes the shell's place waits for nothing.
+    let data = directory.path + "/data"
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/sh")
+    shell.currentDirectoryURL = URL(filePath: data)
+    shell.arguments = ["-c", "sleep 0.5 & echo $!; exec sleep 60"]
+    let output = Pipe()
+    shell.standardOutput = output
+    try shell.run()
+    defer { shell.terminate() }
+    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    let zombie = try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+    while try String(contentsOfFile: "/proc/\(zombie)/stat", encoding: .utf8).contains(") Z")
+      == false
+    {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    try Self.write("\(zombie)", data, to: directory)
+    #expect(try await Self.refusal(directory) == nil)
+  }
+
+  /// Goal: a server whose number is another here is found, as one in a container is. Method: a program
+  /// called `postgres` that works in the directory, and a file with the number of a container's first
+  /// process.
+  @Test func serverInContainer() async throws {
+    let directory = try Self.cluster()
+    let program = directory.path + "/postgres"
+    try FileManager.default.copyItem(atPath: "/bin/cat", toPath: program)
+    let (process, input) = try Self.liveProcess(in: directory.path + "/data", program)
+    try Self.write("1", "/var/lib/postgresql/data", to: directory)
+    Self.expect(
+      try await Self.refusal(directory), .unsupported,
+      "process \(process.processIdentifier), which has it as its working directory")
+    try input.fileHandleForWriting.close()
+    process.waitUntilExit()
+    #expect(try await Self.refusal(directory) == nil)
+  }
+
+  /// Goal: a copy of a running cluster's directory, made in backup mode, is told to be that. Method: a
+  /// process that works there, and a `backup_label`.
+  @Test func serverAndLabel() async throws {
+    let directory = try Self.cluster {
+      $0.members.append(.init("./backup_label", contents: Array("START WAL".utf8)))
+    }
+    let (process, input) = try Self.liveProcess(in: directory.path + "/data")
+    try Self.write("\(process.processIdentifier)", directory.path + "/data", to: directory)
+    Self.expect(
+      try await Self.refusal(directory), .unsupported, "it contains 'backup_label'",
+      hint: "--recover-with")
+    try input.fileHandleForWriting.close()
+    process.waitUntilExit()
   }
 
   /// Goal: a file that a server may be about to fill is no reason to begin. Method: an empty one,
@@ -206,10 +281,11 @@ import Testing
   /// data directory, one that is not there, and names to be stripped.
   @Test func noDataDirectory() async throws {
     let directory = try Self.cluster()
-    for path in [directory.path, directory.path + "/data/base"] {
-      let error = try await Self.refusal(directory) { $0.backup = path }
-      Self.expect(error, .cannotOpen, "it has no 'PG_VERSION' and no 'base.tar'")
-    }
+    let base = try await Self.refusal(directory) { $0.backup = directory.path + "/data/base" }
+    Self.expect(base, .cannotOpen, "it has no 'PG_VERSION' and no 'base.tar'")
+    let above = try await Self.refusal(directory) { $0.backup = directory.path }
+    Self.expect(above, .cannotOpen, "contains one: '\(directory.path)/data'")
+    #expect(above?.remedy == Remedy(backup: directory.path + "/data"))
     let missing = try await Self.refusal(directory) { $0.backup = directory.path + "/none" }
     Self.expect(missing, .cannotOpen, "No such file or directory")
     let stripped = try await Self.refusal(directory) { $0.stripComponents = 1 }

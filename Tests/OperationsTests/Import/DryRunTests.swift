@@ -125,7 +125,7 @@ import Testing
     let backup = directory.path + "/backup.tar"
     try Data(bytes.prefix(bytes.count / 2)).write(to: URL(filePath: backup))
     let forecast = try rehearseImport(Self.options(backup, in: directory), progress: nil)
-    #expect(forecast.reasons.map(\.code) == ["unexpected-file", "backup-truncated"])
+    #expect(forecast.reasons.map(\.code) == ["backup-truncated", "unexpected-file"])
     #expect(!forecast.isComplete)
   }
 

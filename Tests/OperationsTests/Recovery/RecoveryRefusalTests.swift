@@ -73,26 +73,35 @@ import Testing
   }
 
   /// Goal: the directory that a server is running in is no backup, but a copy with a `backup_label` is
-  /// one. Method: a `postmaster.pid` that names a process that lives, with and without the label.
+  /// one. Method: a `postmaster.pid` that names a process that lives and works there, with and without
+  /// the label.
   @Test func server() async throws {
-    let process = Process()
-    let input = Pipe()
-    process.executableURL = URL(filePath: "/bin/cat")
-    process.standardInput = input
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    var tar = Self.running()
-    tar.members.append(
-      .init("./postmaster.pid", contents: Array("\(process.processIdentifier)\n/data\n".utf8)))
-    let error = try await Self.refusal(of: tar)
-    #expect(error?.exitCode == .unsupported)
-    #expect(error?.message.contains("a server is running in the data directory") == true)
-    let label = "START WAL LOCATION: 0/2000028 (file 1)\nSTART TIMELINE: 1\n"
-    tar.members.append(.init("./backup_label", contents: Array(label.utf8)))
-    let other = try await Self.refusal(of: tar)
-    #expect(other?.message.contains("server is running") == false, "\(other?.message ?? "none")")
-    try input.fileHandleForWriting.close()
-    process.waitUntilExit()
+    for hasLabel in [false, true] {
+      let directory = try TemporaryDirectory()
+      let data = directory.path + "/data"
+      try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+      let process = Process()
+      let input = Pipe()
+      process.executableURL = URL(filePath: "/bin/cat")
+      process.currentDirectoryURL = URL(filePath: data)
+      process.standardInput = input
+      process.standardOutput = FileHandle.nullDevice
+      try process.run()
+      var tar = Self.running()
+      tar.members.append(
+        .init("./postmaster.pid", contents: Array("\(process.processIdentifier)\n\(data)\n".utf8)))
+      if hasLabel {
+        let label = "START WAL LOCATION: 0/2000028 (file 1)\nSTART TIMELINE: 1\n"
+        tar.members.append(.init("./backup_label", contents: Array(label.utf8)))
+      }
+      let error = try await Self.refusal(of: tar, in: directory, output: "out", version: "15.3") {
+        _ in
+      }
+      let isRefusedForServer = error?.message.contains("a server is running in the data directory")
+      #expect(isRefusedForServer == !hasLabel, "\(error?.message ?? "none")")
+      try input.fileHandleForWriting.close()
+      process.waitUntilExit()
+    }
   }
 
   /// Goal: a link to WAL that is elsewhere is told of by name. Method: the fixture's own.

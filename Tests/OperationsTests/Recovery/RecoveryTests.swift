@@ -49,22 +49,6 @@ struct RecoveryTests {
     }
   }
 
-  /// Goal: the hint's command is one that a shell takes as it is meant, with the directory that
-  /// `base.tar` lies in. Method: bash takes the command apart.
-  @Test func command() throws {
-    let directory = try TemporaryDirectory()
-    let backup = directory.path + "/it's $HOME"
-    try FileManager.default.createDirectory(atPath: backup, withIntermediateDirectories: true)
-    try Data().write(to: URL(filePath: backup + "/base.tar"))
-    let hint = RecoveryCommand(backup: backup + "/base.tar", output: "out put").hint(for: .v16)
-    let command = try #require(hint.split(separator: "import that: ").last)
-    let words = try Shell.output("bash", "-c", #"printf '%s\n' \#(command)"#)
-    #expect(
-      String(decoding: words, as: UTF8.self).hasPrefix(
-        "import-backup\n\(backup)\n--output\nout put\n--recover-with\n/usr/lib/postgresql/16/bin\n")
-    )
-  }
-
   /// Goal: any name is one identifier of one line. Method: names with what ends either.
   @Test func quotedNames() {
     let quoted = TablespaceMove.quoted(Array("a\"b\\c\nd é".utf8))
@@ -103,6 +87,8 @@ struct RecoveryTests {
       ("base/5/t3_16384", nil), ("base/pgsql_tmp/pgsql_tmp1.0", nil), ("pg_replslot/s/state", nil),
       ("pg_logical/snapshots/0-1.snap", nil), ("notes.txt", nil),
       ("pg_tblspc/16400/PG_15_202209061/pgsql_tmp/x", nil), ("pg_tblspc/16400/lost+found/x", nil),
+      ("/etc/passwd", nil), ("base/5/._16384", nil), ("pg_tblspc/.DS_Store", nil),
+      ("pg_tblspc/16400/PG_15_202209061/5/.nfs01", nil),
     ] as [(String, String?)])
   func places(name: String, place: String?) throws {
     let directory = try TemporaryDirectory()
@@ -116,11 +102,10 @@ struct RecoveryTests {
   /// Goal: names that lead elsewhere, links, and names that belong nowhere are refused.
   @Test(
     arguments: [
-      ("../x", .file), ("base/../../x", .file), ("/etc/passwd", .file), ("base/5", .symbolicLink),
+      ("../x", .file), ("base/../../x", .file), ("/../x", .file), ("base/5", .symbolicLink),
       ("base/5/16384", .symbolicLink), ("base/5/16384", .hardLink), ("global/pg_control", .other),
-      ("base/5/x", .file), ("pg_tblspc/x", .directory), ("pg_tblspc/0", .directory),
       ("pg_tblspc/16400", .file), ("pg_tblspc/16400/PG_15_202209061/5/16500", .symbolicLink),
-      ("pg_tblspc/16400/PG_15_202209061/5/x", .file), ("neon.signal", .file),
+      ("neon.signal", .file),
       ("INCREMENTAL.x", .file), ("base/5/INCREMENTAL.16384", .file),
     ] as [(String, MemberKind)])
   func refused(name: String, kind: MemberKind) throws {
@@ -133,18 +118,25 @@ struct RecoveryTests {
     }
   }
 
-  /// Goal: a name that belongs nowhere is refused for that, in a tablespace too.
-  @Test func refusalInTablespace() throws {
+  /// Goal: names that belong nowhere are refused together, in a tablespace too, and nothing is copied
+  /// after the first.
+  @Test func unexpected() throws {
     let directory = try TemporaryDirectory()
     var intake = try Self.intake(in: directory)
-    let member = BackupMember(
-      name: "pg_tblspc/16400/PG_15_202209061/5/x", kind: .file, byteCount: 8192)
-    let path = try #require(try member.path(strippingComponents: 0))
-    let error = #expect(throws: Failure.self) {
-      _ = try intake.target(of: member, at: path, in: .dataDirectory)
+    func target(_ name: String) throws -> String? {
+      let member = BackupMember(name: name, kind: .file, byteCount: 8192)
+      let path = try #require(try member.path(strippingComponents: 0))
+      return try intake.target(of: member, at: path, in: .dataDirectory)
     }
-    #expect(
-      error?.message == "unexpected file 'pg_tblspc/16400/PG_15_202209061/5/x'")
+    #expect(try target("base/5/16384") != nil)
+    let names = [
+      "base/5/x", "pg_tblspc/x", "pg_tblspc/0/x", "pg_tblspc/16400/PG_15_202209061/5/x",
+    ]
+    for name in names { #expect(try target(name) == nil) }
+    #expect(try target("base/5/16385") == nil)
+    let error = #expect(throws: Failure.self) { try intake.requireNoUnexpectedFiles() }
+    #expect(error?.message == "4 unexpected files in Postgres's directories")
+    #expect(error?.findings?.lines == names.map { "'\($0)'" })
   }
 
   /// Goal: a scratch goes with all that is in it, and a link in it leads to nothing that goes.

@@ -86,6 +86,27 @@ extension Provocation {
     .init(.notATar) { try await $0.importing(Array("This is no tar archive.".utf8)) },
     .init(.unsupportedCompression) { try await $0.importing(Array("BZh91AY&SY".utf8)) },
     .init(.pgDump) { try await $0.importing(Array("PGDMP\u{1}\u{E}".utf8)) },
+    .init(.encryptedBackup) { try await $0.importing(Array("age-encryption.org/v1\n".utf8)) },
+    .init(.foreignBackup) {
+      try await $0.importing { $0.members = [.init("./archive.info", contents: [1])] }
+    },
+    .init(.upgradedCluster) {
+      try await $0.importing {
+        $0.members.removeAll { $0.name.hasSuffix("global/pg_control") }
+        $0.members.append(.init("./global/pg_control.old", contents: [1]))
+      }
+    },
+    .init(.severalClusters) {
+      try await $0.importing { tar in
+        tar.members = ["14", "15"].flatMap { directory in
+          SmallBackup.tiny.members.map { member in
+            var member = member
+            member.name = "./\(directory)/" + member.name.trimmingPrefix("./")
+            return member
+          }
+        }
+      }
+    },
     .init(.compressionWindow) {
       try await $0.importing(try await $0.compressed("zstd --ultra --long=31 -c"))
     },
@@ -425,7 +446,8 @@ extension Provocation {
     .init(.serverRunning) {
       try await $0.importingDirectory(
         script: """
-          sleep 60 & server=$!; printf '%s\\n/data\\n' $server > data/postmaster.pid
+          cd data; sleep 60 & server=$!; cd ..
+          printf '%s\\n%s\\n' $server "$PWD/data" > data/postmaster.pid
           "$@"; code=$?; kill $server; exit $code
           """)
     },

@@ -1,0 +1,53 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Backup
+@testable import Operations
+@testable import System
+
+/// Goal: the room that a recovery is said to need is that of the unpacked backup, or no number is
+/// given that is too low. Method: a real backup, compressed, and what it takes unpacked.
+@Suite struct RecoverySpaceTests {
+  private static let backup = Fixture.path("online-15")
+
+  /// A manifest that has been read.
+  private static func manifest() throws -> ManifestCheck {
+    let check = ManifestCheck()
+    try check.read(fileAt: backup + "/backup_manifest", isGiven: false)
+    return check
+  }
+
+  @Test func manifestHasSizes() throws {
+    let space = try RecoverySpace(
+      of: OnlineBackup(at: Self.backup), writeAheadLog: nil, manifest: Self.manifest())
+    let tar = TestTar(decoding: try Fixture.bytes("online-15/base.tar"))
+    let files = tar.members.filter { $0.type == "0" }.reduce(0) { $0 + $1.contents.count }
+    // The WAL is a part of its segments.
+    #expect(space.leastByteCount >= UInt64(files))
+    #expect(space.leastByteCount < UInt64(files) + 32 << 20)
+    #expect(space.description == "at least \((space.leastByteCount + 1 << 20 - 1) >> 20) MiB there")
+  }
+
+  @Test func withoutManifest() throws {
+    let compressed = try RecoverySpace(
+      of: OnlineBackup(at: Self.backup), writeAheadLog: nil, manifest: nil)
+    #expect(compressed.description.hasPrefix("more than "))
+    #expect(compressed.description.hasSuffix(" MiB there, since the backup is compressed"))
+    let pipe = try RecoverySpace(of: .tar("-"), writeAheadLog: nil, manifest: nil)
+    #expect(pipe.description == "as much there as the backup takes unpacked")
+    #expect(pipe.leastByteCount == 0)
+  }
+
+  /// A plain tar says it itself, and WAL that is given counts, in a directory as well.
+  @Test func plain() throws {
+    let directory = try TemporaryDirectory()
+    try Data(count: 3 << 20).write(to: URL(filePath: directory.path + "/backup.tar"))
+    try TestTar([.init("a/b", contents: .init(repeating: 1, count: 1 << 20))])
+      .unpack(into: directory.path + "/wal")
+    let space = try RecoverySpace(
+      of: OnlineBackup(at: directory.path + "/backup.tar"), writeAheadLog: directory.path + "/wal",
+      manifest: nil)
+    #expect(space.description == "at least 4 MiB there")
+  }
+}
