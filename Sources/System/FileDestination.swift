@@ -73,7 +73,7 @@ package final class FileDestination {
       default: return .stream(try SystemCalls.openStream(path, isPipe: false))
       }
     }
-    let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    let name = SystemCalls.name(of: path)
     let directory = try DirectoryHandle(
       forWritingTo: SystemCalls.parent(of: path), named: path)
     // Nobody can guess the name, and put a link or a file of theirs in its place.

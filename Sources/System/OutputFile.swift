@@ -35,9 +35,8 @@ package final class OutputFile: Sendable {
 
   /// Creates the file at a path; throws likewise.
   package convenience init(creating path: String, mode: mode_t) throws(Failure) {
-    let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     try self.init(
-      creating: name,
+      creating: SystemCalls.name(of: path),
       in: DirectoryHandle(forWritingTo: SystemCalls.parent(of: path), named: path), mode: mode)
   }
 

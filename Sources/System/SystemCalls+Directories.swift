@@ -42,6 +42,11 @@ extension SystemCalls {
     guard unsafe access(path, W_OK | X_OK) == 0 else { throw failure(.mkdir, path, errno) }
   }
 
+  /// The last name of a path.
+  package static func name(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+  }
+
   /// The names in a directory, sorted, without `.` and `..`.
   package static func names(
     in path: String, for operation: Operation = .list

@@ -70,21 +70,6 @@ extension ClusterContents {
     _ = try requireMappedRelations(ofDatabase: database.oid, relations, version, report)
   }
 
-  /// The databases that have files, by id, with the names that visible rows of `pg_database` give
-  /// them; no name if there is no such row.
-  package func databaseNames(version: PostgresVersion) -> [(id: UInt32, name: String?)] {
-    var names: [UInt32: String] = [:]
-    if case .some(.some(let map)) = databases[0],
-      let catalog = RelationMapFile.pairs(of: map.bytes)
-        .first(where: { $0.catalog == RelationMapFile.databaseCatalog })
-    {
-      for row in sharedCatalogs.rows(in: catalog.relationNumber, version: version) {
-        names[row.oid] = row.name
-      }
-    }
-    return databases.keys.filter { $0 != 0 }.sorted().map { ($0, names[$0]) }
-  }
-
   /// Checks that the relations of a map have files; returns their numbers by catalog.
   private func requireMappedRelations(
     ofDatabase databaseID: UInt32, _ relations: [Cluster.Relation], _ version: PostgresVersion,

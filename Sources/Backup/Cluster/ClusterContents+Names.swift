@@ -13,6 +13,17 @@ extension ClusterContents {
     return sharedCatalogs.possibleRows(in: number, version: version)
   }
 
+  /// The databases that have files, by id, with the names that `pg_database` gives them; no name if
+  /// it cannot be read, or its rows disagree.
+  package func databaseNames() -> [(id: UInt32, name: String?)] {
+    var names: [UInt32: NameChoice] = [:]
+    for row in possibleDatabaseRows() {
+      let choice = NameChoice(row.name, isCertain: row.isCertain)
+      names[row.oid, default: choice].add(choice)
+    }
+    return databases.keys.filter { $0 != 0 }.sorted().map { ($0, names[$0]?.name) }
+  }
+
   /// The number of the files of `pg_class`; nil if the relation map of its database has not come.
   package func numberOfClassCatalog(inDatabase id: UInt32) -> UInt32? {
     version.flatMap { mappedNumber(of: RelationMapFile.classCatalog, inDatabase: id, $0) }

@@ -19,8 +19,8 @@ package enum ServerLock {
   /// each has a small id that comes again. A backup that was taken from a running cluster may hold
   /// the server's mark, and says by its `backup_label` that it is one.
   package static func requireNone(in directory: DirectoryHandle) throws(Failure) {
-    let name = Array(Self.name.utf8CString)
-    guard try directory.status(of: Array("backup_label".utf8CString)) == nil,
+    let name = DirectoryHandle.name(Self.name)
+    guard try directory.status(of: DirectoryHandle.name("backup_label")) == nil,
       let status = try directory.status(of: name)
     else { return }
     guard status.kind == .file else { throw unreadable("is not a file") }

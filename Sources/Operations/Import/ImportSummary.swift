@@ -144,7 +144,7 @@ extension ImportSummary {
     systemIdentifier = String(assessment.controlFile.systemIdentifier)
     importLSN = assessment.importLSN.description
     endLSN = assessment.endLSN.description
-    databases = contents.databaseNames(version: assessment.version).map { id, name in
+    databases = contents.databaseNames().map { id, name in
       DatabaseName(id: id, name: name)
     }
     databaseCount = databases.count

@@ -103,19 +103,19 @@ struct CatalogFiles {
 
   /// Opens the directory of the databases of the data directory at `path`.
   init(path: String) throws(Failure) {
-    base = try DirectoryHandle(path: path).openDirectory(Self.name("base"))
+    base = try DirectoryHandle(path: path).openDirectory(DirectoryHandle.name("base"))
   }
 
   /// Gives the rows of the `pg_class` of a database to a search, as far as there are files.
   func search(
     _ search: inout NameSearch, database: UInt32, catalog: UInt32
   ) throws(Failure) {
-    let directory = try base.openDirectory(Self.name("\(database)"))
+    let directory = try base.openDirectory(DirectoryHandle.name("\(database)"))
     var segment = RelationSegment(
       databaseID: database, relationNumber: catalog, fork: .main, segmentNumber: 0)
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
     while segment.segmentNumber < RelationSegment.maximumSegmentNumber {
-      let name = Self.name(segment.fileName)
+      let name = DirectoryHandle.name(segment.fileName)
       guard let status = try directory.status(of: name), status.kind == .file else { return }
       let file = try directory.openFile(name)
       var offset: UInt64 = 0
@@ -127,6 +127,4 @@ struct CatalogFiles {
       segment.segmentNumber += 1
     }
   }
-
-  private static func name(_ text: String) -> DirectoryHandle.Name { Array(text.utf8CString) }
 }

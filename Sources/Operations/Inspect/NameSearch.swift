@@ -1,3 +1,4 @@
+import Backup
 import PostgresFormat
 
 /// The relation maps of a cluster's databases: the numbers of the files of mapped catalogs.
@@ -28,31 +29,6 @@ struct RelationMaps {
   /// The catalogs of a database, by the numbers of their files.
   func catalogs(ofDatabase id: UInt32) -> [UInt32: UInt32] {
     Dictionary((numbers[id] ?? [:]).map { ($1, $0) }) { first, _ in first }
-  }
-}
-
-/// What rows say of a name: one that certainly is visible decides. Others do if they agree, for
-/// what they name exists: its files are there.
-struct NameChoice {
-  private(set) var name: String?
-  private(set) var kind: RelationKind?
-  private var isCertain: Bool
-
-  /// The name that the first row gives.
-  init(_ name: String, _ kind: RelationKind? = nil, isCertain: Bool) {
-    self.name = name
-    self.kind = kind
-    self.isCertain = isCertain
-  }
-
-  /// Takes what another row says.
-  mutating func add(_ other: Self) {
-    if other.isCertain {
-      self = other
-    } else if !isCertain && other.name != name {
-      name = nil
-      kind = nil
-    }
   }
 }
 

@@ -26,12 +26,12 @@ struct TenantWalk {
   mutating func enter(_ directory: DirectoryHandle) throws(Failure) {
     let path = directory.path
     let parent = SystemCalls.parent(of: path)
-    let tenants = try directory.status(of: Self.name("tenants"))?.kind
+    let tenants = try directory.status(of: DirectoryHandle.name("tenants"))?.kind
     if tenants == .directory {
-      try enterTenants(try directory.openDirectory(Self.name("tenants")))
+      try enterTenants(try directory.openDirectory(DirectoryHandle.name("tenants")))
     } else if tenants == .symbolicLink {
       skip(path + "/tenants", "it is a symbolic link")
-    } else if try directory.status(of: Self.name("timelines")) != nil {
+    } else if try directory.status(of: DirectoryHandle.name("timelines")) != nil {
       try enterTenant(directory, Tenant(Self.lastName(of: path)))
     } else if try isTimeline(directory) {
       let tenant = Tenant(Self.lastName(of: SystemCalls.parent(of: parent)))
@@ -80,7 +80,7 @@ struct TenantWalk {
   private mutating func enterTenant(
     _ directory: DirectoryHandle, _ tenant: Tenant?
   ) throws(Failure) {
-    let name = Self.name("timelines")
+    let name = DirectoryHandle.name("timelines")
     switch try directory.status(of: name)?.kind {
     case .directory: try enterTimelines(try directory.openDirectory(name), tenant)
     case .symbolicLink: skip(directory.path + "/timelines", "it is a symbolic link")
@@ -149,8 +149,6 @@ struct TenantWalk {
     default: false
     }
   }
-
-  private static func name(_ text: String) -> DirectoryHandle.Name { Array(text.utf8CString) }
 
   private static func lastName(of path: String) -> String {
     String(path.split(separator: "/").last ?? "")

@@ -58,13 +58,14 @@ struct TimelineSurvey {
 
   private func readIndex(_ name: String) throws(Failure) -> IndexPart {
     let path = directory.path + "/" + name
-    guard let status = try directory.status(of: Self.name(name)) else {
+    guard let status = try directory.status(of: DirectoryHandle.name(name)) else {
       throw DirectoryHandle.changed(path)
     }
     guard status.kind == .file else {
       throw Failure(.indexDamaged, "\(path.quoted) is not a regular file")
     }
-    let bytes = try directory.openFile(Self.name(name)).contents(limit: Timeline.indexLimit)
+    let bytes = try directory.openFile(DirectoryHandle.name(name)).contents(
+      limit: Timeline.indexLimit)
     do throws(FormatError) {
       return try IndexPart(decoding: bytes)
     } catch {
@@ -89,7 +90,7 @@ struct TimelineSurvey {
   private func requireLayers(_ layers: [String: UInt64]) throws(Failure) {
     for (name, byteCount) in layers.sorted(by: { $0.key < $1.key }) {
       try Interruption.check()
-      guard let status = try directory.status(of: Self.name(name)) else {
+      guard let status = try directory.status(of: DirectoryHandle.name(name)) else {
         throw Failure(.missingFile, "layer '\(name)' is missing")
       }
       guard status.kind == .file else {
@@ -115,7 +116,7 @@ struct TimelineSurvey {
       let code = Self.code(of: name)
       var leftover = leftovers[code] ?? .init(code: code)
       leftover.fileCount += 1
-      leftover.byteCount &+= try directory.status(of: Self.name(name))?.byteCount ?? 0
+      leftover.byteCount &+= try directory.status(of: DirectoryHandle.name(name))?.byteCount ?? 0
       if leftover.names.count < Self.shownLimit { leftover.names.append(escaped(name.utf8)) }
       leftovers[code] = leftover
     }
@@ -127,6 +128,4 @@ struct TimelineSurvey {
     if LayerName.parse(fileName: name) != nil { return .unlistedLayer }
     return IndexPart.parse(fileName: name) != nil ? .olderIndex : .otherFile
   }
-
-  private static func name(_ text: String) -> DirectoryHandle.Name { Array(text.utf8CString) }
 }

@@ -82,12 +82,13 @@ struct Recovery {
     }
     let verified = try manifest?.finish(before, label: intake.label)
     if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
-    if let user { try scratch.give(to: user, passable: options.trustsBackup) }
-    let server = SingleUserServer(programs: programs, scratch: scratch)
     let log = try WriteAheadLogCheck(
       scratch: scratch, control: before, label: intake.label,
       hasRestoreCommand: options.restoreCommand != nil, progress: progress
     ).run()
+    // Only now: up to here files of the copy are opened by their paths.
+    if let user { try scratch.give(to: user, passable: options.trustsBackup) }
+    let server = SingleUserServer(programs: programs, scratch: scratch)
     let control = try recover(server, from: before, log)
     let moved = try moveTablespaces(server, control, fileCount: intake.fileCount)
     if user != nil { try scratch.takeBack() }
@@ -185,9 +186,9 @@ struct Recovery {
   }
 
   private static func controlFile(_ scratch: ScratchDirectory) throws(Failure) -> ControlFile {
-    let name = Array("pg_control".utf8CString)
+    let name = DirectoryHandle.name("pg_control")
     let directory = try DirectoryHandle(path: scratch.data)
-      .openDirectory(Array("global".utf8CString))
+      .openDirectory(DirectoryHandle.name("global"))
     guard try directory.status(of: name)?.kind == .file else {
       throw BackupClues().missingControlFile
     }
@@ -259,7 +260,7 @@ struct Recovery {
     _ server: SingleUserServer, _ control: ControlFile, fileCount: Int
   ) throws(Failure) -> [String] {
     let data = try DirectoryHandle(path: server.scratch.data)
-    let directory = try data.openDirectory(Array("pg_tblspc".utf8CString))
+    let directory = try data.openDirectory(DirectoryHandle.name("pg_tblspc"))
     let links = try directory.names()
     guard !links.isEmpty else { return [] }
     // One that was made while WAL from a restore command was replayed leads elsewhere.

@@ -83,7 +83,7 @@ final class ScratchDirectory: Sendable {
   /// - Parameter passable: whether the user is to reach it by its path, as without a sandbox.
   func give(to user: SystemUser, passable: Bool) throws(Failure) {
     let directory = try DirectoryHandle(path: path)
-    for name in ["data", "tablespaces"].map({ Array($0.utf8CString) }) {
+    for name in ["data", "tablespaces"].map(DirectoryHandle.name) {
       try directory.openDirectory(name).forEach { parent, name, _ throws(Failure) in
         try parent.give(name, to: user.id, user.group)
       }

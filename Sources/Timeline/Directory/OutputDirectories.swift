@@ -116,7 +116,7 @@ struct OutputDirectories {
   func isInPlace() throws(Failure) -> Bool {
     let own = try timeline.status()
     let parent = handles[handles.count - 2]
-    let name = timeline.path.split(separator: "/").last.map(String.init) ?? ""
+    let name = SystemCalls.name(of: timeline.path)
     return try parent.status(of: DirectoryHandle.name(name))?.isSameFile(as: own) == true
   }
 

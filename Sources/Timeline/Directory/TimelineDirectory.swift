@@ -180,7 +180,7 @@ package final class TimelineDirectory {
     try requireOutsideTenants(path)
     let parent = SystemCalls.parent(of: path)
     let directory = try DirectoryHandle(forWritingTo: parent, named: path)
-    let name = path.split(separator: "/").last.map(String.init) ?? path
+    let name = SystemCalls.name(of: path)
     // Imports of other timelines may have been given the same name.
     let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
     return try ReceiptFiles(
