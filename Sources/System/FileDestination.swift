@@ -79,7 +79,8 @@ package final class FileDestination {
     // Nobody can guess the name, and put a link or a file of theirs in its place.
     let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
     let file = try OutputFile(
-      creating: "\(name).\(number).export-temp", in: directory, shown: path, mode: mode)
+      creating: "\(name).\(number).export-temp", in: directory, shown: path, mode: mode,
+      reserve: SpaceReserve(directory))
     return .file(file, finalName: name, in: directory)
   }
 

@@ -11,38 +11,79 @@ package final class OutputFile: Sendable {
   package let name: String
   private let directory: DirectoryHandle
   private let descriptor: Descriptor
+  /// What is told of every write; nil for nobody.
+  private let reserve: SpaceReserve?
 
   /// Creates the file; messages call it by `shown`, if its path is one that the user does not know.
   ///
-  /// - Parameter owner: whom it is given to, if this program is root; nil for nobody else.
+  /// - Parameters:
+  ///   - owner: whom it is given to, if this program is root; nil for nobody else.
+  ///   - reserve: the free space that has to be left there.
   /// - Throws: `.cannotCreate` if the name exists, whatever it is.
   package convenience init(
     creating name: String, in directory: DirectoryHandle, shown: String? = nil, mode: mode_t,
-    owner: SystemUser? = nil
+    owner: SystemUser? = nil, reserve: SpaceReserve? = nil
   ) throws(Failure) {
-    self.init(try directory.createFile(name, shown: shown, mode: mode), name, in: directory)
+    self.init(
+      try directory.createFile(name, shown: shown, mode: mode), name, in: directory,
+      reserve: reserve)
     if let owner {
       try directory.give(DirectoryHandle.name(name), to: owner.id, owner.group)
     }
   }
 
   /// Takes over an open file that has this name in the directory.
-  init(_ descriptor: Descriptor, _ name: String, in directory: DirectoryHandle) {
+  init(
+    _ descriptor: Descriptor, _ name: String, in directory: DirectoryHandle,
+    reserve: SpaceReserve? = nil
+  ) {
     self.descriptor = descriptor
     self.name = name
     self.directory = directory
+    self.reserve = reserve
   }
 
   /// Creates the file at a path; throws likewise.
-  package convenience init(creating path: String, mode: mode_t) throws(Failure) {
+  package convenience init(
+    creating path: String, mode: mode_t, reserve: SpaceReserve? = nil
+  ) throws(Failure) {
     try self.init(
       creating: SystemCalls.name(of: path),
-      in: DirectoryHandle(forWritingTo: SystemCalls.parent(of: path), named: path), mode: mode)
+      in: DirectoryHandle(forWritingTo: SystemCalls.parent(of: path), named: path), mode: mode,
+      reserve: reserve)
   }
 
   /// Writes all of `bytes` at `offset`.
   package func write(_ bytes: RawSpan, at offset: UInt64) throws(Failure) {
     try descriptor.write(bytes, at: offset)
+    try reserve?.didWrite(bytes.byteCount)
+  }
+
+  /// The bytes of a page, of which holes consist.
+  private static let pageByteCount = 8192
+
+  /// Writes `bytes` at `offset` of a new file, but for pages of zeros, which stay holes. Once all is
+  /// written, `setByteCount` must follow: the last page may be a hole.
+  package func writePages(_ bytes: RawSpan, at offset: UInt64) throws(Failure) {
+    var start = 0  // of the pages that are still to be written
+    for page in stride(from: 0, to: bytes.byteCount, by: Self.pageByteCount) {
+      let end = min(page + Self.pageByteCount, bytes.byteCount)
+      guard bytes.extracting(page..<end).isZero else { continue }
+      if start < page {
+        try write(bytes.extracting(start..<page), at: offset + UInt64(start))
+      }
+      start = end
+    }
+    if start < bytes.byteCount {
+      try write(bytes.extracting(start..<bytes.byteCount), at: offset + UInt64(start))
+    }
+  }
+
+  /// Sets the file's length.
+  package func setByteCount(_ byteCount: UInt64) throws(Failure) {
+    _ = try SystemCalls.retrying(.write, descriptor.name) {
+      ftruncate(descriptor.number, off_t(byteCount))
+    }
   }
 
   /// Fills `bytes` up to `count`; throws if the file ends before that.

@@ -64,6 +64,7 @@ struct Recovery {
       // First, so that a file without any WAL is found before a backup has been copied.
       var log = WriteAheadLogIntake(
         path: path, directory: scratch.data + "/pg_wal", progress: input)
+      log.reserve = scratch.reserve
       try log.run()
       intake.givenWriteAheadLog = log.names
     }

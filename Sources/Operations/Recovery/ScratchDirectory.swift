@@ -21,6 +21,8 @@ import System
 final class ScratchDirectory: Sendable {
   /// Absolute, without links.
   let path: String
+  /// The free space that is left where it is.
+  let reserve: SpaceReserve
   private let isKept: Bool
   private let isRemoved = Atomic(false)
 
@@ -61,6 +63,7 @@ final class ScratchDirectory: Sendable {
         error.code, error.message,
         hint: "Choose a writable directory with '--scratch'.")
     }
+    reserve = SpaceReserve(try DirectoryHandle(path: path))
     for directory in [data, tablespaces, channel, archive]
       + DataDirectory.directories.map({ data + "/" + $0 })
     {
@@ -71,6 +74,11 @@ final class ScratchDirectory: Sendable {
 
   deinit {
     if !isKept { try? remove() }
+  }
+
+  /// Creates a file of the copy at a path.
+  func makeFile(_ path: String) throws(Failure) -> OutputFile {
+    try OutputFile(creating: path, mode: 0o600, reserve: reserve)
   }
 
   func tablespace(_ id: UInt32) -> String { "\(tablespaces)/\(id)" }

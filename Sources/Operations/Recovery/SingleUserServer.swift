@@ -26,6 +26,8 @@ struct SingleUserServer {
   /// Any error ends it, and with it the server. `control` says what the cluster demands of its
   /// server; `others` overrule that. By `channel` it gets WAL that the copy does not have. `started`
   /// gets the number of the process that has the server below it, or is it.
+  ///
+  /// - Throws: if the server cannot be started, or leaves too little free space.
   func run(
     in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:],
     channel: RestoreChannel? = nil, started: ((Int32) -> Void)? = nil
@@ -51,7 +53,11 @@ struct SingleUserServer {
     func run(_ check: () throws(Failure) -> Void) throws(Failure) -> ChildProcess.Result {
       try ChildProcess.run(
         words, input: scratch.input, log: scratch.log, outputLimit: Self.outputLimit,
-        started: started, check: check)
+        started: started
+      ) { () throws(Failure) in
+        try check()
+        try scratch.reserve.check()
+      }
     }
     do throws(Failure) {
       guard let channel else { return try run {} }

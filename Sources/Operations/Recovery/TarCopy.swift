@@ -65,8 +65,7 @@ struct TarCopy {
   private mutating func copy(
     from tar: TarReader, to target: String?, observe: ((RawSpan) -> Void)? = nil
   ) throws(Failure) {
-    let file: OutputFile? =
-      if let target { try OutputFile(creating: target, mode: 0o600) } else { nil }
+    let file = try target.map { target throws(Failure) in try intake.scratch.makeFile(target) }
     var offset: UInt64 = 0
     while true {
       try Interruption.check()
@@ -76,9 +75,10 @@ struct TarCopy {
       if count == 0 { break }
       let bytes = buffer.bytes.extracting(0..<count)
       observe?(bytes)
-      try file?.write(bytes, at: offset)
+      try file?.writePages(bytes, at: offset)
       offset += UInt64(count)
     }
+    try file?.setByteCount(offset)
     try file?.close()
   }
 }

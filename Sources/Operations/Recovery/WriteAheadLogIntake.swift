@@ -12,6 +12,8 @@ struct WriteAheadLogIntake {
   let path: String
   /// The scratch's `pg_wal`.
   let directory: String
+  /// The free space that is left there.
+  var reserve: SpaceReserve?
   /// The files that were copied, segments and histories of timelines.
   private(set) var names: Set<String> = []
 
@@ -107,7 +109,7 @@ struct WriteAheadLogIntake {
     _ source: any ByteSource, to target: String, subject: String
   ) throws(Failure) {
     let plain = try decompressed(source, subject: subject, progress: InputProgress())
-    let file = try OutputFile(creating: target, mode: 0o600)
+    let file = try OutputFile(creating: target, mode: 0o600, reserve: reserve)
     var offset: UInt64 = 0
     while true {
       try Interruption.check()
@@ -118,9 +120,10 @@ struct WriteAheadLogIntake {
           .fileTooLarge,
           "\(subject) has more than \(Self.byteLimit >> 30) GiB, the limit of a WAL segment")
       }
-      try buffer.withBytes { bytes throws(Failure) in try file.write(bytes, at: offset) }
+      try buffer.withBytes { bytes throws(Failure) in try file.writePages(bytes, at: offset) }
       offset += UInt64(buffer.byteCount)
     }
+    try file.setByteCount(offset)
     try file.close()
   }
 }

@@ -32,6 +32,8 @@ package final class TimelineDirectory {
   package var path: String { directories.timeline.path }
 
   private var directories: OutputDirectories
+  /// The free space that is left on the file system.
+  private let reserve: SpaceReserve
   /// The directory itself, which holds the lock.
   private let directory: DirectoryHandle
   /// What the names of the timeline's receipts begin with.
@@ -60,6 +62,7 @@ package final class TimelineDirectory {
     directories = try OutputDirectories(
       output: Self.base(output), tenant: tenant, timeline: timeline, owner: owner)
     directory = directories.timeline
+    reserve = SpaceReserve(directory)
     self.owner = SystemUser.ownID == 0 ? owner : nil
     self.force = force
     receiptPrefix = ReceiptName.prefix(tenant: tenant, timeline: timeline)
@@ -165,7 +168,8 @@ package final class TimelineDirectory {
   package func makeTemporaryFile(_ name: String) throws(Failure) -> OutputFile {
     let temporaryName = name + Self.temporarySuffix
     written.insert(temporaryName)
-    return try OutputFile(creating: temporaryName, in: directory, mode: 0o600, owner: owner)
+    return try OutputFile(
+      creating: temporaryName, in: directory, mode: 0o600, owner: owner, reserve: reserve)
   }
 
   /// Claims the files of the receipt; throws as `ReceiptFiles` does, and `.usage` for a place below
