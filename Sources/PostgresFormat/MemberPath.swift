@@ -91,7 +91,7 @@ public enum MemberKind: Sendable {
 
 extension MemberKind {
   /// The error for a member of this kind at a path that needs another kind.
-  func refusal(expected: String) -> FormatError {
+  package func refusal(expected: String) -> FormatError {
     let (name, hint): (String, String?) =
       switch self {
       case .file: ("a file", nil)

@@ -67,7 +67,7 @@ package final class DirectoryHandle: Sendable {
     InputFile(try open(name, O_NONBLOCK | O_NOCTTY))
   }
 
-  private func open(_ name: Name, _ flags: Int32) throws(Failure) -> Descriptor {
+  func open(_ name: Name, _ flags: Int32) throws(Failure) -> Descriptor {
     while true {
       let opened = unsafe openat(descriptor.number, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
       if opened >= 0 { return Descriptor(opened, name: path(of: name)) }
@@ -78,11 +78,16 @@ package final class DirectoryHandle: Sendable {
 
   /// What a symbolic link in this directory points to.
   package func linkTarget(of name: Name) throws(Failure) -> String {
+    Self.text(try targetName(of: name))
+  }
+
+  /// The same as it is in the file system; an empty name is that of a link that is open itself.
+  func targetName(of name: Name) throws(Failure) -> Name {
     var target = Name(repeating: 0, count: Int(PATH_MAX) + 1)
     while true {
       // Invariant: the array is lent for the call, which writes no more than the count given.
       let count = unsafe readlinkat(descriptor.number, name, &target, target.count - 1)
-      if count >= 0 { return Self.text(Name(target[...count])) }
+      if count >= 0 { return Name(target[...count]) }
       let reason = errno
       if reason != EINTR { throw failure(name, reason) }
     }
@@ -136,6 +141,15 @@ package final class DirectoryHandle: Sendable {
       if status.kind == .directory { try openDirectory(name).forEach(body) }
       try body(self, name, status)
     }
+  }
+
+  /// The bytes of all files in the directory and below; links are not followed.
+  package func byteCount() throws(Failure) -> UInt64 {
+    var sum: UInt64 = 0
+    try forEach { _, _, status in
+      if status.kind == .file { sum &+= status.byteCount }
+    }
+    return sum
   }
 
   func path(of name: Name) -> String { path + "/" + Self.text(name) }

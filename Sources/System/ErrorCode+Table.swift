@@ -432,6 +432,14 @@ extension ErrorCode {
         "The input cannot be opened for another reason, which the error names.",
         "Remove the cause."
       )
+    case .inputOfOtherUser:
+      (
+        .cannotOpen,
+        "A link in the backup belongs to another user than the backup, or leads to files of another "
+          + "user.",
+        "If it is right, name a tablespace's directory with '--tablespace OID=DIR', the WAL with "
+          + "'--wal', or put the file there in the place of the link."
+      )
     case .notADataDirectory:
       (
         .cannotOpen,

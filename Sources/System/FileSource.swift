@@ -16,26 +16,51 @@ package final class FileSource: ByteSource {
   /// for, if it holds less and the system allows it. What is read is counted in `progress`.
   ///
   /// Throws `.cannotOpen` when there is no such file, it may not be read, or it is a directory.
-  /// Blocks while `path` is a FIFO that nobody writes to.
-  package init(path: String, progress: InputProgress = InputProgress()) throws(Failure) {
-    subject = inputSubject(path)
-    self.progress = progress
-    if path == "-" {
-      descriptor = Descriptor(STDIN_FILENO, name: subject, isOwned: false)
-    } else {
-      var opened: Int32
-      repeat {
-        progress.setReading(true)
-        opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        progress.setReading(false)
-      } while opened < 0 && errno == EINTR
-      guard opened >= 0 else {
-        throw Failure(
-          .opening(errno), "cannot open \(subject): \(SystemCalls.describe(errno))")
-      }
-      descriptor = Descriptor(opened, name: path)
+  /// Blocks while `path` is a FIFO that nobody writes to. One that was `found` throws as
+  /// `DirectoryHandle.openFound` does, and never blocks.
+  package convenience init(
+    path: String, _ origin: InputOrigin = .named, progress: InputProgress = InputProgress()
+  ) throws(Failure) {
+    switch origin {
+    case .found: try self.init(InputFile(foundAt: path), progress: progress)
+    case .named:
+      let subject = inputSubject(path)
+      try self.init(
+        try Self.open(path, subject, progress), subject: subject, isAtStart: path != "-",
+        progress: progress)
     }
+  }
 
+  /// The bytes of an open file, of which nothing has been read.
+  package convenience init(
+    _ file: InputFile, progress: InputProgress = InputProgress()
+  ) throws(Failure) {
+    try self.init(
+      file.descriptor, subject: file.path.quoted, isAtStart: true, progress: progress)
+  }
+
+  private static func open(
+    _ path: String, _ subject: String, _ progress: InputProgress
+  ) throws(Failure) -> Descriptor {
+    guard path != "-" else { return Descriptor(STDIN_FILENO, name: subject, isOwned: false) }
+    var opened: Int32
+    repeat {
+      progress.setReading(true)
+      opened = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+      progress.setReading(false)
+    } while opened < 0 && errno == EINTR
+    guard opened >= 0 else {
+      throw Failure(.opening(errno), "cannot open \(subject): \(SystemCalls.describe(errno))")
+    }
+    return Descriptor(opened, name: path)
+  }
+
+  private init(
+    _ descriptor: Descriptor, subject: String, isAtStart: Bool, progress: InputProgress
+  ) throws(Failure) {
+    self.descriptor = descriptor
+    self.subject = subject
+    self.progress = progress
     var status = stat()
     var result: Int32
     repeat {
@@ -50,7 +75,7 @@ package final class FileSource: ByteSource {
       throw Failure(
         .opening(EISDIR), "cannot open \(subject): \(SystemCalls.describe(EISDIR))")
     case S_IFREG:
-      if path != "-" { byteCount = UInt64(status.st_size) }
+      if isAtStart { byteCount = UInt64(status.st_size) }
       posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     case S_IFIFO:
       Self.widenPipe(descriptor.number, to: Self.pipeByteCount)
@@ -98,6 +123,15 @@ package final class FileSource: ByteSource {
       progress.addBytesRead(max(count, 0))
     }
   }
+}
+
+/// Who says where an input is.
+package enum InputOrigin: Sendable {
+  /// The user named it, and may name a pipe, or a link to anything.
+  case named
+  /// This program found it in a directory that somebody else may have filled: it has to be a regular
+  /// file of that directory's owner.
+  case found
 }
 
 /// Refuses a file, which an option names, that cannot be read, without opening it: what a pipe

@@ -3,9 +3,14 @@ import PostgresFormat
 
 /// A file of a data directory, open for reading from its start.
 package struct InputFile: Sendable {
-  private let descriptor: Descriptor
+  let descriptor: Descriptor
 
   init(_ descriptor: Descriptor) { self.descriptor = descriptor }
+
+  /// Opens a regular file that the user named, be it by a link.
+  package init(namedBy path: String) throws(Failure) {
+    descriptor = try SystemCalls.openRegularFile(path, followsLink: true).file
+  }
 
   /// Where the file is.
   package var path: String { descriptor.name }
@@ -58,6 +63,32 @@ package struct InputFile: Sendable {
     if byteCount >= UInt64(Self.announcedByteCount) {
       posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
+  }
+
+  /// Copies the file to `target`, if there is one, sharing its blocks if the file system can; else the
+  /// bytes go through `buffer`, and pages of zeros become holes. `observe` sees all bytes in any case,
+  /// and `progress` counts them.
+  package func copy(
+    to target: OutputFile?, buffer: inout [UInt8], progress: InputProgress? = nil,
+    observe: ((RawSpan) -> Void)? = nil
+  ) throws(Failure) {
+    let isShared = target?.shareBlocks(of: self) == true
+    guard !isShared || observe != nil else {
+      progress?.addBytesRead(Int(clamping: try status().byteCount))
+      return
+    }
+    var done: UInt64 = 0
+    while true {
+      try Interruption.check()
+      let count = try descriptor.read(into: &buffer, count: buffer.count, at: done)
+      if count == 0 { break }
+      let bytes = buffer.bytes.extracting(0..<count)
+      observe?(bytes)
+      if !isShared { try target?.writePages(bytes, at: done) }
+      progress?.addBytesRead(count)
+      done += UInt64(count)
+    }
+    if !isShared { try target?.setByteCount(done) }
   }
 
   /// Appends up to `limit` of the next bytes, as many as one call gives; returns how many, 0 at the

@@ -54,6 +54,8 @@ package final class OutputFile: Sendable {
   }
 
   /// Writes all of `bytes` at `offset`.
+  ///
+  /// - Throws: `.inputOutput`, also if too little free space is left.
   package func write(_ bytes: RawSpan, at offset: UInt64) throws(Failure) {
     try descriptor.write(bytes, at: offset)
     try reserve?.didWrite(bytes.byteCount)
@@ -84,6 +86,15 @@ package final class OutputFile: Sendable {
     _ = try SystemCalls.retrying(.write, descriptor.name) {
       ftruncate(descriptor.number, off_t(byteCount))
     }
+  }
+
+  /// `FICLONE` of Linux: gives a file the blocks of another, which both share until one changes
+  /// them. (`include/uapi/linux/fs.h`)
+  private static let shareBlocks: UInt = 0x4004_9409
+
+  /// Gives the file, which is empty, the contents of another one; false if the file system cannot.
+  func shareBlocks(of source: InputFile) -> Bool {
+    ioctl(descriptor.number, Self.shareBlocks, source.descriptor.number) == 0
   }
 
   /// Fills `bytes` up to `count`; throws if the file ends before that.

@@ -61,51 +61,6 @@ extension SystemCalls {
   package static func setMode(_ mode: mode_t, of path: String) throws(Failure) {
     _ = try retrying(.give, path) { unsafe chmod(path, mode) }
   }
-
-  /// `FICLONE` of Linux: gives a file the blocks of another, which both share until one changes
-  /// them. (`include/uapi/linux/fs.h`)
-  private static let shareBlocks: UInt = 0x4004_9409
-
-  /// Copies a whole file, sharing its blocks if the file system can; else the bytes go through
-  /// `buffer`. `observe` sees them all in any case, also without a target. `progress` counts them.
-  package static func copy(
-    _ source: String, to target: String?, buffer: inout [UInt8], progress: InputProgress? = nil,
-    observe: ((RawSpan) -> Void)? = nil
-  ) throws(Failure) {
-    let input = try open(source, O_RDONLY | O_NOFOLLOW, .open)
-    guard let target else {
-      return try forEachPiece(of: input, buffer: &buffer) { bytes, _ in
-        observe?(bytes)
-        progress?.addBytesRead(bytes.byteCount)
-      }
-    }
-    let output = try open(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-    let isShared = ioctl(output.number, shareBlocks, input.number) == 0
-    if !isShared || observe != nil {
-      try forEachPiece(of: input, buffer: &buffer) { bytes, offset throws(Failure) in
-        observe?(bytes)
-        if !isShared { try output.write(bytes, at: offset) }
-        progress?.addBytesRead(bytes.byteCount)
-      }
-    } else {
-      progress?.addBytesRead(Int(clamping: try input.status().byteCount))
-    }
-    try output.close()
-  }
-
-  private static func forEachPiece(
-    of input: Descriptor, buffer: inout [UInt8],
-    _ body: (RawSpan, _ offset: UInt64) throws(Failure) -> Void
-  ) throws(Failure) {
-    var done: UInt64 = 0
-    while true {
-      try Interruption.check()
-      let count = try input.read(into: &buffer, count: buffer.count, at: done)
-      if count == 0 { return }
-      try body(buffer.bytes.extracting(0..<count), done)
-      done += UInt64(count)
-    }
-  }
 }
 
 /// The path of an input from the root on; `-` for standard input.

@@ -93,27 +93,47 @@ package enum SystemCalls {
     try open(path, O_RDONLY | O_DIRECTORY, operation)
   }
 
-  /// Opens a file of a timeline for reading, and gives its length in bytes.
+  /// Opens a file for reading, and gives its length in bytes.
   ///
-  /// Throws `.damaged` if there is none, or something else than a regular file: a timeline has
-  /// nothing else, and a FIFO would be waited for.
+  /// A timeline has nothing but regular files: a FIFO would be waited for, and a link may lead to a
+  /// file of somebody else. `followsLink` is for a path that the user named.
+  ///
+  /// - Throws: `.damaged` if there is none, or something else than a regular file.
   package static func openRegularFile(
-    _ path: String
+    _ path: String, followsLink: Bool = false
   ) throws(Failure) -> (file: Descriptor, byteCount: UInt64) {
-    let file = try open(path, regularFileFlags, .open)
-    let status = try file.status()
-    guard status.kind == .file else {
-      throw Failure(.wrongFileType, "\(path.quoted) is not a regular file")
+    let file: Descriptor
+    do throws(Failure) {
+      file = try open(path, regularFileFlags | (followsLink ? 0 : O_NOFOLLOW), .open)
+    } catch {
+      guard !followsLink, try status(at: path)?.kind == .symbolicLink else { throw error }
+      throw isLink(path)
     }
+    let status = try file.status()
+    guard status.kind == .file else { throw notRegular(path) }
     return (file, status.byteCount)
   }
 
   /// Without waiting for a FIFO's other end, or becoming the owner of a terminal.
   private static let regularFileFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY
 
-  /// The whole of a file that has at most `limit` bytes.
-  package static func contents(of path: String, limit: Int) throws(Failure) -> [UInt8] {
-    let (file, byteCount) = try openRegularFile(path)
+  /// The error of something that should be a file.
+  package static func notRegular(_ path: String) -> Failure {
+    Failure(.wrongFileType, "\(path.quoted) is not a regular file")
+  }
+
+  /// The error of a link in the place of a file.
+  package static func isLink(_ path: String) -> Failure {
+    Failure(
+      .wrongFileType, "\(path.quoted) is a symbolic link",
+      hint: "Links are not followed here. Put the file itself in the place of the link.")
+  }
+
+  /// The whole of a file that has at most `limit` bytes, opened likewise.
+  package static func contents(
+    of path: String, limit: Int, followsLink: Bool = false
+  ) throws(Failure) -> [UInt8] {
+    let (file, byteCount) = try openRegularFile(path, followsLink: followsLink)
     guard byteCount <= UInt64(limit) else {
       throw Failure(.fileTooLarge, "\(path.quoted) has \(byteCount) bytes, more than \(limit)")
     }

@@ -181,7 +181,7 @@ struct OptionParserTests {
     ),
     (
       ["a", "--t", "x"], "option '--t' is ambiguous",
-      "It could be '--tenant-id', '--timeline-id' or '--trust-backup'. "
+      "It could be '--tenant-id', '--timeline-id', '--trust-backup' or '--tablespace'. "
     ),
   ])
   func refusals(arguments: [String], message: String, hint: String) {

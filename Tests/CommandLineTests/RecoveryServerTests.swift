@@ -177,6 +177,28 @@ struct RecoveryServerTests {
       run, code: 65, "differs from its manifest", "does not match", in: directory)
   }
 
+  /// Goal: a tablespace that belongs to another user than the backup is imported once it is named.
+  /// Method: the command that the refusal shows.
+  @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+  func tablespaceOfOtherUser() async throws {
+    let cluster = try #require(OnlineCluster.shared)
+    let directory = try TemporaryDirectory()
+    try PostgresServer.shell(
+      """
+      cp -a "$1/plain" backup; cp -a "$1/plain-16384" one; ln -sfn "$PWD/one" backup/pg_tblspc/16384
+      chown -R 65533 one
+      """, [cluster.directory], directory.path)
+    let run = try await Self.run(
+      directory.path + "/backup", in: directory, programs: cluster.programs)
+    let option = "--tablespace 16384=\(directory.path)/one"
+    try Self.expect(
+      run, code: 66, "belongs to user '65533'", "'\(option)'", "\(option)\n", in: directory)
+    let named = try await Self.run(
+      directory.path + "/backup", in: directory, programs: cluster.programs,
+      option.split(separator: " ").map(String.init))
+    #expect(named.exitCode == 0, "\(named.error)")
+  }
+
   /// Goal: WAL that would write outside the scratch directory is not replayed. Method: a segment in
   /// which the cluster created another tablespace, after the end of the backup.
   @Test func newTablespace() async throws {

@@ -1,4 +1,6 @@
 import Foundation
+import Operations
+import System
 import TestSupport
 import Testing
 
@@ -192,6 +194,8 @@ struct SandboxTests {
         guard line.contains(/O_WRONLY|O_RDWR|O_CREAT/) || call == "creat" else { continue }
         // `= 5</path>`: where the open file is
         let path = line.firstMatch(of: /= [0-9]+<([^>]*)>/)?.1 ?? ""
+        // How bwrap says which users a sandbox has, if root does not make it.
+        if path.contains(/^\/proc\/[0-9]+\/(uid_map|gid_map|setgroups)$/) { continue }
         #expect(inside.contains { path.hasPrefix($0) }, "\(line)")
         count += 1
       default:

@@ -52,12 +52,16 @@ package enum TarKind {
 }
 
 /// The kind of the tar at `path`, `-` for standard input.
-package func tarKind(of path: String) throws(Failure) -> TarKind {
-  guard path != "-", let status = try SystemCalls.status(at: path, followingLinks: true),
-    status.kind == .file
-  else { return .pipe }
-  var bytes = [UInt8](repeating: 0, count: 64)
-  let count = try SystemCalls.openRegularFile(path).file.read(
-    into: &bytes, count: bytes.count, at: 0)
-  return CompressionFormat(bytes: bytes.bytes.extracting(0..<count)) == nil ? .plain : .compressed
+package func tarKind(of path: String, _ origin: InputOrigin = .named) throws(Failure) -> TarKind {
+  let file: InputFile
+  switch origin {
+  case .found: file = try InputFile(foundAt: path)
+  case .named:
+    guard path != "-", let status = try SystemCalls.status(at: path, followingLinks: true),
+      status.kind == .file
+    else { return .pipe }
+    file = try InputFile(namedBy: path)
+  }
+  let bytes = try file.beginning(upTo: 64)
+  return CompressionFormat(bytes: bytes.bytes) == nil ? .plain : .compressed
 }

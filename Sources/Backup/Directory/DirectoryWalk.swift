@@ -41,11 +41,12 @@ package enum DirectoryContents: Sendable {
 /// global/…, pg_logical/…, …        the other directories, in byte order
 /// ```
 ///
-/// Directories come before what is in them, `global` twice. Memory: the names of the directories
+/// Directories come before what is in them, `global` twice. Links are not followed, but for those of
+/// which the directories are given: they count as directories. Memory: the names of the directories
 /// that are open at one time; a relation segment takes 16 bytes.
-struct DirectoryWalk {
+package struct DirectoryWalk {
   /// Something that has a name in the data directory.
-  struct Found {
+  package struct Found {
     /// The name, kind and size, as a tar's header would give them.
     package let member: BackupMember
     /// The name in the directory that holds it.
@@ -71,11 +72,17 @@ struct DirectoryWalk {
   }
 
   private var levels: [Level] = []
+  /// The directories in the places of links, by the paths of these.
+  private let linked: [String: DirectoryHandle]
   /// Whether the control file, which comes before the rest of `global`, has had its turn.
   private var isPastControlFile = false
 
-  /// Begins at the top, and lists the names there.
-  package init(of root: DirectoryHandle) throws(Failure) {
+  /// Begins at the top, and lists the names there; `linked` are the directories that are entered in
+  /// the place of links, by the paths of these.
+  package init(
+    of root: DirectoryHandle, linked: [String: DirectoryHandle] = [:]
+  ) throws(Failure) {
+    self.linked = linked
     let names = try root.names().sorted(by: Self.precedes)
     let (known, others) = Self.partition(names) { Self.isKnown($0) }
     let (early, rest) = Self.partition(known) { Self.isNamed($0, "pg_tblspc") }
@@ -103,8 +110,15 @@ struct DirectoryWalk {
       var member = BackupMember(name: path, kind: status.kind, byteCount: 0)
       switch status.kind {
       case .file: member.byteCount = status.byteCount
-      case .symbolicLink: member.linkTarget = try level.directory.linkTarget(of: name)
-      case .directory: try enter(name, path + "/", in: level.directory)
+      case .symbolicLink:
+        if let directory = linked[path] {
+          member.kind = .directory
+          try enter(path + "/") { directory }
+        } else {
+          member.linkTarget = try level.directory.linkTarget(of: name)
+        }
+      case .directory:
+        try enter(path + "/") { () throws(Failure) in try level.directory.openDirectory(name) }
       case .hardLink, .other: break
       }
       return Found(member: member, name: name, status: status, parent: level.directory)
@@ -112,15 +126,18 @@ struct DirectoryWalk {
     return nil
   }
 
-  /// Goes on with what is in a directory; a directory of snapshots and the like is not entered.
+  /// Goes on with what is in a directory; a directory of snapshots and the like is not entered, nor
+  /// what is not Postgres's at the top of a tablespace.
   private mutating func enter(
-    _ name: DirectoryHandle.Name, _ prefix: String, in parent: DirectoryHandle
+    _ prefix: String, _ open: () throws(Failure) -> DirectoryHandle
   ) throws(Failure) {
-    guard Self.decision(prefix, .directory) != .leftOut(.litter, slot: nil) else { return }
+    guard Self.decision(prefix, .directory) != .leftOut(.litter, slot: nil),
+      !Self.isForeignToTablespace(prefix)
+    else { return }
     let directory: DirectoryHandle
     var names: [DirectoryHandle.Name]
     do throws(Failure) {
-      directory = try parent.openDirectory(name)
+      directory = try open()
       names = try directory.names()
     } catch {
       if error.exitCode == .cannotOpen && Self.holdsUserFilesOnly(prefix) { return }
@@ -156,6 +173,13 @@ struct DirectoryWalk {
   /// Whether the contents of a directory do not belong to Postgres, such as `lost+found`.
   private static func holdsUserFilesOnly(_ prefix: String) -> Bool {
     decision(prefix + "file", .file) == .leftOut(.userFiles, slot: nil)
+  }
+
+  /// Whether a directory is one at the top of a tablespace that Postgres does not make there:
+  /// `pg_tblspc/OID/lost+found`.
+  private static func isForeignToTablespace(_ prefix: String) -> Bool {
+    let names = prefix.split(separator: "/")
+    return names.count == 3 && names[0] == "pg_tblspc" && !names[2].hasPrefix("PG_")
   }
 
   private static func decision(_ path: String, _ kind: MemberKind) -> MemberDecision? {

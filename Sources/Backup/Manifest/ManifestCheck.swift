@@ -136,9 +136,9 @@ package final class ManifestCheck {
   ) throws(Failure) {
     self.path = path
     self.isGiven = isGiven
-    // It may be a FIFO, for which only the thread that reads ahead should wait.
+    // One that was named may be a FIFO, for which only the thread that reads ahead should wait.
     let file = try ReadAhead(failure: elsewhere) { () throws(Failure) in
-      try FileSource(path: path)
+      try FileSource(path: path, isGiven ? .named : .found)
     }
     beginManifest()
     while let buffer = try file.next() { buffer.withBytes { updateManifest($0) } }

@@ -35,7 +35,7 @@ package final class BackupReader: @unchecked Sendable {
     let known = options.checksManifest ? try options.knownManifest() : nil
     knownManifest = known
     source = try openBackup(
-      options.backup, strippingComponents: options.stripComponents,
+      options.backup, options.origin, strippingComponents: options.stripComponents,
       bufferCount: options.inputBufferCount,
       contents: known == nil ? .stored : .listed, endsAtUnexpectedFiles: refusals == nil,
       progress: input, failure: failure)

@@ -7,6 +7,9 @@ package struct BackupReaderOptions: Sendable {
   /// The path of a tar or of a data directory, or `-` for a tar on standard input.
   package var backup: String
 
+  /// Whether that path was found in a directory that the user named.
+  package var origin = InputOrigin.named
+
   /// Leading directories to drop from every member's name.
   package var stripComponents: Int
 

@@ -5,6 +5,7 @@ import System
 /// for its first bytes.
 ///
 /// - Parameters:
+///   - origin: whether a tar was found, and has to be a regular file.
 ///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `borrow` gives out
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
@@ -14,14 +15,14 @@ import System
 ///   - failure: what ends the wait for the input, if it is noted.
 /// - Throws: as the sources do, and `.usage` if names of a directory are to be stripped.
 package func openBackup(
-  _ path: String, strippingComponents count: Int,
+  _ path: String, _ origin: InputOrigin = .named, strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
   endsAtUnexpectedFiles: Bool = true, progress: InputProgress = InputProgress(),
   failure: FirstFailure = FirstFailure()
 ) throws(Failure) -> any BackupSource {
   guard isDirectory(path) else {
     return try TarReader(
-      path: path, bufferCount: bufferCount, progress: progress, failure: failure)
+      path: path, origin, bufferCount: bufferCount, progress: progress, failure: failure)
   }
   guard count == 0 else {
     throw Failure(

@@ -44,16 +44,16 @@ public final class TarReader: BackupSource {
   }
 
   /// The same with `bufferCount` buffers of 1 MiB, those that `borrow` gives out included, until a
-  /// `failure`; `progress` counts what is read.
+  /// `failure`; `progress` counts what is read. A tar that was `found` has to be a regular file.
   package convenience init(
-    path: String, bufferCount: Int = ReadAhead.leastBufferCount,
+    path: String, _ origin: InputOrigin = .named, bufferCount: Int = ReadAhead.leastBufferCount,
     progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
     let subject = inputSubject(path)
     try self.init(
       subject: subject, bufferCount: bufferCount, progress: progress, failure: failure
     ) { () throws(Failure) in
-      let file = try FileSource(path: path, progress: progress)
+      let file = try FileSource(path: path, origin, progress: progress)
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
       return try decompressed(
         file, subject: subject, path: path,

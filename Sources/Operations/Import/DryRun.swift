@@ -73,7 +73,9 @@ private struct DryRun {
     // Of what pg_basebackup wrote in tar format, the tar of the data directory is read.
     let form = try refusals.collect { () throws(Failure) in try OnlineBackup(at: options.backup) }
     if case .tars(let base, _, _) = form { settings.backup = base }
-    return try ImportPlan(settings)
+    var plan = try ImportPlan(settings)
+    if let form { plan.reading.origin = form.origin }
+    return plan
   }
 
   // MARK: The backup
@@ -192,6 +194,9 @@ private struct DryRun {
     try refusals.collect { () throws(Failure) in
       try PostgresPrograms.requirePresent(in: recovery.programs)
       _ = try PostgresPrograms.user(named: recovery.user, trustsBackup: recovery.trustsBackup)
+    }
+    try refusals.collect { [options] () throws(Failure) in
+      _ = try OnlineBackup(at: options.backup).opened(for: recovery)
     }
     if recovery.scratchParent != nil {
       try refusals.collect { () throws(Failure) in _ = try ScratchDirectory.parent(parent) }

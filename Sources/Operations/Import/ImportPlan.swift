@@ -38,7 +38,7 @@ struct ImportPlan: Sendable {
   let imageLayerLimit: LayerWriter.Limit
   let chunkSize: UInt64
   let jobs: Int
-  let reading: BackupReaderOptions
+  var reading: BackupReaderOptions
   /// What each of the two chunks may hold in memory.
   let chunkMemoryByteCount: Int
 

@@ -30,8 +30,8 @@ struct BackupInspector {
     let input = InputProgress()
     progress?.begin(.reading, reading: input)
     let source = try openBackup(
-      tar ?? path, strippingComponents: strippingComponents, contents: .smallFiles,
-      progress: input)
+      tar ?? path, tar == nil ? .named : .found, strippingComponents: strippingComponents,
+      contents: .smallFiles, progress: input)
     var inspector = BackupInspector(
       source: source, strippingComponents: strippingComponents,
       recoveryRefusal: RecoveryAdvice(backup: path).refusal)

@@ -61,6 +61,7 @@ struct TimelineSurvey {
     guard let status = try directory.status(of: DirectoryHandle.name(name)) else {
       throw DirectoryHandle.changed(path)
     }
+    guard status.kind != .symbolicLink else { throw SystemCalls.isLink(path) }
     guard status.kind == .file else {
       throw Failure(.indexDamaged, "\(path.quoted) is not a regular file")
     }
@@ -93,6 +94,7 @@ struct TimelineSurvey {
       guard let status = try directory.status(of: DirectoryHandle.name(name)) else {
         throw Failure(.missingFile, "layer '\(name)' is missing")
       }
+      guard status.kind != .symbolicLink else { throw SystemCalls.isLink(name) }
       guard status.kind == .file else {
         throw Failure(.layerDamaged, "layer '\(name)' is not a regular file")
       }

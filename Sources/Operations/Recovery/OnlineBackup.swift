@@ -52,8 +52,10 @@ enum OnlineBackup {
     switch try Self(at: advice.backup) {
     case .tar: return
     case .tars(_, _, let tablespaces):
-      var sizes: [String] = []
-      for (id, path) in tablespaces { sizes.append(try describe(id, byteCount: size([path]))) }
+      // A tar that cannot be opened is refused when it is read.
+      let sizes = tablespaces.map { id, path in
+        describe(id, byteCount: (try? InputFile(foundAt: path).status())?.byteCount)
+      }
       let more = sizes.isEmpty ? "" : " with tablespaces " + listing(sizes)
       throw advice.refusal(
         .runningCluster,
@@ -61,11 +63,7 @@ enum OnlineBackup {
           + "cannot be imported as it is", nil)
     case .directory(let path):
       try RecoveryAdvice.requireDirectory(path)
-      var sizes: [String] = []
-      for place in try DirectoryCopy.places(of: path) {
-        guard case .tablespace(let id) = place.part else { continue }
-        sizes.append(describe(id, byteCount: try byteCount(below: place.path)))
-      }
+      let sizes = try BackupDirectory.tablespaceByteCounts(at: path).map(describe)
       guard !sizes.isEmpty else { return }
       throw advice.refusal(
         .tablespacesUnsupported,
@@ -73,8 +71,8 @@ enum OnlineBackup {
     }
   }
 
-  private static func describe(_ id: UInt32, byteCount: UInt64) -> String {
-    "\(id) (\(byteCount >> 20) MiB)"
+  private static func describe(_ id: UInt32, byteCount: UInt64?) -> String {
+    byteCount.map { "\(id) (\($0 >> 20) MiB)" } ?? "\(id)"
   }
 
   /// The tars in a directory by their names without the suffix of the compression.
@@ -118,46 +116,54 @@ enum OnlineBackup {
     return (try? SystemCalls.status(at: path, followingLinks: true))?.kind == .other
   }
 
+  /// Whether the user named its tars, or the directory that they were found in.
+  var origin: InputOrigin {
+    if case .tars = self { .found } else { .named }
+  }
+
+  /// Opens a data directory, with the directories that its links lead to; nil of tars.
+  ///
+  /// - Throws: as opening a `BackupDirectory` does, and `.usage` if tablespaces of tars are named.
+  func opened(for recovery: RecoveryOptions) throws(Failure) -> BackupDirectory? {
+    if case .directory(let path) = self {
+      return try BackupDirectory(
+        path: path, tablespaces: recovery.tablespaces,
+        needsWriteAheadLog: recovery.writeAheadLog == nil)
+    }
+    guard recovery.tablespaces.isEmpty else {
+      throw Failure(
+        .optionNotApplicable,
+        "'--tablespace' is for the links of a data directory, but the backup is a tar",
+        hint: "Leave it out.")
+    }
+    return nil
+  }
+
   /// The bytes of its files, those of its tablespaces apart; of tars what they take compressed, and
-  /// nothing for one that comes through a pipe.
-  func byteCounts() throws(Failure) -> (all: UInt64, tablespaces: UInt64) {
+  /// nothing for one that comes through a pipe. `directory` is the data directory, opened.
+  func byteCounts(
+    _ directory: BackupDirectory? = nil
+  ) throws(Failure) -> (all: UInt64, tablespaces: UInt64) {
     switch self {
-    case .tar(let path): return (try Self.size([path]), 0)
+    case .tar(let path): return (try Self.byteCount(at: path), 0)
     case .tars(_, _, let tablespaces):
       return (try Self.size(tars), try Self.size(tablespaces.map(\.path)))
-    case .directory(let path):
-      var sum: UInt64 = 0
-      var moved: UInt64 = 0
-      for place in try DirectoryCopy.existingPlaces(of: path) {
-        let size = try Self.byteCount(below: place.path)
-        sum += size
-        if case .tablespace = place.part { moved += size }
-      }
-      return (sum, moved)
+    case .directory: return try directory?.byteCounts() ?? (0, 0)
     }
   }
 
-  /// The bytes of a file, or of all files below a directory; 0 for a pipe.
+  /// The bytes of a file that was named, or of all files below a directory; 0 for a pipe.
   static func byteCount(at path: String) throws(Failure) -> UInt64 {
-    isDirectory(path) ? try byteCount(below: path + "/.") : try size([path])
+    if isDirectory(path) { return try DirectoryHandle(path: path).byteCount() }
+    guard path != "-", let status = try SystemCalls.status(at: path, followingLinks: true),
+      status.kind == .file
+    else { return 0 }
+    return status.byteCount
   }
 
-  private static func byteCount(below directory: String) throws(Failure) -> UInt64 {
+  private static func size(_ found: [String]) throws(Failure) -> UInt64 {
     var sum: UInt64 = 0
-    try DirectoryHandle(path: directory).forEach { _, _, status in
-      if status.kind == .file { sum += status.byteCount }
-    }
-    return sum
-  }
-
-  private static func size(_ paths: [String]) throws(Failure) -> UInt64 {
-    var sum: UInt64 = 0
-    for path in paths where path != "-" {
-      guard let status = try SystemCalls.status(at: path, followingLinks: true),
-        status.kind == .file
-      else { continue }
-      sum += status.byteCount
-    }
+    for path in found { sum += try InputFile(foundAt: path).status().byteCount }
     return sum
   }
 }

@@ -54,8 +54,9 @@ struct Recovery {
       log: scratch.log)
     try programs.requireAccess(to: parent, log: scratch.log)
     try require(programs, for: backup)
+    let directory = try backup.opened(for: options)
     let manifest = try manifestCheck(of: backup)
-    let byteCount = try requireSpace(for: backup, manifest, at: scratch, programs)
+    let byteCount = try requireSpace(for: backup, directory, manifest, at: scratch, programs)
 
     var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
     let input = InputProgress()
@@ -68,7 +69,7 @@ struct Recovery {
       try log.run()
       intake.givenWriteAheadLog = log.names
     }
-    try unpack(backup, into: &intake, input)
+    try unpack(backup, directory, into: &intake, input)
     try intake.requireNoUnexpectedFiles()
     try check(intake)
     guard try SystemCalls.status(at: scratch.data + "/global/pg_control") != nil else {
@@ -129,11 +130,11 @@ struct Recovery {
 
   /// Says how much room the copy takes, and refuses a clear shortage; gives the backup's size.
   private func requireSpace(
-    for backup: OnlineBackup, _ manifest: ManifestCheck?, at scratch: ScratchDirectory,
-    _ programs: PostgresPrograms
+    for backup: OnlineBackup, _ directory: BackupDirectory?, _ manifest: ManifestCheck?,
+    at scratch: ScratchDirectory, _ programs: PostgresPrograms
   ) throws(Failure) -> UInt64 {
     let needed = try RecoverySpace(
-      of: backup, writeAheadLog: options.writeAheadLog, manifest: manifest)
+      of: backup, directory, writeAheadLog: options.writeAheadLog, manifest: manifest)
     options.announce?(
       "recovering the backup with Postgres \(programs.versionText) in \(scratch.path.quoted), which "
         + "needs \(needed)")
@@ -145,33 +146,30 @@ struct Recovery {
   // MARK: The copy
 
   private func unpack(
-    _ backup: OnlineBackup, into intake: inout ScratchIntake, _ input: InputProgress
+    _ backup: OnlineBackup, _ directory: BackupDirectory?, into intake: inout ScratchIntake,
+    _ input: InputProgress
   ) throws(Failure) {
-    switch backup {
-    case .tar(let path): try unpack(path, .dataDirectory, stripComponents, into: &intake, input)
-    case .tars(let base, let writeAheadLog, let tablespaces):
-      try unpack(base, .dataDirectory, 0, into: &intake, input)
-      for tablespace in tablespaces {
-        try intake.addTablespace(tablespace.id)
-        try unpack(tablespace.path, .tablespace(tablespace.id), 0, into: &intake, input)
-      }
-      if let writeAheadLog, options.writeAheadLog == nil {
-        try unpack(writeAheadLog, .writeAheadLog, 0, into: &intake, input)
-      }
-    case .directory(let path):
+    if let directory {
       var copy = DirectoryCopy(intake, progress, input)
-      try copy.run(path)
+      try copy.run(directory)
       intake = copy.intake
     }
-  }
-
-  private func unpack(
-    _ path: String, _ part: ScratchIntake.Part, _ stripComponents: Int,
-    into intake: inout ScratchIntake, _ input: InputProgress
-  ) throws(Failure) {
     var copy = TarCopy(intake, progress, input)
-    try copy.run(path, as: part, strippingComponents: stripComponents)
-    intake = copy.intake
+    defer { intake = copy.intake }
+    switch backup {
+    case .tar(let path):
+      try copy.run(path, .named, as: .dataDirectory, strippingComponents: stripComponents)
+    case .tars(let base, let writeAheadLog, let tablespaces):
+      try copy.run(base, .found, as: .dataDirectory)
+      for (id, path) in tablespaces {
+        try copy.intake.addTablespace(id)
+        try copy.run(path, .found, as: .tablespace(id))
+      }
+      if let writeAheadLog, options.writeAheadLog == nil {
+        try copy.run(writeAheadLog, .found, as: .writeAheadLog)
+      }
+    case .directory: break
+    }
   }
 
   /// Refuses a copy that lacks a tablespace.

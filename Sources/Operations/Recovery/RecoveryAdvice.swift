@@ -62,7 +62,7 @@ struct RecoveryAdvice: Sendable {
     case .directory(let path):
       bytes = try? SystemCalls.contents(of: path + "/PG_VERSION", limit: 64)
     case .tar("-"): bytes = nil
-    case .tar(let path), .tars(let path, _, _): bytes = versionFile(inTar: path)
+    case .tar(let path), .tars(let path, _, _): bytes = versionFile(inTar: path, form.origin)
     }
     guard let bytes else { return .success(nil) }
     do throws(FormatError) {
@@ -73,9 +73,9 @@ struct RecoveryAdvice: Sendable {
   }
 
   /// The first `PG_VERSION` of a tar at its top, or below it, if that comes early enough.
-  private static func versionFile(inTar path: String) -> [UInt8]? {
+  private static func versionFile(inTar path: String, _ origin: InputOrigin) -> [UInt8]? {
     guard let status = try? SystemCalls.status(at: path, followingLinks: true),
-      status.kind == .file, let tar = try? TarReader(path: path)
+      status.kind == .file, let tar = try? TarReader(path: path, origin)
     else { return nil }
     while tar.inputBytesRead < beginningByteCount, let member = try? tar.nextMember() {
       let names = member.name.split(separator: "/")

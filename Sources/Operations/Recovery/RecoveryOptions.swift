@@ -25,6 +25,10 @@ public struct RecoveryOptions: Sendable {
   /// A tar or a directory with the backup's WAL, besides what the backup holds.
   public var writeAheadLog: String?
 
+  /// The directories of tablespaces, by the numbers that links in `pg_tblspc` have: they are read
+  /// whatever those links lead to.
+  public var tablespaces: [UInt32: String] = [:]
+
   /// Gets a line about what is done and how much room it takes, before it is done.
   public var announce: (@Sendable (String) -> Void)?
 

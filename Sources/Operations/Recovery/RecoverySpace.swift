@@ -14,11 +14,13 @@ struct RecoverySpace: CustomStringConvertible {
   /// What is not known, in words; nil if little is.
   private let unknown: String?
 
-  /// Adds up the backup's files, and those of the WAL that is given with it.
+  /// Adds up the backup's files, and those of the WAL that is given with it; `directory` is the data
+  /// directory, opened.
   init(
-    of backup: OnlineBackup, writeAheadLog: String?, manifest: ManifestCheck?
+    of backup: OnlineBackup, _ directory: BackupDirectory? = nil, writeAheadLog: String?,
+    manifest: ManifestCheck?
   ) throws(Failure) {
-    let (all, moved) = try backup.byteCounts()
+    let (all, moved) = try backup.byteCounts(directory)
     let given = try writeAheadLog.map { path throws(Failure) in
       try OnlineBackup.byteCount(at: path)
     }
@@ -30,7 +32,7 @@ struct RecoverySpace: CustomStringConvertible {
       sum = max(sum, sizes.all + sizes.tablespaces + max(sizes.writeAheadLog, given ?? 0))
     } else {
       for tar in backup.tars {
-        switch try tarKind(of: tar) {
+        switch try tarKind(of: tar, backup.origin) {
         case .plain: break
         case .compressed: unknown = unknown ?? "more than %, since the backup is compressed"
         case .pipe: unknown = "as much there as the backup takes unpacked"

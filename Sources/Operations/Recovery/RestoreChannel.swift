@@ -105,7 +105,8 @@ final class RestoreChannel: Sendable {
       try answers.write(Array("-\n".utf8).bytes, check: requireServer)
       return
     }
-    let (file, byteCount) = try SystemCalls.openRegularFile(path)
+    // A command may make a link to its archive instead of a copy.
+    let (file, byteCount) = try SystemCalls.openRegularFile(path, followsLink: true)
     try SystemCalls.unlink(path)
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     // The record of a tablespace may be anywhere: all is looked at before the first byte is given.

@@ -166,11 +166,14 @@ struct ScratchIntake {
   private mutating func writeAheadLog(
     _ member: BackupMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
   ) throws(Failure) -> String? {
-    guard member.kind == .file, names.count == 1, let name = names.first,
+    guard names.count == 1, let name = names.first,
       WriteAheadLogFile.isName(String(decoding: name, as: UTF8.self))
     else {
       if member.kind != .directory { leaveOut(member, path, .writeAheadLog) }
       return nil
+    }
+    guard member.kind == .file else {
+      throw MemberIntake.refusal(.refused(member.kind.refusal(expected: "a file")), path)
     }
     let text = String(decoding: name, as: UTF8.self)
     return givenWriteAheadLog.contains(text) ? nil : "\(scratch.data)/pg_wal/\(text)"
@@ -286,16 +289,6 @@ struct ScratchIntake {
 }
 
 extension ScratchIntake {
-  /// Whether there may be something to copy, or to compare, in a directory.
-  static func entersDirectory(at path: MemberPath, in part: Part) -> Bool {
-    switch part {
-    case .dataDirectory:
-      MemberDecision(path, kind: .directory) != .leftOut(.litter, slot: nil)
-    case .writeAheadLog: false
-    case .tablespace: path.components.first?.starts(with: "PG_".utf8) == true
-    }
-  }
-
   /// Begins to compare a file with the manifest; nil if its contents are not needed.
   func beginCheck(
     of member: BackupMember, at path: MemberPath, in part: Part

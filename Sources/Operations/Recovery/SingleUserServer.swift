@@ -24,10 +24,11 @@ struct SingleUserServer {
   /// Runs a session in a database: each line of `commands` is one.
   ///
   /// Any error ends it, and with it the server. `control` says what the cluster demands of its
-  /// server; `others` overrule that. By `channel` it gets WAL that the copy does not have. `started`
-  /// gets the number of the process that has the server below it, or is it.
+  /// server; `others` overrule that. By `channel` it gets WAL that the copy does not have. `position`
+  /// is told of the server, and says how far its replay is.
   ///
-  /// - Throws: if the server cannot be started, or leaves too little free space.
+  /// - Throws: if the server cannot be started, does nothing for too long, or leaves too little free
+  ///   space.
   func run(
     in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:],
     channel: RestoreChannel? = nil, started: ((Int32) -> Void)? = nil

@@ -5,7 +5,7 @@ import System
 
 /// Unpacks a tar of a backup into a scratch directory.
 struct TarCopy {
-  private(set) var intake: ScratchIntake
+  var intake: ScratchIntake
   private let progress: RunProgress?
   private let input: InputProgress
   private var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -21,9 +21,10 @@ struct TarCopy {
   ///
   /// - Throws: `.damaged` if a file appears twice; what the tar and the intake throw.
   mutating func run(
-    _ path: String, as part: ScratchIntake.Part, strippingComponents count: Int
+    _ path: String, _ origin: InputOrigin, as part: ScratchIntake.Part,
+    strippingComponents count: Int = 0
   ) throws(Failure) {
-    let tar = try TarReader(path: path, progress: input)
+    let tar = try TarReader(path: path, origin, progress: input)
     while let member = try tar.nextMember() {
       try Interruption.check()
       progress?.note { escaped(member.name.utf8) }

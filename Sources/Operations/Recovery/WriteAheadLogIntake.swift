@@ -40,7 +40,7 @@ struct WriteAheadLogIntake {
   mutating func run() throws(Failure) {
     do throws(Failure) {
       if isDirectory(path) {
-        try take(directory: path)
+        try take(DirectoryHandle(path: path))
       } else {
         try takeTar()
       }
@@ -57,16 +57,20 @@ struct WriteAheadLogIntake {
     }
   }
 
-  private mutating func take(directory source: String) throws(Failure) {
-    for name in try SystemCalls.names(in: source, for: .listInput) {
+  private mutating func take(_ source: DirectoryHandle) throws(Failure) {
+    let names = try source.names().map { name in
+      (name: name, path: source.path + "/" + DirectoryHandle.text(name))
+    }
+    for (name, path) in names.sorted(by: { $0.path < $1.path }) {
       try Interruption.check()
-      let path = source + "/" + name
-      switch try SystemCalls.status(at: path)?.kind {
-      case .directory: try take(directory: path)
+      switch try source.status(of: name)?.kind {
+      case .directory: try take(source.openDirectory(name))
       case .file:
         guard let target = try target(of: path) else { continue }
         try copy(
-          try FileSource(path: path, progress: progress), to: target, subject: path.quoted)
+          try FileSource(source.openFound(name), progress: progress), to: target,
+          subject: path.quoted)
+      case .other where Self.name(of: path) != nil: throw SystemCalls.notRegular(path)
       default: clues.note(path)
       }
     }

@@ -85,6 +85,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case inputNotFound = "input-not-found"
   case inputPermissionDenied = "input-permission-denied"
   case cannotOpenInput = "cannot-open-input"
+  case inputOfOtherUser = "input-of-other-user"
   case notADataDirectory = "not-a-data-directory"
   case notATimeline = "not-a-timeline"
 

@@ -37,7 +37,7 @@ package struct Receipt: Sendable {
   /// files that no timeline has: names never become other paths. Memory: about ten times the file.
   package init(path: String) throws(Failure) {
     try requireReadable(path, option: "--receipt")
-    let bytes = try SystemCalls.contents(of: path, limit: Self.byteCountLimit)
+    let bytes = try SystemCalls.contents(of: path, limit: Self.byteCountLimit, followsLink: true)
     do throws(FormatError) {
       self = try Self.decode(bytes)
     } catch {

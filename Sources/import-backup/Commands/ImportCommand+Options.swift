@@ -203,6 +203,17 @@ extension ImportCommand {
     ) { command, value in command.recovery.writeAheadLog = value.text },
 
     CommandOption(
+      "tablespace", value: "OID=DIR",
+      help: """
+        directory of a tablespace of the backup, if the link 'pg_tblspc/OID' leads to files of \
+        another user; may be repeated
+        """
+    ) { command, value throws(Failure) in
+      let tablespace = try value.tablespace()
+      command.recovery.tablespaces[tablespace.id] = tablespace.directory
+    },
+
+    CommandOption(
       "restore-command", value: "COMMAND",
       help: """
         command that fetches WAL file %f to path %p, like restore_command in Postgres (default: \

@@ -65,6 +65,7 @@ struct ImportCommand: ReportingCommand {
       ("recover-as", recovery.user != nil), ("wal", recovery.writeAheadLog != nil),
       ("restore-command", recovery.restoreCommand != nil),
       ("trust-backup", recovery.trustsBackup),
+      ("tablespace", !recovery.tablespaces.isEmpty),
     ]
     if let option = lonely.first(where: \.isGiven) {
       throw Failure(

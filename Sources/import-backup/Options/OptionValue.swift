@@ -70,6 +70,15 @@ struct OptionValue {
     return word
   }
 
+  /// A tablespace and its directory: `OID=DIR`.
+  func tablespace() throws(Failure) -> (id: UInt32, directory: String) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, let id = UInt32(parts[0]), Self.isDecimal(parts[0]), id > 0,
+      !parts[1].isEmpty
+    else { throw refusal("OID=DIR") }
+    return (id, String(parts[1]))
+  }
+
   /// The id of a tenant or a timeline: 32 hexadecimal digits, returned in lower case.
   func identifier() throws(Failure) -> String {
     guard text.utf8.count == 32, text.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit })

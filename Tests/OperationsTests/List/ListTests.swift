@@ -199,7 +199,7 @@ import Testing
       try FileManager.default.moveItem(atPath: layer, toPath: root + "/moved")
       try FileManager.default.createSymbolicLink(
         atPath: layer, withDestinationPath: root + "/moved")
-      words = "is not a regular file"
+      words = "is a symbolic link"
     }
     try Data(text.utf8).write(to: URL(filePath: index))
     let list = try Self.list(root)

@@ -188,10 +188,9 @@ struct RecoveryTests {
     let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
     try Data(bytes).write(to: URL(filePath: source))
     var buffer = [UInt8](repeating: 0, count: 4096)
-    try SystemCalls.copy(source, to: target, buffer: &buffer)
+    let file = try InputFile(foundAt: source)
+    try file.copy(to: OutputFile(creating: target, mode: 0o600), buffer: &buffer)
     #expect(try Array(Data(contentsOf: URL(filePath: target))) == bytes)
-    #expect(throws: Failure.self) {
-      try SystemCalls.copy(source, to: target, buffer: &buffer)
-    }
+    #expect(throws: Failure.self) { try OutputFile(creating: target, mode: 0o600) }
   }
 }

@@ -118,7 +118,7 @@ struct CodeScene: Sendable {
   /// Recovers a data directory of a cluster that was running, with a program that says it is a
   /// version of Postgres and does nothing else.
   func recovering(
-    _ more: [String] = [], says: String = "postgres (PostgreSQL) 15.3",
+    _ more: [String] = [], says: String = "postgres (PostgreSQL) 15.3", script: String? = nil,
     _ change: (inout TestTar) -> Void = { _ in }
   ) async throws -> ProgramRun {
     let programs = path + "/bin"
@@ -127,7 +127,7 @@ struct CodeScene: Sendable {
       "sh", "-c", "printf '#!/bin/sh\\necho \"\(says)\"\\n' > postgres; chmod 755 postgres",
       directory: programs)
     let arguments = ["--recover-with", programs, "--trust-backup"] + more
-    return try await importingDirectory(arguments) { tar in
+    return try await importingDirectory(arguments, script: script) { tar in
       tar["global/pg_control"] =
         SmallBackup.withControlFile {
           $0.replaceSubrange(16..<20, with: SmallBackup.bytesOf(6))
