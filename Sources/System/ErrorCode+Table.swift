@@ -545,6 +545,12 @@ extension ErrorCode {
         "The manifest comes after files whose checksums can no longer be computed.",
         "Extract the manifest from the tar, and give it with '--manifest'."
       )
+    case .backupTooLarge:
+      (
+        .unsupported,
+        "The backup unpacks to more than '--max-size' allows.",
+        "If it may be that large, give a larger '--max-size'."
+      )
     case .tooManyFiles:
       (
         .unsupported,

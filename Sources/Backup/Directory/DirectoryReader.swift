@@ -21,17 +21,18 @@ final class DirectoryReader: BackupSource {
   /// Opens the data directory at `path`, and waits for its first bytes; `progress` counts what is
   /// read.
   ///
-  /// Throws `.cannotOpen`, and `.unsupported` if a server is running in the directory.
+  /// Throws `.cannotOpen`, and `.unsupported` if a server is running in the directory, or more than
+  /// `sizeLimit` is to be read.
   package init(
     path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
-    endsAtUnexpectedFiles: Bool = true,
+    endsAtUnexpectedFiles: Bool = true, sizeLimit: SizeLimit? = nil,
     progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
     self.progress = progress
     readAhead = try ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
       try DirectorySource(
         path: path, contents: contents, endsAtUnexpectedFiles: endsAtUnexpectedFiles,
-        progress: progress)
+        sizeLimit: sizeLimit, progress: progress)
     }
     try refillIfEmpty()
   }

@@ -55,7 +55,7 @@ final class DirectorySource: ByteSource {
   /// a server works in it.
   package init(
     path: String, contents: DirectoryContents, endsAtUnexpectedFiles: Bool = true,
-    progress: InputProgress
+    sizeLimit: SizeLimit? = nil, progress: InputProgress
   ) throws(Failure) {
     root = try DirectoryHandle(path: path)
     try requireDataDirectory(path)
@@ -64,6 +64,7 @@ final class DirectorySource: ByteSource {
     if readsPages { try ServerLock.requireNone(in: root) }
     walk = try DirectoryWalk(of: root)
     self.contents = try Self.survey(root, contents, endsAtUnexpectedFiles, progress)
+    try sizeLimit?.require(progress.inputByteCount ?? 0)
   }
 
   /// Adds up the sizes; gives what is to be read.

@@ -38,7 +38,7 @@ package final class BackupReader: @unchecked Sendable {
       options.backup, options.origin, strippingComponents: options.stripComponents,
       bufferCount: options.inputBufferCount,
       contents: known == nil ? .stored : .listed, endsAtUnexpectedFiles: refusals == nil,
-      progress: input, failure: failure)
+      sizeLimit: options.sizeLimit, progress: input, failure: failure)
     // A directory's manifest is known; one in a tar may come last.
     let mayHaveManifest = options.checksManifest && (known != nil || !isDirectory(options.backup))
     manifestCheck = mayHaveManifest ? ManifestCheck() : nil

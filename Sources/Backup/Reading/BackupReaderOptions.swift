@@ -10,6 +10,9 @@ package struct BackupReaderOptions: Sendable {
   /// Whether that path was found in a directory that the user named.
   package var origin = InputOrigin.named
 
+  /// What the backup may unpack to; nil for anything.
+  package var sizeLimit: SizeLimit?
+
   /// Leading directories to drop from every member's name.
   package var stripComponents: Int
 

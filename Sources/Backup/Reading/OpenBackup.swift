@@ -9,6 +9,7 @@ import System
 ///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `borrow` gives out
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
+///   - sizeLimit: what it may unpack to.
 ///   - progress: counts what is read.
 ///   - endsAtUnexpectedFiles: whether the pages of a directory are not read if it has a file that is
 ///     refused in any case.
@@ -17,12 +18,13 @@ import System
 package func openBackup(
   _ path: String, _ origin: InputOrigin = .named, strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
-  endsAtUnexpectedFiles: Bool = true, progress: InputProgress = InputProgress(),
-  failure: FirstFailure = FirstFailure()
+  endsAtUnexpectedFiles: Bool = true, sizeLimit: SizeLimit? = nil,
+  progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
 ) throws(Failure) -> any BackupSource {
   guard isDirectory(path) else {
     return try TarReader(
-      path: path, origin, bufferCount: bufferCount, progress: progress, failure: failure)
+      path: path, origin, bufferCount: bufferCount, sizeLimit: sizeLimit, progress: progress,
+      failure: failure)
   }
   guard count == 0 else {
     throw Failure(
@@ -31,6 +33,6 @@ package func openBackup(
   }
   return try DirectoryReader(
     path: path, bufferCount: bufferCount, contents: contents,
-    endsAtUnexpectedFiles: endsAtUnexpectedFiles, progress: progress,
+    endsAtUnexpectedFiles: endsAtUnexpectedFiles, sizeLimit: sizeLimit, progress: progress,
     failure: failure)
 }

@@ -7,6 +7,7 @@ import System
 /// early; and finds the archive that follows another one, at which libarchive does not look.
 final class ArchiveInput {
   private let readAhead: ReadAhead
+  private let sizeLimit: SizeLimit?
 
   /// The buffer that libarchive has, for as long as it does not ask for the next one.
   package private(set) var current: LentBuffer?
@@ -33,9 +34,10 @@ final class ArchiveInput {
   /// of 2.2 MiB.
   private static let headerLimit: UInt64 = 4 << 20
 
-  /// The input that `readAhead` reads and decompresses.
-  package init(_ readAhead: ReadAhead) {
+  /// The input that `readAhead` reads and decompresses, at most `sizeLimit`.
+  package init(_ readAhead: ReadAhead, sizeLimit: SizeLimit? = nil) {
     self.readAhead = readAhead
+    self.sizeLimit = sizeLimit
   }
 
   /// The next bytes of the archive, held until the next call, and where in them they start; nil at
@@ -62,6 +64,7 @@ final class ArchiveInput {
         return nil
       }
       byteCount += UInt64(buffer.byteCount)
+      try sizeLimit?.require(byteCount)
       current = buffer
       return buffer
     } catch {

@@ -16,6 +16,9 @@ public final class TarReader: BackupSource {
 
   private var latch = ErrorLatch()
   private var isAtEnd = false
+  private let sizeLimit: SizeLimit?
+  /// The holes of all members so far.
+  private var holeByteCount: UInt64 = 0
   private var current: OpenMember?
 
   /// The member being read, and how far its contents were.
@@ -44,14 +47,17 @@ public final class TarReader: BackupSource {
   }
 
   /// The same with `bufferCount` buffers of 1 MiB, those that `borrow` gives out included, until a
-  /// `failure`; `progress` counts what is read. A tar that was `found` has to be a regular file.
+  /// `failure`; `progress` counts what is read. A tar that was `found` has to be a regular file. One
+  /// that unpacks to more than `sizeLimit` allows ends in an error, before the file that is too large.
   package convenience init(
     path: String, _ origin: InputOrigin = .named, bufferCount: Int = ReadAhead.leastBufferCount,
-    progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
+    sizeLimit: SizeLimit? = nil, progress: InputProgress = InputProgress(),
+    failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
     let subject = inputSubject(path)
     try self.init(
-      subject: subject, bufferCount: bufferCount, progress: progress, failure: failure
+      subject: subject, bufferCount: bufferCount, sizeLimit: sizeLimit, progress: progress,
+      failure: failure
     ) { () throws(Failure) in
       let file = try FileSource(path: path, origin, progress: progress)
       if let byteCount = file.byteCount { progress.setInputByteCount(byteCount) }
@@ -78,22 +84,24 @@ public final class TarReader: BackupSource {
   }
 
   private convenience init(
-    subject: String, bufferCount: Int, progress: InputProgress,
+    subject: String, bufferCount: Int, sizeLimit: SizeLimit? = nil, progress: InputProgress,
     failure: FirstFailure = FirstFailure(),
     open: @escaping @Sendable () throws(Failure) -> any ByteSource
   ) throws(Failure) {
     try self.init(
       try ReadAhead(bufferCount: bufferCount, failure: failure, open: open), subject: subject,
-      progress: progress)
+      sizeLimit: sizeLimit, progress: progress)
   }
 
   /// Reads a plain tar from `readAhead`; `subject` names it in messages.
   package init(
-    _ readAhead: ReadAhead, subject: String, progress: InputProgress
+    _ readAhead: ReadAhead, subject: String, sizeLimit: SizeLimit? = nil,
+    progress: InputProgress
   ) throws(Failure) {
     self.subject = subject
     self.progress = progress
-    input = ArchiveInput(readAhead)
+    self.sizeLimit = sizeLimit
+    input = ArchiveInput(readAhead, sizeLimit: sizeLimit)
     archive = try TarArchive(input, subject: subject)
   }
 
@@ -121,11 +129,16 @@ public final class TarReader: BackupSource {
       while true {
         let headerOffset = archive.byteOffset
         if let header = try archive.nextHeader() {
+          let holes = header.member.holeByteCount
+          try sizeLimit?.require(
+            archive.byteOffset, header.storedByteCount, holeByteCount, holes)
+          holeByteCount &+= holes
           current = OpenMember(header: header)
           return header.member
         }
         guard try beginNextArchive(after: headerOffset) else {
           isAtEnd = true
+          sizeLimit?.use(input.byteCount &+ holeByteCount)
           return nil
         }
       }

@@ -63,13 +63,15 @@ private func importRecovered(
   let recoveryOfCopy = Recovery(
     of: options.backup, outputDirectory: options.outputDirectory,
     stripComponents: options.stripComponents, manifest: options.manifest,
-    checksManifest: options.checksManifest, recovery, progress: progress)
+    checksManifest: options.checksManifest, sizeLimit: SizeLimit(options.sizeLimit), recovery,
+    progress: progress)
   let cluster = try recoveryOfCopy.run()
   var settings = options
   settings.backup = cluster.scratch.data
   settings.stripComponents = 0
   settings.manifest = nil
   settings.checksManifest = false
+  settings.sizeLimit = nil  // which the copy was within
   settings.tenantID = plan.tenant.description
   settings.timelineID = plan.timeline.description
   var copyPlan = try ImportPlan(settings)

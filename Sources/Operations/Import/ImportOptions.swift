@@ -31,6 +31,9 @@ public struct ImportOptions: Sendable {
   /// Leading directories to drop from every member's name.
   public var stripComponents = 0
 
+  /// The most that the backup may unpack to, in bytes; nil for anything.
+  public var sizeLimit: UInt64?
+
   /// The path of the manifest that the backup must agree with; nil for the one beside it or in it,
   /// if there is one.
   public var manifest: String?

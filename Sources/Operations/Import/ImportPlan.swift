@@ -79,6 +79,7 @@ struct ImportPlan: Sendable {
       smallRelationSize: options.smallRelationSize,
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
       recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
+    reading.sizeLimit = SizeLimit(options.sizeLimit)
     let rest = options.memory - Self.fixedMemoryByteCount - reading.memoryByteCount
     chunkMemoryByteCount = max(1 << 20, rest / 2)
   }

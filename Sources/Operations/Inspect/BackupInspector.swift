@@ -23,7 +23,8 @@ struct BackupInspector {
   ///
   /// Throws if the input cannot be read to its proper end.
   static func inspect(
-    _ path: String, strippingComponents: Int, progress: RunProgress? = nil
+    _ path: String, strippingComponents: Int, sizeLimit: SizeLimit? = nil,
+    progress: RunProgress? = nil
   ) throws(Failure) -> BackupDescription {
     var tar: String?
     if case .tars(let base, _, _) = try OnlineBackup(at: path) { tar = base }
@@ -31,7 +32,7 @@ struct BackupInspector {
     progress?.begin(.reading, reading: input)
     let source = try openBackup(
       tar ?? path, tar == nil ? .named : .found, strippingComponents: strippingComponents,
-      contents: .smallFiles, progress: input)
+      contents: .smallFiles, sizeLimit: sizeLimit, progress: input)
     var inspector = BackupInspector(
       source: source, strippingComponents: strippingComponents,
       recoveryRefusal: RecoveryAdvice(backup: path).refusal)

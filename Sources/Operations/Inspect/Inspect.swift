@@ -11,6 +11,9 @@ public struct InspectOptions: Sendable {
   /// Leading directories to drop from every name in a backup.
   public var stripComponents = 0
 
+  /// The most that a backup may unpack to, in bytes; nil for anything.
+  public var sizeLimit: UInt64?
+
   /// A key of a timeline, 36 hexadecimal digits, whose value is to be shown.
   public var key: String?
 
@@ -65,7 +68,8 @@ private func inspection(
     do throws(Failure) {
       return .backup(
         try BackupInspector.inspect(
-          options.path, strippingComponents: options.stripComponents, progress: progress))
+          options.path, strippingComponents: options.stripComponents,
+          sizeLimit: SizeLimit(options.sizeLimit), progress: progress))
     } catch {
       throw Interruption.cause(of: error, reading: options.path)
     }

@@ -37,6 +37,8 @@ struct DirectoryCopy {
   private mutating func take(_ found: DirectoryWalk.Found) throws(Failure) {
     let member = found.member
     guard let path = try member.path(strippingComponents: 0) else { return }
+    try intake.sizeLimit?.require(member.byteCount)
+    intake.sizeLimit?.use(member.byteCount)
     progress?.note { escaped(member.name.utf8) }
     let target = try intake.target(of: member, at: path, in: .dataDirectory)
     let check = try intake.beginCheck(of: member, at: path, in: .dataDirectory)

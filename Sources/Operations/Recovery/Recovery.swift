@@ -15,6 +15,7 @@ struct Recovery {
   private let stripComponents: Int
   private let manifest: String?
   private let checksManifest: Bool
+  private let sizeLimit: SizeLimit?
   private let options: RecoveryOptions
   private let progress: RunProgress?
 
@@ -22,13 +23,14 @@ struct Recovery {
   /// name another place.
   init(
     of backup: String, outputDirectory: String, stripComponents: Int, manifest: String?,
-    checksManifest: Bool, _ options: RecoveryOptions, progress: RunProgress?
+    checksManifest: Bool, sizeLimit: SizeLimit?, _ options: RecoveryOptions, progress: RunProgress?
   ) {
     self.backup = backup
     self.outputDirectory = outputDirectory
     self.stripComponents = stripComponents
     self.manifest = manifest
     self.checksManifest = checksManifest
+    self.sizeLimit = sizeLimit
     self.options = options
     self.progress = progress
   }
@@ -59,12 +61,14 @@ struct Recovery {
     let byteCount = try requireSpace(for: backup, directory, manifest, at: scratch, programs)
 
     var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
+    intake.sizeLimit = sizeLimit
     let input = InputProgress()
     progress?.begin(.copying, reading: input, byteCount: backup.isPipe ? nil : byteCount)
     if let path = options.writeAheadLog {
       // First, so that a file without any WAL is found before a backup has been copied.
       var log = WriteAheadLogIntake(
         path: path, directory: scratch.data + "/pg_wal", progress: input)
+      log.sizeLimit = sizeLimit
       log.reserve = scratch.reserve
       try log.run()
       intake.givenWriteAheadLog = log.names

@@ -30,6 +30,8 @@ struct ScratchIntake {
   /// Receives the contents of every file; nil if there is nothing to compare them with.
   let manifest: ManifestCheck?
 
+  /// What the backup may unpack to; nil for anything.
+  var sizeLimit: SizeLimit?
   /// Files of the WAL that were given besides the backup: those in the backup, which may be older,
   /// are passed over.
   var givenWriteAheadLog: Set<String> = []

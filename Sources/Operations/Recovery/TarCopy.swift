@@ -24,7 +24,7 @@ struct TarCopy {
     _ path: String, _ origin: InputOrigin, as part: ScratchIntake.Part,
     strippingComponents count: Int = 0
   ) throws(Failure) {
-    let tar = try TarReader(path: path, origin, progress: input)
+    let tar = try TarReader(path: path, origin, sizeLimit: intake.sizeLimit, progress: input)
     while let member = try tar.nextMember() {
       try Interruption.check()
       progress?.note { escaped(member.name.utf8) }

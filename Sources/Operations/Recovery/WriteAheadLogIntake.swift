@@ -12,6 +12,8 @@ struct WriteAheadLogIntake {
   let path: String
   /// The scratch's `pg_wal`.
   let directory: String
+  /// How much may be written.
+  var sizeLimit: SizeLimit?
   /// The free space that is left there.
   var reserve: SpaceReserve?
   /// The files that were copied, segments and histories of timelines.
@@ -124,9 +126,11 @@ struct WriteAheadLogIntake {
           .fileTooLarge,
           "\(subject) has more than \(Self.byteLimit >> 30) GiB, the limit of a WAL segment")
       }
+      try sizeLimit?.require(offset, UInt64(buffer.byteCount))
       try buffer.withBytes { bytes throws(Failure) in try file.writePages(bytes, at: offset) }
       offset += UInt64(buffer.byteCount)
     }
+    sizeLimit?.use(offset)
     try file.setByteCount(offset)
     try file.close()
   }

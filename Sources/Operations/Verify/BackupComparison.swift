@@ -37,14 +37,15 @@ struct BackupComparison {
   }
 
   init(
-    _ timeline: Timeline, backup: String, stripComponents: Int, jobs: Int,
-    progress: RunProgress?
+    _ timeline: Timeline, backup: String, stripComponents: Int, sizeLimit: SizeLimit?,
+    jobs: Int, progress: RunProgress?
   ) throws(Failure) {
-    let options = BackupReaderOptions(
+    var options = BackupReaderOptions(
       backup: backup, stripComponents: stripComponents, checksManifest: false,
       smallRelationSize: BackupReaderOptions.usualSmallRelationSize,
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
       recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
+    options.sizeLimit = sizeLimit
     self.timeline = timeline
     self.jobs = jobs
     batchCount = options.batchCount

@@ -59,8 +59,8 @@ private func verify(
   guard let backup = options.backup, result.findings.count == 0 else { return result.findings }
 
   let comparison = try BackupComparison(
-    timeline, backup: backup, stripComponents: options.stripComponents, jobs: jobs,
-    progress: progress)
+    timeline, backup: backup, stripComponents: options.stripComponents,
+    sizeLimit: SizeLimit(options.sizeLimit), jobs: jobs, progress: progress)
   let compared: BackupComparison.Result
   do throws(Failure) {
     compared = try comparison.run(
@@ -114,6 +114,9 @@ public struct VerifyOptions: Sendable {
 
   /// Leading directories to drop from every name in the backup.
   public var stripComponents = 0
+
+  /// The most that the backup may unpack to, in bytes; nil for anything.
+  public var sizeLimit: UInt64?
 
   /// How many batches are decompressed at once; nil for one a processor.
   public var jobs: Int?

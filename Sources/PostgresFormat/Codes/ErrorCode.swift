@@ -105,6 +105,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case decompressionMemory = "decompression-memory"
   case manifestUnsupported = "manifest-unsupported"
   case manifestTooLate = "manifest-too-late"
+  case backupTooLarge = "backup-too-large"
   case tooManyFiles = "too-many-files"
   case smallFilesTooLarge = "small-files-too-large"
   case tooManyHoles = "too-many-holes"

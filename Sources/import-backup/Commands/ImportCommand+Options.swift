@@ -83,6 +83,13 @@ extension ImportCommand {
     },
 
     CommandOption(
+      "max-size", value: "SIZE",
+      help: "refuse a backup that unpacks to more than this (default: no limit)"
+    ) { command, value throws(Failure) in
+      command.settings.sizeLimit = try value.size(in: 1...UInt64.max)
+    },
+
+    CommandOption(
       "manifest", value: "FILE",
       help: """
         backup_manifest to check the backup against, or 'none' (default: the one next to BACKUP or \

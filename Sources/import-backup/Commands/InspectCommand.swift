@@ -53,6 +53,13 @@ struct InspectCommand: ReportingCommand {
       command.settings.stripComponents = try value.integer(in: 0...1000)
     },
 
+    CommandOption(
+      "max-size", value: "SIZE",
+      help: "refuse a backup that unpacks to more than this (default: no limit)"
+    ) { command, value throws(Failure) in
+      command.settings.sizeLimit = try value.size(in: 1...UInt64.max)
+    },
+
     .progress, .inputSize, .quiet("show no progress"),
   ]
 

@@ -44,6 +44,13 @@ struct VerifyCommand: ReportingCommand {
     },
 
     CommandOption(
+      "max-size", value: "SIZE",
+      help: "refuse a backup that unpacks to more than this (default: no limit)"
+    ) { command, value throws(Failure) in
+      command.settings.sizeLimit = try value.size(in: 1...UInt64.max)
+    },
+
+    CommandOption(
       "jobs", "j", value: "N", help: "number of decompression threads (default: one per CPU)"
     ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)

@@ -467,6 +467,7 @@ extension Provocation {
         $0.members.append(.init("./base/5/INCREMENTAL.16384", contents: [1, 2, 3]))
       }
     },
+    .init(.backupTooLarge) { try await $0.importing(["--max-size", "10K"]) },
     .init(.unsupportedVersion) { try await $0.importing(control: 8, 1800) },
     .init(.unsupportedBuild) { try await $0.importing(control: 216, 4096) },
   ]
