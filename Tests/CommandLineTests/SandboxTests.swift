@@ -210,6 +210,39 @@ struct SandboxTests {
     #expect(count > 3000)
   }
 
+  /// Goal: a server that does nothing is ended, and one that waits for the user's command is not.
+  /// Method: a server that sleeps, or asks for WAL that a slow command does not have; nearly no time
+  /// to do it in.
+  @Test(arguments: [false, true]) func idle(asksForLog: Bool) async throws {
+    let directory = try TemporaryDirectory()
+    try Data(SmallBackup.tiny.encoded()).write(to: URL(filePath: directory.path + "/backup.tar"))
+    try Self.write(
+      """
+      #!/bin/bash
+      [[ $1 != --version ]] || { echo 'postgres (PostgreSQL) 15.3'; exit; }
+      \(asksForLog ? "" : "exec sleep 1000")
+      echo 00000002.history 000000010000000000000001 > /recovery/channel/requests
+      read -r answer < /recovery/channel/answers; echo "answer $answer" >&2; exit 1
+      """, toProgramIn: directory.path + "/bin")
+    var options = ImportOptions(
+      backup: directory.path + "/backup.tar", outputDirectory: directory.path + "/out")
+    options.recovery = RecoveryOptions(programs: directory.path + "/bin")
+    options.recovery?.idleLimit = .seconds(5)
+    if asksForLog { options.recovery?.restoreCommand = "sleep 7; exit 1" }
+    var failure: Failure?
+    do throws(Failure) { _ = try importBackup(options, progress: nil) } catch { failure = error }
+    #expect(failure?.code == .recoveryFailed)
+    let message = failure?.message ?? ""
+    if asksForLog {
+      #expect(message.contains("answer -"), "\(message)")
+    } else {
+      #expect(message.hasPrefix("Postgres did nothing for 5 seconds at LSN 0/"), "\(message)")
+      #expect(failure?.hint?.contains("'--scratch'") == true)
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+    #expect(names.sorted() == ["backup.tar", "bin"])
+  }
+
   /// Goal: without a sandbox no program of the backup's is started, and nothing is left. Method: the
   /// program runs where no file systems of one's own can be made.
   @Test func refused() async throws {

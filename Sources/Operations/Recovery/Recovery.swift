@@ -94,7 +94,8 @@ struct Recovery {
     ).run()
     // Only now: up to here files of the copy are opened by their paths.
     if let user { try scratch.give(to: user, passable: options.trustsBackup) }
-    let server = SingleUserServer(programs: programs, scratch: scratch)
+    let server = SingleUserServer(
+      programs: programs, scratch: scratch, idleLimit: options.idleLimit)
     let control = try recover(server, from: before, log)
     let moved = try moveTablespaces(server, control, fileCount: intake.fileCount)
     if user != nil { try scratch.takeBack() }
@@ -234,19 +235,17 @@ struct Recovery {
         done: position.current().rawValue - log.start.rawValue,
         total: log.end.map { $0.rawValue - log.start.rawValue })
     }
+    let channel = try options.restoreCommand.map { command throws(Failure) in
+      try RestoreChannel(
+        command: command, scratch: scratch, control: before, requested: position.reach)
+    }
     progress?.note {
       "LSN \(position.current())" + (log.end.map { " of \($0)" } ?? "")
-    }
-    let channel: RestoreChannel?
-    if let command = options.restoreCommand {
-      channel = try RestoreChannel(
-        command: command, scratch: scratch, control: before, requested: position.reach)
-    } else {
-      channel = nil
+        + (channel?.isFetching == true ? ", waiting for the restore command" : "")
     }
     let result = try server.run(
       in: Array("template1".utf8), commands: [], control: before, channel: channel,
-      started: position.watch)
+      position: position)
     let after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw Failure(

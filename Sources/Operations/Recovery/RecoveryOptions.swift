@@ -29,6 +29,10 @@ public struct RecoveryOptions: Sendable {
   /// whatever those links lead to.
   public var tablespaces: [UInt32: String] = [:]
 
+  /// For how long the server may neither replay WAL, nor use a processor, nor change the size of a
+  /// file, before it is ended.
+  public var idleLimit = Duration.seconds(30 * 60)
+
   /// Gets a line about what is done and how much room it takes, before it is done.
   public var announce: (@Sendable (String) -> Void)?
 

@@ -22,7 +22,7 @@ final class RestoreChannel: Sendable {
   private let requests: NamedPipe
   private let answers: NamedPipe
   private let requested: @Sendable (WALSegmentName) -> Void
-  private let state = Mutex((isEnded: false, failure: Failure?.none))
+  private let state = Mutex((isEnded: false, isFetching: false, failure: Failure?.none))
 
   /// Creates the pipes; `command` is what `restore_command` would be in Postgres. `requested` gets
   /// the name of every segment that the server asks for.
@@ -63,6 +63,9 @@ final class RestoreChannel: Sendable {
       if let failure = state.withLock({ $0.failure }) { throw failure }
     }
   }
+
+  /// Whether the user's command runs now, for which the server waits.
+  var isFetching: Bool { state.withLock { $0.isFetching } }
 
   private var isEnded: Bool { state.withLock { $0.isEnded } }
 
@@ -131,6 +134,8 @@ final class RestoreChannel: Sendable {
   private func fetch(
     _ name: String, to path: String, restartingAt restart: String
   ) throws(Failure) -> Bool {
+    state.withLock { $0.isFetching = true }
+    defer { state.withLock { $0.isFetching = false } }
     let text = Self.expanded(command, file: name, path: path, restart: restart)
     let result = try ChildProcess.run(
       ["/bin/sh", "-c", text].map { Array($0.utf8) }, environment: .all, log: scratch.log,

@@ -6,6 +6,8 @@ import System
 struct SingleUserServer {
   let programs: PostgresPrograms
   let scratch: ScratchDirectory
+  /// For how long a server may do nothing.
+  let idleLimit: Duration
 
   /// The settings that hold for every session.
   ///
@@ -31,7 +33,7 @@ struct SingleUserServer {
   ///   space.
   func run(
     in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:],
-    channel: RestoreChannel? = nil, started: ((Int32) -> Void)? = nil
+    channel: RestoreChannel? = nil, position: ReplayPosition? = nil
   ) throws(Failure) -> ChildProcess.Result {
     let directory = programs.sandbox.directory
     var settings = Self.settings
@@ -52,12 +54,18 @@ struct SingleUserServer {
     }
     words += [Array("--".utf8), database]
     func run(_ check: () throws(Failure) -> Void) throws(Failure) -> ChildProcess.Result {
-      try ChildProcess.run(
+      var watch = ServerWatch(scratch, limit: idleLimit)
+      return try ChildProcess.run(
         words, input: scratch.input, log: scratch.log, outputLimit: Self.outputLimit,
-        started: started
+        started: { number in
+          position?.watch(number)
+          watch.process = number
+        }
       ) { () throws(Failure) in
         try check()
         try scratch.reserve.check()
+        try watch.check(
+          position: { position?.current() }, isWaitingForUser: channel?.isFetching == true)
       }
     }
     do throws(Failure) {
