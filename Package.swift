@@ -10,7 +10,9 @@ let settings: [SwiftSetting] = [
 
 /// Everything below the program itself, from the ground up.
 let floors: [Target.Dependency] = [
-  "PostgresFormat", "LayerFormat", "System", "Pipeline", "Backup", "Timeline", "Operations",
+  "PostgresFormat", "LayerFormat", "System", "Pipeline", "HTTP", "ObjectStore", "Backup",
+  "Timeline",
+  "Operations",
 ]
 
 /// The commit that `--version` names. `make` sets the variable; a plain `swift build` does not know it.
@@ -27,10 +29,13 @@ let package = Package(
     .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
     .systemLibrary(name: "CGetopt"),
     .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CGlibc"),
     .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    // Loads libcurl by itself, and needs its header only.
+    .target(name: "CCurl"),
     .target(
       name: "CBuild", cSettings: [.define("IMPORT_BACKUP_COMMIT", to: "\"\(commit)\"")]),
     .target(
@@ -41,6 +46,14 @@ let package = Package(
     .target(name: "System", dependencies: ["CGlibc", "PostgresFormat"], swiftSettings: settings),
     .target(name: "Pipeline", dependencies: ["System"], swiftSettings: settings),
     .target(
+      name: "HTTP", dependencies: ["CCurl", "PostgresFormat", "System"], swiftSettings: settings),
+    .target(
+      name: "ObjectStore",
+      dependencies: [
+        "CNettle", "CXML", "HTTP", "LayerFormat", "PostgresFormat", "System",
+      ],
+      swiftSettings: settings),
+    .target(
       name: "Backup",
       dependencies: [
         "CIsal", "CLibArchive", "CZstd", "CLzma", "CLz4", "LayerFormat", "Pipeline",
@@ -49,19 +62,21 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Timeline",
-      dependencies: ["CZstd", "LayerFormat", "PostgresFormat", "System"],
+      dependencies: ["CZstd", "LayerFormat", "ObjectStore", "PostgresFormat", "System"],
       // For a decoded value, which the blob or the decoder lends.
       swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "Operations",
-      dependencies: ["Backup", "LayerFormat", "Pipeline", "PostgresFormat", "System", "Timeline"],
+      dependencies: [
+        "Backup", "LayerFormat", "ObjectStore", "Pipeline", "PostgresFormat", "System", "Timeline",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "import-backup",
       dependencies: floors + [
         "CBuild", "CGetopt", "CMalloc",
         // For their versions.
-        "CLibArchive", "CZstd", "CLzma", "CLz4", "CNettle", "CIsal",
+        "CLibArchive", "CZstd", "CLzma", "CLz4", "CNettle", "CIsal", "CXML",
       ],
       swiftSettings: settings),
     .target(
@@ -82,6 +97,10 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "SystemTests", dependencies: ["System", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "ObjectStoreTests",
+      dependencies: ["HTTP", "ObjectStore", "PostgresFormat", "System", "TestSupport"],
+      swiftSettings: settings),
     .testTarget(
       name: "BackupTests", dependencies: floors + ["TestSupport"], swiftSettings: settings),
     .testTarget(

@@ -655,6 +655,86 @@ extension ErrorCode {
         "Use the version that wrote it, or 'sha256sum --check' with the table beside it."
       )
 
+    // Servers and object stores
+    case .libraryMissing:
+      (
+        .unsupported,
+        "The library that sends requests to servers, libcurl, cannot be loaded.",
+        "Install it: the package is 'libcurl4' on Debian."
+      )
+    case .serverUnreachable:
+      (
+        .inputOutput,
+        "The server cannot be found, or does not accept connections.",
+        "Check its address, the network, and whether it is running."
+      )
+    case .connectionLost:
+      (
+        .inputOutput,
+        "The connection to the server was lost or stood still, also when it was tried again.",
+        "Try again, and check the network."
+      )
+    case .certificateRefused:
+      (
+        .inputOutput,
+        "The server's TLS certificate is not valid, or is from an unknown authority.",
+        "Give the authority's certificate with '--ca-bundle'."
+      )
+    case .serverFailed:
+      (
+        .inputOutput,
+        "The server's answer cannot be used.",
+        "Check that the URL is that of the right service."
+      )
+    case .storeFailed:
+      (
+        .inputOutput,
+        "The object store did not do what it was asked for.",
+        "Read the store's own words in the error; check that the endpoint is an S3 service."
+      )
+    case .storeBusy:
+      (
+        .inputOutput,
+        "The object store asks for fewer requests, also after several attempts.",
+        "Try again later."
+      )
+    case .bucketNotFound:
+      (
+        .cannotOpen,
+        "The bucket does not exist on this server.",
+        "Check the bucket's name, '--endpoint-url' and '--region'."
+      )
+    case .wrongRegion:
+      (
+        .usage,
+        "The bucket is in another region than the one that requests are signed for.",
+        "Give the bucket's region with '--region'."
+      )
+    case .clockSkew:
+      (
+        .notPermitted,
+        "The clock of this machine differs too much from the store's.",
+        "Set the clock."
+      )
+    case .credentialsMissing:
+      (
+        .notPermitted,
+        "There are no credentials for the object store.",
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile with AWS_PROFILE."
+      )
+    case .credentialsRefused:
+      (
+        .notPermitted,
+        "The credentials are wrong or have expired.",
+        "Check them; fetch new ones if they are valid for a time only."
+      )
+    case .storeAccessDenied:
+      (
+        .notPermitted,
+        "The credentials do not allow the request.",
+        "Allow s3:ListBucket on the bucket and s3:GetObject on its objects."
+      )
+
     // Bugs
     case .bug:
       (

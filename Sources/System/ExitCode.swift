@@ -23,6 +23,8 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
   case cannotCreate = 73
   /// Reading or writing failed.
   case inputOutput = 74
+  /// A server refused the credentials, or they allow something else.
+  case notPermitted = 77
   /// The terminal or session was closed: SIGHUP.
   case hungUp = 129
   /// Interrupted by SIGINT.
@@ -43,6 +45,7 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
     case .bug: "a bug in this program"
     case .cannotCreate: "the output cannot be created"
     case .inputOutput: "reading or writing failed"
+    case .notPermitted: "a server refused the credentials"
     case .hungUp: "hung up: the terminal or session was closed"
     case .interrupted: "interrupted"
     case .terminated: "terminated"

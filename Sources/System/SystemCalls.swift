@@ -134,13 +134,7 @@ package enum SystemCalls {
     of path: String, limit: Int, followsLink: Bool = false
   ) throws(Failure) -> [UInt8] {
     let (file, byteCount) = try openRegularFile(path, followsLink: followsLink)
-    guard byteCount <= UInt64(limit) else {
-      throw Failure(.fileTooLarge, "\(path.quoted) has \(byteCount) bytes, more than \(limit)")
-    }
-    var bytes = [UInt8](repeating: 0, count: Int(byteCount))
-    let count = try file.read(into: &bytes, count: bytes.count, at: 0)
-    bytes.removeSubrange(count...)
-    return bytes
+    return try file.contents(byteCount, limit: limit, path: path)
   }
 
   /// Lets the process have as many files open as the system allows it to ask for.
@@ -152,6 +146,13 @@ package enum SystemCalls {
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
     unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
+  /// Has a crash of the process leave no image of its memory, which may hold secrets.
+  package static func forbidCoreDumps() {
+    var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+    // Invariant: the structure is lent for the call, which reads it.
+    unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)
   }
 
   /// Renames a file; one that has the new name already is replaced in the same step.

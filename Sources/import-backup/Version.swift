@@ -4,7 +4,9 @@ import CLibArchive
 import CLz4
 import CLzma
 import CNettle
+import CXML
 import CZstd
+import HTTP
 import LayerFormat
 import PostgresFormat
 
@@ -32,8 +34,8 @@ enum Version {
   /// Invariant: the C file's function returns a constant string.
   private static var commit: String { unsafe String(cString: build_commit()) }
 
-  /// Name and version of each library, as loaded. ISA-L has no function for it: that version is the
-  /// one of its header.
+  /// Name and version of each library, as loaded. ISA-L has no function for it, nor libxml2 one that may
+  /// be called from threads: these versions are those of the headers.
   ///
   /// Invariant: each of these functions returns a constant string of its library, never null.
   private static func libraries() -> [String] {
@@ -43,6 +45,8 @@ enum Version {
       unsafe "liblzma " + String(cString: lzma_version_string()),
       unsafe "liblz4 " + String(cString: LZ4_versionString()),
       "nettle \(nettle_version_major()).\(nettle_version_minor())",
+      CurlLibrary.version.map { "libcurl \($0)" } ?? "no libcurl",
+      "built with libxml2 \(LIBXML_DOTTED_VERSION)",
       "built with ISA-L \(ISAL_MAJOR_VERSION).\(ISAL_MINOR_VERSION).\(ISAL_PATCH_VERSION)",
     ]
   }

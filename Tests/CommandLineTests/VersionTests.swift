@@ -18,7 +18,8 @@ struct VersionTests {
     #expect(lines[1] == "Postgres 14 to 17, layer format 3, index version 15")
     let libraries = lines[2].split(separator: ", ")
     let names = [
-      "libarchive", "libzstd", "liblzma", "liblz4", "nettle", "built with ISA-L",
+      "libarchive", "libzstd", "liblzma", "liblz4", "nettle", "libcurl", "built with libxml2",
+      "built with ISA-L",
     ]
     try #require(libraries.count == names.count)
     for (library, name) in zip(libraries, names) {

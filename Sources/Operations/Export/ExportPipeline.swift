@@ -26,7 +26,7 @@ struct ExportPipeline {
     self.options = options
     self.progress = progress
     jobs = options.jobs ?? Processors.count
-    timeline = try Timeline(path: options.timeline)
+    timeline = try Timeline(try readableDirectory(at: options.timeline, options.store))
     try timeline.requireAlive()
     try timeline.requireWhole()
     version = try timeline.exportableVersion()
@@ -83,7 +83,7 @@ struct ExportPipeline {
 extension ExportSummary {
   /// What was read, and what was asked for.
   fileprivate init(_ timeline: Timeline, _ options: ExportOptions) {
-    timelinePath = SystemCalls.absolute(timeline.path)
+    timelinePath = absolutePlace(timeline.path)
     let identity = TimelineIdentity(path: timelinePath)
     tenantID = identity?.tenant.description
     timelineID = identity?.timeline.description

@@ -1,11 +1,15 @@
 import Backup
+import ObjectStore
 import Pipeline
 import System
 
 /// What an export reads, where it writes, and in which form.
 public struct ExportOptions: Sendable {
-  /// The timeline's directory.
+  /// The timeline's directory: a path, or `s3://BUCKET/PREFIX`.
   public var timeline: String
+
+  /// How the object store is reached that the timeline is in.
+  public var store = StoreOptions()
 
   /// Where the tar goes: a file or standard output.
   public var output: OutputTarget
@@ -25,7 +29,7 @@ public struct ExportOptions: Sendable {
 
 /// What an export did: everything that the program prints of it, and the JSON object of `--json`.
 public struct ExportSummary: Codable, Sendable {
-  /// The timeline's directory, from the root on.
+  /// The timeline's directory: its path from the root on, or its URL.
   public var timelinePath = ""
   /// The tenant's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
   public var tenantID: String?

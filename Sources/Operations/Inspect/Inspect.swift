@@ -1,12 +1,16 @@
 import Backup
+import ObjectStore
 import Pipeline
 import System
 
 /// What to look at, and at what in it.
 public struct InspectOptions: Sendable {
   /// A backup, `-` for one on standard input, a data directory, the directory that pg_basebackup
-  /// wrote its tars to, or the directory of a timeline.
+  /// wrote its tars to, or the directory of a timeline, which may also be `s3://BUCKET/PREFIX`.
   public var path: String
+
+  /// How the object store is reached that the timeline is in.
+  public var store = StoreOptions()
 
   /// Leading directories to drop from every name in a backup.
   public var stripComponents = 0
@@ -56,6 +60,9 @@ public func inspect(
 private func inspection(
   _ options: InspectOptions, _ progress: RunProgress?
 ) throws(Failure) -> Inspection {
+  if StoreLocation.isMeant(by: options.path) {
+    return .timeline(try TimelineInspector(options).describe(progress))
+  }
   guard isDirectory(options.path), !isDataDirectory(options.path),
     case .directory = try OnlineBackup(at: options.path)
   else {

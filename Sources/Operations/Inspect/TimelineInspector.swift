@@ -17,7 +17,7 @@ struct TimelineInspector {
 
   /// Reads the index, and checks that what the options ask for can be there.
   init(_ options: InspectOptions) throws(Failure) {
-    timeline = try Timeline(path: options.path)
+    timeline = try Timeline(try readableDirectory(at: options.path, options.store))
     key = try Self.key(options.key)
     layerIndex = try Self.index(of: options.layer, in: timeline)
   }
@@ -52,7 +52,7 @@ struct TimelineInspector {
   func describe(_ progress: RunProgress? = nil) throws(Failure) -> TimelineDescription {
     let index = timeline.index
     var description = TimelineDescription(
-      timelinePath: SystemCalls.absolute(timeline.path), generation: timeline.generation,
+      timelinePath: absolutePlace(timeline.path), generation: timeline.generation,
       indexVersion: index.version,
       postgresVersion: index.metadata.postgresVersion,
       endLSN: index.diskConsistentLSN.description,

@@ -32,45 +32,29 @@ struct TenantWalk {
     } else if tenants == .symbolicLink {
       skip(path + "/tenants", "it is a symbolic link")
     } else if try directory.status(of: DirectoryHandle.name("timelines")) != nil {
-      try enterTenant(directory, Tenant(Self.lastName(of: path)))
+      try enterTenant(directory, TenantName(Self.lastName(of: path)))
     } else if try isTimeline(directory) {
-      let tenant = Tenant(Self.lastName(of: SystemCalls.parent(of: parent)))
+      let tenant = TenantName(Self.lastName(of: SystemCalls.parent(of: parent)))
       try add(directory, tenant, timeline: Identifier(Self.lastName(of: path)))
     } else if Self.lastName(of: path) == "tenants" {
       try enterTenants(directory)
     } else if Self.lastName(of: path) == "timelines" {
-      try enterTimelines(directory, Tenant(Self.lastName(of: parent)))
+      try enterTimelines(directory, TenantName(Self.lastName(of: parent)))
     }
   }
 
   /// Whether a directory holds an index or layers.
   private func isTimeline(_ directory: DirectoryHandle) throws(Failure) -> Bool {
-    try directory.names().map(DirectoryHandle.text).contains { name in
+    try directory.fileNames().contains { name in
       IndexPart.parse(fileName: name) != nil || LayerName.parse(fileName: name) != nil
     }
   }
 
   // MARK: Levels
 
-  /// A tenant, or one shard of it: the name of its directory.
-  private struct Tenant {
-    var id: Identifier
-    var shard: String?
-
-    /// Reads `TENANT` or `TENANT-NNCC`; nil for any other name.
-    init?(_ name: String) {
-      let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-      guard let id = Identifier(parts[0]), parts.count <= 2 else { return nil }
-      self.id = id
-      guard let shard = parts.dropFirst().first else { return }
-      guard shard.utf8.count == 4, UInt32(hexadecimal: Array(shard.utf8)) != nil else { return nil }
-      self.shard = String(shard)
-    }
-  }
-
   private mutating func enterTenants(_ directory: DirectoryHandle) throws(Failure) {
     try forEachDirectory(in: directory) { walk, tenant, name throws(Failure) in
-      guard let id = Tenant(name) else { return false }
+      guard let id = TenantName(name) else { return false }
       try walk.enterTenant(tenant, id)
       return true
     }
@@ -78,7 +62,7 @@ struct TenantWalk {
 
   /// Enters `timelines` of a tenant; what else a pageserver keeps beside it is passed over.
   private mutating func enterTenant(
-    _ directory: DirectoryHandle, _ tenant: Tenant?
+    _ directory: DirectoryHandle, _ tenant: TenantName?
   ) throws(Failure) {
     let name = DirectoryHandle.name("timelines")
     switch try directory.status(of: name)?.kind {
@@ -89,7 +73,7 @@ struct TenantWalk {
   }
 
   private mutating func enterTimelines(
-    _ directory: DirectoryHandle, _ tenant: Tenant?
+    _ directory: DirectoryHandle, _ tenant: TenantName?
   ) throws(Failure) {
     try forEachDirectory(in: directory) { walk, timeline, name throws(Failure) in
       guard let id = Identifier(name) else { return false }
@@ -127,7 +111,7 @@ struct TenantWalk {
   }
 
   private mutating func add(
-    _ directory: DirectoryHandle, _ tenant: Tenant?, timeline: Identifier?
+    _ directory: DirectoryHandle, _ tenant: TenantName?, timeline: Identifier?
   ) throws(Failure) {
     var listed = ListedTimeline(
       timelinePath: escaped(directory.path.utf8), tenantID: tenant?.id.description,
@@ -152,5 +136,21 @@ struct TenantWalk {
 
   private static func lastName(of path: String) -> String {
     String(path.split(separator: "/").last ?? "")
+  }
+}
+
+/// A tenant, or one shard of it: the name of its directory.
+struct TenantName: Equatable {
+  var id: Identifier
+  var shard: String?
+
+  /// Reads `TENANT` or `TENANT-NNCC`; nil for any other name.
+  init?(_ name: String) {
+    let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+    guard parts.count <= 2, let first = parts.first, let id = Identifier(first) else { return nil }
+    self.id = id
+    guard let shard = parts.dropFirst().first else { return }
+    guard shard.utf8.count == 4, UInt32(hexadecimal: Array(shard.utf8)) != nil else { return nil }
+    self.shard = String(shard)
   }
 }

@@ -7,7 +7,7 @@ import System
 public struct TimelineList: Codable, Sendable {
   /// Something that a walk did not enter.
   public struct Skipped: Codable, Sendable, Equatable {
-    /// Its path, control characters escaped.
+    /// Its path or URL, control characters escaped.
     public var path: String
     /// Why: `it is a symbolic link`.
     public var reason: String
@@ -15,7 +15,7 @@ public struct TimelineList: Codable, Sendable {
 
   /// How long it took.
   public var seconds: Double = 0
-  /// The directory that was listed, absolute and without links.
+  /// The directory that was listed, absolute and without links, or its URL.
   public var path: String
   /// By tenant, shard and timeline.
   public var timelines: [ListedTimeline]
@@ -77,7 +77,7 @@ public struct ListedTimeline: Codable, Sendable {
     public var names: [String] = []
   }
 
-  /// The directory, absolute and without links.
+  /// The directory, absolute and without links, or its URL.
   public var timelinePath: String
   /// The tenant's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
   public var tenantID: String?

@@ -3,11 +3,45 @@ import PostgresFormat
 import System
 import Timeline
 
+/// The files of one timeline, as a survey looks at them: in a directory, or in an object store.
+protocol SurveyedFiles {
+  /// The path or the URL, for messages.
+  var path: String { get }
+  /// Whether an import is writing to it.
+  func isLocked() -> Bool
+  /// The names of everything that is there.
+  func fileNames() throws(Failure) -> [String]
+  /// The length of a file; nil if there is none of that name.
+  func status(of name: String) throws(Failure) -> SurveyedFile?
+  /// The whole of a regular file that has at most `limit` bytes.
+  func contents(of name: String, limit: Int) throws(Failure) -> [UInt8]
+}
+
+/// What a survey has to know of a file.
+struct SurveyedFile {
+  var kind: MemberKind
+  var byteCount: UInt64
+}
+
+extension DirectoryHandle: SurveyedFiles {
+  func fileNames() throws(Failure) -> [String] { try names().map(Self.text) }
+
+  func status(of name: String) throws(Failure) -> SurveyedFile? {
+    try status(of: Self.name(name)).map {
+      SurveyedFile(kind: $0.kind, byteCount: $0.byteCount)
+    }
+  }
+
+  func contents(of name: String, limit: Int) throws(Failure) -> [UInt8] {
+    try openFile(Self.name(name)).contents(limit: limit)
+  }
+}
+
 /// Looks at one timeline's directory: its lock, its newest index, and the files beside that.
 struct TimelineSurvey {
-  private let directory: DirectoryHandle
+  private let directory: any SurveyedFiles
 
-  init(_ directory: DirectoryHandle) { self.directory = directory }
+  init(_ directory: any SurveyedFiles) { self.directory = directory }
 
   /// Fills in what can be found out; throws only what has nothing to do with this timeline.
   func describe(_ timeline: inout ListedTimeline) throws(Failure) {
@@ -30,7 +64,7 @@ struct TimelineSurvey {
   private func examine(_ timeline: inout ListedTimeline) throws(Failure) {
     let isLocked = directory.isLocked()
     if isLocked { timeline.state = .locked }
-    let names = try directory.names().map(DirectoryHandle.text).sorted()
+    let names = try directory.fileNames().sorted()
     timeline.generation = names.compactMap(IndexPart.parse(fileName:)).max()
     guard let generation = timeline.generation else {
       timeline.leftovers = try leftovers(names) { _ in false }
@@ -58,15 +92,14 @@ struct TimelineSurvey {
 
   private func readIndex(_ name: String) throws(Failure) -> IndexPart {
     let path = directory.path + "/" + name
-    guard let status = try directory.status(of: DirectoryHandle.name(name)) else {
+    guard let status = try directory.status(of: name) else {
       throw DirectoryHandle.changed(path)
     }
     guard status.kind != .symbolicLink else { throw SystemCalls.isLink(path) }
     guard status.kind == .file else {
       throw Failure(.indexDamaged, "\(path.quoted) is not a regular file")
     }
-    let bytes = try directory.openFile(DirectoryHandle.name(name)).contents(
-      limit: Timeline.indexLimit)
+    let bytes = try directory.contents(of: name, limit: Timeline.indexLimit)
     do throws(FormatError) {
       return try IndexPart(decoding: bytes)
     } catch {
@@ -91,7 +124,7 @@ struct TimelineSurvey {
   private func requireLayers(_ layers: [String: UInt64]) throws(Failure) {
     for (name, byteCount) in layers.sorted(by: { $0.key < $1.key }) {
       try Interruption.check()
-      guard let status = try directory.status(of: DirectoryHandle.name(name)) else {
+      guard let status = try directory.status(of: name) else {
         throw Failure(.missingFile, "layer '\(name)' is missing")
       }
       guard status.kind != .symbolicLink else { throw SystemCalls.isLink(name) }
@@ -118,7 +151,7 @@ struct TimelineSurvey {
       let code = Self.code(of: name)
       var leftover = leftovers[code] ?? .init(code: code)
       leftover.fileCount += 1
-      leftover.byteCount &+= try directory.status(of: DirectoryHandle.name(name))?.byteCount ?? 0
+      leftover.byteCount &+= try directory.status(of: name)?.byteCount ?? 0
       if leftover.names.count < Self.shownLimit { leftover.names.append(escaped(name.utf8)) }
       leftovers[code] = leftover
     }

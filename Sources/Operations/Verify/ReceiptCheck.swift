@@ -7,7 +7,8 @@ import Timeline
 
 /// Compares the files of a directory with those that a receipt lists: all of them, and nothing else.
 ///
-/// Each file is read once, from its start to its end, several at a time. Memory: 128 KiB a job.
+/// Each file is read once, from its start to its end, several at a time. Memory: 128 KiB a job, or 4 MiB
+/// from an object store.
 struct ReceiptCheck {
   /// What has come of one file.
   private enum Outcome: Sendable {
@@ -19,18 +20,18 @@ struct ReceiptCheck {
   }
 
   private let receipt: Receipt
-  private let path: String
+  private let directory: any ReadableDirectory
   private let names: [String]
 
   /// The names of all files that are in the directory or in the receipt: `run` says which are not in
   /// both.
   let allNames: Set<String>
 
-  /// Lists the directory at `path`; throws `.cannotOpen` if there is none.
-  init(_ receipt: Receipt, path: String) throws(Failure) {
+  /// Lists the directory; throws `.cannotOpen` if there is none.
+  init(_ receipt: Receipt, _ directory: any ReadableDirectory) throws(Failure) {
     self.receipt = receipt
-    self.path = path
-    names = try SystemCalls.names(in: path, for: .listInput)
+    self.directory = directory
+    names = try directory.names()
     allNames = Set(names).union(receipt.files.map(\.name))
   }
 
@@ -89,7 +90,7 @@ struct ReceiptCheck {
     of file: FileDigest, _ hasher: inout FileHasher
   ) throws(Failure) -> Outcome {
     do throws(Failure) {
-      let found = try hasher.digest(ofFileAt: path + "/" + file.name, expected: file)
+      let found = try hasher.digest(ofFileIn: directory, expected: file)
       if found.byteCount != file.byteCount { return .size(found.byteCount) }
       return found.sha256 == file.sha256 ? .sound : .hash
     } catch {

@@ -42,7 +42,8 @@ struct StoredPageReader {
     try open(placements.runs[run].layerIndex)
     if position?.run != run || (position?.block ?? 0) > block {
       position = (run, 0)
-      layer?.blobs.move(to: placements.runs[run].offset)
+      let offset = placements.runs[run].offset
+      layer?.blobs.move(to: offset)
     }
     while let passed = position?.block, passed < block {
       _ = try layer?.blobs.next(of: key)

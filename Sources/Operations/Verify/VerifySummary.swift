@@ -19,7 +19,7 @@ public struct VerifySummary: Codable, Sendable {
     public var backupLSN: String?
   }
 
-  /// The timeline's directory, from the root on.
+  /// The timeline's directory: its path from the root on, or its URL.
   public var timelinePath = ""
   /// The tenant's id: 32 lower-case hexadecimal digits; nil if neither the path nor a receipt has it.
   public var tenantID: String?

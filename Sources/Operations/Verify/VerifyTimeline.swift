@@ -1,4 +1,5 @@
 import Backup
+import ObjectStore
 import Pipeline
 import System
 import Timeline
@@ -31,14 +32,15 @@ private func verify(
   let receipt = try options.receipt.map { path throws(Failure) in try Receipt(path: path) }
   let path = options.timeline ?? receipt?.timelinePath ?? ""
   summary.take(options, receipt, timelinePath: path)
+  let directory = try readableDirectory(at: path, options.store)
   var findings = Findings()
   let files = try receipt.map { receipt throws(Failure) in
-    try ReceiptCheck(receipt, path: path)
+    try ReceiptCheck(receipt, directory)
   }
   try files?.run(jobs: jobs, progress: progress, &findings)
   let timeline: Timeline
   do throws(Failure) {
-    timeline = try Timeline(path: path)
+    timeline = try Timeline(directory)
   } catch {
     // The index is one of the files that differ.
     guard findings.count > 0, [.cannotOpen, .damaged].contains(error.exitCode) else { throw error }
@@ -78,7 +80,7 @@ extension VerifySummary {
   fileprivate mutating func take(
     _ options: VerifyOptions, _ receipt: Receipt?, timelinePath path: String
   ) {
-    timelinePath = SystemCalls.absolute(path)
+    timelinePath = absolutePlace(path)
     backupPath = options.backup.map(absoluteInput)
     receiptPath = options.receipt.map(SystemCalls.absolute)
     comparedFileCount = receipt?.files.count ?? 0
@@ -101,9 +103,12 @@ extension VerifySummary {
 
 /// What a verification reads, and how.
 public struct VerifyOptions: Sendable {
-  /// The directory of the timeline, with its `index_part.json-<generation>`; nil for the one that
-  /// the receipt names.
+  /// The directory of the timeline, with its `index_part.json-<generation>`: a path, or
+  /// `s3://BUCKET/PREFIX`; nil for the one that the receipt names.
   public var timeline: String?
+
+  /// How the object store is reached that the timeline is in.
+  public var store = StoreOptions()
 
   /// The receipt of the import that wrote the timeline: nil to do without. Either this or the
   /// directory is needed.

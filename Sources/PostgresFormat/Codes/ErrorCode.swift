@@ -89,6 +89,21 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case notADataDirectory = "not-a-data-directory"
   case notATimeline = "not-a-timeline"
 
+  // MARK: Servers and object stores
+  case libraryMissing = "library-missing"
+  case serverUnreachable = "server-unreachable"
+  case connectionLost = "connection-lost"
+  case certificateRefused = "certificate-refused"
+  case serverFailed = "server-failed"
+  case storeFailed = "store-failed"
+  case storeBusy = "store-busy"
+  case bucketNotFound = "bucket-not-found"
+  case wrongRegion = "wrong-region"
+  case clockSkew = "clock-skew"
+  case credentialsMissing = "credentials-missing"
+  case credentialsRefused = "credentials-refused"
+  case storeAccessDenied = "store-access-denied"
+
   // MARK: What cannot be imported or read as it is
   case runningCluster = "running-cluster"
   case uncleanShutdown = "unclean-shutdown"

@@ -2,7 +2,7 @@ import LayerFormat
 import PostgresFormat
 import System
 
-/// A timeline on disk, as its newest index describes it.
+/// A timeline on disk or in an object store, as its newest index describes it.
 package struct Timeline: Sendable {
   /// A layer that the index names.
   package struct Layer: Sendable {
@@ -15,8 +15,10 @@ package struct Timeline: Sendable {
     package var fileName: String { name.fileName(generation: metadata.generation) }
   }
 
-  /// The timeline's directory, as it was given.
-  package let path: String
+  /// The timeline's directory.
+  package let directory: any ReadableDirectory
+  /// The path of the directory, as it was given, or its URL.
+  package var path: String { directory.path }
   /// The generation of the index that was read.
   package let generation: UInt32
   /// The decoded index.
@@ -33,13 +35,14 @@ package struct Timeline: Sendable {
   /// Throws `.cannotOpen` if the directory or its index does not exist, `.damaged` and
   /// `.unsupported` as decoding the index does. A malformed layer name is damage: it never becomes
   /// a path.
-  package init(path: String) throws(Failure) {
+  package init(_ directory: any ReadableDirectory) throws(Failure) {
+    let path = directory.path
     let names: [String]
     do throws(Failure) {
-      names = try SystemCalls.names(in: path, for: .listInput)
+      names = try directory.names()
     } catch {
       let isForbidden = error.code == .inputPermissionDenied
-      guard isForbidden || !isDirectory(path) else { throw error }
+      guard error.hint == nil, isForbidden || !isDirectory(path) else { throw error }
       throw Failure(
         error.code, error.message, hint: isForbidden ? Self.rightsHint : Self.directoryHint)
     }
@@ -49,9 +52,9 @@ package struct Timeline: Sendable {
         hint: Self.directoryHint)
     }
     let indexName = IndexPart.fileName(generation: generation)
-    self.path = path
+    self.directory = directory
     self.generation = generation
-    let bytes = try SystemCalls.contents(of: path + "/" + indexName, limit: Self.indexLimit)
+    let bytes = try directory.contents(of: indexName, limit: Self.indexLimit)
     do throws(FormatError) {
       index = try IndexPart(decoding: bytes)
       layers = try Self.layers(of: index)
@@ -64,6 +67,9 @@ package struct Timeline: Sendable {
     expected.insert(indexName)
     unnamedFiles = names.filter { !expected.contains($0) }
   }
+
+  /// Reads a timeline on disk.
+  package init(path: String) throws(Failure) { try self.init(DiskDirectory(path: path)) }
 
   private static let directoryHint =
     "Give the directory of a timeline: DIR/tenants/…/timelines/…."
@@ -104,7 +110,7 @@ package struct Timeline: Sendable {
 
   /// Opens a layer's file; its size must be the one in the index.
   package func open(_ layer: Layer) throws(Failure) -> LayerFile {
-    let file = try LayerFile(path: path + "/" + layer.fileName, name: layer.name)
+    let file = try LayerFile(layer.fileName, in: directory, name: layer.name)
     guard file.byteCount == layer.metadata.fileSize else {
       throw file.failure(
         "it has \(file.byteCount) bytes, but the index says \(layer.metadata.fileSize)")

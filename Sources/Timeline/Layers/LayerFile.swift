@@ -5,14 +5,14 @@ import System
 /// A layer file that is open for reading: its summary has been checked, its index is read node by
 /// node.
 package final class LayerFile: Sendable {
-  /// The path that the file was opened at.
+  /// The path or the URL that the file was opened at.
   package let path: String
   /// The decoded first page, which has been checked.
   package let summary: LayerSummary
   /// The length of the file in bytes.
   package let byteCount: UInt64
 
-  private let file: Descriptor
+  private let file: any ReadableFile
 
   /// The keys and LSNs that the layer covers, as the summary says.
   package var name: LayerName { summary.name }
@@ -34,9 +34,11 @@ package final class LayerFile: Sendable {
   ///
   /// Throws `.damaged` if they do not or the file does not exist, `.cannotOpen` if it cannot be
   /// opened for another reason.
-  package init(path: String, name: LayerName) throws(Failure) {
-    (file, byteCount) = try SystemCalls.openRegularFile(path)
-    self.path = path
+  package init(
+    _ fileName: String, in directory: any ReadableDirectory, name: LayerName
+  ) throws(Failure) {
+    (file, byteCount) = try directory.open(fileName)
+    path = directory.path + "/" + fileName
     var page = [UInt8](repeating: 0, count: LayerSummary.byteCount)
     let count = try file.read(into: &page, count: page.count, at: 0)
     do throws(FormatError) {
@@ -45,6 +47,12 @@ package final class LayerFile: Sendable {
     } catch {
       throw Failure(error, in: "layer \(path.quoted)", damage: .layerDamaged)
     }
+  }
+
+  /// Opens a layer on disk.
+  package convenience init(path: String, name: LayerName) throws(Failure) {
+    try self.init(
+      SystemCalls.name(of: path), in: DiskDirectory(path: SystemCalls.parent(of: path)), name: name)
   }
 
   /// Checks that a summary fits a layer's name and its file's length.

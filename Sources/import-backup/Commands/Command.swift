@@ -12,6 +12,9 @@ protocol Command: Sendable {
   /// Whether the operands are paths, or `-`; they are not to be URLs then.
   static var operandsArePaths: Bool { get }
 
+  /// Whether an operand that is a path may also be a place in an object store: `s3://…`.
+  static var operandsMayBeStored: Bool { get }
+
   /// One line: lower case, no final period.
   static var summary: String { get }
 
@@ -33,6 +36,7 @@ protocol Command: Sendable {
 
 extension Command {
   static var operandsArePaths: Bool { true }
+  static var operandsMayBeStored: Bool { false }
 
   /// All options of this command, in order: its own, then those that every command has.
   static var describedOptions: [OptionDescription] {

@@ -1,8 +1,9 @@
+import ObjectStore
 import Operations
 import System
 
 /// `export`: turns a timeline back into a backup.
-struct ExportCommand: ReportingCommand {
+struct ExportCommand: ReportingCommand, StoreCommand {
   static let name = "export"
   static let operands = "TIMELINE"
   static let summary = "turn a timeline back into a backup"
@@ -18,6 +19,7 @@ struct ExportCommand: ReportingCommand {
     A timeline that a pageserver has written to is refused: it contains WAL records, which only a \
     pageserver can replay.
     """,
+    storeDiscussion,
   ]
 
   static let options: [CommandOption<ExportCommand>] = [
@@ -42,6 +44,7 @@ struct ExportCommand: ReportingCommand {
     CommandOption(
       "json", help: "print the result as one JSON object; requires '--output FILE'"
     ) { command, _ in command.printsJSON = true },
+    .endpointURL, .region, .caBundle,
     .progress, .quiet("show no progress and no notes"),
   ]
 
@@ -52,10 +55,16 @@ struct ExportCommand: ReportingCommand {
   var printsJSON = false
   var reporting = ReportingOptions()
 
+  var store: StoreOptions {
+    get { settings.store }
+    set { settings.store = newValue }
+  }
+
   mutating func read(operands: [String]) throws(Failure) {
     settings.timeline = try Operands.single(
       operands, missing: "no timeline given",
       hint: "For example: import-backup export storage/tenants/TENANT/timelines/TIMELINE.")
+    try requireUse(ofStoreOptionsFor: settings.timeline)
     guard let file else {
       if printsJSON {
         throw Failure(

@@ -1,8 +1,9 @@
+import ObjectStore
 import Operations
 import System
 
 /// `inspect`: shows what a backup or a timeline contains.
-struct InspectCommand: ReportingCommand {
+struct InspectCommand: ReportingCommand, StoreCommand {
   static let name = "inspect"
   static let operands = "PATH"
   static let summary = "show what a backup or a timeline contains"
@@ -14,7 +15,8 @@ struct InspectCommand: ReportingCommand {
     the exit code is still 0. For a timeline, the newest index, the databases and largest \
     relations, and the contents of each layer are shown. Names are read from the cluster's own \
     catalogs.
-    """
+    """,
+    storeDiscussion,
   ]
 
   static let options: [CommandOption<InspectCommand>] = [
@@ -60,6 +62,8 @@ struct InspectCommand: ReportingCommand {
       command.settings.sizeLimit = try value.size(in: 1...UInt64.max)
     },
 
+    .endpointURL, .region, .caBundle,
+
     .progress, .inputSize, .quiet("show no progress"),
   ]
 
@@ -69,10 +73,16 @@ struct InspectCommand: ReportingCommand {
   var sizeMap: String?
   var layerMap: String?
 
+  var store: StoreOptions {
+    get { settings.store }
+    set { settings.store = newValue }
+  }
+
   mutating func read(operands: [String]) throws(Failure) {
     settings.path = try Operands.single(
       operands, missing: "no backup or timeline given",
       hint: "For example: import-backup inspect backup.tar.zst.")
+    try requireUse(ofStoreOptionsFor: settings.path)
     let onOutput = [
       ("'--svg -'", sizeMap == "-"), ("'--svg-layers -'", layerMap == "-"),
       ("'--json'", printsJSON),

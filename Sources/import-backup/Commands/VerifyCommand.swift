@@ -1,8 +1,9 @@
+import ObjectStore
 import Operations
 import System
 
 /// `verify`: reads and checks a timeline, and compares it with a backup.
-struct VerifyCommand: ReportingCommand {
+struct VerifyCommand: ReportingCommand, StoreCommand {
   static let name = "verify"
   static let operands = "[TIMELINE]"
   static let summary = "read and check every layer and every key of a timeline"
@@ -21,6 +22,7 @@ struct VerifyCommand: ReportingCommand {
     """
     If a pageserver has written to the timeline, only its structure is checked.
     """,
+    storeDiscussion,
   ]
 
   static let options: [CommandOption<VerifyCommand>] = [
@@ -60,6 +62,8 @@ struct VerifyCommand: ReportingCommand {
       command, _ in command.printsJSON = true
     },
 
+    .endpointURL, .region, .caBundle,
+
     .progress, .inputSize, .quiet("show no progress"),
   ]
 
@@ -67,11 +71,18 @@ struct VerifyCommand: ReportingCommand {
   var printsJSON = false
   var reporting = ReportingOptions()
 
+  var store: StoreOptions {
+    get { settings.store }
+    set { settings.store = newValue }
+  }
+
   mutating func read(operands: [String]) throws(Failure) {
     if settings.receipt != nil && operands.isEmpty { return }
-    settings.timeline = try Operands.single(
+    let timeline = try Operands.single(
       operands, missing: "no timeline given",
       hint: "For example: import-backup verify storage/tenants/TENANT/timelines/TIMELINE.")
+    settings.timeline = timeline
+    try requireUse(ofStoreOptionsFor: timeline)
   }
 
   func run() throws(Failure) {

@@ -76,7 +76,11 @@ enum OptionParser {
       try table[index].apply(&command, value)
     }
     let operands = scanner.operands()
-    if C.operandsArePaths { for operand in operands { try Operands.requirePath(operand) } }
+    if C.operandsArePaths {
+      for operand in operands {
+        try Operands.requirePath(operand, mayBeStored: C.operandsMayBeStored)
+      }
+    }
     try command.read(operands: operands)
     return .run(command)
   }
@@ -120,11 +124,13 @@ extension Failure {
 
 /// Checks of the operands that several commands share.
 enum Operands {
-  /// Throws if the word is a URL: it would be taken for the path of a directory, `s3:`.
-  static func requirePath(_ word: String) throws(Failure) {
-    guard let scheme = URLScheme(of: word) else { return }
+  /// Throws if the word is a URL: it would be taken for the path of a directory, `s3:`. One of an object
+  /// store is passed if it `mayBeStored`.
+  static func requirePath(_ word: String, mayBeStored: Bool = false) throws(Failure) {
+    guard let scheme = URLScheme(of: word), !(mayBeStored && scheme.name == "s3") else { return }
     throw Failure(
-      .urlUnsupported, "\(word.quoted) is a URL, not a path", hint: scheme.hintForInput)
+      .urlUnsupported, "\(word.quoted) is a URL, not a path",
+      hint: mayBeStored ? scheme.hintForTimeline : scheme.hintForInput)
   }
 
   /// The only operand; without one, throws `missing` with `hint`.

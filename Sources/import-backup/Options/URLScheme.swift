@@ -34,6 +34,21 @@ struct URLScheme {
     }
   }
 
+  /// What to do with the URL of a timeline.
+  var hintForTimeline: String {
+    switch name {
+    case "file": "Give the path, without 'file://'."
+    case "gs":
+      "Google's store has an interface for S3: give s3://BUCKET/PREFIX and '--endpoint-url "
+        + "https://storage.googleapis.com', with an HMAC key as AWS_ACCESS_KEY_ID and "
+        + "AWS_SECRET_ACCESS_KEY."
+    case "az", "abfs", "abfss", "wasb", "wasbs":
+      "Azure's store is not supported. Copy the timeline to a local directory first, with 'azcopy "
+        + "copy' for example."
+    default: "Copy it to a local directory first."
+    }
+  }
+
   /// What to do with a URL to write to.
   var hintForOutput: String {
     switch name {

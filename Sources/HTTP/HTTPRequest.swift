@@ -1,0 +1,90 @@
+import System
+
+/// A line of a request's or a response's header.
+package struct HTTPHeader: Equatable, Sendable {
+  /// The name; upper and lower case are the same.
+  package var name: String
+  /// The value, without spaces around it.
+  package var value: String
+
+  /// A line of these two.
+  package init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// One request, complete: it is sent as it is.
+package struct HTTPRequest: Sendable {
+  /// What is asked for.
+  package enum Method: String, Sendable {
+    /// Each is called as on the wire.
+    case get = "GET"
+    case head = "HEAD"
+    case put = "PUT"
+    case post = "POST"
+    case delete = "DELETE"
+  }
+
+  /// What is asked for.
+  package var method: Method
+  /// The whole URL, in which everything is encoded that has to be.
+  package var url: String
+  /// The header, but for what the client adds by itself: `Host`, `Content-Length`, `User-Agent`.
+  package var headers: [HTTPHeader]
+  /// The body; nil for none, which is another thing than an empty one.
+  package var body: [UInt8]?
+
+  /// A request without a body, unless there is one.
+  package init(
+    _ method: Method, _ url: String, headers: [HTTPHeader] = [], body: [UInt8]? = nil
+  ) {
+    self.method = method
+    self.url = url
+    self.headers = headers
+    self.body = body
+  }
+}
+
+extension HTTPRequest: CustomStringConvertible {
+  /// Method and URL, without the query, for messages. The header may hold secrets.
+  package var description: String { "\(method.rawValue) \(url.prefix { $0 != "?" })" }
+}
+
+/// What a server answered.
+package struct HTTPResponse: Sendable {
+  /// The status code.
+  package var status: Int
+  /// The header's lines, in their order.
+  package var headers: [HTTPHeader]
+  /// The body, as far as it did not go into the caller's buffer.
+  package var body: [UInt8]
+  /// How many bytes went into the caller's buffer.
+  package var byteCount: Int
+
+  /// Whether the server did what it was asked for.
+  package var isSuccess: Bool { (200..<300).contains(status) }
+
+  /// The value of the first line of this name, in any case; nil if there is none.
+  package subscript(name: String) -> String? {
+    let name = name.lowercased()
+    return headers.first { $0.name.lowercased() == name }?.value
+  }
+}
+
+/// How a client connects.
+package struct HTTPOptions: Sendable {
+  /// A file with certificates of authorities to trust instead of the system's; nil for those.
+  package var caBundle: String?
+  /// How long connecting may take, the TLS handshake included.
+  package var connectTimeout = Duration.seconds(10)
+  /// How long a transfer may stand still.
+  package var stallTimeout = Duration.seconds(30)
+  /// How long a request may take; nil for any time, as long as it does not stand still.
+  package var timeout: Duration?
+  /// Whether the proxies of the environment are used (`https_proxy`, `no_proxy`).
+  package var usesProxy = true
+
+  /// The usual ones.
+  package init() {}
+}

@@ -1,0 +1,57 @@
+import Synchronization
+
+/// Windows of the files of one directory, the ones used last: pieces of 128 KiB.
+///
+/// Memory: 64 MiB.
+final class WindowCache: Sendable {
+  /// The length of a window; the last one of a file is shorter.
+  static let windowByteCount = 128 << 10
+  private static let windowLimit = 512
+
+  private struct Key: Hashable {
+    var file: Int
+    var window: Int
+  }
+
+  private struct State {
+    var fileCount = 0
+    var useCount: UInt64 = 0
+    var windows: [Key: (bytes: ArraySlice<UInt8>, lastUse: UInt64)] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  /// A number for one more file.
+  func newFile() -> Int {
+    state.withLock { state in
+      state.fileCount += 1
+      return state.fileCount
+    }
+  }
+
+  /// A window that is still there.
+  func window(_ window: Int, ofFile file: Int) -> ArraySlice<UInt8>? {
+    state.withLock { state in
+      let key = Key(file: file, window: window)
+      guard let bytes = state.windows[key]?.bytes else { return nil }
+      state.useCount += 1
+      state.windows[key]?.lastUse = state.useCount
+      return bytes
+    }
+  }
+
+  /// Keeps a window, in the place of the one that was not used for the longest time.
+  func keep(_ bytes: ArraySlice<UInt8>, number: Int, ofFile file: Int) {
+    state.withLock { state in
+      // To look at all of them costs less than the request that fetched this one.
+      if state.windows.count >= Self.windowLimit,
+        let oldest = state.windows.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
+      {
+        state.windows[oldest] = nil
+      }
+      state.useCount += 1
+      // A copy: a slice would keep all of the array that it is of.
+      state.windows[Key(file: file, window: number)] = (ArraySlice(Array(bytes)), state.useCount)
+    }
+  }
+}
