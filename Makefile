@@ -29,7 +29,7 @@ DEMO_OUTPUT := .build/demo
 # How many tests run at once. All of them at once take 6 GB of memory and slow each other down.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 4
 
-.PHONY: help build deps demo test test-address test-thread postgres fuzz errors soak lint format check \
+.PHONY: help build deps demo test test-address test-thread postgres stores fuzz errors soak lint format check \
   bench bench-quick install uninstall clean
 
 help: ## list the targets
@@ -46,12 +46,15 @@ demo: build ## import the backup of a real Postgres 15 that comes with the proje
 	@rm -rf $(DEMO_OUTPUT)
 	$(PROGRAM) $(DEMO_BACKUP) --output $(DEMO_OUTPUT)
 
-test: deps ## build and run all tests
+test: stores ## build and run all tests
 	swift build --build-tests
 	swift test --skip-build --disable-xctest
 
 postgres: ## fetch Postgres 16 from PyPI, for tests that are skipped without it
 	@Scripts/fetch-postgres
+
+stores: deps ## fetch servers of object storage from PyPI, for tests that are skipped without them
+	@Scripts/fetch-stores
 
 lint: ## check the code's format, and which room of Sources/Operations names which
 	swift format lint --strict --recursive $(SOURCES)
@@ -64,11 +67,11 @@ errors: ## write Docs/errors.md from the program's tables
 	swift build --product import-backup
 	.build/debug/import-backup help --errors > Docs/errors.md
 
-soak: deps ## run the reliability tests with more of everything: 1,000 kills, a million members
+soak: stores ## run the reliability tests with more of everything: 1,000 kills, a million members
 	swift build --build-tests
 	IMPORT_BACKUP_SOAK=1 swift test --skip-build --disable-xctest --filter ReliabilityTests
 
-test-address: deps ## run the tests under the address sanitizer
+test-address: stores ## run the tests under the address sanitizer
 	swift build --build-tests --sanitize=address --scratch-path .build/address
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp:print_suppressions=0 \
 	  IMPORT_BACKUP_SANITIZER=address swift test --skip-build --disable-xctest --sanitize=address \
@@ -77,7 +80,7 @@ test-address: deps ## run the tests under the address sanitizer
 # Tells the thread sanitizer of waits inside Swift's runtime, which it does not see.
 RUNTIME := $(CURDIR)/.build/thread/runtime.o
 
-test-thread: deps ## run the tests under the thread sanitizer
+test-thread: stores ## run the tests under the thread sanitizer
 	@mkdir -p .build/thread
 	clang -O1 -Wall -Wextra -Werror -fPIC -c Tests/Sanitizers/runtime.c -o $(RUNTIME)
 	swift build --build-tests --sanitize=thread --scratch-path .build/thread -Xlinker $(RUNTIME)

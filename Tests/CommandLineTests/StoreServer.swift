@@ -1,0 +1,89 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A real server of object storage or of credentials, which ends with this process.
+final class StoreServer: Sendable {
+  /// The servers that there are: the scripts of `Tests/Servers`.
+  enum Kind: String, CaseIterable {
+    /// Ceph's radosgw: strict about signatures and hashes.
+    case ceph
+    /// The JuiceFS gateway, which has MinIO's way with S3.
+    case juicefs
+    /// moto: instance metadata, and STS.
+    case moto
+    /// moto with a certificate of an authority of its own.
+    case motoTLS = "moto tls"
+  }
+
+  let url: String
+  /// The certificate of the server's authority, if it has one.
+  var authority: String { directory.path + "/server/authority.pem" }
+  /// The environment that programs are run with.
+  var environment: [String: String] {
+    [
+      "AWS_ENDPOINT_URL_S3": url, "AWS_ACCESS_KEY_ID": "testkey0",
+      "AWS_SECRET_ACCESS_KEY": "testsecret0", "AWS_EC2_METADATA_DISABLED": "true",
+    ]
+  }
+
+  private static let ceph = Task { try StoreServer(.ceph) }
+  private static let juicefs = Task { try StoreServer(.juicefs) }
+  private static let moto = Task { try StoreServer(.moto) }
+  private static let motoTLS = Task { try StoreServer(.motoTLS) }
+
+  /// The server of this kind, which all tests share; started when it is first asked for.
+  static func shared(_ kind: Kind) async throws -> StoreServer {
+    switch kind {
+    case .ceph: try await ceph.value
+    case .juicefs: try await juicefs.value
+    case .moto: try await moto.value
+    case .motoTLS: try await motoTLS.value
+    }
+  }
+
+  private static let scripts = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Servers")
+
+  /// Whether what `make deps` and `make stores` install is there.
+  static let areInstalled =
+    FileManager.default.isExecutableFile(atPath: "/usr/bin/radosgw")
+    && FileManager.default.fileExists(
+      atPath: scripts.appending(path: "../../.build/stores/packages").path)
+
+  private let directory: TemporaryDirectory
+  // The server ends when the other end of this is closed, however this process ends.
+  private let input: Pipe
+
+  private init(_ kind: Kind) throws {
+    directory = try TemporaryDirectory()
+    input = Pipe()
+    let process = Process()
+    let words = kind.rawValue.split(separator: " ").map(String.init)
+    process.executableURL = Self.scripts.appending(path: words[0])
+    process.arguments = [directory.path + "/server"] + words.dropFirst()
+    process.standardInput = input
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    var text = ""
+    while !text.contains("\n") {
+      let bytes = output.fileHandleForReading.availableData
+      guard !bytes.isEmpty else { throw StartFailure(kind: kind, directory: directory) }
+      text += String(decoding: bytes, as: UTF8.self)
+    }
+    url = text.trimmingCharacters(in: .newlines)
+  }
+
+  /// A server did not start; its files stay as long as the error.
+  struct StartFailure: Error {
+    let kind: Kind
+    let directory: TemporaryDirectory
+  }
+
+  /// Copies a directory into a bucket, which is made, with another program's signatures.
+  func upload(_ directory: String, to bucket: String) throws {
+    _ = try Shell.output(
+      Self.scripts.appending(path: "upload").path, url, bucket, directory)
+  }
+}
