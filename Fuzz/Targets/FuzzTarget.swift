@@ -34,6 +34,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
   case index
   /// `backup_manifest`.
   case manifest
+  /// A page of an object store's listing, in XML.
+  case listing
   /// A gzip stream.
   case gzip
   /// An LZ4 frame stream.
@@ -64,6 +66,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
       case .layer: try runLayer(bytes)
       case .index: try runIndex(bytes)
       case .manifest: try runManifest(bytes)
+      case .listing: try runListing(bytes)
       case .gzip, .lz4, .xz, .zstd: try runDecoder(bytes)
       }
       return true

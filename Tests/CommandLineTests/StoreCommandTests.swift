@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -6,11 +7,7 @@ import Testing
 /// program, and a server within the test that holds a real timeline.
 @Suite struct StoreCommandTests {
   private static func environment(_ server: TestServer) -> [String: String] {
-    [
-      "AWS_ENDPOINT_URL_S3": server.url, "AWS_ACCESS_KEY_ID": "key-id",
-      "AWS_SECRET_ACCESS_KEY": "the-secret", "AWS_SESSION_TOKEN": "the-token",
-      "AWS_EC2_METADATA_DISABLED": "true",
-    ]
+    TestStore.environment(server.url).merging(["AWS_SESSION_TOKEN": "the-token"]) { $1 }
   }
 
   private static func store() async throws -> TestStore {
@@ -101,6 +98,39 @@ import Testing
       let run = try await ProgramRun.run(
         ["verify", Self.place], environment: Self.environment(server))
       #expect(run.exitCode == code && run.error.contains(word), "\(key): \(run.error)")
+    }
+  }
+
+  /// Goal: faults at any request end in a result that is right, or in the right exit code. Method: count
+  /// the requests of a verification; then, at each in turn, a fault that passes and one that does not.
+  @Test func faultsAtEveryRequest() async throws {
+    let store = try await Self.store()
+    let counted = try TestServer { store.answer($0) }
+    let words = ["verify", Self.place, "--quiet"]
+    let expected = try await ProgramRun.run(words, environment: Self.environment(counted))
+    try #require(expected.exitCode == 0, "\(expected.error)")
+    let count = counted.received.count
+    #expect(count > 5)
+    let faults: [(TestServer.Reply, Int32)] = [
+      (TestStore.error(503, "SlowDown"), 0),
+      (.cut(status: 206, body: [1, 2, 3], after: 1, reset: true), 0),
+      (TestStore.error(403, "AccessDenied"), 77),
+      (.answer(status: 206, headers: ["Content-Range": "bytes 0-2/3"], body: [1, 2]), 74),
+    ]
+    for number in 0..<count {
+      for (fault, code) in faults {
+        let next = Atomic<Int>(0)
+        let server = try TestServer { request in
+          next.add(1, ordering: .relaxed).oldValue == number ? fault : store.answer(request)
+        }
+        let run = try await ProgramRun.run(words, environment: Self.environment(server))
+        #expect(run.exitCode == code, "request \(number): \(run.error)")
+        if code == 0 {
+          #expect(
+            run.text(replacing: "\n\n", with: "\n\n")
+              == expected.text(replacing: "\n\n", with: "\n\n"))
+        }
+      }
     }
   }
 

@@ -21,10 +21,7 @@ final class StoreServer: Sendable {
   var authority: String { directory.path + "/server/authority.pem" }
   /// The environment that programs are run with.
   var environment: [String: String] {
-    [
-      "AWS_ENDPOINT_URL_S3": url, "AWS_ACCESS_KEY_ID": "testkey0",
-      "AWS_SECRET_ACCESS_KEY": "testsecret0", "AWS_EC2_METADATA_DISABLED": "true",
-    ]
+    TestStore.environment(url, keyID: "testkey0", secretKey: "testsecret0")
   }
 
   private static let ceph = Task { try StoreServer(.ceph) }

@@ -126,13 +126,12 @@ struct StoreServerTests {
     let moto = try await StoreServer.shared(.moto)
     let store = TestStore([:])
     let server = try TestServer { store.answer($0) }
-    let home = try TemporaryDirectory()
-    let token = home.path + "/token"
+    let directory = try TemporaryDirectory()
+    let token = directory.path + "/token"
     try "a-token".write(toFile: token, atomically: false, encoding: .utf8)
-    var environment = [
-      "HOME": home.path, "AWS_ENDPOINT_URL_S3": server.url, "AWS_ENDPOINT_URL_STS": moto.url,
-      "AWS_EC2_METADATA_SERVICE_ENDPOINT": moto.url, "AWS_EC2_METADATA_DISABLED": "true",
-    ]
+    var environment = TestStore.environment(server.url, keyID: "", secretKey: "")
+    environment["AWS_ENDPOINT_URL_STS"] = moto.url
+    environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = moto.url
     environment.merge(variables) { $1 }
     if variables["AWS_ROLE_ARN"] != nil { environment["AWS_WEB_IDENTITY_TOKEN_FILE"] = token }
     let run = try await ProgramRun.run(

@@ -26,6 +26,7 @@ enum FuzzSeeds {
     case .layer: try await layers()
     case .index: ["golden": try Fixture.bytes("golden/index_part.json-00000001")]
     case .manifest: ["cluster": try TestManifest(archive).encoded()]
+    case .listing: ["page": Array(listing.utf8)]
     case .gzip: ["tar": try compressed("gzip", "-9", "-n")]
     case .lz4:
       [
@@ -117,6 +118,17 @@ enum FuzzSeeds {
     }
     return seeds
   }
+
+  /// A page as Ceph gives it.
+  private static let listing = """
+    <?xml version="1.0" encoding="UTF-8"?><ListBucketResult \
+    xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>a%2F</Prefix>\
+    <Delimiter>/</Delimiter><MaxKeys>2</MaxKeys><IsTruncated>true</IsTruncated>\
+    <EncodingType>url</EncodingType><NextContinuationToken>a%2Fb+c</NextContinuationToken>\
+    <Contents><Key>a%2F%C3%A9&amp;</Key><LastModified>2026-11-28T20:00:00.000Z</LastModified>\
+    <ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>12</Size></Contents>\
+    <CommonPrefixes><Prefix>a%2Fdir%2F</Prefix></CommonPrefixes></ListBucketResult>
+    """
 
   /// The fixtures of `postgres-format` with this word in their name.
   private static func postgresFiles(_ word: String) throws -> [String: [UInt8]] {

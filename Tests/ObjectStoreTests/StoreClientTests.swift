@@ -231,19 +231,47 @@ import Testing
     #expect { try directory.open("other") } throws: { ($0 as? Failure)?.code == .missingFile }
   }
 
+  /// Goal: what is read from end to end takes few requests, also with another file in between, and a
+  /// lookup fetches little. Method: 24 MiB in reads of 8 KiB, and then one page of 400 objects.
+  @Test func requests() throws {
+    let long = [UInt8](repeating: 5, count: 24 << 20)
+    var store = TestStore(["long": long])
+    for number in 0..<400 { store.objects["\(number)"] = Array(long.prefix(1 << 20)) }
+    let server = try TestServer { [store] in store.answer($0) }
+    let directory = StoredDirectory(try Self.client(server.url))
+    var bytes = [UInt8](repeating: 0, count: 8192)
+    let (file, byteCount) = try directory.open("long")
+    let (other, _) = try directory.open("0")
+    for offset in stride(from: 0, to: byteCount, by: 8192) {
+      #expect(try file.read(into: &bytes, count: 8192, at: offset) == 8192)
+      if offset % 65_536 == 0 { _ = try other.read(into: &bytes, count: 100, at: offset % 131_072) }
+    }
+    #expect(server.received.count < 15)
+    let before = server.received.count
+    for number in 1..<400 {
+      let (file, _) = try directory.open("\(number)")
+      _ = try file.read(into: &bytes, count: 8192, at: 700_000)
+    }
+    #expect(server.received.count - before == 2 * 399)
+    let sent = server.received.suffix(2 * 399).compactMap { request in
+      request.headers["range"]?.split(whereSeparator: { "=-".contains($0) }).compactMap { Int($0) }
+    }
+    #expect(sent.allSatisfy { $0[1] - $0[0] < 131_072 })
+  }
+
   /// Goal: an object that is written again meanwhile is noticed. Method: another one of the same length.
   @Test func changedFile() throws {
     let isChanged = Atomic<Bool>(false)
     let server = try TestServer { request in
       let byte: UInt8 = isChanged.load(ordering: .relaxed) ? 1 : 2
-      return TestStore(["file": [UInt8](repeating: byte, count: 400_000)]).answer(request)
+      return TestStore(["file": [UInt8](repeating: byte, count: 4_000_000)]).answer(request)
     }
     let (file, _) = try StoredDirectory(try Self.client(server.url)).open("file")
     var bytes = [UInt8](repeating: 0, count: 10)
     #expect(try file.read(into: &bytes, count: 10, at: 200_000) == 10)
     isChanged.store(true, ordering: .relaxed)
     let error = #expect(throws: Failure.self) {
-      try file.read(into: &bytes, count: 10, at: 390_000)
+      try file.read(into: &bytes, count: 10, at: 3_900_000)
     }
     #expect(error?.code == .storeFailed)
     #expect(error?.message.contains("changed or disappeared") == true)

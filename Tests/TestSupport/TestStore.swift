@@ -11,6 +11,23 @@ public struct TestStore: Sendable {
   /// How many keys a page of a listing has.
   public var pageSize = 1000
 
+  /// The variables for programs that are to find a store at this URL, and nothing of the machine's own
+  /// settings.
+  public static func environment(
+    _ url: String, keyID: String = "key-id", secretKey: String = "the-secret"
+  ) -> [String: String] {
+    var variables = [
+      "AWS_ENDPOINT_URL_S3": url, "AWS_ACCESS_KEY_ID": keyID, "AWS_SECRET_ACCESS_KEY": secretKey,
+      "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent",
+    ]
+    for name in [
+      "SESSION_TOKEN", "PROFILE", "REGION", "DEFAULT_REGION", "ENDPOINT_URL", "CA_BUNDLE",
+      "CONFIG_FILE", "SHARED_CREDENTIALS_FILE", "WEB_IDENTITY_TOKEN_FILE", "ROLE_ARN",
+      "CONTAINER_CREDENTIALS_FULL_URI", "CONTAINER_CREDENTIALS_RELATIVE_URI",
+    ] { variables["AWS_" + name] = "" }
+    return variables
+  }
+
   /// A bucket with these objects.
   public init(_ objects: [String: [UInt8]]) { self.objects = objects }
 

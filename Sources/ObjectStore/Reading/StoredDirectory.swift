@@ -54,7 +54,8 @@ package final class StoredDirectory: ReadableDirectory {
 ///        ├────read────┤                           so the next read nearby takes no request
 /// ```
 ///
-/// Reads of `pieceByteCount` and more go directly into the caller's buffer. The object must stay as it
+/// As long as windows are wanted one after another, each request gets twice as many as the one before, up
+/// to 4 MiB. Reads of `pieceByteCount` and more go directly into the caller's buffer. The object must stay as it
 /// is: another one of the same key is an error.
 final class StoredFile: ReadableFile {
   let byteCount: UInt64
@@ -67,6 +68,8 @@ final class StoredFile: ReadableFile {
   private let cache: WindowCache
   private let entityTag: String?
   private let number: Int
+  /// How many windows the last request got, and the one after them.
+  private let last = Mutex((count: 1, end: 1))
 
   init(
     _ key: String, path: String, _ client: StoreClient, _ cache: WindowCache
@@ -108,13 +111,18 @@ final class StoredFile: ReadableFile {
     return count
   }
 
-  /// A window; if it has to be fetched, so are those after it `upTo` the last that is wanted, or to one
-  /// that is there, in the same request.
-  private func window(_ first: Int, upTo last: Int) throws(Failure) -> ArraySlice<UInt8> {
+  /// A window; if it has to be fetched, so are those after it `upTo` the last that is wanted, and perhaps
+  /// more, but none that is there, in the same request.
+  private func window(_ first: Int, upTo wanted: Int) throws(Failure) -> ArraySlice<UInt8> {
     if let window = cache.window(first, ofFile: number) { return window }
-    var end = first + 1
-    while end <= last, cache.window(end, ofFile: number) == nil { end += 1 }
     let size = WindowCache.windowByteCount
+    let next = last.withLock { last in
+      let count = first == last.end ? min(last.count * 2, cache.aheadLimit) : 1
+      return max(wanted + 1, first + count)
+    }
+    var end = first + 1
+    while end < next, end * size < byteCount, !cache.contains(end, ofFile: number) { end += 1 }
+    last.withLock { $0 = (end - first, end) }
     let offset = UInt64(first * size)
     let count = Int(min(UInt64((end - first) * size), byteCount - offset))
     var bytes = [UInt8](repeating: 0, count: count)

@@ -13,10 +13,17 @@ final class WindowCache: Sendable {
     var window: Int
   }
 
+  private struct Window {
+    var bytes: ArraySlice<UInt8>
+    var lastUse: UInt64
+    var isUsed = false
+  }
+
   private struct State {
     var fileCount = 0
     var useCount: UInt64 = 0
-    var windows: [Key: (bytes: ArraySlice<UInt8>, lastUse: UInt64)] = [:]
+    var windows: [Key: Window] = [:]
+    var aheadLimit = 32
   }
 
   private let state = Mutex(State())
@@ -29,6 +36,15 @@ final class WindowCache: Sendable {
     }
   }
 
+  /// How many windows one request may get before they are wanted: 4 MiB, and half as many each time that
+  /// one had to go without having been used, as when many files are read at once.
+  var aheadLimit: Int { state.withLock { $0.aheadLimit } }
+
+  /// Whether a window is still there.
+  func contains(_ window: Int, ofFile file: Int) -> Bool {
+    state.withLock { $0.windows[Key(file: file, window: window)] != nil }
+  }
+
   /// A window that is still there.
   func window(_ window: Int, ofFile file: Int) -> ArraySlice<UInt8>? {
     state.withLock { state in
@@ -36,6 +52,7 @@ final class WindowCache: Sendable {
       guard let bytes = state.windows[key]?.bytes else { return nil }
       state.useCount += 1
       state.windows[key]?.lastUse = state.useCount
+      state.windows[key]?.isUsed = true
       return bytes
     }
   }
@@ -47,11 +64,15 @@ final class WindowCache: Sendable {
       if state.windows.count >= Self.windowLimit,
         let oldest = state.windows.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
       {
+        if state.windows[oldest]?.isUsed == false {
+          state.aheadLimit = max(1, state.aheadLimit / 2)
+        }
         state.windows[oldest] = nil
       }
       state.useCount += 1
       // A copy: a slice would keep all of the array that it is of.
-      state.windows[Key(file: file, window: number)] = (ArraySlice(Array(bytes)), state.useCount)
+      state.windows[Key(file: file, window: number)] = Window(
+        bytes: ArraySlice(Array(bytes)), lastUse: state.useCount)
     }
   }
 }

@@ -236,14 +236,16 @@ extension StoreClient {
 }
 
 /// A page of a listing. (AWS, `ListObjectsV2`)
-struct ListingPage {
-  private(set) var objects: [ListedObject] = []
-  private(set) var directories: [String] = []
+package struct ListingPage {
+  /// The objects of the page.
+  package private(set) var objects: [ListedObject] = []
+  /// What begins keys that have the delimiter, up to it and with it.
+  package private(set) var directories: [String] = []
   /// What the next page is asked for with; nil after the last.
   let nextToken: String?
 
   /// Reads the XML of a page; nil if it is something else.
-  init?(_ document: [UInt8]) {
+  package init?(_ document: [UInt8]) {
     guard let root = XMLElement(document: document), root.name == "ListBucketResult" else {
       return nil
     }

@@ -57,7 +57,7 @@ struct AWSSettings: Sendable {
   /// A variable's value; nil if it is not set, or is empty.
   subscript(variable: String) -> String? { Self.value(variable, variables) }
 
-  private static func value(_ name: String, _ variables: Variables) -> String? {
+  fileprivate static func value(_ name: String, _ variables: Variables) -> String? {
     variables(name).flatMap { $0.isEmpty ? nil : $0 }
   }
 }
@@ -76,7 +76,7 @@ struct AWSProfile: Sendable {
   /// What both files have of it, the credentials' file decides. (AWS, "Configuration and credential
   /// file settings")
   init(_ variables: AWSSettings.Variables) throws(Failure) {
-    let chosen = variables("AWS_PROFILE").flatMap { $0.isEmpty ? nil : $0 }
+    let chosen = AWSSettings.value("AWS_PROFILE", variables)
     name = chosen ?? "default"
     let home = variables("HOME") ?? ""
     let files = [
@@ -85,7 +85,7 @@ struct AWSProfile: Sendable {
     ]
     var isFound = false
     for (variable, usual, prefix) in files {
-      let path = variables(variable) ?? home + "/.aws/" + usual
+      let path = AWSSettings.value(variable, variables) ?? home + "/.aws/" + usual
       guard SystemCalls.exists(path) else { continue }
       let bytes = try SystemCalls.contents(
         of: path, limit: Self.byteCountLimit, followsLink: true)

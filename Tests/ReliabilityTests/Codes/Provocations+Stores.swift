@@ -41,7 +41,7 @@ extension Provocation {
     .init(.credentialsMissing) { scene in
       let server = try TestServer { _ in .silence }
       return try await scene.listing(
-        server.url, environment: ["AWS_ACCESS_KEY_ID": "", "HOME": scene.path])
+        server.url, environment: ["AWS_ACCESS_KEY_ID": ""])
     },
     .init(.credentialsRefused) {
       try await $0.listing { _ in TestStore.error(403, "InvalidAccessKeyId") }
@@ -64,10 +64,7 @@ extension CodeScene {
     _ url: String, _ more: [String] = [], scheme: String = "http",
     environment: [String: String] = [:]
   ) async throws -> ProgramRun {
-    let variables = [
-      "AWS_ENDPOINT_URL_S3": url.replacing("http", with: scheme), "AWS_ACCESS_KEY_ID": "id",
-      "AWS_SECRET_ACCESS_KEY": "key", "AWS_EC2_METADATA_DISABLED": "true",
-    ]
+    let variables = TestStore.environment(url.replacing("http", with: scheme))
     return try await ProgramRun.run(
       ["list", "s3://timelines", "--json"] + more,
       environment: variables.merging(environment) { $1 }, directory: path)
