@@ -12,8 +12,7 @@ extension FuzzTarget {
       decoding: contents.bytes.extracting(0..<LayerSummary.byteCount))
     precondition(LayerName(summary.name.description) == summary.name, "a name is read as written")
     precondition(summary.encoded() == Array(contents[..<LayerSummary.byteCount]))
-    let file = MemoryFile(contents.bytes)
-    let layer = try LayerFile(path: file.path, name: summary.name)
+    let layer = try LayerFile("file", in: MemoryDirectory(contents), name: summary.name)
 
     // Lookups do not require the rest of the layer to be valid.
     for key in [summary.name.keys.lowerBound, summary.name.keys.upperBound] {
