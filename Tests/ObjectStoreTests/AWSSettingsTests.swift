@@ -166,7 +166,7 @@ import Testing
       _ = try source.current()
       #expect(server.received.count == expected)
     }
-    try source.forget()
+    source.forget()
     _ = try source.current()
     #expect(server.received.count == 3)
   }

@@ -94,7 +94,7 @@ package final class StoreClient: Sendable {
         failure.message = used.redacted(failure.message)
         if problem.kind == .expired && !hasRefreshed {
           hasRefreshed = true
-          try credentials.forget()
+          credentials.forget()
           continue
         }
         guard problem.mayPass else { return .refused(problem, failure) }

@@ -45,7 +45,7 @@ final class CredentialSource: Sendable {
   }
 
   /// Has them fetched again: a store says that they have expired.
-  func forget() throws(Failure) { known.withLock { $0 = nil } }
+  func forget() { known.withLock { $0 = nil } }
 
   private static func isOver(_ credentials: Credentials, in seconds: Int) -> Bool {
     credentials.end.map { $0.seconds - seconds <= UTCTime.now.seconds } ?? false

@@ -42,33 +42,41 @@ struct StoredTenantWalk {
   }
 
   private mutating func take(_ object: ListedObject) throws(Failure) {
-    let slash = object.key.lastIndex(of: "/")
-    let parent = slash.map { String(object.key[..<$0]) } ?? ""
-    let name = slash.map { String(object.key[object.key.index(after: $0)...]) } ?? object.key
-    if files?.prefix != parent {
+    guard let prefix = timeline(of: object.key) else { return skip(object.key) }
+    if files?.prefix != prefix {
       try endTimeline()
-      guard isTimeline(parent, name) else { return skip(object.key) }
-      files = StoredTimelineFiles(prefix: parent, client)
+      files = StoredTimelineFiles(prefix: prefix, client)
     }
-    files?.byteCounts[name] = object.byteCount
+    // What is in a directory below it counts as that directory. Some tools make an object for the
+    // timeline's directory itself.
+    let rest = object.key.dropFirst(prefix.isEmpty ? 0 : prefix.count + 1)
+    let name = String(rest.prefix { $0 != "/" })
+    if !name.isEmpty { files?.byteCounts[name, default: 0] += object.byteCount }
   }
 
-  /// Whether keys below `prefix` are of a timeline: by its path, or, of the place that was given itself,
-  /// by the name of a file.
-  private func isTimeline(_ prefix: String, _ name: String) -> Bool {
-    let names = prefix.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    if names.count >= 2, names[names.count - 2] == "timelines", Identifier(names.last ?? "") != nil
-    {
-      return names.count < 3 || names.count < 4 || names[names.count - 4] != "tenants"
-        || TenantName(names[names.count - 3]) != nil
+  /// What the keys of the timeline begin with that a key belongs to: known from its path, or, of the place
+  /// that was given itself, from the name of a file. Nil if it belongs to none.
+  private func timeline(of key: String) -> String? {
+    let names = Self.names(in: key)
+    for (index, name) in names.enumerated().dropLast().dropFirst()
+    where names[index - 1] == "timelines" && Identifier(name) != nil {
+      let isTenant =
+        index < 3 || names[index - 3] != "tenants" || TenantName(names[index - 2]) != nil
+      return isTenant ? names[...index].joined(separator: "/") : nil
     }
-    return prefix == location.prefix
-      && (IndexPart.parse(fileName: name) != nil || LayerName.parse(fileName: name) != nil)
+    if files?.prefix == location.prefix { return location.prefix }
+    let rest = String(key.dropFirst(location.keyPrefix.count))
+    let isFile = IndexPart.parse(fileName: rest) != nil || LayerName.parse(fileName: rest) != nil
+    return isFile ? location.prefix : nil
+  }
+
+  private static func names(in key: String) -> [String] {
+    key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
   }
 
   /// Notes a key that is where a tenant or a timeline should be, once for all that begin so.
   private mutating func skip(_ key: String) {
-    let names = key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let names = Self.names(in: key)
     for (index, name) in names.enumerated().dropFirst() {
       let isWrong =
         switch names[index - 1] {
