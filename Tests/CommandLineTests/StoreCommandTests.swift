@@ -158,19 +158,24 @@ import Testing
     }
   }
 
-  /// Method: a signal while the store does not answer.
+  /// Goal: a signal ends a request, and a crash would leave no image of the keys. Method: a store that does
+  /// not answer; what the system says of the process's limits meanwhile.
   @Test func interrupted() async throws {
     let server = try TestServer { _ in .silence }
+    let limits = Mutex("")
     let run = try await ProgramRun.run(
       ["verify", Self.place], environment: Self.environment(server),
       timeLimit: .seconds(50)
     ) { process in
       DispatchQueue.global().async {
         while server.received.isEmpty { usleep(10_000) }
+        let text = try? String(contentsOfFile: "/proc/\(process)/limits", encoding: .utf8)
+        limits.withLock { $0 = text ?? "" }
         kill(process, SIGTERM)
       }
     }
     #expect(run.exitCode == 143, "\(run.error)")
+    #expect(limits.withLock { $0.contains(/Max core file size +0 +0\b/) })
   }
 
   /// Method: options of stores without one.
