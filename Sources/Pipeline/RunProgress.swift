@@ -14,6 +14,8 @@ public final class RunProgress: Sendable {
     case checkingWAL
     /// Postgres replays the WAL of the copy.
     case replaying
+    /// What the replay has changed is read, and turned into layers.
+    case readingChanges
     /// Postgres moves the contents of tablespaces, a database at a time.
     case movingTablespaces
     /// The backup is read, and turned into layers if it is imported.

@@ -4,6 +4,10 @@
 ///     …
 ///     START TIMELINE: 1
 ///
+/// The file's name begins with the timeline as well, and counts where the last line is missing, as
+/// `pg_rewind` writes none. (Postgres, `pg_rewind.c`, `createBackupLabel`; `xlogrecovery.c`,
+/// `read_backup_label`)
+///
 /// (Postgres, `xlogbackup.c`, `build_backup_content`; before 15 `xlog.c`, `do_pg_start_backup`)
 public struct BackupLabel: Equatable, Sendable {
   /// The redo position of the checkpoint that the backup started with.
@@ -13,19 +17,25 @@ public struct BackupLabel: Equatable, Sendable {
 
   /// Reads the file; all lines but those above are ignored.
   ///
-  /// - Throws: `damaged` if one of them is missing or malformed.
+  /// - Throws: `damaged` if the position is missing, or anything is malformed.
   public static func decode(_ bytes: RawSpan) throws(FormatError) -> BackupLabel {
     let lines = bytes.array.split(separator: UInt8(ascii: "\n"))
       .map { String(decoding: $0, as: UTF8.self) }
-    func value(of name: String) throws(FormatError) -> Substring {
-      guard let line = lines.first(where: { $0.hasPrefix(name) }) else {
-        throw .damaged("the backup label has no line '\(name)'")
-      }
-      return line.dropFirst(name.count)
+    func value(of name: String) -> Substring? {
+      lines.first { $0.hasPrefix(name) }?.dropFirst(name.count)
     }
-    guard
-      let start = try LogSequenceNumber(value(of: "START WAL LOCATION: ").prefix { $0 != " " }),
-      let timelineID = try UInt32(value(of: "START TIMELINE: ")), timelineID > 0
+    guard let location = value(of: "START WAL LOCATION: ") else {
+      throw .damaged("the backup label has no line 'START WAL LOCATION: '")
+    }
+    let words = location.split(separator: " ")
+    let file = words.count == 3 && words[1] == "(file" && words[2].count == 25 ? words[2] : ""
+    let number =
+      if let line = value(of: "START TIMELINE: ") {
+        UInt32(line)
+      } else {
+        UInt32(hexadecimal: Array(file.prefix(8).utf8))
+      }
+    guard let start = LogSequenceNumber(words.first ?? ""), let timelineID = number, timelineID > 0
     else { throw .damaged("the start position or timeline in the backup label is malformed") }
     return BackupLabel(start: start, timelineID: timelineID)
   }

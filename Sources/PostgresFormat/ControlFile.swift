@@ -76,6 +76,7 @@ public struct ControlFile: Sendable {
     static let checkPoint = 32
     static let checkpointCopy = 40
     static let minRecoveryPoint = 136
+    static let minRecoveryTimeline = 144
     static let walLevel = 172
     static let settings = 180
     static let alignment = 204
@@ -122,6 +123,12 @@ extension ControlFile {
   /// moves it to where it is whenever it writes a changed page.
   public var minRecoveryPoint: LogSequenceNumber {
     LogSequenceNumber(rawValue: bytes.littleEndian(at: Offset.minRecoveryPoint))
+  }
+
+  /// The timeline that a server recovers along unless told otherwise: that of the last checkpoint, or
+  /// the one on which a standby has replayed more. (Postgres, `xlogrecovery.c`, `InitWalRecovery`)
+  public var recoveryTimelineID: UInt32 {
+    max(checkpointCopy.timelineID, bytes.littleEndian(at: Offset.minRecoveryTimeline))
   }
 
   /// The length of a WAL segment in bytes; a power of two only once `validateLayout` has passed.

@@ -51,6 +51,25 @@ extension DirectoryHandle {
     return Descriptor(opened, name: shown)
   }
 
+  /// Opens a regular file that exists, to change what is in it; nil if the name does not exist.
+  package func openFileForChanges(_ name: String) throws(Failure) -> OutputFile? {
+    let bytes = Self.name(name)
+    guard let status = try status(of: bytes) else { return nil }
+    let flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+    var opened = unsafe openat(descriptor.number, name, flags)
+    while opened < 0 {
+      let reason = errno
+      if reason == ENOENT { return nil }  // removed since
+      if reason != EINTR { throw SystemCalls.failure(.open, path + "/" + name, reason) }
+      opened = unsafe openat(descriptor.number, name, flags)
+    }
+    let file = OutputFile(Descriptor(opened, name: path + "/" + name), name, in: self)
+    guard try file.status().isSameFile(as: status), status.kind == .file else {
+      throw Self.changed(file.path)
+    }
+    return file
+  }
+
   /// Renames a file; one that has the new name already is replaced in the same step.
   ///
   /// Durable only after the directory is synced.

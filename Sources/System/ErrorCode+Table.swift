@@ -386,6 +386,12 @@ extension ErrorCode {
         "Postgres could not recover the backup.",
         "Read what Postgres says in the error; often WAL is missing."
       )
+    case .recoveryTargetNotReached:
+      (
+        .damaged,
+        "The WAL ends before the target of the recovery.",
+        "Give WAL up to the target with '--wal' or '--restore-command', or choose another target."
+      )
 
     // A timeline that is read
     case .indexDamaged:
@@ -611,6 +617,18 @@ extension ErrorCode {
         .unsupported,
         "A tablespace was created during the backup or later.",
         "Take a new backup."
+      )
+    case .fullCopyNeeded:
+      (
+        .unsupported,
+        "The cluster has tablespaces, which showed only when its backup had been read.",
+        "Let Postgres recover a full copy, with '--full-copy'."
+      )
+    case .recoveryTargetInBackup:
+      (
+        .unsupported,
+        "The backup's own settings have a target for its recovery.",
+        "Give the target with '--recovery-target', or use '--ignore-recovery-settings'."
       )
     case .tablespaceMoveFailed:
       (

@@ -5,7 +5,8 @@ import PostgresFormat
 package struct InputFile: Sendable {
   let descriptor: Descriptor
 
-  init(_ descriptor: Descriptor) { self.descriptor = descriptor }
+  /// A file by its descriptor, which it shares.
+  package init(_ descriptor: Descriptor) { self.descriptor = descriptor }
 
   /// Opens a regular file that the user named, be it by a link.
   package init(namedBy path: String) throws(Failure) {
@@ -89,6 +90,26 @@ package struct InputFile: Sendable {
       done += UInt64(count)
     }
     if !isShared { try target?.setByteCount(done) }
+  }
+
+  /// Fills `buffer` from an offset; returns how many bytes the file has there.
+  package func read(
+    into buffer: inout MutableRawSpan, at offset: UInt64
+  ) throws(Failure) -> Int {
+    var done = 0
+    while done < buffer.byteCount {
+      // Invariant: pread(2) writes at most the bytes that are left of the span.
+      let count = try unsafe buffer.withUnsafeMutableBytes { bytes throws(Failure) in
+        try SystemCalls.retrying(.read, path) {
+          unsafe pread(
+            descriptor.number, bytes.baseAddress! + done, bytes.count - done,
+            off_t(offset) + off_t(done))
+        }
+      }
+      if count == 0 { break }
+      done += count
+    }
+    return done
   }
 
   /// Appends up to `limit` of the next bytes, as many as one call gives; returns how many, 0 at the

@@ -110,6 +110,9 @@ package final class OutputFile: Sendable {
     try descriptor.read(into: &bytes, count: bytes.count, at: offset)
   }
 
+  /// What the file is now.
+  package func status() throws(Failure) -> FileStatus { try descriptor.status() }
+
   /// Makes all that was written durable, and closes the file.
   package func makeDurable() throws(Failure) {
     try descriptor.sync()

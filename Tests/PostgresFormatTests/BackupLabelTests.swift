@@ -22,6 +22,22 @@ struct BackupLabelTests {
     #expect(label.timelineID == 3)
   }
 
+  /// Goal: without a line of its own, the timeline is that of the file. Method: the label that
+  /// `pg_rewind` writes.
+  @Test func labelOfRewind() throws {
+    let text = """
+      START WAL LOCATION: 0/2000028 (file 0000000B0000000000000002)
+      CHECKPOINT LOCATION: 0/2000060
+      BACKUP METHOD: pg_rewind
+      BACKUP FROM: standby
+      START TIME: 2026-11-24 09:44:58 UTC
+
+      """
+    let label = try BackupLabel.decode(Array(text.utf8).bytes)
+    #expect(label.start == LogSequenceNumber(rawValue: 0x200_0028))
+    #expect(label.timelineID == 11)
+  }
+
   /// Goal: a label without either, or with another text instead, is damaged.
   @Test(arguments: [
     "", "START TIMELINE: 1", "START WAL LOCATION: 0/1 (file x)\nSTART TIMELINE: 0",

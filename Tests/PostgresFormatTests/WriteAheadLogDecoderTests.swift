@@ -54,6 +54,7 @@ struct WriteAheadLogDecoderTests {
   func changes(name: String, version: PostgresVersion, start: UInt64) throws {
     let log = try WriteAheadLog(fixture: name, version: version, start: start)
     var truncations: [WALChange.Truncation] = []
+    var dropped: [WALChange.Relation] = []
     var copies: [WALChange.DatabaseCopy] = []
     var removed: [UInt32] = []
     var checkpoints: [Checkpoint] = []
@@ -63,6 +64,7 @@ struct WriteAheadLogDecoderTests {
       last = (record.start, record.end)
       switch try record.change() {
       case .truncation(let truncation): truncations.append(truncation)
+      case .relationRemoval(let relations): dropped += relations
       case .databaseCopy(let copy): copies.append(copy)
       case .databaseRemoval(let id, let tablespaces):
         #expect(tablespaces == [1663])
@@ -79,6 +81,9 @@ struct WriteAheadLogDecoderTests {
     let copy = WALChange.DatabaseCopy(
       databaseID: 16571, tablespaceID: 1663, sourceDatabaseID: 16385, sourceTablespaceID: 1663)
     #expect(copies == (version == .v16 ? [] : [copy]))
+    #expect(dropped.count > 3)
+    #expect(dropped.allSatisfy { $0.tablespaceID == 1663 && $0.relationNumber >= 2600 })
+    #expect(Set(dropped.map(\.databaseID)).isSubset(of: [16384, 16385, 5, 16571]))
     #expect(removed == (version == .v16 ? [16418, 70000] : [16418]))
     // Of the backup's own checkpoint at least; what it names as its start is where this began.
     #expect(checkpoints.contains { $0.redo == lsn(start) })

@@ -98,8 +98,13 @@ package struct ClusterContents: Sendable {
   /// Whether a segment may be one of `pg_attribute`: it is, if the map of its database has been read;
   /// before that, a rewritten catalog may have any number that a user's table has.
   func mayHoldColumns(_ segment: RelationSegment) -> Bool {
+    Self.mayHoldColumns(segment, catalog: attributeFiles[segment.databaseID])
+  }
+
+  /// The same with the file of its database's `pg_attribute`; nil if that is not known.
+  static func mayHoldColumns(_ segment: RelationSegment, catalog: UInt32?) -> Bool {
     guard segment.fork == .main, segment.databaseID != 0 else { return false }
-    if let number = attributeFiles[segment.databaseID] { return segment.relationNumber == number }
+    if let catalog { return segment.relationNumber == catalog }
     return segment.relationNumber == RelationMapFile.attributeCatalog
       || segment.relationNumber >= RelationSegment.firstUserNumber
   }

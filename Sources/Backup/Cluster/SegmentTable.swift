@@ -173,6 +173,27 @@ package struct SegmentTable: Sendable {
     return relations
   }
 
+  /// The main forks of all databases and how many blocks of each are there one after another, in the
+  /// order of the keys.
+  ///
+  /// For a backup of a running cluster: its files are of different moments, so a segment may follow
+  /// one that is not full. What is in it then was written after the backup had begun.
+  package consuming func blockCountsOfMainForks() -> [Cluster.Relation] {
+    var forks: [Cluster.Relation] = []
+    for entry in pieces.joined().sorted(by: <) where entry.fork == .main && entry.databaseID != 0 {
+      let id = RelationForkID(
+        databaseID: entry.databaseID, relationNumber: entry.relationNumber, fork: .main)
+      if let last = forks.last, last.id == id {
+        guard last.blockCount == entry.segmentNumber * RelationSegment.blockCount else { continue }
+        forks[forks.count - 1].blockCount += entry.blockCount
+      } else {
+        forks.append(
+          Cluster.Relation(id: id, blockCount: entry.segmentNumber == 0 ? entry.blockCount : 0))
+      }
+    }
+    return forks
+  }
+
   /// Judges the segments of all forks of one relation.
   private static func appendForks(
     of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Cluster.Relation],
@@ -212,15 +233,27 @@ package struct SegmentTable: Sendable {
             .fileTooLarge,
             "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks"))
       }
-      if entry.highestLSN > end && !isUnlogged {
-        try report(
-          Failure(
-            .pageTooNew,
-            "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
-              + "\(entry.highestLSN), which is after the end of the backup, \(end)",
-            hint: "The files are from different times. Take a backup of the stopped cluster."))
-      }
+      if entry.highestLSN > end && !isUnlogged { try report(tooNew(entry, end)) }
     }
+  }
+
+  /// Throws if the newest page of a segment is newer than `end`, unless `isExempt` says that it does not
+  /// count.
+  package func requireNoPage(
+    newerThan end: LogSequenceNumber, unless isExempt: (RelationSegment, _ block: UInt32) -> Bool
+  ) throws(Failure) {
+    for entry in pieces.joined()
+    where entry.highestLSN > end && !isExempt(entry.segment, entry.highestLSNBlock) {
+      throw Self.tooNew(entry, end)
+    }
+  }
+
+  private static func tooNew(_ entry: Entry, _ end: LogSequenceNumber) -> Failure {
+    Failure(
+      .pageTooNew,
+      "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
+        + "\(entry.highestLSN), which is after the end of the backup, \(end)",
+      hint: "The files are from different times. Take a backup of the stopped cluster.")
   }
 
   /// The error of a segment that appears twice.

@@ -12,6 +12,9 @@ package struct BackupDirectory {
   /// The directories that are read in the place of links, by the paths of the links.
   package private(set) var linked: [String: DirectoryHandle] = [:]
 
+  /// Whether there are links of tablespaces.
+  package var hasTablespaces: Bool { linked.keys.contains { $0.hasPrefix(Self.tablespaces) } }
+
   private static let tablespaces = "pg_tblspc"
   private static let writeAheadLog = "pg_wal"
 

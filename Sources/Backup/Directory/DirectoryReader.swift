@@ -25,13 +25,15 @@ final class DirectoryReader: BackupSource {
   /// `sizeLimit` is to be read.
   package init(
     path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
+    linked: [String: DirectoryHandle] = [:],
     endsAtUnexpectedFiles: Bool = true, sizeLimit: SizeLimit? = nil,
     progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
     self.progress = progress
     readAhead = try ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
       try DirectorySource(
-        path: path, contents: contents, endsAtUnexpectedFiles: endsAtUnexpectedFiles,
+        path: path, contents: contents, linked: linked,
+        endsAtUnexpectedFiles: endsAtUnexpectedFiles,
         sizeLimit: sizeLimit, progress: progress)
     }
     try refillIfEmpty()

@@ -54,7 +54,8 @@ final class DirectorySource: ByteSource {
   /// Throws `.cannotOpen` if there is none, and, if pages are to be read, `.unsupported` if
   /// a server works in it.
   package init(
-    path: String, contents: DirectoryContents, endsAtUnexpectedFiles: Bool = true,
+    path: String, contents: DirectoryContents, linked: [String: DirectoryHandle] = [:],
+    endsAtUnexpectedFiles: Bool = true,
     sizeLimit: SizeLimit? = nil, progress: InputProgress
   ) throws(Failure) {
     root = try DirectoryHandle(path: path)
@@ -62,8 +63,8 @@ final class DirectorySource: ByteSource {
     readsPages = contents.readsPages
     self.progress = progress
     if readsPages { try ServerLock.requireNone(in: root) }
-    walk = try DirectoryWalk(of: root)
-    self.contents = try Self.survey(root, contents, endsAtUnexpectedFiles, progress)
+    walk = try DirectoryWalk(of: root, linked: linked)
+    self.contents = try Self.survey(root, linked, contents, endsAtUnexpectedFiles, progress)
     try sizeLimit?.require(progress.inputByteCount ?? 0)
   }
 
@@ -72,10 +73,11 @@ final class DirectorySource: ByteSource {
   /// A directory with a file that is refused will not be imported: then pages need not be read for
   /// the rest of what there is to say.
   private static func survey(
-    _ root: DirectoryHandle, _ contents: DirectoryContents, _ endsAtUnexpectedFiles: Bool,
+    _ root: DirectoryHandle, _ linked: [String: DirectoryHandle], _ contents: DirectoryContents,
+    _ endsAtUnexpectedFiles: Bool,
     _ progress: InputProgress
   ) throws(Failure) -> DirectoryContents {
-    var walk = try DirectoryWalk(of: root)
+    var walk = try DirectoryWalk(of: root, linked: linked)
     var sum: UInt64 = 0
     var contents = contents
     while let found = try walk.next() {

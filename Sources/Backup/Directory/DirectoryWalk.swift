@@ -7,6 +7,8 @@ package enum DirectoryContents: Sendable {
   case stored
   /// The same, and what is left out but a manifest may list.
   case listed
+  /// All files, as a backup of a running cluster needs them.
+  case everything
   /// The same without files of pages, but for the small ones in `global`, for a look at what there
   /// is.
   case smallFiles
@@ -17,6 +19,7 @@ package enum DirectoryContents: Sendable {
   /// Whether a member is read about which this was decided.
   package func contains(_ member: BackupMember, _ decision: MemberDecision) -> Bool {
     guard member.kind == .file else { return false }
+    if self == .everything { return true }
     switch decision {
     case .relationSegment(let segment):
       return readsPages || SharedCatalogs.mayInclude(segment, byteCount: member.byteCount)

@@ -82,6 +82,20 @@ package struct PageCheckResult: Sendable {
     damagedPages += check.damagedPages.prefix(Self.limit - damagedPages.count)
   }
 
+  /// Adds what other pages said.
+  package mutating func add(_ other: PageCheckResult) {
+    pageCount += other.pageCount
+    damagedPageCount += other.damagedPageCount
+    damagedPages += other.damagedPages.prefix(Self.limit - damagedPages.count)
+  }
+
+  /// Forgets damaged pages that do not count; those that are not kept by name do.
+  package mutating func removeDamaged(where isReplaced: (PageCheck.DamagedPage) -> Bool) {
+    let count = damagedPages.count
+    damagedPages.removeAll(where: isReplaced)
+    damagedPageCount -= UInt64(count - damagedPages.count)
+  }
+
   /// What is said of them in the summary.
   ///
   /// Throws `.damaged` if the cluster has checksums, pages are damaged, and `mode` says that

@@ -72,10 +72,11 @@ package final class BackupReader: @unchecked Sendable {
       }
     }
     var result = Result(contents: ClusterContents(), inputByteCount: 0)
+    let filler = PageFiller(source, into: feed)
     while let member = try nextMember(&result) {
       try Interruption.check()
       progress?.note { escaped(member.name.utf8) }
-      if !(try collecting { () throws(Failure) in try take(member, into: feed) }) {
+      if !(try collecting { () throws(Failure) in try take(member, filler) }) {
         try collecting { () throws(Failure) in try intake.passOver(member) }
       }
     }
@@ -86,12 +87,12 @@ package final class BackupReader: @unchecked Sendable {
   }
 
   private func take(
-    _ member: BackupMember, into feed: BatchFeed<PageBatch>
+    _ member: BackupMember, _ filler: PageFiller
   ) throws(Failure) {
     guard let pages = try intake.take(member) else { return }
     // A backup that is refused at its end is looked through for the names of its files only.
     guard refusals != nil || source.givesPages && !intake.isRefused else { return }
-    try readPages(pages, of: member, into: feed)
+    try filler.fill(pages, of: member, manifestCheck)
   }
 
   /// The next member; nil at the end, and after an error of the source that is collected.
@@ -120,71 +121,5 @@ package final class BackupReader: @unchecked Sendable {
   package func checkManifest(_ segments: SegmentTable) throws(Failure) -> ManifestSummary {
     let judged = try manifestCheck?.finish(intake.contents.controlFile, segments: segments)
     return judged ?? ManifestSummary(result: .none)
-  }
-
-  // MARK: Pages
-
-  /// Puts all pages of the current member into batches.
-  ///
-  /// A file without pages still makes a run, for it exists. The CRC-32C of a relation's pages is
-  /// left to those who compress them, for whom the page is in the processor's cache.
-  private func readPages(
-    _ pages: MemberIntake.Pages, of member: BackupMember, into feed: BatchFeed<PageBatch>
-  ) throws(Failure) {
-    let pageCount = UInt32(member.byteCount / UInt64(PageRuns.pageByteCount))
-    var check = manifestCheck
-    var isSummed = false
-    if let manifestCheck, case .relation = pages.file, manifestCheck.leaveSegment() {
-      check = nil
-      isSummed = true
-    }
-    var done: UInt32 = 0
-    repeat {
-      let batch = try feed.open()
-      batch.pages.beginRun(
-        of: pages.file, at: pages.firstBlock + done, isSummed: isSummed,
-        mayHoldColumns: pages.mayHoldColumns)
-      while done < pageCount && !batch.isFull {
-        if let contents = pages.contents {
-          try Self.appendPage(done, of: contents, to: batch, check)
-          done += 1
-        } else {
-          done += try readPages(into: batch, check)
-        }
-      }
-      if done == pageCount { batch.pages.endFile() }
-    } while done < pageCount
-    try check?.end()
-  }
-
-  private static func appendPage(
-    _ index: UInt32, of contents: [UInt8], to batch: PageBatch, _ check: ManifestCheck?
-  ) throws(Failure) {
-    let start = Int(index) * PageRuns.pageByteCount
-    let bytes = contents.bytes.extracting(start..<start + PageRuns.pageByteCount)
-    try batch.pages.append { page in page.copy(bytes, to: 0) }
-    check?.update(bytes)
-  }
-
-  /// Adds the next page of the current member to the batch, or as many as are in one piece where
-  /// they were read; returns how many.
-  private func readPages(
-    into batch: PageBatch, _ check: ManifestCheck?
-  ) throws(Failure) -> UInt32 {
-    let pageByteCount = PageRuns.pageByteCount
-    if batch.pages.takesLentPages,
-      let (buffer, range) = try source.borrow(
-        unitsOf: pageByteCount, limit: batch.pages.freePageCount)
-    {
-      if let check { buffer.withMutableBytes(range) { check.update($0.bytes) } }
-      batch.pages.append(range, of: buffer)
-      return UInt32(range.count / pageByteCount)
-    }
-    try batch.pages.append { page throws(Failure) in
-      let count = try source.read(into: &page)
-      precondition(count == page.byteCount, "a source ends a member at its size")
-      check?.update(page.bytes)
-    }
-    return 1
   }
 }

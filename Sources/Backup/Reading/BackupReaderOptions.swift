@@ -63,7 +63,7 @@ package struct BackupReaderOptions: Sendable {
   /// Batches may keep more between them. But the only one that keeps any while the reader waits is
   /// the one that it fills, two at most; those on their way release theirs without the reader's
   /// help.
-  var inputBufferCount: Int { batchCount + 8 }
+  package var inputBufferCount: Int { batchCount + 8 }
 
   /// The memory that the batches and the buffers of the input take, in bytes.
   package var memoryByteCount: Int {

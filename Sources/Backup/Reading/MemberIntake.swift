@@ -143,16 +143,26 @@ package struct MemberIntake {
 
   // MARK: Files of pages
 
-  private mutating func takeRelationSegment(
-    _ segment: RelationSegment, _ member: BackupMember, _ path: MemberPath
+  /// What a relation's segment is to its reader; refuses a file that is none by its size.
+  package static func pages(
+    of segment: RelationSegment, _ member: BackupMember, _ path: MemberPath,
+    smallRelationSize: UInt64
   ) throws(Failure) -> Pages {
     let limit = UInt64(RelationSegment.blockCount) * UInt64(PageHeader.pageByteCount)
     try requirePages(member, path, limit: limit, "1 GiB, the limit of a relation segment")
-    contents.addDatabase(segment.databaseID)
     let isInImageLayer = member.byteCount > 0 && member.byteCount >= smallRelationSize
     var pages = Pages(
       file: .relation(segment, isInImageLayer: isInImageLayer),
       firstBlock: segment.segmentNumber * RelationSegment.blockCount)
+    pages.mayHoldColumns = ClusterContents.mayHoldColumns(segment, catalog: nil)
+    return pages
+  }
+
+  private mutating func takeRelationSegment(
+    _ segment: RelationSegment, _ member: BackupMember, _ path: MemberPath
+  ) throws(Failure) -> Pages {
+    var pages = try Self.pages(of: segment, member, path, smallRelationSize: smallRelationSize)
+    contents.addDatabase(segment.databaseID)
     pages.mayHoldColumns = contents.mayHoldColumns(segment)
     if SharedCatalogs.mayInclude(segment, byteCount: member.byteCount) {
       let bytes = try reader.readWhole(member)
@@ -166,7 +176,7 @@ package struct MemberIntake {
     _ kind: SLRUKind, _ number: UInt32, _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> Pages {
     let limit = UInt64(SLRUKind.pagesPerSegment * PageHeader.pageByteCount)
-    try requirePages(
+    try Self.requirePages(
       member, path, limit: limit, "\(SLRUKind.pagesPerSegment) pages, the limit of an SLRU segment")
     try requireOnce(contents.slruSegments[kind]?[number] == nil, path)
     contents.slruSegments[kind, default: [:]][number] = UInt32(
@@ -175,7 +185,7 @@ package struct MemberIntake {
   }
 
   /// Refuses a file of pages by its size, before its first byte is read.
-  private func requirePages(
+  private static func requirePages(
     _ member: BackupMember, _ path: MemberPath, limit: UInt64, _ limitInWords: String
   ) throws(Failure) {
     let pageByteCount = UInt64(PageHeader.pageByteCount)

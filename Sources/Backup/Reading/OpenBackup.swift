@@ -9,6 +9,7 @@ import System
 ///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `borrow` gives out
 ///     included.
 ///   - contents: what is read of a directory; a tar gives all in any case.
+///   - linked: the directories that are read in the place of links, by the paths of the links.
 ///   - sizeLimit: what it may unpack to.
 ///   - progress: counts what is read.
 ///   - endsAtUnexpectedFiles: whether the pages of a directory are not read if it has a file that is
@@ -18,6 +19,7 @@ import System
 package func openBackup(
   _ path: String, _ origin: InputOrigin = .named, strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
+  linked: [String: DirectoryHandle] = [:],
   endsAtUnexpectedFiles: Bool = true, sizeLimit: SizeLimit? = nil,
   progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
 ) throws(Failure) -> any BackupSource {
@@ -32,7 +34,7 @@ package func openBackup(
       hint: "Give the data directory itself, without '--strip-components'.")
   }
   return try DirectoryReader(
-    path: path, bufferCount: bufferCount, contents: contents,
+    path: path, bufferCount: bufferCount, contents: contents, linked: linked,
     endsAtUnexpectedFiles: endsAtUnexpectedFiles, sizeLimit: sizeLimit, progress: progress,
     failure: failure)
 }

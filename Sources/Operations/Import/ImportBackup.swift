@@ -60,12 +60,24 @@ private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
   since start: ContinuousClock.Instant, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
-  let recoveryOfCopy = Recovery(
+  var run = Recovery(
     of: options.backup, outputDirectory: options.outputDirectory,
     stripComponents: options.stripComponents, manifest: options.manifest,
     checksManifest: options.checksManifest, sizeLimit: SizeLimit(options.sizeLimit), recovery,
     progress: progress)
-  let cluster = try recoveryOfCopy.run()
+  var place: Recovery.Place? = try run.prepare()
+  if let inOnePass = place, inOnePass.isInOnePass {
+    place = nil
+    do throws(Failure) {
+      return try importInOnePass(run, inOnePass, plan, since: start, progress: progress)
+    } catch  where error.code == .fullCopyNeeded && !inOnePass.backup.isPipe {
+      recovery.announce?("the cluster has tablespaces, which show only now")
+      run.options.copiesAll = true
+    }
+  }
+  if place == nil { place = try run.prepare() }
+  guard let place else { preconditionFailure("a place has been prepared") }
+  let cluster = try run.run(in: place)
   var settings = options
   settings.backup = cluster.scratch.data
   settings.stripComponents = 0
@@ -81,4 +93,14 @@ private func importRecovered(
   let summary = try pipeline.run()
   if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
   return summary
+}
+
+private func importInOnePass(
+  _ recovery: Recovery, _ place: Recovery.Place, _ plan: ImportPlan,
+  since start: ContinuousClock.Instant, progress: RunProgress?
+) throws(Failure) -> ImportSummary {
+  var plan = plan
+  plan.isRunning = true
+  let backup = RunningBackup(recovery, in: place, plan.reading, progress: progress)
+  return try ImportPipeline(plan: plan, backup, since: start, progress: progress).run()
 }

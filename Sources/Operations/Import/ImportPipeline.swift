@@ -1,6 +1,7 @@
 import Backup
 import LayerFormat
 import Pipeline
+import PostgresFormat
 import System
 import Timeline
 
@@ -21,16 +22,22 @@ import Timeline
 struct ImportPipeline {
   private let group = StageGroup()
   private let plan: ImportPlan
-  private let reader: BackupReader
+  private let input: Input
   private let writer: TimelineWriter
   private let chunks: ChunkWriter
   private let hashes: HashStage
   private let durability: DurabilityStage
-  private let pages: BatchPipeline<PageBatch>
   private let start: ContinuousClock.Instant
-  private let recovered: RecoveredCluster?
   private let counters = ImportCounters()
   private let progress: RunProgress?
+
+  /// What is imported.
+  private enum Input {
+    /// A cluster that was shut down, be it by a recovery.
+    case stopped(BackupReader, recovered: RecoveredCluster?)
+    /// One that was running, and is recovered on the way.
+    case running(RunningBackup)
+  }
 
   /// Opens the input first and then claims the output, so that a bad path leaves no trace.
   ///
@@ -40,23 +47,35 @@ struct ImportPipeline {
     plan: ImportPlan, since start: ContinuousClock.Instant, recovered: RecoveredCluster? = nil,
     progress: RunProgress?
   ) throws(Failure) {
+    try self.init(plan, since: start, progress) { failure, counters throws(Failure) in
+      .stopped(
+        try BackupReader(
+          plan.reading, phase: .reading, counters: counters, progress: progress,
+          failure: failure), recovered: recovered)
+    }
+  }
+
+  /// Imports a backup of a running cluster.
+  init(
+    plan: ImportPlan, _ backup: RunningBackup, since start: ContinuousClock.Instant,
+    progress: RunProgress?
+  ) throws(Failure) {
+    try self.init(plan, since: start, progress) { _, _ in .running(backup) }
+  }
+
+  private init(
+    _ plan: ImportPlan, since start: ContinuousClock.Instant, _ progress: RunProgress?,
+    open: (FirstFailure, ImportCounters) throws(Failure) -> Input
+  ) throws(Failure) {
     self.plan = plan
     self.start = start
-    self.recovered = recovered
     self.progress = progress
-    pages = BatchPipeline(
-      group, BatchPipeline.Names(fill: "tar", work: "compress", drain: "write"), jobs: plan.jobs,
-      batches: (0..<plan.reading.batchCount).map { _ in
-        PageBatch(checksPages: plan.pageChecksums != .skip)
-      })
     durability = DurabilityStage(counters: counters)
     chunks = ChunkWriter(
       group, memoryLimit: plan.chunkMemoryByteCount,
       finished: group.channel(capacity: ImportPlan.pendingLayerLimit))
     hashes = HashStage(group, jobs: plan.jobs, finished: chunks.finished)
-    reader = try BackupReader(
-      plan.reading, phase: .reading, counters: counters, progress: progress,
-      failure: group.failure)
+    input = try open(group.failure, counters)
     writer = try TimelineWriter(plan: plan, chunks: chunks)
   }
 
@@ -85,8 +104,55 @@ struct ImportPipeline {
 
   /// Reads the backup, checks it, and writes all layers.
   private func writeLayers() throws(Failure) -> Written {
-    let backup = try pages.run(
-      fill: { [reader] feed throws(Failure) in try reader.run(feed) },
+    switch input {
+    case .stopped(let reader, let recovered):
+      let backup = try storePages { feed throws(Failure) in try reader.run(feed) }
+      try finishPages()
+      let manifest = try reader.checkManifest(writer.segments)
+      var written = try finish(
+        backup.contents, pageCheck: writer.pageCheck
+      ) { [writer] end throws(Failure) in try writer.relations(upTo: end) }
+      written.summary.inputByteCount = backup.inputByteCount
+      written.summary.manifest = manifest
+      if let recovered { written.summary.take(recovered) }
+      return written
+    case .running(let backup): return try writeLayers(of: backup)
+    }
+  }
+
+  private func writeLayers(of backup: RunningBackup) throws(Failure) -> Written {
+    try storePages { [counters, group] feed throws(Failure) in
+      try backup.readBase(feed, counters, group.failure)
+    }
+    let (segments, pageCheck) = try writer.finishBase()
+    let sizes = BaseSizes(segments)
+    try backup.replay(over: segments, sizes, pageCheck, try WrittenPages(chunks.layers))
+    let changes = try storePages { feed throws(Failure) in try backup.readChanges(sizes, feed) }
+    try finishPages()
+    var written = try finish(
+      changes.contents, pageCheck: backup.pageCheck(writer.pageCheck, sizes, changes)
+    ) { end throws(Failure) in
+      try backup.requireNoPage(
+        newerThan: end, in: segments, writer.segments, sizes, changes)
+      var all = changes.segments
+      return try all.relations(upTo: end)
+    }
+    written.summary.inputByteCount = backup.inputBytesRead
+    written.summary.take(try backup.recovered())
+    return written
+  }
+
+  /// Has pages read, compressed and stored.
+  private func storePages<Filled: Sendable>(
+    _ fill: @escaping @Sendable (BatchFeed<PageBatch>) throws(Failure) -> Filled
+  ) throws(Failure) -> Filled {
+    let pages = BatchPipeline(
+      group, BatchPipeline.Names(fill: "tar", work: "compress", drain: "write"), jobs: plan.jobs,
+      batches: (0..<plan.reading.batchCount).map { _ in
+        PageBatch(checksPages: plan.pageChecksums != .skip)
+      })
+    return try pages.run(
+      fill: fill,
       work: { [level = plan.compressionLevel] batches throws(Failure) in
         var encoder = try BlobEncoder(level: level)
         try batches.each { batch throws(Failure) in
@@ -98,15 +164,26 @@ struct ImportPipeline {
         defer { counters.setWriting(false) }
         try writer.store(batch.pages)
       })
+  }
+
+  private func finishPages() throws(Failure) {
     progress?.begin(.finishing) { [counters] in
       RunProgress.Amount(written: counters.outputByteCount, isWriting: true)
     }
     try writer.finishChunk()
-    var contents = backup.contents
-    let manifest = try reader.checkManifest(writer.segments)
+  }
+
+  /// Judges what was read, and writes everything that is no page.
+  ///
+  /// `relations` gives every fork, and throws as `SegmentTable` does.
+  private func finish(
+    _ contents: ClusterContents, pageCheck: PageCheckResult,
+    relations: (_ end: LogSequenceNumber) throws(Failure) -> [Cluster.Relation]
+  ) throws(Failure) -> Written {
+    var contents = contents
     let assessment = try contents.assessed()
-    let pageChecksums = try writer.pageCheck.checked(plan.pageChecksums, in: assessment)
-    let relations = try writer.relations(upTo: assessment.endLSN)
+    let pageChecksums = try pageCheck.checked(plan.pageChecksums, in: assessment)
+    let relations = try relations(assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
     try writer.writeMetadataLayer(
       KeyspaceWriter(Cluster(contents, assessment, relations)), at: assessment.importLSN,
@@ -115,9 +192,10 @@ struct ImportPipeline {
 
     var summary = ImportSummary(contents, assessment, relations)
     summary.markedDatabaseCount = contents.databaseCount(withColumnsIn: writer.markedRelations)
-    summary.inputByteCount = backup.inputByteCount
-    summary.manifest = manifest
     summary.pageChecksums = pageChecksums
+    summary.pageCount =
+      relations.reduce(0) { $0 + UInt64($1.blockCount) }
+      + contents.slruSegments.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + UInt64($1) } }
     return Written(
       summary: summary,
       metadata: IndexPart.Metadata(
@@ -139,10 +217,8 @@ struct ImportPipeline {
     summary.indexPath = summary.timelinePath + "/" + index.digest.name
     summary.receiptPath = writer.receiptPath.map(SystemCalls.absolute)
     summary.take(durability.layers, index.digest)
-    summary.pageCount = writer.pageCount
     summary.stampedPageCount = writer.stampedPageCount
     summary.segmentTableByteCount = writer.segmentTableByteCount
-    if let recovered { summary.take(recovered) }
     summary.listChanges()
     summary.listWarnings()
     summary.seconds = (ContinuousClock.now - start) / .seconds(1)
@@ -152,7 +228,9 @@ struct ImportPipeline {
 
   /// Refuses a clear shortage of space before any work, if the backup's size is known.
   private func requireSpace() throws(Failure) {
-    guard let inputByteCount = reader.inputByteCount else { return }
+    guard case .stopped(let reader, _) = input, let inputByteCount = reader.inputByteCount else {
+      return
+    }
     try FreeSpace.require(
       FreeSpace.leastNeeded(
         inputByteCount: inputByteCount, isCompressed: reader.isCompressed,

@@ -32,6 +32,9 @@ struct ImportPlan: Sendable {
   let generation: UInt32
   let force: Bool
   let receipt: ReceiptOptions?
+
+  /// Whether the cluster was running, so that changed pages come above the base's.
+  var isRunning = false
   let pageChecksums: PageChecksumMode
   let compressionLevel: Int32
   /// Where image layers are cut: at so many bytes, or at a full segment.
@@ -102,13 +105,28 @@ struct ImportPlan: Sendable {
       timelineID: timeline.description, generation: generation)
   }
 
+  /// The LSN of the image layers.
+  var imageLSN: LogSequenceNumber { isRunning ? ImportedLSN.runningImage : ImportedLSN.image }
+
   /// The LSNs of the L0 of chunk number `index`; throws when there is no room for them.
   func chunkRange(_ index: Int) throws(Failure) -> Range<LogSequenceNumber> {
-    guard let range = ImportedLSN.chunk(index) else {
-      throw Failure(
-        .tooManyChunks, "the small relations of the backup need more than \(index) chunks",
-        hint: "Import it with a larger --chunk-size.")
+    guard let range = ImportedLSN.chunk(index, below: imageLSN) else { throw tooManyChunks(index) }
+    return range
+  }
+
+  /// The same of the L0 number `index` with changed pages, and the LSN of its values.
+  func changesRange(
+    _ index: Int, afterChunks count: Int
+  ) throws(Failure) -> (range: Range<LogSequenceNumber>, values: LogSequenceNumber) {
+    guard let range = ImportedLSN.changes(index, afterChunks: count) else {
+      throw tooManyChunks(index)
     }
     return range
+  }
+
+  private func tooManyChunks(_ count: Int) -> Failure {
+    Failure(
+      .tooManyChunks, "the small relations of the backup need more than \(count) chunks",
+      hint: "Import it with a larger --chunk-size.")
   }
 }

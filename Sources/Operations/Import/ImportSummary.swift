@@ -14,6 +14,11 @@ public struct ImportSummary: Codable, Sendable {
   public var backupKind = ""
   /// The version of the Postgres that recovered the cluster; nil without recovery.
   public var recoveredBy: String?
+  /// Where the recovery ended: the LSN after the last record that was replayed; nil without recovery.
+  public var recoveryEndLSN: String?
+  /// When the last transaction was committed that was replayed, `2026-01-31 12:00:00.123456+00`; nil
+  /// if there was none.
+  public var recoveryEndTime: String?
   /// Tablespaces whose contents were moved to the default one, in the order of their oids.
   public var movedTablespaces: [String] = []
   /// The major version, 14 to 17.
@@ -195,6 +200,8 @@ extension ImportSummary {
     backupKind = "recovered"
     manifest = cluster.manifest
     recoveredBy = cluster.serverVersion
+    recoveryEndLSN = cluster.end?.description
+    recoveryEndTime = cluster.lastCommit
     movedTablespaces = cluster.movedTablespaces
     absoluteNameCount = cluster.absoluteNameCount
     lostReplicationSlots = Set(lostReplicationSlots).union(cluster.leftOut.slots).sorted()

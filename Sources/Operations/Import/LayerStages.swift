@@ -1,6 +1,7 @@
 import Backup
 import LayerFormat
 import Pipeline
+import Synchronization
 import System
 import Timeline
 
@@ -20,6 +21,12 @@ struct ChunkWriter: Sendable {
   let empty: Channel<ChunkSpool>
   /// Gets every layer, and ends with the last.
   let finished: Channel<FinishedLayer>
+  /// Every layer that was sent there.
+  private let sent = SentLayers()
+
+  private final class SentLayers: Sendable {
+    let layers = Mutex<[FinishedLayer]>([])
+  }
 
   /// Channels of `group`, and a spool that is empty.
   init(
@@ -34,10 +41,27 @@ struct ChunkWriter: Sendable {
   func run() throws(Failure) {
     while var chunk = try full.receive() {
       try chunk.spool.drain(into: &chunk.writer)
-      try finished.send(try chunk.writer.finish(as: chunk.name))
+      try send(try chunk.writer.finish(as: chunk.name))
       try empty.send(chunk.spool)
     }
     finished.finish()
+  }
+
+  /// Hands on a layer that is complete.
+  func send(_ layer: FinishedLayer) throws(Failure) {
+    sent.layers.withLock { $0.append(layer) }
+    try finished.send(layer)
+  }
+
+  /// All layers that are complete, durable or not.
+  var layers: [FinishedLayer] { sent.layers.withLock { $0 } }
+
+  /// Waits until the last chunk that was given is written.
+  ///
+  /// Whoever calls it has one of the two spools; the other comes back when it is empty.
+  func waitUntilIdle() throws(Failure) {
+    guard let spool = try empty.receive() else { return }
+    try empty.send(spool)
   }
 }
 

@@ -19,12 +19,13 @@ final class TimelineWriter {
   private var imageLayer: (writer: LayerWriter, firstKey: Key)?
   private var chunk: ChunkSpool
   private var chunkCount = 0
+  /// How many L0s of changed pages there are; nil before the first pass has ended.
+  private var changesCount: Int?
   private var temporaryFileCount = 0
 
   /// Every segment of the backup, once all batches are stored and until `relations` empties it.
   private(set) var segments = SegmentTable()
   private(set) var stampedPageCount: UInt64 = 0
-  private(set) var pageCount: UInt64 = 0
   /// Relations with columns that a newer server has marked, if they are `pg_attribute` at all.
   private(set) var markedRelations: Set<RelationForkID> = []
   /// What the checksums of all pages said.
@@ -69,7 +70,6 @@ final class TimelineWriter {
   /// Stores the pages of the next batch.
   func store(_ pages: PageRuns) throws(Failure) {
     stampedPageCount += UInt64(pages.stampedPageCount)
-    pageCount += UInt64(pages.pageCount)
     pageCheck.add(pages.pageCheck)
     var page = 0
     for run in pages.runs {
@@ -100,6 +100,19 @@ final class TimelineWriter {
     upTo end: LogSequenceNumber
   ) throws(Failure) -> [Cluster.Relation] {
     try segments.relations(upTo: end)
+  }
+
+  /// Ends the first pass over a running cluster, once all its batches are stored: what follows are
+  /// changed pages. Gives the segments of the base, and what its pages' checksums said.
+  func finishBase() throws(Failure) -> (segments: SegmentTable, pageCheck: PageCheckResult) {
+    try finishChunk()
+    try chunks.waitUntilIdle()
+    defer {
+      segments = SegmentTable()
+      pageCheck = PageCheckResult()
+      changesCount = 0
+    }
+    return (segments, pageCheck)
   }
 
   // MARK: Image layers
@@ -133,7 +146,7 @@ final class TimelineWriter {
     imageLayer = nil
     try finish(
       layer.writer,
-      as: LayerName(keys: layer.firstKey..<end, extent: .image(at: ImportedLSN.image)))
+      as: LayerName(keys: layer.firstKey..<end, extent: .image(at: plan.imageLSN)))
   }
 
   // MARK: L0 layers
@@ -141,9 +154,17 @@ final class TimelineWriter {
   /// Has what the chunk holds written as the next L0, and takes an empty chunk.
   func finishChunk() throws(Failure) {
     guard !chunk.isEmpty else { return }
-    let range = try plan.chunkRange(chunkCount)
-    chunkCount += 1
-    let writer = try makeLayer(valuesAt: range.lowerBound)
+    let range: Range<LogSequenceNumber>
+    let values: LogSequenceNumber
+    if let changesCount {
+      (range, values) = try plan.changesRange(changesCount, afterChunks: chunkCount)
+      self.changesCount = changesCount + 1
+    } else {
+      range = try plan.chunkRange(chunkCount)
+      values = range.lowerBound
+      chunkCount += 1
+    }
+    let writer = try makeLayer(valuesAt: values)
     try chunks.full.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
     guard let empty = try chunks.empty.receive() else {
       throw Failure(.bug, "the pipeline has ended before its chunks")
@@ -155,7 +176,12 @@ final class TimelineWriter {
   func writeMetadataLayer(
     _ metadata: KeyspaceWriter, at lsn: LogSequenceNumber, end: LogSequenceNumber
   ) throws(Failure) {
-    let start = try plan.chunkRange(chunkCount).lowerBound
+    let start =
+      if let changesCount, changesCount > 0 {
+        try plan.changesRange(changesCount, afterChunks: chunkCount).range.lowerBound
+      } else {
+        try plan.chunkRange(chunkCount).lowerBound
+      }
     var writer = try makeLayer(valuesAt: lsn)
     try metadata.write(to: &writer, level: plan.compressionLevel)
     try finish(writer, as: .level0(start..<end + 1))
@@ -177,7 +203,7 @@ final class TimelineWriter {
   }
 
   private func finish(_ writer: consuming LayerWriter, as name: LayerName) throws(Failure) {
-    try chunks.finished.send(try writer.finish(as: name))
+    try chunks.send(try writer.finish(as: name))
   }
 
   /// Says that no layer follows.

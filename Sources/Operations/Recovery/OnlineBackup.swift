@@ -109,6 +109,11 @@ enum OnlineBackup {
     }
   }
 
+  /// Whether there are tars of tablespaces.
+  var hasTablespaces: Bool {
+    if case .tars(_, _, let tablespaces) = self { !tablespaces.isEmpty } else { false }
+  }
+
   /// Whether it is a tar whose size nobody knows before it has been read.
   var isPipe: Bool {
     guard case .tar(let path) = self else { return false }

@@ -16,7 +16,7 @@ struct Recovery {
   private let manifest: String?
   private let checksManifest: Bool
   private let sizeLimit: SizeLimit?
-  private let options: RecoveryOptions
+  var options: RecoveryOptions
   private let progress: RunProgress?
 
   /// A recovery of `backup`, whose scratch directory is beside `outputDirectory` unless the options
@@ -35,11 +35,80 @@ struct Recovery {
     self.progress = progress
   }
 
-  /// Does all of it, or throws and leaves nothing behind.
+  /// Recovers a full copy of the backup.
   ///
-  /// Throws `.damaged` if Postgres cannot recover the backup, `.unsupported` if the programs
-  /// do not match it, `.usage` if the server's user cannot work there.
-  func run() throws(Failure) -> RecoveredCluster {
+  /// Throws `.damaged` if Postgres cannot recover the backup.
+  func run(in place: Place) throws(Failure) -> RecoveredCluster {
+    var intake = place.intake
+    let input = InputProgress()
+    progress?.begin(
+      .copying, reading: input, byteCount: place.backup.isPipe ? nil : place.inputByteCount)
+    try takeGivenWriteAheadLog(into: &intake, input)
+    try unpack(place.backup, place.directory, into: &intake, input)
+    let copy = try examine(intake, place)
+    let log = try check(copy, place.scratch).run()
+    let replay = try replay(copy, log, place, database: "template1")
+    let moved = try moveTablespaces(place.server, replay.control, fileCount: intake.fileCount)
+    try place.takeBack()
+    return RecoveredCluster(copy, replay, movedTablespaces: moved, place)
+  }
+
+  /// Where a recovery takes place, and with what.
+  struct Place {
+    let backup: OnlineBackup
+    /// Whether the backup is recovered in one pass, and not on a full copy.
+    let isInOnePass: Bool
+    /// The data directory of the backup, opened; nil of tars.
+    let directory: BackupDirectory?
+    let programs: PostgresPrograms
+    /// Nil if there is nothing to compare the backup with.
+    let manifest: ManifestCheck?
+    /// Decides about the backup's files; nothing was copied yet.
+    let intake: ScratchIntake
+    /// The bytes of the backup's files as they are read.
+    let inputByteCount: UInt64
+    let idleLimit: Duration
+
+    var scratch: ScratchDirectory { intake.scratch }
+    var server: SingleUserServer {
+      SingleUserServer(programs: programs, scratch: scratch, idleLimit: idleLimit)
+    }
+
+    /// Lets the server's user own the copy, if that is another one.
+    func give() throws(Failure) {
+      guard let user = programs.sandbox.user else { return }
+      try scratch.give(to: user, passable: programs.sandbox.isTrusted)
+    }
+
+    /// Keeps that user out again.
+    func takeBack() throws(Failure) {
+      if programs.sandbox.user != nil { try scratch.takeBack() }
+    }
+  }
+
+  /// What of a backup is in the scratch directory, ready to be replayed.
+  struct Copy {
+    let version: PostgresVersion
+    let control: ControlFile
+    let label: BackupLabel?
+    let manifest: ManifestSummary
+    let leftOut: LeftOutTally
+    let absoluteNameCount: Int
+  }
+
+  /// The refusal of a backup that turns out to need a full copy when it has been read.
+  static func needsFullCopy(_ reason: String) -> Failure {
+    Failure(
+      .fullCopyNeeded, "the cluster \(reason), so it cannot be recovered in one pass",
+      hint: "Let Postgres recover a full copy of the backup, with '--full-copy'."
+    ).remedied(by: Remedy(options: ["--full-copy"]))
+  }
+
+  /// Makes the scratch directory and looks at backup and programs; what it makes goes with the result.
+  ///
+  /// Throws `.unsupported` if the programs do not match the backup, `.usage` if the server's user cannot
+  /// work there.
+  func prepare() throws(Failure) -> Place {
     let backup = try OnlineBackup(at: backup)
     switch backup {
     case .directory(let path): try RecoveryAdvice.requireDirectory(path)
@@ -57,52 +126,23 @@ struct Recovery {
     try programs.requireAccess(to: parent, log: scratch.log)
     try require(programs, for: backup)
     let directory = try backup.opened(for: options)
+    let inOnePass =
+      !options.copiesAll && !backup.hasTablespaces && directory?.hasTablespaces != true
     let manifest = try manifestCheck(of: backup)
-    let byteCount = try requireSpace(for: backup, directory, manifest, at: scratch, programs)
-
+    let space = try RecoverySpace(
+      of: backup, directory, inOnePass: inOnePass, writeAheadLog: options.writeAheadLog,
+      manifest: manifest)
+    options.announce?(
+      "recovering the backup with Postgres \(programs.versionText) in \(scratch.path.quoted), which "
+        + "needs \(space)")
+    try FreeSpace.require(
+      space.leastByteCount, at: scratch.path, purpose: "the recovery", option: "--scratch")
     var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
     intake.sizeLimit = sizeLimit
-    let input = InputProgress()
-    progress?.begin(.copying, reading: input, byteCount: backup.isPipe ? nil : byteCount)
-    if let path = options.writeAheadLog {
-      // First, so that a file without any WAL is found before a backup has been copied.
-      var log = WriteAheadLogIntake(
-        path: path, directory: scratch.data + "/pg_wal", progress: input)
-      log.sizeLimit = sizeLimit
-      log.reserve = scratch.reserve
-      try log.run()
-      intake.givenWriteAheadLog = log.names
-    }
-    try unpack(backup, directory, into: &intake, input)
-    try intake.requireNoUnexpectedFiles()
-    try check(intake)
-    guard try SystemCalls.status(at: scratch.data + "/global/pg_control") != nil else {
-      throw intake.clues.missingControlFile
-    }
-    let before = try Self.controlFile(scratch)
-    guard let version = intake.version, version == before.version else {
-      throw Failure(
-        .versionMismatch,
-        "'PG_VERSION' of the backup is missing, or does not match its 'global/pg_control'"
-      )
-    }
-    let verified = try manifest?.finish(before, label: intake.label)
-    if intake.label != nil { try Self.askForArchiveRecovery(in: scratch) }
-    let log = try WriteAheadLogCheck(
-      scratch: scratch, control: before, label: intake.label,
-      hasRestoreCommand: options.restoreCommand != nil, progress: progress
-    ).run()
-    // Only now: up to here files of the copy are opened by their paths.
-    if let user { try scratch.give(to: user, passable: options.trustsBackup) }
-    let server = SingleUserServer(
-      programs: programs, scratch: scratch, idleLimit: options.idleLimit)
-    let control = try recover(server, from: before, log)
-    let moved = try moveTablespaces(server, control, fileCount: intake.fileCount)
-    if user != nil { try scratch.takeBack() }
-    return RecoveredCluster(
-      scratch: scratch, serverVersion: programs.versionText, movedTablespaces: moved,
-      leftOut: intake.leftOut, absoluteNameCount: intake.absoluteNameCount,
-      manifest: verified ?? ManifestSummary(result: .none))
+    return Place(
+      backup: backup, isInOnePass: inOnePass, directory: directory, programs: programs,
+      manifest: manifest, intake: intake,
+      inputByteCount: space.inputByteCount, idleLimit: options.idleLimit)
   }
 
   /// Refuses programs that cannot recover the backup, as far as its beginning says which version it
@@ -133,22 +173,21 @@ struct Recovery {
     return check
   }
 
-  /// Says how much room the copy takes, and refuses a clear shortage; gives the backup's size.
-  private func requireSpace(
-    for backup: OnlineBackup, _ directory: BackupDirectory?, _ manifest: ManifestCheck?,
-    at scratch: ScratchDirectory, _ programs: PostgresPrograms
-  ) throws(Failure) -> UInt64 {
-    let needed = try RecoverySpace(
-      of: backup, directory, writeAheadLog: options.writeAheadLog, manifest: manifest)
-    options.announce?(
-      "recovering the backup with Postgres \(programs.versionText) in \(scratch.path.quoted), which "
-        + "needs \(needed)")
-    try FreeSpace.require(
-      needed.leastByteCount, at: scratch.path, purpose: "the recovery", option: "--scratch")
-    return needed.inputByteCount
-  }
-
   // MARK: The copy
+
+  /// Copies the WAL that is given besides the backup; first, so that a file without any WAL is found
+  /// before a backup has been copied.
+  func takeGivenWriteAheadLog(
+    into intake: inout ScratchIntake, _ input: InputProgress
+  ) throws(Failure) {
+    guard let path = options.writeAheadLog else { return }
+    var log = WriteAheadLogIntake(
+      path: path, directory: intake.scratch.data + "/pg_wal", progress: input)
+    log.sizeLimit = sizeLimit
+    log.reserve = intake.scratch.reserve
+    try log.run()
+    intake.givenWriteAheadLog = log.names
+  }
 
   private func unpack(
     _ backup: OnlineBackup, _ directory: BackupDirectory?, into intake: inout ScratchIntake,
@@ -159,22 +198,99 @@ struct Recovery {
       try copy.run(directory)
       intake = copy.intake
     }
-    var copy = TarCopy(intake, progress, input)
+    var copy = BackupCopy(intake, progress)
     defer { intake = copy.intake }
+    func open(_ path: String, _ origin: InputOrigin) throws(Failure) -> TarReader {
+      try TarReader(path: path, origin, sizeLimit: sizeLimit, progress: input)
+    }
     switch backup {
     case .tar(let path):
-      try copy.run(path, .named, as: .dataDirectory, strippingComponents: stripComponents)
+      try copy.run(
+        open(path, .named), as: .dataDirectory, strippingComponents: stripComponents)
     case .tars(let base, let writeAheadLog, let tablespaces):
-      try copy.run(base, .found, as: .dataDirectory)
+      try copy.run(open(base, .found), as: .dataDirectory)
       for (id, path) in tablespaces {
         try copy.intake.addTablespace(id)
-        try copy.run(path, .found, as: .tablespace(id))
+        try copy.run(open(path, .found), as: .tablespace(id))
       }
       if let writeAheadLog, options.writeAheadLog == nil {
-        try copy.run(writeAheadLog, .found, as: .writeAheadLog)
+        try copy.run(open(writeAheadLog, .found), as: .writeAheadLog)
       }
     case .directory: break
     }
+  }
+
+  /// Looks at what the scratch directory holds when the backup has been read, and compares the backup
+  /// with its manifest; `segments` are those of which only the pages were read.
+  func examine(
+    _ intake: ScratchIntake, _ place: Place, segments: SegmentTable = SegmentTable()
+  ) throws(Failure) -> Copy {
+    try intake.requireNoUnexpectedFiles()
+    try check(intake)
+    let scratch = intake.scratch
+    guard try SystemCalls.status(at: scratch.data + "/global/pg_control") != nil else {
+      throw intake.clues.missingControlFile
+    }
+    let control = try Self.controlFile(scratch)
+    guard let version = intake.version, version == control.version else {
+      throw Failure(
+        .versionMismatch,
+        "'PG_VERSION' of the backup is missing, or does not match its 'global/pg_control'"
+      )
+    }
+    let verified = try place.manifest?.finish(control, label: intake.label, segments: segments)
+    if let settings = intake.recoverySettings, options.target == nil,
+      options.targetTimeline == nil, !options.ignoresSettings
+    {
+      throw Self.refusal(settings)
+    }
+    if isArchiveRecovery(intake.label) { try Self.askForArchiveRecovery(in: scratch) }
+    return Copy(
+      version: version, control: control, label: intake.label,
+      manifest: verified ?? ManifestSummary(result: .none), leftOut: intake.leftOut,
+      absoluteNameCount: intake.absoluteNameCount)
+  }
+
+  /// Whether the server is to go on from the archive at the end of the copy's WAL, and to mind
+  /// targets.
+  private func isArchiveRecovery(_ label: BackupLabel?) -> Bool {
+    label != nil || options.restoreCommand != nil || options.target != nil
+      || options.targetTimeline != nil
+  }
+
+  /// The refusal of a backup that has a target of its own, with the options that ask for the same.
+  private static func refusal(_ settings: RecoverySettings) -> Failure {
+    var words: [String] = []
+    var options: [String] = []
+    if let (name, value) = settings.target {
+      let kind = name.dropFirst("recovery_target_".count)
+      words.append("\(name) = '\(escaped(value.utf8))'")
+      options += ["--recovery-target", kind.isEmpty ? value : "\(kind)=\(value)"]
+      if settings.isExclusive {
+        words.append("recovery_target_inclusive = off")
+        options.append("--recovery-target-exclusive")
+      }
+    }
+    if let timeline = settings.timeline {
+      words.append("recovery_target_timeline = '\(escaped(timeline.utf8))'")
+      options += ["--recovery-target-timeline", timeline]
+    }
+    return Failure(
+      .recoveryTargetInBackup,
+      "the backup is to be recovered to \(words.joined(separator: ", "))",
+      hint:
+        "Say where the recovery is to end with '--recovery-target', or recover all of the WAL with "
+        + "'--ignore-recovery-settings'."
+    ).remedied(by: Remedy(options: options))
+  }
+
+  /// The look through the WAL of a copy.
+  func check(_ copy: Copy, _ scratch: ScratchDirectory) -> WriteAheadLogCheck {
+    WriteAheadLogCheck(
+      scratch: scratch, control: copy.control, label: copy.label,
+      isArchiveRecovery: isArchiveRecovery(copy.label),
+      hasRestoreCommand: options.restoreCommand != nil, targetTimeline: options.targetTimeline,
+      progress: progress)
   }
 
   /// Refuses a copy that lacks a tablespace.
@@ -189,7 +305,7 @@ struct Recovery {
     }
   }
 
-  private static func controlFile(_ scratch: ScratchDirectory) throws(Failure) -> ControlFile {
+  static func controlFile(_ scratch: ScratchDirectory) throws(Failure) -> ControlFile {
     let name = DirectoryHandle.name("pg_control")
     let directory = try DirectoryHandle(path: scratch.data)
       .openDirectory(DirectoryHandle.name("global"))
@@ -223,12 +339,21 @@ struct Recovery {
   /// count: a server that has recovered writes a checkpoint before it ends, however it ends, and
   /// one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
   /// registered after `StartupXLOG`)
-  private func recover(
-    _ server: SingleUserServer, from before: ControlFile, _ log: WriteAheadLogCheck.Extent
-  ) throws(Failure) -> ControlFile {
-    let scratch = server.scratch
+  ///
+  /// - Parameters:
+  ///   - database: what the session is to enter; one that does not exist for none.
+  ///   - pages: gets the records that a restore command brings; nil if all pages are there.
+  func replay(
+    _ copy: Copy, _ log: WriteAheadLogCheck.Extent, _ place: Place, database: String,
+    pages: SkeletonPages? = nil
+  ) throws(Failure) -> Replay {
+    let scratch = place.scratch
+    let before = copy.control
+    try Self.removeFutureTransactions(log.firstCheckpoint ?? before.checkpointCopy, copy, scratch)
+    // Only now: up to here files of the copy are opened by their paths.
+    try place.give()
     let position = ReplayPosition(
-      in: server.programs.sandbox.directory, from: log.start, before.walSegmentSize
+      in: place.programs.sandbox.directory, from: log.start, before.walSegmentSize
     ) { try? Self.controlFile(scratch) }
     progress?.begin(.replaying) {
       RunProgress.Amount(
@@ -237,24 +362,119 @@ struct Recovery {
     }
     let channel = try options.restoreCommand.map { command throws(Failure) in
       try RestoreChannel(
-        command: command, scratch: scratch, control: before, requested: position.reach)
+        command: command, check: check(copy, scratch), log, pages: pages,
+        requested: position.reach,
+        began: { checkpoint throws(Failure) in
+          try Self.removeFutureTransactions(checkpoint, copy, scratch)
+        })
     }
     progress?.note {
       "LSN \(position.current())" + (log.end.map { " of \($0)" } ?? "")
         + (channel?.isFetching == true ? ", waiting for the restore command" : "")
     }
-    let result = try server.run(
-      in: Array("template1".utf8), commands: [], control: before, channel: channel,
+    var others = log.settings.mapValues { String($0) }
+    if let timeline = log.targetTimeline { others["recovery_target_timeline"] = timeline }
+    if let target = options.target {
+      others.merge(target.settings) { $1 }
+      if options.isTargetExclusive { others["recovery_target_inclusive"] = "off" }
+    }
+    let result = try place.server.run(
+      in: Array(database.utf8), commands: [], control: before, others: others, channel: channel,
       position: position)
     let after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw Failure(
-        .recoveryFailed,
+        ServerLog.lastLines(of: scratch.log).contains { $0.contains(Self.targetNotReached) }
+          ? .recoveryTargetNotReached : .recoveryFailed,
         "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
         hint: WriteAheadLogCheck.hint)
     }
-    position.finish(at: log.end)
-    return after
+    let isBranch = after.checkpointCopy.timelineID != before.checkpointCopy.timelineID
+    let end = isBranch ? try Self.end(of: after, in: scratch) : nil
+    position.finish(at: end ?? log.end)
+    if options.target == nil { try requireEnd(log, end, of: after, in: scratch) }
+    return Replay(
+      control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log))
+  }
+
+  /// What replay came to.
+  struct Replay {
+    let control: ControlFile
+    /// Where the last record ends that was replayed; nil if a cluster that had crashed got WAL from an
+    /// archive.
+    let end: LogSequenceNumber?
+    /// When the last transaction was committed that was replayed, as the server words it; nil if there
+    /// was none.
+    let lastCommit: String?
+  }
+
+  /// Where a recovery ended that began a new timeline, as one from an archive does: there that begins.
+  private static func end(
+    of control: ControlFile, in scratch: ScratchDirectory
+  ) throws(Failure) -> LogSequenceNumber? {
+    let timelineID = control.checkpointCopy.timelineID
+    let name = DirectoryHandle.name(TimelineHistory.fileName(timelineID))
+    let directory = try DirectoryHandle(path: scratch.data)
+      .openDirectory(DirectoryHandle.name("pg_wal"))
+    guard try directory.status(of: name)?.kind == .file else { return nil }
+    let bytes = try directory.openFile(name).contents(limit: 1 << 20)
+    do throws(FormatError) {
+      return try TimelineHistory(of: timelineID, decoding: bytes.bytes).parts.last?.start
+    } catch {
+      throw Failure(error, in: "the history of timeline \(timelineID)", damage: .walDamaged)
+    }
+  }
+
+  /// Checks that the server has replayed just the records that were looked at: the first record that
+  /// it wrote itself follows the last of them.
+  private func requireEnd(
+    _ log: WriteAheadLogCheck.Extent, _ branch: LogSequenceNumber?, of control: ControlFile,
+    in scratch: ScratchDirectory
+  ) throws(Failure) {
+    guard let end = log.end, let last = log.lastRecord else { return }
+    let start = WALLayout.recordStart(atOrAfter: end, segmentSize: control.walSegmentSize)
+    let name = WALSegmentName(
+      timelineID: control.checkpointCopy.timelineID, containing: start,
+      segmentSize: control.walSegmentSize)
+    let bytes = DirectoryHandle.name(name.description)
+    let directory = try DirectoryHandle(path: scratch.data)
+      .openDirectory(DirectoryHandle.name("pg_wal"))
+    var found: LogSequenceNumber?
+    if try directory.status(of: bytes)?.kind == .file {
+      let file = try directory.openFile(bytes)
+      var header = [UInt8](repeating: 0, count: WALRecordHeader.byteCount)
+      let count = try file.read(into: &header, at: start.rawValue % UInt64(name.segmentSize))
+      if count == header.count { found = WALRecordHeader(decoding: header.bytes).previous }
+    }
+    guard found == last, branch == nil || branch == end else {
+      throw Failure(
+        .recoveryFailed,
+        "Postgres did not replay the WAL up to \(end), where its last record ends"
+          + (branch.map { ", but up to \($0)" } ?? ""),
+        hint: WriteAheadLogCheck.hint)
+    }
+  }
+
+  /// What a server says that comes to the end of the WAL before its target. (Postgres,
+  /// `xlogrecovery.c`, `PerformWalRecovery`)
+  private static let targetNotReached =
+    "recovery ended before configured recovery target was reached"
+
+  /// Removes the files of prepared transactions that the checkpoint at the start of the replay does
+  /// not know: the WAL brings them again.
+  ///
+  /// Servers of 14 to 16 do so themselves; 17 looks for them under a wrong name, and then does not
+  /// take the transaction up when the WAL brings it. (Postgres 17.10, `twophase.c`)
+  private static func removeFutureTransactions(
+    _ checkpoint: Checkpoint, _ copy: Copy, _ scratch: ScratchDirectory
+  ) throws(Failure) {
+    let directory = try DirectoryHandle(path: scratch.data).openForWriting("pg_twophase")
+    for name in try directory.names() {
+      guard let id = UInt64(hexadecimal: Array(DirectoryHandle.text(name).utf8)),
+        (try? checkpoint.requireAssigned(preparedTransaction: id, version: copy.version)) == nil
+      else { continue }
+      try directory.remove(name)
+    }
   }
 
   /// Moves the contents of tablespaces, if there are any, and checks that nothing is left.
@@ -305,4 +525,23 @@ struct RecoveredCluster: Sendable {
   let absoluteNameCount: Int
   /// What the backup's manifest said.
   let manifest: ManifestSummary
+
+  /// Where the recovery ended.
+  let end: LogSequenceNumber?
+  /// When the last transaction was committed before that; nil if that is not known.
+  let lastCommit: String?
+
+  init(
+    _ copy: Recovery.Copy, _ replay: Recovery.Replay, movedTablespaces: [String] = [],
+    _ place: Recovery.Place
+  ) {
+    end = replay.end
+    lastCommit = replay.lastCommit
+    scratch = place.scratch
+    serverVersion = place.programs.versionText
+    self.movedTablespaces = movedTablespaces
+    leftOut = copy.leftOut
+    absoluteNameCount = copy.absoluteNameCount
+    manifest = copy.manifest
+  }
 }

@@ -18,9 +18,24 @@ public struct RecoveryOptions: Sendable {
   /// Run Postgres without a sandbox, as for a backup of one's own.
   public var trustsBackup = false
 
+  /// Recover a full copy of the backup, rather than its WAL beside pages that are read once.
+  public var copiesAll = false
+
   /// The command that fetches WAL for Postgres, which is asked before the backup's own WAL; nil for
   /// none. It runs as this program's user, in its working directory, with its environment.
   public var restoreCommand: String?
+
+  /// Where the recovery is to end; nil for the end of the WAL.
+  public var target: RecoveryTarget?
+
+  /// End just before the target, and not after it.
+  public var isTargetExclusive = false
+
+  /// The timeline to recover along: `current`, a number in decimal, or nil for the newest.
+  public var targetTimeline: String?
+
+  /// Pass over a target that the backup's own settings have.
+  public var ignoresSettings = false
 
   /// A tar or a directory with the backup's WAL, besides what the backup holds.
   public var writeAheadLog: String?

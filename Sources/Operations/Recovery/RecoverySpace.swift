@@ -16,13 +16,22 @@ struct RecoverySpace: CustomStringConvertible {
 
   /// Adds up the backup's files, and those of the WAL that is given with it; `directory` is the data
   /// directory, opened.
+  ///
+  /// In one pass the scratch has no pages of relations but those that the WAL changes, of which
+  /// nothing is known before the WAL has been read.
   init(
-    of backup: OnlineBackup, _ directory: BackupDirectory? = nil, writeAheadLog: String?,
-    manifest: ManifestCheck?
+    of backup: OnlineBackup, _ directory: BackupDirectory? = nil, inOnePass: Bool,
+    writeAheadLog: String?, manifest: ManifestCheck?
   ) throws(Failure) {
     let (all, moved) = try backup.byteCounts(directory)
     let given = try writeAheadLog.map { path throws(Failure) in
       try OnlineBackup.byteCount(at: path)
+    }
+    inputByteCount = all + (given ?? 0)
+    guard !inOnePass else {
+      leastByteCount = given ?? manifest?.listedByteCounts?.writeAheadLog ?? 0
+      unknown = "room there for the WAL and the pages that it changes"
+      return
     }
     // The contents of a tablespace exist twice while they are moved.
     var sum = all + moved + (given ?? 0)
@@ -40,7 +49,6 @@ struct RecoverySpace: CustomStringConvertible {
       }
     }
     leastByteCount = sum
-    inputByteCount = all + (given ?? 0)
     self.unknown = unknown
   }
 

@@ -14,28 +14,37 @@ import System
 ///                 pg_wal ◄───── answers: SIZE, contents; or - ◄─── check ◄──────────┘
 /// ```
 ///
-/// Every segment is decoded before the server gets it.
+/// Every segment is decoded before the server gets it, and in a recovery in one pass the pages that it
+/// needs are put into the skeleton. A segment that the command does not have may be among those of the
+/// copy, which the server takes then.
 final class RestoreChannel: Sendable {
   private let command: String
-  private let scratch: ScratchDirectory
-  private let control: ControlFile
+  private let check: WriteAheadLogCheck
+  private let start: LogSequenceNumber
+  private let pages: SkeletonPages?
   private let requests: NamedPipe
   private let answers: NamedPipe
   private let requested: @Sendable (WALSegmentName) -> Void
+  private let began: @Sendable (Checkpoint) throws(Failure) -> Void
   private let state = Mutex((isEnded: false, isFetching: false, failure: Failure?.none))
 
   /// Creates the pipes; `command` is what `restore_command` would be in Postgres. `requested` gets
-  /// the name of every segment that the server asks for.
+  /// the name of every segment that the server asks for, `pages` the records of each before it does, and
+  /// `began` the checkpoint that replay begins with, before the server reads it.
   init(
-    command: String, scratch: ScratchDirectory, control: ControlFile,
-    requested: @escaping @Sendable (WALSegmentName) -> Void = { _ in }
+    command: String, check: WriteAheadLogCheck, _ log: WriteAheadLogCheck.Extent,
+    pages: SkeletonPages? = nil,
+    requested: @escaping @Sendable (WALSegmentName) -> Void = { _ in },
+    began: @escaping @Sendable (Checkpoint) throws(Failure) -> Void = { _ in }
   ) throws(Failure) {
     self.command = command
-    self.scratch = scratch
-    self.control = control
+    self.check = check
+    start = log.archiveStart
+    self.pages = pages
     self.requested = requested
-    requests = try NamedPipe(creating: scratch.channel + "/requests", mode: 0o622)
-    answers = try NamedPipe(creating: scratch.channel + "/answers", mode: 0o644)
+    self.began = began
+    requests = try NamedPipe(creating: check.scratch.channel + "/requests", mode: 0o622)
+    answers = try NamedPipe(creating: check.scratch.channel + "/answers", mode: 0o644)
   }
 
   /// The server's setting, which a shell in the sandbox runs; `directory` is the channel's there.
@@ -67,6 +76,8 @@ final class RestoreChannel: Sendable {
   /// Whether the user's command runs now, for which the server waits.
   var isFetching: Bool { state.withLock { $0.isFetching } }
 
+  private var scratch: ScratchDirectory { check.scratch }
+
   private var isEnded: Bool { state.withLock { $0.isEnded } }
 
   /// What ends the waits of the channel's own thread; nobody sees it.
@@ -75,9 +86,9 @@ final class RestoreChannel: Sendable {
   }
 
   private func run() {
-    var check = WriteAheadLogCheck.Stream(control: control)
     var bytes: [UInt8] = []
     do throws(Failure) {
+      var stream = WriteAheadLogCheck.Stream(check.control, from: start)
       while !isEnded {
         try requests.read(into: &bytes)
         guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
@@ -86,7 +97,7 @@ final class RestoreChannel: Sendable {
         }
         let line = Array(bytes[..<end])
         bytes.removeSubrange(...end)
-        try answer(line, &check)
+        try answer(line, &stream)
       }
     } catch {
       state.withLock { if !$0.isEnded { $0.failure = error } }
@@ -95,25 +106,31 @@ final class RestoreChannel: Sendable {
 
   /// Answers one request; throws if the recovery is to end.
   private func answer(
-    _ line: [UInt8], _ check: inout WriteAheadLogCheck.Stream
+    _ line: [UInt8], _ stream: inout WriteAheadLogCheck.Stream
   ) throws(Failure) {
     let names = String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
     guard names.count == 2, names.allSatisfy(WriteAheadLogFile.isName) else {
       throw Self.malformed(line)
     }
-    let segment = WALSegmentName(names[0], segmentSize: control.walSegmentSize)
+    let segment = WALSegmentName(names[0], segmentSize: check.control.walSegmentSize)
     if let segment { requested(segment) }
     let path = scratch.archive + "/" + names[0]
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
     guard try fetch(names[0], to: path, restartingAt: names[1]) else {
+      // All of the copy's own has been looked through; what of it is replayed shows now.
+      if let segment, pages != nil, let (file, byteCount) = try openCopy(of: names[0]) {
+        try decode(segment, of: file, byteCount: byteCount, &buffer, &stream)
+      }
       try answers.write(Array("-\n".utf8).bytes, check: requireServer)
       return
     }
     // A command may make a link to its archive instead of a copy.
     let (file, byteCount) = try SystemCalls.openRegularFile(path, followsLink: true)
     try SystemCalls.unlink(path)
-    var buffer = [UInt8](repeating: 0, count: 1 << 20)
     // The record of a tablespace may be anywhere: all is looked at before the first byte is given.
-    if let segment { try check.decode(segment, of: file, byteCount: byteCount, &buffer) }
+    if let segment {
+      try decode(segment, of: InputFile(file), byteCount: byteCount, &buffer, &stream)
+    }
     try answers.write(Array("\(byteCount)\n".utf8).bytes, check: requireServer)
     var offset: UInt64 = 0
     while offset < byteCount {
@@ -125,6 +142,27 @@ final class RestoreChannel: Sendable {
       try answers.write(buffer.bytes.extracting(0..<count), check: requireServer)
       offset += UInt64(count)
     }
+  }
+
+  private func decode(
+    _ segment: WALSegmentName, of file: InputFile, byteCount: UInt64, _ buffer: inout [UInt8],
+    _ stream: inout WriteAheadLogCheck.Stream
+  ) throws(Failure) {
+    let hadCheckpoint = stream.firstCheckpoint != nil
+    try stream.decode(segment, of: file, byteCount: byteCount, &buffer) { record throws(Failure) in
+      try pages?.take(record)
+    }
+    try pages?.flush()
+    if !hadCheckpoint, let checkpoint = stream.firstCheckpoint { try began(checkpoint) }
+  }
+
+  /// A segment of the copy, in whose directory the server works; nil if it does not have it.
+  private func openCopy(of name: String) throws(Failure) -> (InputFile, byteCount: UInt64)? {
+    let directory = try DirectoryHandle(path: scratch.data)
+      .openDirectory(DirectoryHandle.name("pg_wal"))
+    let bytes = DirectoryHandle.name(name)
+    guard let status = try directory.status(of: bytes), status.kind == .file else { return nil }
+    return (try directory.openFile(bytes), status.byteCount)
   }
 
   /// Runs the user's command; false if it says that there is no such file.

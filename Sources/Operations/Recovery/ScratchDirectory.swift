@@ -12,6 +12,7 @@ import System
 ///   archive/                 WAL that a command has fetched for it
 ///   passwd                   the names of the users in the sandbox
 ///   input, postgres.log      what the server reads and what it says
+///   postgresql.conf, …       what the backup's own server would have read
 /// ```
 ///
 /// Of these the server can change `data` and `tablespaces`. What is in them is read and removed name
@@ -33,6 +34,8 @@ final class ScratchDirectory: Sendable {
   var users: String { path + "/passwd" }
   var log: String { path + "/postgres.log" }
   var input: String { path + "/input" }
+  /// A configuration file of the backup, which no server reads.
+  func settings(_ name: String) -> String { path + "/" + name }
   /// The map of a backup, which a server must not find: it would make links to where it says.
   var tablespaceMap: String { path + "/tablespace_map" }
 

@@ -107,6 +107,10 @@ extension ControlFile {
     var settings = Dictionary(
       uniqueKeysWithValues: self.settings.map { ($0.name, String($0.value)) })
     settings["wal_level"] = walLevel
+    // Two segments are the least, and the most must not be less. (Postgres, `xlog.c`, `ReadControlFile`)
+    let walSize = max(64, 2 * walSegmentSize >> 20)
+    settings["min_wal_size"] = "\(walSize)MB"
+    settings["max_wal_size"] = "\(max(1024, walSize))MB"
     settings["max_replication_slots"] = "1000"
     return settings
   }
@@ -132,6 +136,16 @@ enum ServerLog {
     let bytes = try? tail(of: log)
     let lines = (bytes ?? []).split(separator: UInt8(ascii: "\n"))
     return lines.suffix(lineCount).map { escaped($0) }
+  }
+
+  /// When the last transaction was committed that was replayed; nil if the log does not say it.
+  /// (Postgres, `xlogrecovery.c`, `PerformWalRecovery`)
+  static func lastCommit(in log: String) -> String? {
+    let mark = "last completed transaction was at log time "
+    let bytes = try? tail(of: log)
+    return (bytes ?? []).split(separator: UInt8(ascii: "\n")).lazy.map { escaped($0) }
+      .compactMap { line in line.firstRange(of: mark).map { String(line[$0.upperBound...]) } }
+      .last
   }
 
   private static func tail(of log: String) throws(Failure) -> [UInt8] {

@@ -14,8 +14,12 @@ struct WriteAheadLogCheck {
   let control: ControlFile
   /// Nil for a copy that is said to be of one moment.
   let label: BackupLabel?
+  /// Whether the server is asked to recover from an archive, be there one or not.
+  let isArchiveRecovery: Bool
   /// Whether the server gets WAL from elsewhere as well, which it then prefers to the copy's.
   let hasRestoreCommand: Bool
+  /// The timeline to recover along: nil for the newest.
+  var targetTimeline: String?
   var progress: RunProgress?
   private let input = InputProgress()
 
@@ -28,56 +32,164 @@ struct WriteAheadLogCheck {
   struct Extent {
     /// Where replay begins.
     var start: LogSequenceNumber
-    /// Where the last record ends, of whichever timeline goes furthest; nil if a restore command
-    /// may bring more.
+    /// Where the last record ends; nil if a restore command may bring more.
     var end: LogSequenceNumber?
+    /// Where it starts, if there is one.
+    var lastRecord: LogSequenceNumber?
+    /// The checkpoint that replay begins with; nil if it is not in the copy's WAL.
+    var firstCheckpoint: Checkpoint?
+    /// The largest values that settings have on the way, by name.
+    var settings: [String: Int32] = [:]
+    /// Where the server goes on with what the restore command brings.
+    var archiveStart: LogSequenceNumber
+    /// The value of `recovery_target_timeline` with which a server replays what was looked at; nil if
+    /// it may choose.
+    var targetTimeline: String?
   }
 
-  /// Reads all segments from the start of replay on, of every timeline.
-  ///
-  /// - Throws: `.unsupported` if a record makes a tablespace; what a restore command brings is not
-  ///   seen. `.damaged` if the WAL that is replayed first is known to be damaged.
-  @discardableResult
-  func run() throws(Failure) -> Extent {
+  /// Where replay begins; throws if no record can be there.
+  func start() throws(Failure) -> (LogSequenceNumber, WALSegmentName) {
     let start = label?.start ?? control.checkpointCopy.redo
     do throws(FormatError) {
       try WALLayout.requireRecordStart(start, segmentSize: control.walSegmentSize)
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
     }
-    let first = WALSegmentName(
+    let segment = WALSegmentName(
       timelineID: label?.timelineID ?? control.checkpointCopy.timelineID, containing: start,
       segmentSize: control.walSegmentSize)
+    return (start, segment)
+  }
+
+  /// Reads the WAL that the server will replay, from the start of replay on, and gives every record
+  /// to `observe`.
+  ///
+  /// If a restore command may bring WAL, what is replayed shows only then (`Stream`), and all that is
+  /// there is looked through for tablespaces.
+  ///
+  /// - Throws: `.unsupported` if a record makes a tablespace. `.damaged` if the WAL is known to be
+  ///   damaged.
+  func run(
+    _ observe: (borrowing WALRecord) throws(Failure) -> Void = { _ in }
+  ) throws(Failure) -> Extent {
+    let (start, first) = try start()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    var extent = Extent(start: start)
-    let timelines = try timelines(from: first)
+    let segments = try segments(from: first.number)
     progress?.begin(
       .checkingWAL, reading: input,
-      byteCount: timelines.reduce(0) { $0 + UInt64($1.count) * UInt64(first.segmentSize) })
-    for segments in timelines {
-      let isFirst = segments[0].number == first.number
-      let outcome = try decode(
-        segments[...], from: isFirst ? .record(start) : .firstRecord, &buffer)
-      if !hasRestoreCommand, case .success(let end) = outcome {
-        extent.end = max(extent.end ?? start, end.position)
-      }
-      // What comes after missing segments may be replayed all the same, with a restore command.
-      for index in segments.indices.dropFirst()
-      where segments[index].number != segments[index - 1].number + 1 {
-        _ = try decode(segments[index...], from: .firstRecord, &buffer)
-      }
-      // Where replay goes on on other timelines, or with other WAL, the server alone decides.
-      guard isFirst, segments[0].timelineID == first.timelineID, !hasRestoreCommand else {
-        continue
-      }
-      do throws(FormatError) {
-        let end = try outcome.get()
-        if label == nil { try end.requireNoLaterSegment() }
-      } catch {
-        throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
+      byteCount: UInt64(segments.count) * UInt64(first.segmentSize))
+    var extent = Extent(start: start, archiveStart: start, targetTimeline: targetTimeline)
+    func take(_ record: borrowing WALRecord) throws(Failure) {
+      switch try Self.change(of: record) {
+      case .checkpoint(let found): extent.firstCheckpoint = extent.firstCheckpoint ?? found
+      case .parameterChange(let minimum):
+        for (name, value) in minimum.values {
+          extent.settings[name] = max(extent.settings[name] ?? value, value)
+        }
+      default: break
       }
     }
+    guard !asksFromStart else {
+      for run in Self.runs(segments) {
+        let start = run[0] == first ? WALDecoder.Start.record(start) : .firstRecord
+        _ = try decode(run, from: start, &buffer) { record throws(Failure) in
+          if run[0] == first { try take(record) }
+        }
+      }
+      return extent
+    }
+    let (history, target) = try history()
+    let path = Self.path(from: first, along: history, among: segments)
+    guard !path.isEmpty else { return extent }  // of which the server says more
+    let outcome = try decode(path, from: .record(start), &buffer) { record throws(Failure) in
+      try take(record)
+      try observe(record)
+    }
+    do throws(FormatError) {
+      let end = try outcome.get()
+      if label == nil, !hasRestoreCommand { try end.requireNoLaterSegment() }
+      extent.archiveStart = WALLayout.recordStart(
+        atOrAfter: end.position, segmentSize: control.walSegmentSize)
+      if !hasRestoreCommand {
+        extent.end = end.position
+        extent.lastRecord = end.lastRecord
+      }
+    } catch {
+      throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
+    }
+    extent.targetTimeline = target
     return extent
+  }
+
+  /// Whether the server asks the restore command for all WAL, and not only for what comes after the
+  /// copy's: it does not if the cluster looks as after a crash. (Postgres, `xlogrecovery.c`,
+  /// `InitWalRecovery`)
+  private var asksFromStart: Bool {
+    hasRestoreCommand
+      && (label != nil || control.minRecoveryPoint.rawValue != 0 || control.state == .shutDown)
+  }
+
+  /// The timelines that a server goes along when nothing else is asked for, and how to ask for them:
+  /// those that lead to the newest that has a history in the copy; after a crash that of `pg_control`. (Postgres, `timeline.c`, `findNewestTimeLine`; `xlogrecovery.c`,
+  /// `validateRecoveryParameters`)
+  private func history() throws(Failure) -> (TimelineHistory, target: String?) {
+    let current = control.recoveryTimelineID
+    var target = current
+    if let targetTimeline, targetTimeline != "latest" {
+      target = UInt32(targetTimeline) ?? current
+    } else if isArchiveRecovery, !hasRestoreCommand {
+      while target < .max, try hasHistory(of: target + 1) { target += 1 }
+    }
+    let name = TimelineHistory.fileName(target)
+    let value =
+      !isArchiveRecovery || hasRestoreCommand
+      ? targetTimeline : target == current ? "current" : String(target)
+    guard target > 1, try hasHistory(of: target) else {
+      return (TimelineHistory(of: target), value)
+    }
+    let bytes = try SystemCalls.contents(of: directory + "/" + name, limit: 1 << 20)
+    do throws(FormatError) {
+      return (try TimelineHistory(of: target, decoding: bytes.bytes), value)
+    } catch {
+      throw Failure(error, in: "file 'pg_wal/\(name)'", damage: .walDamaged)
+    }
+  }
+
+  private func hasHistory(of timelineID: UInt32) throws(Failure) -> Bool {
+    try SystemCalls.status(at: directory + "/" + TimelineHistory.fileName(timelineID))?.kind
+      == .file
+  }
+
+  /// The segments that a server reads: of each number the one of the newest timeline that had begun by
+  /// then. Those after a missing number are among them, so that the gap shows. (Postgres,
+  /// `xlogrecovery.c`, `XLogFileReadAnyTLI`)
+  private static func path(
+    from first: WALSegmentName, along history: TimelineHistory, among segments: [WALSegmentName]
+  ) -> [WALSegmentName] {
+    var path: [UInt64: WALSegmentName] = [:]
+    for segment in segments {
+      guard let part = history.parts.first(where: { $0.timelineID == segment.timelineID }),
+        segment.number >= part.start.rawValue / UInt64(first.segmentSize),
+        segment.timelineID >= path[segment.number]?.timelineID ?? 0
+      else { continue }
+      path[segment.number] = segment
+    }
+    return path.values.sorted { $0.number < $1.number }
+  }
+
+  /// Runs of segments of one timeline that follow each other.
+  private static func runs(_ segments: [WALSegmentName]) -> [[WALSegmentName]] {
+    var runs: [[WALSegmentName]] = []
+    for segment in segments {
+      if let last = runs.last?.last, last.timelineID == segment.timelineID,
+        last.number + 1 == segment.number
+      {
+        runs[runs.count - 1].append(segment)
+      } else {
+        runs.append([segment])
+      }
+    }
+    return runs
   }
 
   /// The refusal of a backup whose replay makes a tablespace.
@@ -90,62 +202,89 @@ struct WriteAheadLogCheck {
 
   /// The same look at segments that come one after another while the server replays them.
   struct Stream {
-    let control: ControlFile
-    private var decoder: (state: WALDecoder, last: WALSegmentName)?
+    private let control: ControlFile
+    private let start: LogSequenceNumber
+    /// The number of the segment that replay comes to next.
+    private var next: UInt64
+    private var decoder: WALDecoder?
+    /// The first checkpoint from the start of replay on, once it was read.
+    private(set) var firstCheckpoint: Checkpoint?
 
-    init(control: ControlFile) { self.control = control }
+    /// Begins at a record.
+    init(_ control: ControlFile, from start: LogSequenceNumber) {
+      self.control = control
+      self.start = start
+      next = start.rawValue / UInt64(control.walSegmentSize)
+    }
 
-    /// Throws `.unsupported` if a record of the segment makes a tablespace. Whether it is damaged
-    /// is for the server to say.
+    /// Reads a segment that the server is about to get, and gives its records to `observe` if replay
+    /// has come to it; before that, a server may look for a checkpoint in it.
+    ///
+    /// - Throws: `.unsupported` if a record of the segment makes a tablespace; `.damaged` if the WAL
+    ///   before it ends, so that what follows is not known to follow.
     mutating func decode(
-      _ name: WALSegmentName, of file: Descriptor, byteCount: UInt64, _ buffer: inout [UInt8]
+      _ name: WALSegmentName, of file: InputFile, byteCount: UInt64, _ buffer: inout [UInt8],
+      _ observe: (borrowing WALRecord) throws(Failure) -> Void
     ) throws(Failure) {
+      let isNext = name.number == next
       var state: WALDecoder
-      if let (last, previous) = decoder, previous.timelineID == name.timelineID,
-        previous.number + 1 == name.number, !last.hasEnded
-      {
-        state = last
+      if isNext, let decoder {
+        guard !decoder.hasEnded else { throw Self.ended(before: name) }
+        state = decoder
       } else {
-        guard
-          let first = try? WALDecoder(
-            version: control.version, systemIdentifier: control.systemIdentifier,
-            segmentSize: control.walSegmentSize, from: .firstRecord)
-        else { return }
-        state = first
+        state = try decoder(from: isNext ? .record(start) : .firstRecord)
       }
       state.begin(name)
       try WriteAheadLogCheck.readPages(of: file, upTo: byteCount, into: &buffer) {
         pages throws(Failure) in
         try state.decode(pages) { record throws(Failure) in
-          try WriteAheadLogCheck.check(record)
+          switch try WriteAheadLogCheck.change(of: record) {
+          case .tablespaceCreation(_, let location):
+            throw newTablespace(at: String(decoding: location, as: UTF8.self))
+          case .checkpoint(let found) where record.start >= start:
+            firstCheckpoint = firstCheckpoint ?? found
+          default: break
+          }
+          if isNext { try observe(record) }
         }
         return !state.hasEnded
       }
-      decoder = (state, name)
+      guard isNext else { return }
+      decoder = state
+      next += 1
+    }
+
+    private func decoder(from start: WALDecoder.Start) throws(Failure) -> WALDecoder {
+      do throws(FormatError) {
+        return try WALDecoder(
+          version: control.version, systemIdentifier: control.systemIdentifier,
+          segmentSize: control.walSegmentSize, from: start)
+      } catch {
+        throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
+      }
+    }
+
+    private static func ended(before name: WALSegmentName) -> Failure {
+      Failure(
+        .walDamaged, "the WAL ends before segment '\(name)', which the server asks for",
+        hint: WriteAheadLogCheck.hint)
     }
   }
 
   private var directory: String { scratch.data + "/pg_wal" }
 
   /// The segments from a number on, those of each timeline in their order.
-  private func timelines(from first: WALSegmentName) throws(Failure) -> [[WALSegmentName]] {
-    var timelines: [[WALSegmentName]] = []
-    for text in try SystemCalls.names(in: directory) {
-      guard let name = WALSegmentName(text, segmentSize: first.segmentSize),
-        name.description == text, name.number >= first.number
-      else { continue }
-      if timelines.last?.last?.timelineID == name.timelineID {
-        timelines[timelines.count - 1].append(name)
-      } else {
-        timelines.append([name])
-      }
+  private func segments(from number: UInt64) throws(Failure) -> [WALSegmentName] {
+    try SystemCalls.names(in: directory).compactMap { text in
+      let name = WALSegmentName(text, segmentSize: control.walSegmentSize)
+      return name?.description == text && name.map { $0.number >= number } == true ? name : nil
     }
-    return timelines
   }
 
   /// Where the WAL of these segments ends, or how it is damaged.
   private func decode(
-    _ segments: ArraySlice<WALSegmentName>, from start: WALDecoder.Start, _ buffer: inout [UInt8]
+    _ segments: [WALSegmentName], from start: WALDecoder.Start, _ buffer: inout [UInt8],
+    _ observe: (borrowing WALRecord) throws(Failure) -> Void
   ) throws(Failure) -> Result<WALEnd, FormatError> {
     var decoder: WALDecoder
     do throws(FormatError) {
@@ -160,7 +299,10 @@ struct WriteAheadLogCheck {
       progress?.note { name.description }
       let limit = decoder.hasEnded ? WALLayout.pageSize : UInt64(name.segmentSize)
       try read(name, limit: limit, into: &buffer) { pages throws(Failure) in
-        try decoder.decode(pages) { record throws(Failure) in try Self.check(record) }
+        try decoder.decode(pages) { record throws(Failure) in
+          try Self.check(record)
+          try observe(record)
+        }
         return !decoder.hasEnded
       }
       input.addBytesRead(Int(name.segmentSize))
@@ -168,15 +310,18 @@ struct WriteAheadLogCheck {
     return Result { () throws(FormatError) in try decoder.finish() }
   }
 
-  private static func check(_ record: WALRecord) throws(Failure) {
-    let change: WALChange?
+  /// Throws if a record makes a tablespace.
+  private static func check(_ record: borrowing WALRecord) throws(Failure) {
+    guard case .tablespaceCreation(_, let location) = try change(of: record) else { return }
+    throw newTablespace(at: String(decoding: location, as: UTF8.self))
+  }
+
+  static func change(of record: borrowing WALRecord) throws(Failure) -> WALChange? {
     do throws(FormatError) {
-      change = try record.change()
+      return try record.change()
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
     }
-    guard case .tablespaceCreation(_, let location) = change else { return }
-    throw newTablespace(at: String(decoding: location, as: UTF8.self))
   }
 
   /// Gives a segment's whole pages in pieces, up to `limit` bytes or until `body` wants no more.
@@ -186,11 +331,11 @@ struct WriteAheadLogCheck {
   ) throws(Failure) {
     let path = directory + "/\(name)"
     let (file, byteCount) = try SystemCalls.openRegularFile(path)
-    try Self.readPages(of: file, upTo: min(byteCount, limit), into: &buffer, body)
+    try Self.readPages(of: InputFile(file), upTo: min(byteCount, limit), into: &buffer, body)
   }
 
   private static func readPages(
-    of file: Descriptor, upTo byteCount: UInt64, into buffer: inout [UInt8],
+    of file: InputFile, upTo byteCount: UInt64, into buffer: inout [UInt8],
     _ body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {
     let end = byteCount / WALLayout.pageSize * WALLayout.pageSize
@@ -198,7 +343,7 @@ struct WriteAheadLogCheck {
     while offset < end {
       try Interruption.check()
       let count = Int(min(end - offset, UInt64(buffer.count)))
-      let read = try file.read(into: &buffer, count: count, at: offset)
+      let read = min(count, try file.read(into: &buffer, at: offset))
       // A file that became shorter since is read up to its end.
       let whole = read / Int(WALLayout.pageSize) * Int(WALLayout.pageSize)
       guard try body(buffer.bytes.extracting(0..<whole)), read == count else { return }

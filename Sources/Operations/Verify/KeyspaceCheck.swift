@@ -28,7 +28,7 @@ struct KeyspaceCheck {
         .keyUnknown, "layer '\(value.layer.fileName)' contains an unknown key \(value.key)")
       return
     }
-    if value.shadowedCount > 0 {
+    if value.shadowedCount > 0, !(meaning.isPage && value.replacesBase) {
       findings.add(
         .keyRepeated, about: meaning, "\(meaning.words) has \(value.shadowedCount + 1) values")
     }

@@ -26,6 +26,7 @@ struct VerifyPipeline {
     var keyCount: UInt64 = 0
     var pageCount: UInt64 = 0
     var recordCount: UInt64 = 0
+    var goneKeyCount: UInt64 = 0
     /// The cluster's, if the control file could be read.
     var systemIdentifier: UInt64?
     /// Empty unless asked for.
@@ -57,6 +58,7 @@ struct VerifyPipeline {
     var result = Result(findings: findings)
     var check = KeyspaceCheck(timeline.index.metadata, findings: findings)
     let isAsImported = timeline.isAsImported
+    var gone = try GoneBlocks(timeline)
     try pipeline.run(
       fill: { [timeline, progress] feed throws(Failure) in
         try TimelineWalker(timeline, progress: progress, feed: feed, permits: permits).run()
@@ -72,6 +74,10 @@ struct VerifyPipeline {
       drain: { batch throws(Failure) in
         for finding in batch.failures { check.findings.add(finding) }
         for entry in batch.entries {
+          if gone?.contains(entry.value, entry.meaning) == true {
+            result.goneKeyCount += 1
+            continue
+          }
           if isAsImported {
             check.take(entry)
           } else {

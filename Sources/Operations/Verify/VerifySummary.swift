@@ -56,6 +56,8 @@ public struct VerifySummary: Codable, Sendable {
   public var isWrittenOn = false
   /// Keys whose newest value is a WAL record, which only a pageserver can replay: not compared.
   public var unreplayedKeyCount: UInt64 = 0
+  /// Blocks in a running cluster's base that its WAL removed: dropped, or behind a truncation.
+  public var goneKeyCount: UInt64 = 0
 
   /// Files of the receipt that the timeline's were compared with by size and SHA-256; 0 without one.
   public var comparedFileCount = 0

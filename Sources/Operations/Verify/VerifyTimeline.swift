@@ -57,6 +57,7 @@ private func verify(
   summary.keyCount = result.keyCount
   summary.pageCount = result.pageCount
   summary.unreplayedKeyCount = result.recordCount
+  summary.goneKeyCount = result.goneKeyCount
   summary.systemIdentifier = result.systemIdentifier.map(String.init)
   guard let backup = options.backup, result.findings.count == 0 else { return result.findings }
 

@@ -74,6 +74,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case walDamaged = "wal-damaged"
   case walMissing = "wal-missing"
   case recoveryFailed = "recovery-failed"
+  case recoveryTargetNotReached = "recovery-target-not-reached"
 
   // MARK: A timeline that is read
   case indexDamaged = "index-damaged"
@@ -131,6 +132,8 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case postgresVersionMismatch = "postgres-version-mismatch"
   case sandboxUnavailable = "sandbox-unavailable"
   case newTablespace = "new-tablespace"
+  case fullCopyNeeded = "full-copy-needed"
+  case recoveryTargetInBackup = "recovery-target-in-backup"
   case tablespaceMoveFailed = "tablespace-move-failed"
   case timelineDeleted = "timeline-deleted"
   case timelineShard = "timeline-shard"

@@ -4,6 +4,8 @@
 public enum WALChange: Equatable, Sendable {
   /// Every block from `block` on is removed from the forks.
   case truncation(Truncation)
+  /// The files of these relations are removed, as a transaction that dropped or made them has ended.
+  case relationRemoval([Relation])
   /// All files of a database are copied, as they are at this record.
   case databaseCopy(DatabaseCopy)
   /// All files of a database in these tablespaces are removed.
@@ -14,6 +16,16 @@ public enum WALChange: Equatable, Sendable {
   case parameterChange(MinimumSettings)
   /// A checkpoint, at a shutdown or while the server runs. (`src/include/catalog/pg_control.h`)
   case checkpoint(Checkpoint)
+
+  /// A relation's file. (`src/include/storage/relfilelocator.h`)
+  public struct Relation: Equatable, Sendable {
+    /// The oid of the tablespace.
+    public var tablespaceID: UInt32
+    /// The oid of the database; 0 for the relations that all databases share.
+    public var databaseID: UInt32
+    /// The relation file number.
+    public var relationNumber: UInt32
+  }
 
   /// The blocks that a truncation removes. (`src/include/catalog/storage_xlog.h`,
   /// `xl_smgr_truncate`)
@@ -81,6 +93,11 @@ extension WALRecord {
           MinimumSettings(decoding: try mainData(atLeast: MinimumSettings.byteCount)))
       default: return nil
       }
+    case .transaction:
+      guard info & WALRecordKind.Transaction.hasMore != 0,
+        WALRecordKind.Transaction.ends.contains(info & WALRecordKind.Transaction.mask)
+      else { return nil }
+      return try relationRemoval()
     case .storage:
       guard kind == WALRecordKind.Storage.truncation else { return nil }
       return .truncation(WALChange.Truncation(try mainData(atLeast: 20)))
@@ -98,6 +115,33 @@ extension WALRecord {
       return .tablespaceCreation(id: data.littleEndian(at: 0), location: Array(location))
     default: return nil
     }
+  }
+
+  /// What the end of a transaction removes; nil for nothing. (`src/backend/access/rmgrdesc/xactdesc.c`,
+  /// `ParseCommitRecord`)
+  private func relationRemoval() throws(FormatError) -> WALChange? {
+    let data = try mainData(atLeast: 12)
+    let contents: UInt32 = data.littleEndian(at: 8)
+    var offset = 12
+    /// The length of a list whose count comes first.
+    func list(of byteCount: Int) throws(FormatError) -> Int {
+      guard data.byteCount >= offset + 4 else { throw tooShort }
+      let count = Int(data.littleEndian(at: offset, as: UInt32.self))
+      guard count <= (data.byteCount - offset - 4) / byteCount else { throw tooShort }
+      return count
+    }
+    if contents & 1 != 0 { offset += 8 }  // database and tablespace
+    if contents & 2 != 0 { offset += 4 + 4 * (try list(of: 4)) }  // subtransactions
+    guard contents & 4 != 0 else { return nil }
+    let count = try list(of: 12)
+    return .relationRemoval(
+      (0..<count).map { index in
+        let start = offset + 4 + 12 * index
+        return WALChange.Relation(
+          tablespaceID: data.littleEndian(at: start),
+          databaseID: data.littleEndian(at: start + 4),
+          relationNumber: data.littleEndian(at: start + 8))
+      })
   }
 
   private func databaseRemoval() throws(FormatError) -> WALChange {

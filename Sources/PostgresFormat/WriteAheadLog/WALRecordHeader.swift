@@ -21,7 +21,7 @@ package struct WALRecordHeader: Equatable {
   var totalByteCount: UInt32
   /// The transaction that wrote the record; 0 if none did.
   package var transactionID: UInt32 = 0
-  var previous: LogSequenceNumber
+  package var previous: LogSequenceNumber
   var info: UInt8
   var resourceManager: WALResourceManager
   var checksum: UInt32 = 0
@@ -38,7 +38,7 @@ package struct WALRecordHeader: Equatable {
   }
 
   /// Reads the header of at least 24 bytes of a record.
-  init(decoding record: RawSpan) {
+  package init(decoding record: RawSpan) {
     totalByteCount = record.littleEndian(at: 0)
     transactionID = record.littleEndian(at: 4)
     previous = LogSequenceNumber(rawValue: record.littleEndian(at: 8))
@@ -88,6 +88,8 @@ public struct WALResourceManager: RawRepresentable, Hashable, Sendable {
 
   /// The log itself: checkpoints, segment switches, parameter changes.
   public static let log = Self(rawValue: 0)
+  /// The ends of transactions, `RM_XACT_ID`.
+  public static let transaction = Self(rawValue: 1)
   /// Creation and truncation of relation files.
   public static let storage = Self(rawValue: 2)
   /// Copies and removals of databases, `RM_DBASE_ID`.
@@ -115,6 +117,14 @@ enum WALRecordKind {
     static let segmentSwitch: UInt8 = 0x40
     static let parameterChange: UInt8 = 0x60
     static let overwrite: UInt8 = 0xD0
+  }
+
+  /// The kind is in fewer bits here, as the highest says that there is more than a time.
+  enum Transaction {
+    static let mask: UInt8 = 0x70
+    static let hasMore: UInt8 = 0x80
+    /// Commit, abort, and the same of a prepared transaction. (`src/include/access/xact.h`)
+    static let ends: [UInt8] = [0x00, 0x20, 0x30, 0x40]
   }
 
   enum Storage { static let truncation: UInt8 = 0x20 }

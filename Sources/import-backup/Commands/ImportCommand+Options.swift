@@ -171,18 +171,55 @@ extension ImportCommand {
     CommandOption(
       "recover-with", value: "BINDIR",
       help: """
-        let the Postgres in BINDIR recover a copy of the backup first; required for a backup of a \
-        running cluster or with tablespaces
+        let the Postgres in BINDIR recover the cluster; required for a backup of a running cluster \
+        or with tablespaces
         """
     ) { command, value in command.recovery.programs = value.text },
 
     CommandOption(
       "scratch", value: "DIR", variable: "IMPORT_BACKUP_SCRATCH",
-      help: "directory to make that copy in (default: next to the output)"
+      help: "directory for Postgres to work in (default: next to the output)"
     ) { command, value in
       command.recovery.scratchParent = value.text
       command.isScratchGiven = value.variable == nil
     },
+
+    CommandOption(
+      "full-copy",
+      help: "recover a full copy of the backup, as a cluster with tablespaces needs"
+    ) { command, _ in command.recovery.copiesAll = true },
+
+    CommandOption(
+      "recovery-target", value: "KIND=VALUE",
+      help: """
+        end the recovery at a time, lsn, xid or name, as in time='2026-01-31 12:00:00+00', or at \
+        'immediate', when the backup is consistent (default: the end of the WAL)
+        """
+    ) { command, value throws(Failure) in
+      guard let target = RecoveryTarget(value.text) else {
+        throw value.refusal("time=, lsn=, xid= or name= with a value, or 'immediate'")
+      }
+      command.recovery.target = target
+    },
+
+    CommandOption(
+      "recovery-target-exclusive", help: "end just before that target, and not after it"
+    ) { command, _ in command.recovery.isTargetExclusive = true },
+
+    CommandOption(
+      "recovery-target-timeline", value: "ID",
+      help: "recover along this timeline of Postgres: latest, current or a number (default: latest)"
+    ) { command, value throws(Failure) in
+      guard ["latest", "current"].contains(value.text) || UInt32(value.text) ?? 0 > 0 else {
+        throw value.refusal("'latest', 'current' or a number")
+      }
+      command.recovery.targetTimeline = value.text
+    },
+
+    CommandOption(
+      "ignore-recovery-settings",
+      help: "recover all of the WAL, whatever target the backup's own settings have"
+    ) { command, _ in command.recovery.ignoresSettings = true },
 
     CommandOption("keep-scratch", help: "keep the copy and the server's log") {
       command, _ in command.recovery.keepsScratch = true

@@ -22,8 +22,8 @@ struct ImportCommand: ReportingCommand {
     """
     With --recover-with, BACKUP may also be a backup of a running cluster, or of a cluster with \
     tablespaces: the directory that pg_basebackup wrote, in tar or plain format, or a tar that \
-    contains backup_label. Postgres of the same version recovers a copy of it; the copy is \
-    imported, then removed.
+    contains backup_label. It is read once; Postgres of the same version replays its WAL in a \
+    scratch directory, and what that changes comes into layers above the others.
     """,
     """
     With --dry-run, BACKUP is read to its end, but nothing is written: the result is what an import \
@@ -61,7 +61,12 @@ struct ImportCommand: ReportingCommand {
       return
     }
     let lonely: [(name: String, isGiven: Bool)] = [
-      ("scratch", isScratchGiven), ("keep-scratch", recovery.keepsScratch),
+      ("scratch", isScratchGiven), ("full-copy", recovery.copiesAll),
+      ("recovery-target", recovery.target != nil),
+      ("recovery-target-exclusive", recovery.isTargetExclusive),
+      ("recovery-target-timeline", recovery.targetTimeline != nil),
+      ("ignore-recovery-settings", recovery.ignoresSettings),
+      ("keep-scratch", recovery.keepsScratch),
       ("recover-as", recovery.user != nil), ("wal", recovery.writeAheadLog != nil),
       ("restore-command", recovery.restoreCommand != nil),
       ("trust-backup", recovery.trustsBackup),

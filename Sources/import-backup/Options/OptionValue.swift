@@ -93,7 +93,7 @@ struct OptionValue {
     !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 
-  private func refusal(_ required: String) -> Failure {
+  func refusal(_ required: String) -> Failure {
     Failure(.badOption, "\(subject) must be \(required), not \(text.quoted)")
   }
 

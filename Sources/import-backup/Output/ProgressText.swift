@@ -130,6 +130,7 @@ extension RunProgress.Phase {
     switch self {
     case .checkingWAL: "checking WAL"
     case .movingTablespaces: "moving tablespaces"
+    case .readingChanges: "reading changes"
     case .readingLayers: "reading layers"
     case .verifyingLayers: "verifying layers"
     case .hashingFiles: "hashing files"

@@ -52,7 +52,11 @@ enum SummaryText {
 
   static func changes(_ summary: ImportSummary) -> [String] {
     var lines: [String] = []
-    if let server = summary.recoveredBy { lines.append("note: recovered by Postgres \(server)") }
+    if let server = summary.recoveredBy {
+      let end = summary.recoveryEndLSN.map { ", up to LSN \($0)" } ?? ""
+      let time = summary.recoveryEndTime.map { " (last commit \($0))" } ?? ""
+      lines.append("note: recovered by Postgres \(server)\(end)\(time)")
+    }
     if !summary.movedTablespaces.isEmpty {
       let count = summary.movedTablespaces.count
       lines.append(
@@ -229,6 +233,10 @@ enum VerifyText {
       let keys = Quantity.count(summary.unreplayedKeyCount, "key")
       let verbs = summary.unreplayedKeyCount == 1 ? ("needs", "was") : ("need", "were")
       lines.append("note: \(keys) \(verbs.0) WAL replay and \(verbs.1) not compared")
+    }
+    if summary.goneKeyCount > 0 {
+      let blocks = Quantity.count(summary.goneKeyCount, "block")
+      lines.append("note: \(blocks) that the WAL of the backup removed left in the layers")
     }
     lines += summary.findings.map { "finding: \($0.message)" }
     let rest = summary.findingCount - min(UInt64(summary.findings.count), summary.findingCount)

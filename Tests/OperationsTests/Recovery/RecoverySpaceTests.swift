@@ -20,7 +20,8 @@ import Testing
 
   @Test func manifestHasSizes() throws {
     let space = try RecoverySpace(
-      of: OnlineBackup(at: Self.backup), writeAheadLog: nil, manifest: Self.manifest())
+      of: OnlineBackup(at: Self.backup), inOnePass: false, writeAheadLog: nil,
+      manifest: Self.manifest())
     let tar = TestTar(decoding: try Fixture.bytes("online-15/base.tar"))
     let files = tar.members.filter { $0.type == "0" }.reduce(0) { $0 + $1.contents.count }
     // The WAL is a part of its segments.
@@ -31,10 +32,11 @@ import Testing
 
   @Test func withoutManifest() throws {
     let compressed = try RecoverySpace(
-      of: OnlineBackup(at: Self.backup), writeAheadLog: nil, manifest: nil)
+      of: OnlineBackup(at: Self.backup), inOnePass: false, writeAheadLog: nil, manifest: nil)
     #expect(compressed.description.hasPrefix("more than "))
     #expect(compressed.description.hasSuffix(" MiB there, since the backup is compressed"))
-    let pipe = try RecoverySpace(of: .tar("-"), writeAheadLog: nil, manifest: nil)
+    let pipe = try RecoverySpace(
+      of: .tar("-"), inOnePass: false, writeAheadLog: nil, manifest: nil)
     #expect(pipe.description == "as much there as the backup takes unpacked")
     #expect(pipe.leastByteCount == 0)
   }
@@ -46,8 +48,18 @@ import Testing
     try TestTar([.init("a/b", contents: .init(repeating: 1, count: 1 << 20))])
       .unpack(into: directory.path + "/wal")
     let space = try RecoverySpace(
-      of: OnlineBackup(at: directory.path + "/backup.tar"), writeAheadLog: directory.path + "/wal",
-      manifest: nil)
+      of: OnlineBackup(at: directory.path + "/backup.tar"), inOnePass: false,
+      writeAheadLog: directory.path + "/wal", manifest: nil)
     #expect(space.description == "at least 4 MiB there")
+  }
+
+  /// Goal: in one pass the pages of the backup take no room. Method: of a backup with a manifest only
+  /// its WAL counts, which is a part of its segments.
+  @Test func inOnePass() throws {
+    let space = try RecoverySpace(
+      of: OnlineBackup(at: Self.backup), inOnePass: true, writeAheadLog: nil,
+      manifest: Self.manifest())
+    #expect((1...(32 << 20)).contains(space.leastByteCount))
+    #expect(space.inputByteCount > 1 << 20)
   }
 }

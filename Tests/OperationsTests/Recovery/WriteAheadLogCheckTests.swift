@@ -45,9 +45,9 @@ import Testing
     let check = WriteAheadLogCheck(
       scratch: scratch, control: control,
       label: label ? BackupLabel(start: start, timelineID: 1) : nil,
-      hasRestoreCommand: restoreCommand)
+      isArchiveRecovery: label || restoreCommand, hasRestoreCommand: restoreCommand)
     do {
-      try check.run()
+      _ = try check.run()
       return nil
     } catch {
       return error
@@ -69,8 +69,8 @@ import Testing
   }
 
   /// Goal: a new tablespace is found wherever it is made. Method: the last record without block
-  /// references becomes one; the segments as they are, after a missing one, and on a timeline whose
-  /// WAL begins within a record.
+  /// references becomes one; the segments as they are, after a missing one that a command may bring, and
+  /// on a timeline that the server goes to because it has a history, but not on one without.
   @Test func newTablespace() throws {
     var segments = try Self.segments()
     var decoder = try WALDecoder(
@@ -111,11 +111,18 @@ import Testing
       number < index
         ? segment : (name: "00000002" + segment.name.dropFirst(8), bytes: segment.bytes)
     }
-    for segments in [segments, gap, timeline] {
-      let error = try Self.outcome(segments, label: true)
+    let history = (
+      name: "00000002.history",
+      bytes: Array("1\t\(LogSequenceNumber(rawValue: UInt64(0x37 + index) << 20))\tnone\n".utf8)
+    )
+    for (segments, restoreCommand) in [
+      (segments, false), (gap, true), (timeline + [history], false),
+    ] {
+      let error = try Self.outcome(segments, label: true, restoreCommand: restoreCommand)
       #expect(error?.exitCode == .unsupported)
       #expect(error?.message.hasSuffix("or later: '/srv/three'") == true, "\(error?.message ?? "")")
     }
+    #expect(try Self.outcome(timeline, label: true) == nil)
   }
 
   /// Goal: WAL in which replay would end too early is refused by name, unless the server may still
@@ -132,7 +139,7 @@ import Testing
       #expect(error?.exitCode == .damaged)
       #expect(error?.message.contains("WAL segment '000000010000000000000039' \(words)") == true)
       #expect(error?.hint?.contains("--wal") == true)
-      #expect(try Self.outcome(segments, restoreCommand: true) == nil)
+      #expect(try Self.outcome(segments, label: true, restoreCommand: true) == nil)
       #expect(try Self.outcome(segments, label: true) == nil)
     }
     var foreign = segments

@@ -193,6 +193,7 @@ struct Provocation: CustomTestStringConvertible, Sendable {
     .resourceLimit: "root has no limit of processes",
     .sandboxUnavailable: "takes a machine without bubblewrap",
     .restoreCommandFailed: "SandboxTests: takes a server that asks for WAL",
+    .recoveryTargetNotReached: "RecoveryTargetServerTests: takes a server",
     .newTablespace: "WriteAheadLogCheckTests: takes WAL with such a record",
     .tablespaceMoveFailed: "takes a Postgres that fails half-way",
     .needsWALReplay: "ExportRefusalTests: takes a layer with a WAL record",

@@ -284,6 +284,22 @@ extension Provocation {
       }
     },
     .init(.recoveryFailed) { try await $0.recovering() },
+    .init(.recoveryTargetInBackup) {
+      try await $0.recovering {
+        let settings = "recovery_target_time = '2026-01-31 12:00:00+00'\n"
+        $0.members.append(.init("./recovery.signal"))
+        $0.members.append(.init("./postgresql.auto.conf", contents: Array(settings.utf8)))
+      }
+    },
+    .init(.fullCopyNeeded) { scene in
+      var tar = SmallBackup.tiny
+      tar.members.append(.init("./tablespace_map", contents: Array("16384 /srv/one\n".utf8)))
+      let backup = try scene.file("backup.tar", tar.encoded())
+      _ = try await scene.recovering()  // which makes the programs
+      return try await scene.run(
+        ["-", "--output", "out", "--recover-with", "bin", "--trust-backup"],
+        script: "\"$@\" < <(cat '\(backup)')")
+    },
     .init(.recoveryNotNeeded) {
       try await $0.recovering {
         $0.members.append(.init("./neon.signal", contents: Array("PREV LSN: none".utf8)))

@@ -1,0 +1,114 @@
+import Backup
+import Pipeline
+import PostgresFormat
+import System
+
+/// Puts the files of a backup into a scratch directory.
+///
+/// In a recovery in one pass the main forks of relations become files of the right length there,
+/// without contents, and their pages go to batches as they are:
+///
+/// ```
+/// base/5/16384            a file of the same length       pages ─► layers
+/// base/5/16384_fsm, …     the file
+/// global/…, pg_wal/…      the file
+/// ```
+struct BackupCopy {
+  var intake: ScratchIntake
+  private let progress: RunProgress?
+  private var buffer = [UInt8](repeating: 0, count: 1 << 20)
+
+  /// A copy into the scratch directory of `intake`.
+  init(_ intake: ScratchIntake, _ progress: RunProgress?) {
+    self.intake = intake
+    self.progress = progress
+  }
+
+  /// Where the pages of main forks go.
+  struct Pages {
+    var filler: PageFiller
+    /// From this size on a relation gets image layers, in bytes.
+    var smallRelationSize: UInt64
+  }
+
+  /// Copies all of a source, which is this part of the backup.
+  ///
+  /// - Throws: `.damaged` if a file appears twice; what the source and the intake throw.
+  mutating func run(
+    _ source: any BackupSource, as part: ScratchIntake.Part, strippingComponents count: Int = 0,
+    pages: Pages? = nil
+  ) throws(Failure) {
+    while let member = try source.nextMember() {
+      try Interruption.check()
+      progress?.note { escaped(member.name.utf8) }
+      if member.name.hasPrefix("/") { intake.absoluteNameCount += 1 }
+      guard let place = try member.path(strippingComponents: count) else {
+        intake.noteAbove(member)
+        continue
+      }
+      if part == .dataDirectory {
+        try intake.requireOneCluster(member, at: place, strippingComponents: count)
+      }
+      try take(member, at: place, in: part, from: source, pages)
+    }
+  }
+
+  private mutating func take(
+    _ member: BackupMember, at place: MemberPath, in part: ScratchIntake.Part,
+    from source: any BackupSource, _ pages: Pages?
+  ) throws(Failure) {
+    let target = try intake.target(of: member, at: place, in: part)
+    if let target, try SystemCalls.status(at: target) != nil {
+      throw .duplicate("\(place)")
+    }
+    let check = try intake.beginCheck(of: member, at: place, in: part)
+    if let target, let pages, part == .dataDirectory,
+      case .relationSegment(let segment) = MemberDecision(place, kind: member.kind),
+      segment.fork == .main, segment.databaseID != 0
+    {
+      // A file that was read while it grew may end within a page, which the WAL then brings.
+      var whole = member
+      whole.byteCount -= member.byteCount % UInt64(PageRuns.pageByteCount)
+      let found = try MemberIntake.pages(
+        of: segment, whole, place, smallRelationSize: pages.smallRelationSize)
+      let file = try intake.scratch.makeFile(target)
+      try file.setByteCount(member.byteCount)
+      try file.close()
+      try pages.filler.fill(found, of: whole, check)
+    } else if let check {
+      try copy(from: source, to: target) { check.update($0) }
+      try check.end()
+    } else if let manifest = intake.manifest, !manifest.hasManifest, part == .dataDirectory,
+      place.bytes.elementsEqual(BackupManifest.fileName.utf8)
+    {
+      manifest.beginManifest()
+      try copy(from: source, to: nil) { manifest.updateManifest($0) }
+      manifest.endManifest()
+    } else if let target {
+      try copy(from: source, to: target)
+    }
+    if let target { try intake.finish(target) }
+    if pages != nil, !intake.tablespaces.isEmpty { throw Recovery.needsFullCopy("has tablespaces") }
+  }
+
+  /// Copies the current member of a source to a file, if there is one, and shows it to `observe`.
+  private mutating func copy(
+    from source: any BackupSource, to target: String?, observe: ((RawSpan) -> Void)? = nil
+  ) throws(Failure) {
+    let file = try target.map { target throws(Failure) in try intake.scratch.makeFile(target) }
+    var offset: UInt64 = 0
+    while true {
+      try Interruption.check()
+      let count = try buffer.withMutableBytes { bytes throws(Failure) in
+        try source.read(into: &bytes)
+      }
+      if count == 0 { break }
+      let bytes = buffer.bytes.extracting(0..<count)
+      observe?(bytes)
+      try file?.writePages(bytes, at: offset)
+      offset += UInt64(count)
+    }
+    try file?.setByteCount(offset)
+    try file?.close()
+  }
+}

@@ -1,0 +1,206 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// What replaying the WAL of a backup does to the main forks of relations: which pages of the base
+/// it replaces, and which it needs.
+///
+/// A recovery in one pass keeps no pages of main forks in its scratch, but files without contents of
+/// the right length. This tells which pages have to be put there before the WAL is replayed, and
+/// which have to be taken from there afterwards, in place of the base's:
+///
+/// ```
+/// first record that names a block    before replay      after replay
+/// brings the page, or makes it       nothing            taken
+/// changes the page                   put there          taken
+/// none                               nothing            the base's, unless it was truncated away
+/// ```
+///
+/// A backup begins with a checkpoint, after which the first change of a page brings all of it
+/// (`full_page_writes`); what does not is found by the same rule. Only forks in the default
+/// tablespace are in a plan: shared relations and other forks are in the scratch whole.
+///
+/// Memory: 100 bytes for each 512 blocks of which one is touched, and for each relation.
+struct ReplayPlan: Sendable {
+  /// The number of a relation in a database's directory.
+  struct Relation: Hashable, Sendable {
+    var databaseID: UInt32
+    var relationNumber: UInt32
+
+    init(databaseID: UInt32, relationNumber: UInt32) {
+      self.databaseID = databaseID
+      self.relationNumber = relationNumber
+    }
+
+    /// The one that a segment is of.
+    init(_ segment: RelationSegment) {
+      self.init(databaseID: segment.databaseID, relationNumber: segment.relationNumber)
+    }
+  }
+
+  /// What is done to a relation's main fork.
+  struct MainFork: Equatable, Sendable {
+    var touched = TouchedBlocks()
+    /// The least number of blocks that a truncation left; nil if there was none.
+    var leastBlockCount: UInt32?
+  }
+
+  /// What has to be put where replay looks for it, before it comes to the record that needs it.
+  enum Need: Equatable, Sendable {
+    /// This block of the base.
+    case block(Relation, UInt32)
+    /// All blocks of a relation from this one on.
+    case rest(Relation, from: UInt32)
+    /// All blocks of a database, whose files are copied as they are at the record.
+    case database(UInt32)
+  }
+
+  /// Whether replay may end before the last record, as at a recovery target.
+  ///
+  /// What a record would have replaced or removed may then be the cluster's after all, so that all
+  /// that is touched is needed.
+  let mayEndEarly: Bool
+  /// The forks that are touched or truncated.
+  private(set) var forks: [Relation: MainFork] = [:]
+  /// Databases that are removed, or are copies: nothing of the base is theirs after it.
+  private(set) var replacedDatabases: Set<UInt32> = []
+
+  /// A plan of no records yet.
+  init(mayEndEarly: Bool = false) { self.mayEndEarly = mayEndEarly }
+
+  /// Adds the next record, and gives `need` what has to be there before it is replayed.
+  ///
+  /// Throws what keeps the WAL from being replayed where pages of main forks are missing.
+  mutating func add(
+    _ record: borrowing WALRecord, _ need: (Need, borrowing Self) throws(Failure) -> Void
+  ) throws(Failure) {
+    for index in record.references.indices {
+      let reference = record.references[index]
+      try Self.require(reference.tablespaceID)
+      guard reference.fork == .main, reference.databaseID != 0 else { continue }
+      let relation = Relation(
+        databaseID: reference.databaseID, relationNumber: reference.relationNumber)
+      let replaces =
+        reference.flags.contains(.imageIsApplied) || reference.flags.contains(.initialisesPage)
+      let isFirst = forks[relation, default: MainFork()].touched.note(reference.block)
+      guard isFirst, !replaces || mayEndEarly, mayBeOfBase(relation, reference.block) else {
+        continue
+      }
+      try need(.block(relation, reference.block), self)
+    }
+    if let change = try WriteAheadLogCheck.change(of: record) { try add(change, need) }
+  }
+
+  /// Whether a block that is named for the first time may be one that the base has.
+  private func mayBeOfBase(_ relation: Relation, _ block: UInt32) -> Bool {
+    !replacedDatabases.contains(relation.databaseID)
+      && block < forks[relation]?.leastBlockCount ?? .max
+  }
+
+  private mutating func add(
+    _ change: WALChange, _ need: (Need, borrowing Self) throws(Failure) -> Void
+  ) throws(Failure) {
+    switch change {
+    case .truncation(let truncation):
+      try Self.require(truncation.tablespaceID)
+      // A truncation may be of the other forks alone: those are in the scratch.
+      guard truncation.forks.contains(.main), truncation.databaseID != 0 else { return }
+      let relation = Relation(
+        databaseID: truncation.databaseID, relationNumber: truncation.relationNumber)
+      try cut(relation, at: truncation.block, need)
+    case .relationRemoval(let relations):
+      // Its number may come again.
+      for removed in relations where removed.databaseID != 0 {
+        let relation = Relation(
+          databaseID: removed.databaseID, relationNumber: removed.relationNumber)
+        try cut(relation, at: 0, need)
+      }
+    case .databaseCopy(let copy):
+      try Self.require(copy.tablespaceID)
+      try Self.require(copy.sourceTablespaceID)
+      // A copy of what is itself a copy, or new, needs nothing of the base.
+      if !replacedDatabases.contains(copy.sourceDatabaseID) {
+        try need(.database(copy.sourceDatabaseID), self)
+      }
+      try replace(copy.databaseID, need)
+    case .databaseRemoval(let databaseID, _):
+      // Its id, and the numbers of its relations, may come again.
+      try replace(databaseID, need)
+    case .tablespaceCreation(_, let location):
+      throw WriteAheadLogCheck.newTablespace(at: String(decoding: location, as: UTF8.self))
+    case .parameterChange, .checkpoint: break
+    }
+  }
+
+  private mutating func cut(
+    _ relation: Relation, at block: UInt32, _ need: (Need, borrowing Self) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard block < forks[relation]?.leastBlockCount ?? .max else { return }
+    if mayEndEarly, mayBeOfBase(relation, block) { try need(.rest(relation, from: block), self) }
+    forks[relation, default: MainFork()].leastBlockCount = block
+  }
+
+  private mutating func replace(
+    _ databaseID: UInt32, _ need: (Need, borrowing Self) throws(Failure) -> Void
+  ) throws(Failure) {
+    if mayEndEarly, !replacedDatabases.contains(databaseID) {
+      try need(.database(databaseID), self)
+    }
+    replacedDatabases.insert(databaseID)
+  }
+
+  private static func require(_ tablespaceID: UInt32) throws(Failure) {
+    guard [Tablespace.defaultID, Tablespace.globalID].contains(tablespaceID) else {
+      throw Recovery.needsFullCopy("has relations in tablespace \(tablespaceID)")
+    }
+  }
+
+  // MARK: What to put there, what to take
+
+  /// Gives the runs of blocks of a relation from `start` up to `end` that no record has touched, and
+  /// that no truncation removed.
+  func forEachUntouchedRun<Error: Swift.Error>(
+    of relation: Relation, _ blocks: Range<UInt32>, _ body: (Range<UInt32>) throws(Error) -> Void
+  ) throws(Error) {
+    let fork = forks[relation]
+    let end = min(blocks.upperBound, fork?.leastBlockCount ?? .max)
+    var start = blocks.lowerBound
+    try fork?.touched.forEachRun(below: end) { run throws(Error) in
+      if start < run.lowerBound { try body(start..<run.lowerBound) }
+      start = max(start, run.upperBound)
+    }
+    if start < end { try body(start..<end) }
+  }
+
+  /// Gives the runs of blocks of a main fork that are no longer the base's once the WAL has been
+  /// replayed.
+  ///
+  /// - Parameters:
+  ///   - baseBlockCount: the blocks of it in the base; 0 if it is not there.
+  ///   - blockCount: the blocks that it has now.
+  ///   - isUnlogged: whether it has an init fork, from which it was made again.
+  func forEachChangedRun<Error: Swift.Error>(
+    of relation: Relation, baseBlockCount: UInt32, blockCount: UInt32, isUnlogged: Bool,
+    _ body: (Range<UInt32>) throws(Error) -> Void
+  ) throws(Error) {
+    let kept = keptBlockCount(
+      of: relation, baseBlockCount: baseBlockCount, blockCount: blockCount,
+      isUnlogged: isUnlogged)
+    try forks[relation]?.touched.forEachRun(below: kept, body)
+    if kept < blockCount { try body(kept..<blockCount) }
+  }
+
+  /// Whether a record names the block.
+  func touches(_ relation: Relation, _ block: UInt32) -> Bool {
+    forks[relation]?.touched.contains(block) == true
+  }
+
+  /// Below which block of a main fork those that no record touches are the base's; the parameters are
+  /// those of `forEachChangedRun`.
+  func keptBlockCount(
+    of relation: Relation, baseBlockCount: UInt32, blockCount: UInt32, isUnlogged: Bool
+  ) -> UInt32 {
+    if isUnlogged || replacedDatabases.contains(relation.databaseID) { return 0 }
+    return min(baseBlockCount, blockCount, forks[relation]?.leastBlockCount ?? .max)
+  }
+}

@@ -1,0 +1,173 @@
+import Backup
+import LayerFormat
+import Pipeline
+import PostgresFormat
+import System
+import Timeline
+
+/// A backup of a running cluster, recovered in one pass: what it holds besides its pages is put into
+/// a skeleton, in which Postgres replays the WAL; then what that has changed is read.
+///
+/// ```
+/// backup ─► readBase ─► pages of main forks ──────────────────────► layers
+///              └──────► skeleton ─► replay ─► readChanges ─► pages ─► layers above them
+///                          ▲──────── pages that replay needs ◄────────────┘
+/// ```
+final class RunningBackup: @unchecked Sendable {
+  // Invariant: its steps follow each other; each belongs to one stage of the pipeline.
+
+  private let recovery: Recovery
+  private let place: Recovery.Place
+  private let reading: BackupReaderOptions
+  private let progress: RunProgress?
+  private let input = InputProgress()
+
+  private var intake: ScratchIntake
+  private var copy: Recovery.Copy?
+  private var replay: Recovery.Replay?
+  private var pages: SkeletonPages?
+  /// What is wrong with pages of the base, which counts if the WAL does not replace them.
+  private var baseCheck = PageCheckResult()
+  private var unlogged: Set<ReplayPlan.Relation> = []
+
+  init(
+    _ recovery: Recovery, in place: Recovery.Place, _ reading: BackupReaderOptions,
+    progress: RunProgress?
+  ) {
+    self.recovery = recovery
+    self.place = place
+    self.progress = progress
+    self.reading = reading
+    intake = place.intake
+  }
+
+  /// The bytes that were read of the input.
+  var inputBytesRead: UInt64 { input.inputBytesRead }
+
+  // MARK: The first pass
+
+  /// Reads the backup, all of it: pages of main forks go to batches as they are.
+  func readBase(
+    _ feed: BatchFeed<PageBatch>, _ counters: ImportCounters, _ failure: FirstFailure
+  ) throws(Failure) {
+    progress?.begin(.reading, reading: input, counters: counters)
+    if !place.backup.isPipe { input.setInputByteCount(place.inputByteCount) }
+    try recovery.takeGivenWriteAheadLog(into: &intake, input)
+    let (path, origin, log): (String, InputOrigin, String?) =
+      switch place.backup {
+      case .tar(let path): (path, .named, nil)
+      case .tars(let base, let log, _): (base, .found, log)
+      case .directory(let path): (path, .named, nil)
+      }
+    let strip = origin == .named ? reading.stripComponents : 0
+    let source = try openBackup(
+      path, origin, strippingComponents: strip, bufferCount: reading.inputBufferCount,
+      contents: .everything, linked: place.directory?.linked ?? [:],
+      sizeLimit: intake.sizeLimit, progress: input, failure: failure)
+    var copy = BackupCopy(intake, progress)
+    try copy.run(
+      source, as: .dataDirectory, strippingComponents: strip,
+      pages: BackupCopy.Pages(
+        filler: PageFiller(source, into: feed), smallRelationSize: reading.smallRelationSize))
+    if let log, copy.intake.givenWriteAheadLog.isEmpty {
+      try copy.run(
+        try TarReader(path: log, .found, sizeLimit: intake.sizeLimit, progress: input),
+        as: .writeAheadLog)
+    }
+    intake = copy.intake
+  }
+
+  // MARK: Replay
+
+  /// Replays the WAL, once all pages of the base are in layers, and compares the backup with its
+  /// manifest before that.
+  ///
+  /// - Parameters:
+  ///   - base: every segment of the base.
+  ///   - check: what the checksums of its pages said.
+  ///   - written: reads pages of the base back.
+  func replay(
+    over base: SegmentTable, _ sizes: BaseSizes, _ check: PageCheckResult,
+    _ written: consuming WrittenPages
+  ) throws(Failure) {
+    let copy = try recovery.examine(intake, place, segments: base)
+    let pages = try SkeletonPages(
+      place.scratch.data, sizes, written, ReplayPlan(mayEndEarly: recovery.options.target != nil))
+    let log = try recovery.check(copy, place.scratch).run { record throws(Failure) in
+      try pages.take(record)
+    }
+    try pages.flush()
+    // No database: a session would read catalogs, most of which are not in the skeleton.
+    replay = try recovery.replay(
+      copy, log, place, database: "import-backup-has-no-such-database", pages: pages)
+    try place.takeBack()
+    self.copy = copy
+    self.pages = pages
+    baseCheck = check
+  }
+
+  // MARK: The second pass
+
+  /// What there is after replay.
+  struct Changes: Sendable {
+    /// What the skeleton holds besides pages of relations.
+    var contents: ClusterContents
+    /// Every segment with its length.
+    var segments: SegmentTable
+  }
+
+  /// Reads what the skeleton holds now that is not the base's.
+  func readChanges(_ sizes: BaseSizes, _ feed: BatchFeed<PageBatch>) throws(Failure) -> Changes {
+    guard let pages else { throw Failure(.bug, "nothing was replayed") }
+    let reader = try SkeletonReader(place.scratch.data, plan: pages.plan, base: sizes)
+    progress?.begin(.readingChanges) { RunProgress.Amount() }
+    try reader.run(feed, progress)
+    unlogged = reader.unlogged
+    return Changes(contents: reader.contents, segments: reader.segments)
+  }
+
+  /// What the checksums of all pages say that are imported: of the base's those that still count.
+  func pageCheck(
+    _ changed: PageCheckResult, _ sizes: BaseSizes, _ changes: Changes
+  ) -> PageCheckResult {
+    var result = baseCheck
+    if result.damagedPageCount > 0 {
+      let isGone = replacement(sizes, changes)
+      result.removeDamaged { page in isGone(page.segment, page.block) }
+    }
+    result.add(changed)
+    return result
+  }
+
+  /// Throws if a page is newer than `end`: of the base, if it still counts, or of what was changed.
+  func requireNoPage(
+    newerThan end: LogSequenceNumber, in base: SegmentTable, _ changed: SegmentTable,
+    _ sizes: BaseSizes, _ changes: Changes
+  ) throws(Failure) {
+    try base.requireNoPage(newerThan: end, unless: replacement(sizes, changes))
+    try changed.requireNoPage(newerThan: end) { [unlogged] segment, _ in
+      unlogged.contains(ReplayPlan.Relation(segment))
+    }
+  }
+
+  /// Whether a page of the base no longer counts: it was replaced, cut off or dropped.
+  private func replacement(
+    _ sizes: BaseSizes, _ changes: Changes
+  ) -> (RelationSegment, _ block: UInt32) -> Bool {
+    let plan = pages?.plan ?? ReplayPlan()
+    let ends = BaseSizes(changes.segments)
+    return { [unlogged] segment, block in
+      let relation = ReplayPlan.Relation(segment)
+      let kept = plan.keptBlockCount(
+        of: relation, baseBlockCount: sizes.blockCount(of: relation),
+        blockCount: ends.blockCount(of: relation), isUnlogged: unlogged.contains(relation))
+      return block >= kept || plan.touches(relation, block)
+    }
+  }
+
+  /// The cluster as it was recovered.
+  func recovered() throws(Failure) -> RecoveredCluster {
+    guard let copy, let replay else { throw Failure(.bug, "nothing was replayed") }
+    return RecoveredCluster(copy, replay, place)
+  }
+}

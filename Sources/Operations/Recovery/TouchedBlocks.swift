@@ -1,0 +1,53 @@
+/// The blocks of one relation's main fork that replay touches.
+///
+/// Memory: 100 bytes for each 512 blocks of which one is touched, so a record takes no more than a few
+/// times its own length.
+struct TouchedBlocks: Equatable, Sendable {
+  private typealias Piece = SIMD8<UInt64>
+  private static let pieceBlockCount: UInt32 = 512
+
+  /// Bits of 512 blocks, by their number; 64 blocks a word, the first in the lowest bit.
+  private var pieces: [UInt32: Piece] = [:]
+
+  /// Notes a reference to a block; false if there was one before.
+  mutating func note(_ block: UInt32) -> Bool {
+    let (word, bit) = Self.place(of: block)
+    let old = pieces[block / Self.pieceBlockCount, default: Piece()][word]
+    guard old & bit == 0 else { return false }
+    pieces[block / Self.pieceBlockCount, default: Piece()][word] = old | bit
+    return true
+  }
+
+  /// Whether there is a reference to the block.
+  func contains(_ block: UInt32) -> Bool {
+    let (word, bit) = Self.place(of: block)
+    return pieces[block / Self.pieceBlockCount].map { $0[word] & bit != 0 } == true
+  }
+
+  private static func place(of block: UInt32) -> (word: Int, bit: UInt64) {
+    (Int(block % pieceBlockCount / 64), 1 << UInt64(block % 64))
+  }
+
+  /// Gives every run of blocks below `end` that are touched, in their order.
+  func forEachRun<Error: Swift.Error>(
+    below end: UInt32, _ body: (Range<UInt32>) throws(Error) -> Void
+  ) throws(Error) {
+    var run: Range<UInt32>?
+    for number in pieces.keys.sorted() {
+      guard let piece = pieces[number] else { continue }
+      for word in 0..<8 where piece[word] != 0 {
+        for bit in 0..<64 as Range<UInt32> where piece[word] >> UInt64(bit) & 1 == 1 {
+          let block = number * Self.pieceBlockCount + UInt32(word) * 64 + bit
+          guard block < end else { break }
+          if let open = run, open.upperBound == block {
+            run = open.lowerBound..<block + 1
+          } else {
+            if let run { try body(run) }
+            run = block..<block + 1
+          }
+        }
+      }
+    }
+    if let run { try body(run) }
+  }
+}

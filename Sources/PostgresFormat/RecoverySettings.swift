@@ -1,0 +1,73 @@
+/// What a configuration file of Postgres says about where a recovery is to end.
+///
+/// (Postgres, `src/backend/utils/misc/guc-file.l`; `guc_tables.c`, the group `WAL_RECOVERY_TARGET`)
+public struct RecoverySettings: Equatable, Sendable {
+  /// The settings whose names begin with `recovery_target`; an empty one is none.
+  public private(set) var values: [String: String] = [:]
+
+  /// No settings.
+  public init() {}
+
+  /// Reads a file: a line has a name, perhaps `=`, and a value, perhaps in quotes; the last one of a
+  /// name counts. Files that it includes are not read.
+  public init(decoding bytes: RawSpan) {
+    for line in bytes.array.split(separator: UInt8(ascii: "\n")) {
+      let text = String(decoding: line, as: UTF8.self).drop { $0 == " " || $0 == "\t" }
+      let name = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }.lowercased()
+      guard name.hasPrefix("recovery_target") else { continue }
+      var rest = text.dropFirst(name.count).drop { $0 == " " || $0 == "\t" }
+      if rest.first == "=" { rest = rest.dropFirst().drop { $0 == " " || $0 == "\t" } }
+      values[name] = Self.value(rest)
+    }
+  }
+
+  /// Takes those of a file that is read after this one.
+  public mutating func merge(_ later: RecoverySettings) {
+    values.merge(later.values) { $1 }
+  }
+
+  /// The setting that ends a recovery before the end of the WAL; nil if there is none.
+  public var target: (name: String, value: String)? {
+    for name in Self.targets {
+      if let value = values[name], !value.isEmpty { return (name, value) }
+    }
+    return nil
+  }
+
+  private static let targets =
+    ["time", "lsn", "xid", "name"].map { "recovery_target_" + $0 } + ["recovery_target"]
+
+  /// The timeline to recover along, if it is not the newest.
+  public var timeline: String? {
+    let value = values["recovery_target_timeline"] ?? ""
+    return value.isEmpty || value == "latest" ? nil : value
+  }
+
+  /// Whether a recovery ends before the target, and not just after it.
+  public var isExclusive: Bool {
+    // As Postgres reads a boolean: any beginning of these words.
+    let value = (values["recovery_target_inclusive"] ?? "").lowercased()
+    return value == "0"
+      || ["off", "false", "no"].contains { !value.isEmpty && value != "o" && $0.hasPrefix(value) }
+  }
+
+  private static func value(_ text: Substring) -> String {
+    guard text.first == "'" else {
+      return String(text.prefix { !$0.isWhitespace && $0 != "#" })
+    }
+    var value = ""
+    var rest = text.dropFirst()
+    while let character = rest.popFirst() {
+      if character == "'" {
+        // Doubled, or the end.
+        guard rest.first == "'" else { break }
+        rest = rest.dropFirst()
+      } else if character == "\\", let next = rest.popFirst() {
+        value.append(next)
+        continue
+      }
+      value.append(character)
+    }
+    return value
+  }
+}

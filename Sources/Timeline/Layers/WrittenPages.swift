@@ -1,0 +1,84 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// Reads pages back from the layers that an import has written so far.
+///
+/// Image layers do not overlap, and a page that is in none of them is in one of the chunks. Pages
+/// that are asked for in the order of their keys are read with one index lookup each and mostly from
+/// one buffer. Memory: 32 KiB, and one open file.
+package struct WrittenPages: ~Copyable {
+  private let images: [FinishedLayer]
+  private let chunks: [FinishedLayer]
+  private var layer: (path: String, file: LayerFile, blobs: BlobReader)?
+  private var decoder: BlobDecoder
+
+  /// Reads from these layers, which are complete.
+  package init(_ layers: [FinishedLayer]) throws(Failure) {
+    images = layers.filter(\.name.isImage)
+      .sorted { $0.name.keys.lowerBound < $1.name.keys.lowerBound }
+    chunks = layers.filter { !$0.name.isImage }
+    decoder = try BlobDecoder()
+  }
+
+  /// Lends the page of a key to `body`; false if no layer has it.
+  package mutating func lend(
+    _ key: Key, to body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    if let image = image(of: key) {
+      guard let entry = try open(image).entry(of: key) else { return false }
+      try lend(entry, to: body)
+      return true
+    }
+    for chunk in chunks {
+      guard let entry = try open(chunk).entry(of: key) else { continue }
+      try lend(entry, to: body)
+      return true
+    }
+    return false
+  }
+
+  /// The image layer whose keys the key is among.
+  private func image(of key: Key) -> FinishedLayer? {
+    var low = 0
+    var high = images.count
+    while low < high {
+      let middle = (low + high) / 2
+      if images[middle].name.keys.lowerBound <= key { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0, images[low - 1].name.keys.contains(key) else { return nil }
+    return images[low - 1]
+  }
+
+  private mutating func open(_ finished: FinishedLayer) throws(Failure) -> LayerFile {
+    let path = finished.file.path
+    if let layer, layer.path == path { return layer.file }
+    let file = try LayerFile(path: path, name: finished.name)
+    layer = (path, file, BlobReader(file, bufferByteCount: BlobReader.lookupBufferByteCount))
+    return file
+  }
+
+  private mutating func lend(
+    _ entry: LayerEntry, to body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard var open = layer.take() else { return }  // one owner: its buffer is not copied
+    open.blobs.move(to: entry.offset)
+    let blob = try open.blobs.next(of: entry.key)
+    let buffer = open.blobs.buffer
+    let file = open.file
+    layer = open
+    let decoded: DecodedValue
+    do throws(FormatError) {
+      decoded = try decoder.decode(
+        buffer.bytes.extracting(blob.range), isCompressed: blob.header.isCompressed,
+        isWrapped: !file.name.isImage, limit: PageHeader.pageByteCount + 64)
+    } catch {
+      throw Failure(
+        error, in: "layer \(file.path.quoted): key \(entry.key)", damage: .layerDamaged)
+    }
+    guard decoded.bytes.byteCount == PageHeader.pageByteCount else {
+      throw file.failure("the value of key \(entry.key) is not a page")
+    }
+    try body(decoded.bytes)
+  }
+}

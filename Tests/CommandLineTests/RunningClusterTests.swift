@@ -1,0 +1,101 @@
+import Foundation
+import Operations
+import TestSupport
+import Testing
+
+/// A running cluster's backup, recovered in one pass.
+@Suite(.enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
+struct RunningClusterTests {
+  /// What the cluster does with the pages that it changes.
+  enum Kind: String, CaseIterable, CustomTestStringConvertible {
+    case checksums, noFullPageWrites, sixteen
+
+    var testDescription: String { rawValue }
+    var settings: String {
+      switch self {
+      case .checksums: ""
+      case .noFullPageWrites: "full_page_writes = off"
+      case .sixteen: "wal_log_hints = on\nwal_compression = on"
+      }
+    }
+    /// The forms that are tried; each of them twice.
+    var forms: [LoadedCluster.Form] {
+      switch self {
+      case .checksums: LoadedCluster.Form.allCases
+      case .noFullPageWrites: [.pipe, .archived]
+      case .sixteen: [.tars, .plain]
+      }
+    }
+    var programs: String? {
+      self == .sixteen ? PostgresServer.programs16 : PostgresServer.programs
+    }
+  }
+
+  private static func run(
+    _ cluster: LoadedCluster, _ form: LoadedCluster.Form, _ output: String, _ more: [String]
+  ) async throws -> ProgramRun {
+    let path = cluster.path(form)
+    return try await ProgramRun.run(
+      [form == .pipe ? "-" : path, "--output", output, "--json"] + cluster.arguments(form) + more,
+      input: form == .pipe ? .pipe(path) : .none)
+  }
+
+  /// Exports the only timeline below `output` into a directory of its own.
+  private static func export(
+    _ output: String, to directory: String, isOlder: Bool = false
+  ) async throws -> String {
+    let timeline = try PostgresServer.shell(
+      #"mkdir "$2"; echo "$1"/tenants/*/timelines/*"#, [output, directory], "/")[0]
+    let verified = try await ProgramRun.run(["verify", timeline, "--json"])
+    #expect(verified.exitCode == 0, "\(verified.error)")
+    let summary = try JSONDecoder().decode(VerifySummary.self, from: verified.output)
+    // Only a base has tables that were dropped: that of the archived copy, which was taken first.
+    if output.hasSuffix("/full") { #expect(summary.goneKeyCount == 0) }
+    if isOlder { #expect(summary.goneKeyCount > 0) }
+    let run = try await ProgramRun.run(["export", timeline, "-o", directory + ".tar"])
+    #expect(run.exitCode == 0, "\(run.error)")
+    try PostgresServer.shell(#"tar -C "$1" -xf "$1.tar""#, [directory], "/")
+    return timeline
+  }
+
+  /// Goal: an import in one pass gives what one of a full recovery gives. Method: under a load, every
+  /// form of backup both ways; the exports are equal in every byte but the times in `pg_control` and
+  /// in the last WAL segment, and the statistics, which a server without a session does not write.
+  /// The one export starts, and no index of it disagrees with its table.
+  @Test(arguments: Kind.allCases) func sameAsFullCopy(kind: Kind) async throws {
+    guard let programs = kind.programs else { return }
+    let cluster = try LoadedCluster(
+      programs: programs, checksums: kind == .checksums, settings: kind.settings)
+    for form in kind.forms {
+      let directory = try TemporaryDirectory()
+      let one = try await Self.run(cluster, form, directory.path + "/one", [])
+      try #require(one.exitCode == 0, "\(form): \(one.error)")
+      let summary = try JSONDecoder().decode(ImportSummary.self, from: one.output)
+      #expect(summary.backupKind == "recovered")
+      #expect(summary.imageLayerCount > 0)
+      #expect(summary.preparedTransactionCount > 0)
+      let full = try await Self.run(cluster, form, directory.path + "/full", ["--full-copy"])
+      try #require(full.exitCode == 0, "\(form): \(full.error)")
+      let timeline = try await Self.export(
+        directory.path + "/one", to: directory.path + "/a", isOlder: form == .archived)
+      _ = try await Self.export(directory.path + "/full", to: directory.path + "/b")
+      let differences = try PostgresServer.shell(
+        "diff -rq a b || true", [], directory.path)
+      let expected = ["global/pg_control", "pg_stat:", "pg_wal/"]
+      #expect(
+        differences.filter { line in !expected.contains { line.contains($0) } } == [],
+        "\(kind) \(form)")
+      // The base and its changes are in separate layers.
+      let layers = try FileManager.default.contentsOfDirectory(atPath: timeline)
+      #expect(layers.contains { $0.contains("__0000000000080000-") }, "\(layers)")
+      guard form == .pipe else { continue }
+      let server = try PostgresServer(
+        unpacking: directory.path + "/a.tar", programs: programs, user: "postgres")
+      try server.start(options: "-c max_prepared_transactions=10")
+      #expect(try server.query("SELECT count(*) FROM pg_prepared_xacts") == ["1"])
+      _ = try server.check(
+        "pg_amcheck", "--install-missing", "--heapallindexed", "--database", "postgres")
+      try server.stop()
+    }
+  }
+}

@@ -1,0 +1,246 @@
+import LayerFormat
+import PostgresFormat
+import TestSupport
+import Testing
+
+@testable import Operations
+
+/// Which pages replay needs and which it changes, against what real servers left.
+@Suite struct ReplayPlanTests {
+  /// A backup of a running cluster, from `Tests/Fixtures`.
+  struct Backup {
+    var plan = ReplayPlan()
+    /// The main forks of relations in `base`.
+    var pages: [ReplayPlan.Relation: [UInt8]] = [:]
+    /// The CRC-32C of every block that the recovered cluster has, by relation.
+    var recovered: [ReplayPlan.Relation: [UInt32]] = [:]
+    var unlogged: Set<ReplayPlan.Relation> = []
+    /// The relations that transactions dropped.
+    var dropped: [ReplayPlan.Relation] = []
+    /// What the plan asked for, in the order of the WAL.
+    var needs: [ReplayPlan.Need] = []
+
+    init(
+      _ name: String, _ version: PostgresVersion, start: UInt64, mayEndEarly: Bool = false
+    ) throws {
+      plan = ReplayPlan(mayEndEarly: mayEndEarly)
+      for member in TestTar(decoding: try Fixture.bytes(name + "/base.tar")).members {
+        let path = member.name.split(separator: "/").map { Array($0.utf8)[...] }
+        guard path.count == 3, path[0].elementsEqual("base".utf8),
+          let database = UInt32(String(decoding: path[1], as: UTF8.self)),
+          let segment = RelationSegment(fileName: path[2], databaseID: database),
+          segment.fork == .main
+        else { continue }
+        #expect(segment.segmentNumber == 0)
+        pages[relation(segment.databaseID, segment.relationNumber)] = member.contents
+      }
+      try addKeys(of: name)
+      try addLog(of: name, version, start: start)
+    }
+
+    private mutating func addKeys(of name: String) throws {
+      for line in try Fixture.lines(name + "/recovered.keys") {
+        let words = line.split(separator: " ")
+        func number(_ start: Int, _ count: Int) -> UInt32 {
+          UInt32(words[0].dropFirst(start).prefix(count), radix: 16) ?? 0
+        }
+        let (kind, tablespace, block) = (number(0, 2), number(2, 8), number(28, 8))
+        guard kind == 0, tablespace == 1663, words[1] == "8192", block != .max else { continue }
+        let relation = relation(number(10, 8), number(18, 8))
+        switch number(26, 2) {
+        case 0:
+          #expect(recovered[relation, default: []].count == Int(block))
+          recovered[relation, default: []].append(UInt32(words[2], radix: 16) ?? 0)
+        case 3: unlogged.insert(relation)
+        default: break
+        }
+      }
+    }
+
+    private mutating func addLog(
+      of name: String, _ version: PostgresVersion, start: UInt64
+    ) throws {
+      let tar = TestTar(decoding: try Fixture.bytes(name + "/pg_wal.tar"))
+      let segments = tar.members.filter { !$0.contents.isEmpty }.compactMap { member in
+        member.name.split(separator: "/").last.flatMap {
+          WALSegmentName($0, segmentSize: UInt32(member.contents.count))
+        }.map { ($0, member.contents) }
+      }.sorted { $0.0.number < $1.0.number }
+      let first = segments[0].1
+      let identifier: UInt64 = first.bytes.littleEndian(at: 24)
+      var decoder = try WALDecoder(
+        version: version, systemIdentifier: identifier,
+        segmentSize: segments[0].0.segmentSize,
+        from: .record(LogSequenceNumber(rawValue: start)))
+      for (name, bytes) in segments {
+        decoder.begin(name)
+        try decoder.decode(bytes.bytes) { record in
+          try plan.add(record) { need, _ in needs.append(need) }
+          if case .relationRemoval(let relations) = try record.change() {
+            dropped += relations.map { self.relation($0.databaseID, $0.relationNumber) }
+          }
+        }
+      }
+      _ = try decoder.finish()
+    }
+
+    private func relation(_ databaseID: UInt32, _ number: UInt32) -> ReplayPlan.Relation {
+      ReplayPlan.Relation(databaseID: databaseID, relationNumber: number)
+    }
+
+    func blockCount(_ relation: ReplayPlan.Relation) -> UInt32 {
+      UInt32((pages[relation] ?? []).count / 8192)
+    }
+
+    /// The CRC-32C of a page of the base as an import stores it: with an LSN.
+    func checksum(_ relation: ReplayPlan.Relation, _ block: UInt32) -> UInt32 {
+      let start = Int(block) * 8192
+      var page = Array(pages[relation]![start..<start + 8192])
+      let header = PageHeader(page.bytes)
+      if header.lsn.rawValue == 0, header.isInUse {
+        let lsn = PageHeader.bootstrapLSN.rawValue
+        for byte in 0..<4 {
+          page[byte] = UInt8(truncatingIfNeeded: lsn >> (32 + 8 * byte))
+          page[4 + byte] = UInt8(truncatingIfNeeded: lsn >> (8 * byte))
+        }
+      }
+      return CRC32C.checksum(of: page.bytes)
+    }
+  }
+
+  static let backups: [(String, PostgresVersion, UInt64)] = [
+    ("online-14", .v14, 0x1F0_0028), ("online-16", .v16, 0x370_00D8),
+    ("online-17", .v17, 0x280_0028),
+  ]
+
+  /// Goal: every page that a plan does not name is the base's after a full recovery, and a plan names
+  /// few of the others. Method: page by page against the CRC of what the cluster's own Postgres left.
+  @Test(arguments: backups)
+  func changedPages(name: String, version: PostgresVersion, start: UInt64) throws {
+    let backup = try Backup(name, version, start: start)
+    var (kept, changed, different) = (0, 0, 0)
+    for (relation, checksums) in backup.recovered {
+      var isChanged = [Bool](repeating: false, count: checksums.count)
+      let baseBlockCount = backup.blockCount(relation)
+      var last: UInt32 = 0
+      backup.plan.forEachChangedRun(
+        of: relation, baseBlockCount: baseBlockCount, blockCount: UInt32(checksums.count),
+        isUnlogged: backup.unlogged.contains(relation)
+      ) { run in
+        #expect(run.lowerBound >= last && run.lowerBound < run.upperBound)
+        last = run.upperBound
+        for block in run { isChanged[Int(block)] = true }
+      }
+      for (block, checksum) in checksums.enumerated() {
+        let isSame =
+          block < baseBlockCount && backup.checksum(relation, UInt32(block)) == checksum
+        if isChanged[block] { changed += 1 } else { kept += 1 }
+        if !isSame {
+          different += 1
+          #expect(isChanged[block], "block \(block) of \(relation)")
+        }
+      }
+    }
+    #expect(kept > 3000)
+    #expect(different > 500)
+    #expect(changed < 2 * different, "\(changed) for \(different)")
+  }
+
+  /// Goal: relations that a transaction drops are known. Method: those of which nothing is left in the
+  /// plan and that are not written again do not exist after the recovery.
+  @Test(arguments: backups)
+  func droppedRelations(name: String, version: PostgresVersion, start: UInt64) throws {
+    let backup = try Backup(name, version, start: start)
+    let dropped = Set(backup.dropped)
+    #expect(dropped.count > 3)
+    let left = dropped.filter { backup.recovered[$0] != nil }
+    #expect(left == [], "\(left)")
+    for relation in dropped { #expect(backup.plan.forks[relation]?.leastBlockCount == 0) }
+  }
+
+  /// Goal: the pages that replay needs. Method: cleaning a hash index's overflow pages needs the
+  /// primary bucket's page, four times; 14 and 17 copy a database by its files.
+  @Test(arguments: backups)
+  func neededPages(name: String, version: PostgresVersion, start: UInt64) throws {
+    let backup = try Backup(name, version, start: start)
+    var blocks = 0
+    var databases: [UInt32] = []
+    for need in backup.needs {
+      switch need {
+      case .block(let relation, let block):
+        if block < backup.blockCount(relation) { blocks += 1 }
+      case .database(let id): databases.append(id)
+      case .rest: Issue.record("\(need)")
+      }
+    }
+    #expect(blocks == 4)
+    #expect(Set(databases) == (version == .v16 ? [] : [16385]))
+  }
+
+  /// Goal: where replay may end early, all is needed that the WAL replaces or removes. Method: every
+  /// block of the base that the whole replay changes is asked for, alone or with others.
+  @Test(arguments: backups)
+  func neededPagesOfAnEarlyEnd(name: String, version: PostgresVersion, start: UInt64) throws {
+    let backup = try Backup(name, version, start: start, mayEndEarly: true)
+    var blocks: [ReplayPlan.Relation: Set<UInt32>] = [:]
+    var rests: [ReplayPlan.Relation: UInt32] = [:]
+    var databases: Set<UInt32> = []
+    for need in backup.needs {
+      switch need {
+      case .block(let relation, let block): blocks[relation, default: []].insert(block)
+      case .database(let id): databases.insert(id)
+      case .rest(let relation, let first): rests[relation] = min(rests[relation] ?? .max, first)
+      }
+    }
+    var changed = 0
+    for relation in backup.pages.keys
+    where !databases.contains(relation.databaseID) && !backup.unlogged.contains(relation) {
+      let blockCount = backup.blockCount(relation)
+      backup.plan.forEachChangedRun(
+        of: relation, baseBlockCount: blockCount, blockCount: blockCount, isUnlogged: false
+      ) { run in
+        for block in run {
+          changed += 1
+          #expect(
+            blocks[relation]?.contains(block) == true || block >= rests[relation] ?? .max,
+            "block \(block) of \(relation)")
+        }
+      }
+    }
+    #expect(changed > 100)
+  }
+}
+
+/// A bit a block.
+@Suite struct TouchedBlocksTests {
+  /// Goal: runs come in order, and a block is new once. Method: against a set, with blocks from a
+  /// generator (seed 1), alone and in runs.
+  @Test func runs() {
+    var generator = SeededGenerator(state: 1)
+    for end in [0, 1, 7, 64, 200, 1000] as [UInt32] {
+      var blocks = TouchedBlocks()
+      var expected: Set<UInt32> = []
+      for _ in 0..<end / 9 {
+        let first = UInt32.random(in: 0..<end, using: &generator)
+        let count =
+          Bool.random(using: &generator) ? 1 : UInt32.random(in: 1..<150, using: &generator)
+        for block in first..<min(first + count, end) {
+          #expect(blocks.note(block) == expected.insert(block).inserted)
+        }
+      }
+      for limit in [0, end / 3, end, end + 70, .max] {
+        var found: [UInt32] = []
+        var runCount = 0
+        blocks.forEachRun(below: limit) { run in
+          found += Array(run)
+          runCount += 1
+        }
+        let wanted = expected.filter { $0 < limit }.sorted()
+        #expect(found == wanted)
+        let gaps = zip(wanted, wanted.dropFirst()).filter { $0 + 1 != $1 }.count
+        #expect(runCount == (wanted.isEmpty ? 0 : gaps + 1))
+      }
+      for block in 0..<end + 5 { #expect(blocks.contains(block) == expected.contains(block)) }
+    }
+  }
+}
