@@ -392,7 +392,13 @@ struct Recovery {
     let isBranch = after.checkpointCopy.timelineID != before.checkpointCopy.timelineID
     let end = isBranch ? try Self.end(of: after, in: scratch) : nil
     position.finish(at: end ?? log.end)
-    if options.target == nil { try requireEnd(log, end, of: after, in: scratch) }
+    if options.target == nil {
+      // On a full copy, segments that are the copy's own are not looked at when the server asks.
+      let last = pages != nil ? channel?.end : nil
+      if let known = last?.position ?? log.end, let record = last?.lastRecord ?? log.lastRecord {
+        try requireEnd(known, record, end, of: after, in: scratch)
+      }
+    }
     return Replay(
       control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log))
   }
@@ -428,10 +434,9 @@ struct Recovery {
   /// Checks that the server has replayed just the records that were looked at: the first record that
   /// it wrote itself follows the last of them.
   private func requireEnd(
-    _ log: WriteAheadLogCheck.Extent, _ branch: LogSequenceNumber?, of control: ControlFile,
-    in scratch: ScratchDirectory
+    _ end: LogSequenceNumber, _ last: LogSequenceNumber, _ branch: LogSequenceNumber?,
+    of control: ControlFile, in scratch: ScratchDirectory
   ) throws(Failure) {
-    guard let end = log.end, let last = log.lastRecord else { return }
     let start = WALLayout.recordStart(atOrAfter: end, segmentSize: control.walSegmentSize)
     let name = WALSegmentName(
       timelineID: control.checkpointCopy.timelineID, containing: start,

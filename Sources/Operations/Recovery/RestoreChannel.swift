@@ -26,7 +26,8 @@ final class RestoreChannel: Sendable {
   private let answers: NamedPipe
   private let requested: @Sendable (WALSegmentName) -> Void
   private let began: @Sendable (Checkpoint) throws(Failure) -> Void
-  private let state = Mutex((isEnded: false, isFetching: false, failure: Failure?.none))
+  private let state = Mutex(
+    (isEnded: false, isFetching: false, end: WALEnd?.none, failure: Failure?.none))
 
   /// Creates the pipes; `command` is what `restore_command` would be in Postgres. `requested` gets
   /// the name of every segment that the server asks for, `pages` the records of each before it does, and
@@ -72,6 +73,9 @@ final class RestoreChannel: Sendable {
       if let failure = state.withLock({ $0.failure }) { throw failure }
     }
   }
+
+  /// Where the records end that the server has got, as far as they were looked at.
+  var end: WALEnd? { state.withLock { $0.end } }
 
   /// Whether the user's command runs now, for which the server waits.
   var isFetching: Bool { state.withLock { $0.isFetching } }
@@ -153,6 +157,8 @@ final class RestoreChannel: Sendable {
       try pages?.take(record)
     }
     try pages?.flush()
+    let end = stream.end
+    state.withLock { $0.end = end }
     if !hadCheckpoint, let checkpoint = stream.firstCheckpoint { try began(checkpoint) }
   }
 

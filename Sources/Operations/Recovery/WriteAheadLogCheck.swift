@@ -207,6 +207,13 @@ struct WriteAheadLogCheck {
     /// The number of the segment that replay comes to next.
     private var next: UInt64
     private var decoder: WALDecoder?
+
+    /// Where the records end that were given to `observe`; nil before the first, and if they are damaged.
+    var end: WALEnd? {
+      var decoder = decoder
+      return try? decoder?.finish()
+    }
+
     /// The first checkpoint from the start of replay on, once it was read.
     private(set) var firstCheckpoint: Checkpoint?
 
