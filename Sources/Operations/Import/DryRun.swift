@@ -112,10 +112,18 @@ private struct DryRun {
     forecast.summary.pageCount = meter.pageCount
     forecast.summary.stampedPageCount = meter.stampedPageCount
     forecast.summary.listChanges()
-    forecast.recovery?.scratchByteCount =
-      backup.contents.leftOut.summary.reduce(meter.pageCount * UInt64(PageRuns.pageByteCount)) {
-        $0 &+ $1.byteCount
-      }
+    // The WAL is among what is left out; pages are in the scratch only if all is copied.
+    let pageByteCount = try copiesAll() ? meter.pageCount * UInt64(PageRuns.pageByteCount) : 0
+    forecast.recovery?.scratchByteCount = backup.contents.leftOut.summary.reduce(pageByteCount) {
+      $0 &+ $1.byteCount
+    }
+  }
+
+  /// Whether a recovery makes a full copy, as far as the backup shows that.
+  private func copiesAll() throws(Failure) -> Bool {
+    if options.recovery?.copiesAll == true { return true }
+    if try OnlineBackup(at: options.backup).hasTablespaces { return true }
+    return refusals.failures.contains { $0.code == .tablespacesUnsupported }
   }
 
   /// Judges a backup that was read to its end, as far as what was refused allows it.

@@ -162,6 +162,10 @@ import Testing
     let forecast = try rehearseImport(options, progress: nil)
     #expect(try Self.listing(directory) == before)
     #expect(forecast.reasons == [] && forecast.recovery?.programs == directory.path + "/bin")
-    #expect(forecast.recovery.map { $0.scratchByteCount > 1 << 20 } == true)
+    // Pages are in the scratch only if all is copied.
+    #expect(forecast.recovery.map { $0.scratchByteCount < 1 << 20 } == true)
+    options.recovery?.copiesAll = true
+    let copying = try rehearseImport(options, progress: nil)
+    #expect(copying.recovery.map { $0.scratchByteCount > 1 << 20 } == true)
   }
 }
