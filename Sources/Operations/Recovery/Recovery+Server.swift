@@ -1,0 +1,198 @@
+import Backup
+import Pipeline
+import PostgresFormat
+import System
+
+/// What the server does on the copy, and what it leaves.
+extension Recovery {
+  /// Asks for recovery from an archive, even if there is none.
+  ///
+  /// The server then insists on the WAL up to the backup's end, whatever way the backup was made,
+  /// and recovers one of a standby as well. A cluster without a label has crashed or was stopped.
+  /// (Postgres, `xlog.c`, `StartupXLOG`: what it says when it ran off the end of WAL)
+  static func askForArchiveRecovery(in scratch: ScratchDirectory) throws(Failure) {
+    try OutputFile(creating: scratch.data + "/recovery.signal", mode: 0o600).close()
+  }
+
+  /// Has the server replay the WAL and stop, and gives the control file that it leaves.
+  ///
+  /// A session that fails after that, as when the machine lacks the database's locale, does not
+  /// count: a server that has recovered writes a checkpoint before it ends, however it ends, and
+  /// one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
+  /// registered after `StartupXLOG`)
+  ///
+  /// - Parameters:
+  ///   - database: what the session is to enter; one that does not exist for none.
+  ///   - pages: gets the records that a restore command brings; nil if all pages are there.
+  func replay(
+    _ copy: Copy, _ log: WriteAheadLogCheck.Extent, _ place: Place, database: String,
+    pages: SkeletonPages? = nil
+  ) throws(Failure) -> Replay {
+    let scratch = place.scratch
+    let before = copy.control
+    try Self.removeFutureTransactions(log.firstCheckpoint ?? before.checkpointCopy, copy, scratch)
+    // Only now: up to here files of the copy are opened by their paths.
+    try place.give()
+    let position = ReplayPosition(
+      in: place.programs.sandbox.directory, from: log.start, before.walSegmentSize
+    ) { try? Self.controlFile(scratch) }
+    progress?.begin(.replaying) {
+      RunProgress.Amount(
+        done: position.current().rawValue - log.start.rawValue,
+        total: log.end.map { $0.rawValue - log.start.rawValue })
+    }
+    let channel = try options.restoreCommand.map { command throws(Failure) in
+      try RestoreChannel(
+        command: command, check: check(copy, scratch), log, pages: pages,
+        requested: position.reach,
+        began: { checkpoint throws(Failure) in
+          try Self.removeFutureTransactions(checkpoint, copy, scratch)
+        })
+    }
+    progress?.note {
+      "LSN \(position.current())" + (log.end.map { " of \($0)" } ?? "")
+        + (channel?.isFetching == true ? ", waiting for the restore command" : "")
+    }
+    var others = log.settings.mapValues { String($0) }
+    if let timeline = log.targetTimeline { others["recovery_target_timeline"] = timeline }
+    if let target = options.target {
+      others.merge(target.settings) { $1 }
+      if options.isTargetExclusive { others["recovery_target_inclusive"] = "off" }
+    }
+    let result = try place.server.run(
+      in: Array(database.utf8), commands: [], control: before, others: others, channel: channel,
+      position: position)
+    let after = try Self.controlFile(scratch)
+    guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
+      throw Failure(
+        ServerLog.lastLines(of: scratch.log).contains { $0.contains(Self.targetNotReached) }
+          ? .recoveryTargetNotReached : .recoveryFailed,
+        "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
+        hint: WriteAheadLogCheck.hint)
+    }
+    let isBranch = after.checkpointCopy.timelineID != before.checkpointCopy.timelineID
+    let end = isBranch ? try Self.end(of: after, in: scratch) : nil
+    position.finish(at: end ?? log.end)
+    if options.target == nil {
+      // On a full copy, segments that are the copy's own are not looked at when the server asks.
+      let last = pages != nil ? channel?.end : nil
+      if let known = last?.position ?? log.end, let record = last?.lastRecord ?? log.lastRecord {
+        try requireEnd(known, record, end, of: after, in: scratch)
+      }
+    }
+    return Replay(
+      control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log))
+  }
+
+  /// What replay came to.
+  struct Replay {
+    let control: ControlFile
+    /// Where the last record ends that was replayed; nil if a cluster that had crashed got WAL from an
+    /// archive.
+    let end: LogSequenceNumber?
+    /// When the last transaction was committed that was replayed, as the server words it; nil if there
+    /// was none.
+    let lastCommit: String?
+  }
+
+  /// Where a recovery ended that began a new timeline, as one from an archive does: there that begins.
+  private static func end(
+    of control: ControlFile, in scratch: ScratchDirectory
+  ) throws(Failure) -> LogSequenceNumber? {
+    let timelineID = control.checkpointCopy.timelineID
+    let name = DirectoryHandle.name(TimelineHistory.fileName(timelineID))
+    let directory = try DirectoryHandle(path: scratch.data)
+      .openDirectory(DirectoryHandle.name("pg_wal"))
+    guard try directory.status(of: name)?.kind == .file else { return nil }
+    let bytes = try directory.openFile(name).contents(limit: 1 << 20)
+    do throws(FormatError) {
+      return try TimelineHistory(of: timelineID, decoding: bytes.bytes).parts.last?.start
+    } catch {
+      throw Failure(error, in: "the history of timeline \(timelineID)", damage: .walDamaged)
+    }
+  }
+
+  /// Checks that the server has replayed just the records that were looked at: the first record that
+  /// it wrote itself follows the last of them.
+  private func requireEnd(
+    _ end: LogSequenceNumber, _ last: LogSequenceNumber, _ branch: LogSequenceNumber?,
+    of control: ControlFile, in scratch: ScratchDirectory
+  ) throws(Failure) {
+    let start = WALLayout.recordStart(atOrAfter: end, segmentSize: control.walSegmentSize)
+    let name = WALSegmentName(
+      timelineID: control.checkpointCopy.timelineID, containing: start,
+      segmentSize: control.walSegmentSize)
+    let bytes = DirectoryHandle.name(name.description)
+    let directory = try DirectoryHandle(path: scratch.data)
+      .openDirectory(DirectoryHandle.name("pg_wal"))
+    var found: LogSequenceNumber?
+    if try directory.status(of: bytes)?.kind == .file {
+      let file = try directory.openFile(bytes)
+      var header = [UInt8](repeating: 0, count: WALRecordHeader.byteCount)
+      let count = try file.read(into: &header, at: start.rawValue % UInt64(name.segmentSize))
+      if count == header.count { found = WALRecordHeader(decoding: header.bytes).previous }
+    }
+    guard found == last, branch == nil || branch == end else {
+      throw Failure(
+        .recoveryFailed,
+        "Postgres did not replay the WAL up to \(end), where its last record ends"
+          + (branch.map { ", but up to \($0)" } ?? ""),
+        hint: WriteAheadLogCheck.hint)
+    }
+  }
+
+  /// What a server says that comes to the end of the WAL before its target. (Postgres,
+  /// `xlogrecovery.c`, `PerformWalRecovery`)
+  private static let targetNotReached =
+    "recovery ended before configured recovery target was reached"
+
+  /// Removes the files of prepared transactions that the checkpoint at the start of the replay does
+  /// not know: the WAL brings them again.
+  ///
+  /// Servers of 14 to 16 do so themselves; 17 looks for them under a wrong name, and then does not
+  /// take the transaction up when the WAL brings it. (Postgres 17.10, `twophase.c`)
+  private static func removeFutureTransactions(
+    _ checkpoint: Checkpoint, _ copy: Copy, _ scratch: ScratchDirectory
+  ) throws(Failure) {
+    let directory = try DirectoryHandle(path: scratch.data).openForWriting("pg_twophase")
+    for name in try directory.names() {
+      guard let id = UInt64(hexadecimal: Array(DirectoryHandle.text(name).utf8)),
+        (try? checkpoint.requireAssigned(preparedTransaction: id, version: copy.version)) == nil
+      else { continue }
+      try directory.remove(name)
+    }
+  }
+
+  /// Moves the contents of tablespaces, if there are any, and checks that nothing is left.
+  func moveTablespaces(
+    _ server: SingleUserServer, _ control: ControlFile, fileCount: Int
+  ) throws(Failure) -> [String] {
+    let data = try DirectoryHandle(path: server.scratch.data)
+    let directory = try data.openDirectory(DirectoryHandle.name("pg_tblspc"))
+    let links = try directory.names()
+    guard !links.isEmpty else { return [] }
+    // One that was made while WAL from a restore command was replayed leads elsewhere.
+    for link in links {
+      let target = try directory.linkTarget(of: link)
+      let id = UInt32(DirectoryHandle.text(link))
+      guard target == id.map(ScratchDirectory.tablespaceLink) else {
+        throw WriteAheadLogCheck.newTablespace(at: target)
+      }
+    }
+    let move = TablespaceMove(server: server, control: control, progress: progress)
+    let moved = try move.run(fileCount: fileCount)
+    if let name = try directory.names().first {
+      throw Failure(
+        .tablespaceMoveFailed,
+        "Postgres has not moved all tablespaces: "
+          + "'pg_tblspc/\(escaped(DirectoryHandle.text(name).utf8))' still exists")
+    }
+    let after = try Self.controlFile(server.scratch)
+    guard after.state == .shutDown else {
+      throw Failure(
+        .tablespaceMoveFailed,
+        "Postgres has moved the tablespaces but did not stop cleanly (state: \(after.state))")
+    }
+    return moved
+  }
+}
