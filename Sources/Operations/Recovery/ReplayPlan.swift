@@ -68,11 +68,13 @@ struct ReplayPlan: Sendable {
   /// A plan of no records yet.
   init(mayEndEarly: Bool = false) { self.mayEndEarly = mayEndEarly }
 
-  /// Adds the next record, and gives `need` what has to be there before it is replayed.
+  /// Adds the next record, which does `change` besides changing blocks, and gives `need` what has to be
+  /// there before it is replayed.
   ///
   /// Throws what keeps the WAL from being replayed where pages of main forks are missing.
   mutating func add(
-    _ record: borrowing WALRecord, _ need: (Need, borrowing Self) throws(Failure) -> Void
+    _ record: borrowing WALRecord, _ change: WALChange?,
+    _ need: (Need, borrowing Self) throws(Failure) -> Void
   ) throws(Failure) {
     for index in record.references.indices {
       let reference = record.references[index]
@@ -88,7 +90,7 @@ struct ReplayPlan: Sendable {
       }
       try need(.block(relation, reference.block), self)
     }
-    if let change = try WriteAheadLogCheck.change(of: record) { try add(change, need) }
+    if let change { try add(change, need) }
   }
 
   /// Whether a block that is named for the first time may be one that the base has.
@@ -126,9 +128,7 @@ struct ReplayPlan: Sendable {
     case .databaseRemoval(let databaseID, _):
       // Its id, and the numbers of its relations, may come again.
       try replace(databaseID, need)
-    case .tablespaceCreation(_, let location):
-      throw WriteAheadLogCheck.newTablespace(at: String(decoding: location, as: UTF8.self))
-    case .parameterChange, .checkpoint: break
+    case .tablespaceCreation, .parameterChange, .checkpoint: break
     }
   }
 

@@ -153,8 +153,9 @@ final class RestoreChannel: Sendable {
     _ stream: inout WriteAheadLogCheck.Stream
   ) throws(Failure) {
     let hadCheckpoint = stream.firstCheckpoint != nil
-    try stream.decode(segment, of: file, byteCount: byteCount, &buffer) { record throws(Failure) in
-      try pages?.take(record)
+    try stream.decode(segment, of: file, byteCount: byteCount, &buffer) {
+      record, change throws(Failure) in
+      try pages?.take(record, change)
     }
     try pages?.flush()
     let end = stream.end

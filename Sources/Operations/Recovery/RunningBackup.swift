@@ -93,8 +93,8 @@ final class RunningBackup: @unchecked Sendable {
     let copy = try recovery.examine(intake, place, segments: base)
     let pages = try SkeletonPages(
       place.scratch.data, sizes, written, ReplayPlan(mayEndEarly: recovery.options.target != nil))
-    let log = try recovery.check(copy, place.scratch).run { record throws(Failure) in
-      try pages.take(record)
+    let log = try recovery.check(copy, place.scratch).run { record, change throws(Failure) in
+      try pages.take(record, change)
     }
     try pages.flush()
     // No database: a session would read catalogs, most of which are not in the skeleton.
@@ -131,10 +131,8 @@ final class RunningBackup: @unchecked Sendable {
     _ changed: PageCheckResult, _ sizes: BaseSizes, _ changes: Changes
   ) -> PageCheckResult {
     var result = baseCheck
-    if result.damagedPageCount > 0 {
-      let isGone = replacement(sizes, changes)
-      result.removeDamaged { page in isGone(page.segment, page.block) }
-    }
+    let isGone = replacement(sizes, changes)
+    result.removeDamaged { page in isGone(page.segment, page.block) }
     result.add(changed)
     return result
   }
@@ -155,8 +153,10 @@ final class RunningBackup: @unchecked Sendable {
     _ sizes: BaseSizes, _ changes: Changes
   ) -> (RelationSegment, _ block: UInt32) -> Bool {
     let plan = pages?.plan ?? ReplayPlan()
-    let ends = BaseSizes(changes.segments)
+    var known: BaseSizes?  // made when a page is asked for, as few backups have one
     return { [unlogged] segment, block in
+      let ends = known ?? BaseSizes(changes.segments)
+      known = ends
       let relation = ReplayPlan.Relation(segment)
       let kept = plan.keptBlockCount(
         of: relation, baseBlockCount: sizes.blockCount(of: relation),

@@ -34,9 +34,9 @@ final class SkeletonPages: @unchecked Sendable {
     self.plan = plan
   }
 
-  /// Takes the next record of the WAL.
-  func take(_ record: borrowing WALRecord) throws(Failure) {
-    try plan.add(record) { need, plan throws(Failure) in
+  /// Takes the next record of the WAL, and what it does besides changing blocks.
+  func take(_ record: borrowing WALRecord, _ change: WALChange?) throws(Failure) {
+    try plan.add(record, change) { need, plan throws(Failure) in
       switch need {
       case .block(let relation, let block):
         blocks.append((relation, block))

@@ -61,6 +61,9 @@ struct WriteAheadLogCheck {
     return (start, segment)
   }
 
+  /// Gets a record, and what it does besides changing blocks.
+  typealias Observer = (borrowing WALRecord, WALChange?) throws(Failure) -> Void
+
   /// Reads the WAL that the server will replay, from the start of replay on, and gives every record
   /// to `observe`.
   ///
@@ -69,9 +72,7 @@ struct WriteAheadLogCheck {
   ///
   /// - Throws: `.unsupported` if a record makes a tablespace. `.damaged` if the WAL is known to be
   ///   damaged.
-  func run(
-    _ observe: (borrowing WALRecord) throws(Failure) -> Void = { _ in }
-  ) throws(Failure) -> Extent {
+  func run(_ observe: Observer = { _, _ in }) throws(Failure) -> Extent {
     let (start, first) = try start()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     let segments = try segments(from: first.number)
@@ -79,8 +80,8 @@ struct WriteAheadLogCheck {
       .checkingWAL, reading: input,
       byteCount: UInt64(segments.count) * UInt64(first.segmentSize))
     var extent = Extent(start: start, archiveStart: start, targetTimeline: targetTimeline)
-    func take(_ record: borrowing WALRecord) throws(Failure) {
-      switch try Self.change(of: record) {
+    func take(_ change: WALChange?) {
+      switch change {
       case .checkpoint(let found): extent.firstCheckpoint = extent.firstCheckpoint ?? found
       case .parameterChange(let minimum):
         for (name, value) in minimum.values {
@@ -92,8 +93,8 @@ struct WriteAheadLogCheck {
     guard !asksFromStart else {
       for run in Self.runs(segments) {
         let start = run[0] == first ? WALDecoder.Start.record(start) : .firstRecord
-        _ = try decode(run, from: start, &buffer) { record throws(Failure) in
-          if run[0] == first { try take(record) }
+        _ = try decode(run, from: start, &buffer) { _, change throws(Failure) in
+          if run[0] == first { take(change) }
         }
       }
       return extent
@@ -101,9 +102,10 @@ struct WriteAheadLogCheck {
     let (history, target) = try history()
     let path = Self.path(from: first, along: history, among: segments)
     guard !path.isEmpty else { return extent }  // of which the server says more
-    let outcome = try decode(path, from: .record(start), &buffer) { record throws(Failure) in
-      try take(record)
-      try observe(record)
+    let outcome = try decode(path, from: .record(start), &buffer) {
+      record, change throws(Failure) in
+      take(change)
+      try observe(record, change)
     }
     do throws(FormatError) {
       let end = try outcome.get()
@@ -231,7 +233,7 @@ struct WriteAheadLogCheck {
     ///   before it ends, so that what follows is not known to follow.
     mutating func decode(
       _ name: WALSegmentName, of file: InputFile, byteCount: UInt64, _ buffer: inout [UInt8],
-      _ observe: (borrowing WALRecord) throws(Failure) -> Void
+      _ observe: Observer
     ) throws(Failure) {
       let isNext = name.number == next
       var state: WALDecoder
@@ -245,14 +247,11 @@ struct WriteAheadLogCheck {
       try WriteAheadLogCheck.readPages(of: file, upTo: byteCount, into: &buffer) {
         pages throws(Failure) in
         try state.decode(pages) { record throws(Failure) in
-          switch try WriteAheadLogCheck.change(of: record) {
-          case .tablespaceCreation(_, let location):
-            throw newTablespace(at: String(decoding: location, as: UTF8.self))
-          case .checkpoint(let found) where record.start >= start:
+          let change = try WriteAheadLogCheck.change(of: record)
+          if case .checkpoint(let found) = change, record.start >= start {
             firstCheckpoint = firstCheckpoint ?? found
-          default: break
           }
-          if isNext { try observe(record) }
+          if isNext { try observe(record, change) }
         }
         return !state.hasEnded
       }
@@ -291,7 +290,7 @@ struct WriteAheadLogCheck {
   /// Where the WAL of these segments ends, or how it is damaged.
   private func decode(
     _ segments: [WALSegmentName], from start: WALDecoder.Start, _ buffer: inout [UInt8],
-    _ observe: (borrowing WALRecord) throws(Failure) -> Void
+    _ observe: Observer
   ) throws(Failure) -> Result<WALEnd, FormatError> {
     var decoder: WALDecoder
     do throws(FormatError) {
@@ -307,8 +306,7 @@ struct WriteAheadLogCheck {
       let limit = decoder.hasEnded ? WALLayout.pageSize : UInt64(name.segmentSize)
       try read(name, limit: limit, into: &buffer) { pages throws(Failure) in
         try decoder.decode(pages) { record throws(Failure) in
-          try Self.check(record)
-          try observe(record)
+          try observe(record, try Self.change(of: record))
         }
         return !decoder.hasEnded
       }
@@ -317,18 +315,18 @@ struct WriteAheadLogCheck {
     return Result { () throws(FormatError) in try decoder.finish() }
   }
 
-  /// Throws if a record makes a tablespace.
-  private static func check(_ record: borrowing WALRecord) throws(Failure) {
-    guard case .tablespaceCreation(_, let location) = try change(of: record) else { return }
-    throw newTablespace(at: String(decoding: location, as: UTF8.self))
-  }
-
-  static func change(of record: borrowing WALRecord) throws(Failure) -> WALChange? {
+  /// What a record does besides changing blocks; throws if it makes a tablespace.
+  private static func change(of record: borrowing WALRecord) throws(Failure) -> WALChange? {
+    let change: WALChange?
     do throws(FormatError) {
-      return try record.change()
+      change = try record.change()
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
     }
+    if case .tablespaceCreation(_, let location) = change {
+      throw newTablespace(at: String(decoding: location, as: UTF8.self))
+    }
+    return change
   }
 
   /// Gives a segment's whole pages in pieces, up to `limit` bytes or until `body` wants no more.

@@ -102,7 +102,7 @@ package struct Timeline: Sendable {
   package var isAsImported: Bool {
     layers.allSatisfy { layer in
       switch layer.name.extent {
-      case .image(let lsn): lsn <= ImportedLSN.image
+      case .image(let lsn): [ImportedLSN.image, ImportedLSN.runningImage].contains(lsn)
       case .delta(let lsns): layer.name.isLevel0 && lsns.lowerBound <= ImportedLSN.image
       }
     }

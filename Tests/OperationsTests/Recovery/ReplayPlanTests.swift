@@ -75,8 +75,9 @@ import Testing
       for (name, bytes) in segments {
         decoder.begin(name)
         try decoder.decode(bytes.bytes) { record in
-          try plan.add(record) { need, _ in needs.append(need) }
-          if case .relationRemoval(let relations) = try record.change() {
+          let change = try record.change()
+          try plan.add(record, change) { need, _ in needs.append(need) }
+          if case .relationRemoval(let relations) = change {
             dropped += relations.map { self.relation($0.databaseID, $0.relationNumber) }
           }
         }
