@@ -58,33 +58,63 @@ struct RunningClusterTests {
     return timeline
   }
 
+  /// Imports both ways into a directory by `run`, and expects exports that are equal in every byte but
+  /// the times in `pg_control` and in the last WAL segment, and the statistics, which a server without a
+  /// session does not write. Gives the summary and the timeline of the one pass.
+  private static func compare(
+    in directory: String, isOlder: Bool = false, _ name: String,
+    _ run: (_ output: String, _ more: [String]) async throws -> ProgramRun
+  ) async throws -> (ImportSummary, timeline: String) {
+    let one = try await run(directory + "/one", [])
+    try #require(one.exitCode == 0, "\(name): \(one.error)")
+    let summary = try JSONDecoder().decode(ImportSummary.self, from: one.output)
+    #expect(summary.backupKind == "recovered")
+    let full = try await run(directory + "/full", ["--full-copy"])
+    try #require(full.exitCode == 0, "\(name): \(full.error)")
+    let timeline = try await export(directory + "/one", to: directory + "/a", isOlder: isOlder)
+    _ = try await export(directory + "/full", to: directory + "/b")
+    let differences = try PostgresServer.shell("diff -rq a b || true", [], directory)
+    let expected = ["global/pg_control", "pg_stat:", "pg_wal/"]
+    #expect(
+      differences.filter { line in !expected.contains { line.contains($0) } } == [], "\(name)")
+    return (summary, timeline)
+  }
+
+  /// Goal: the same over a standby, a switch of timelines, and a crash with more WAL in an archive.
+  /// Method: both ways; each recovery that goes further ends further.
+  @Test func standby() async throws {
+    let cluster = try StandbyCluster(programs: try #require(PostgresServer.programs))
+    for copy in StandbyCluster.Copy.allCases {
+      var ends: Set<String> = []
+      for arguments in cluster.arguments(copy) {
+        let directory = try TemporaryDirectory()
+        let (summary, _) = try await Self.compare(in: directory.path, "\(copy) \(arguments)") {
+          output, more in
+          try await ProgramRun.run(
+            [
+              cluster.path(copy), "--output", output, "--json", "--recover-with",
+              cluster.programs,
+            ] + Sandboxing.options + arguments + more)
+        }
+        ends.insert(try #require(summary.recoveryEndLSN))
+      }
+      #expect(ends.count == cluster.arguments(copy).count, "\(ends)")
+    }
+  }
+
   /// Goal: an import in one pass gives what one of a full recovery gives. Method: under a load, every
-  /// form of backup both ways; the exports are equal in every byte but the times in `pg_control` and
-  /// in the last WAL segment, and the statistics, which a server without a session does not write.
-  /// The one export starts, and no index of it disagrees with its table.
+  /// form of backup both ways. The one export starts, and no index of it disagrees with its table.
   @Test(arguments: Kind.allCases) func sameAsFullCopy(kind: Kind) async throws {
     guard let programs = kind.programs else { return }
     let cluster = try LoadedCluster(
       programs: programs, checksums: kind == .checksums, settings: kind.settings)
     for form in kind.forms {
       let directory = try TemporaryDirectory()
-      let one = try await Self.run(cluster, form, directory.path + "/one", [])
-      try #require(one.exitCode == 0, "\(form): \(one.error)")
-      let summary = try JSONDecoder().decode(ImportSummary.self, from: one.output)
-      #expect(summary.backupKind == "recovered")
+      let (summary, timeline) = try await Self.compare(
+        in: directory.path, isOlder: form == .archived, "\(kind) \(form)"
+      ) { output, more in try await Self.run(cluster, form, output, more) }
       #expect(summary.imageLayerCount > 0)
       #expect(summary.preparedTransactionCount > 0)
-      let full = try await Self.run(cluster, form, directory.path + "/full", ["--full-copy"])
-      try #require(full.exitCode == 0, "\(form): \(full.error)")
-      let timeline = try await Self.export(
-        directory.path + "/one", to: directory.path + "/a", isOlder: form == .archived)
-      _ = try await Self.export(directory.path + "/full", to: directory.path + "/b")
-      let differences = try PostgresServer.shell(
-        "diff -rq a b || true", [], directory.path)
-      let expected = ["global/pg_control", "pg_stat:", "pg_wal/"]
-      #expect(
-        differences.filter { line in !expected.contains { line.contains($0) } } == [],
-        "\(kind) \(form)")
       // The base and its changes are in separate layers.
       let layers = try FileManager.default.contentsOfDirectory(atPath: timeline)
       #expect(layers.contains { $0.contains("__0000000000080000-") }, "\(layers)")
