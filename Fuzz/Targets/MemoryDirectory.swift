@@ -22,6 +22,8 @@ struct MemoryDirectory: ReadableDirectory {
 
   func names() throws(Failure) -> [String] { ["file"] }
 
+  func names(in directory: String) throws(Failure) -> [String] { [] }
+
   func open(_ name: String) throws(Failure) -> (file: any ReadableFile, byteCount: UInt64) {
     (file, UInt64(file.bytes.count))
   }

@@ -19,26 +19,35 @@ public struct IndexTreeBuilder: Sendable {
   /// The open nodes, leaf first.
   private var openNodes: [OpenNode]
 
-  /// The finished nodes in the order of the file, in pieces of 1 MiB: a growing index is not moved
-  /// in memory.
+  /// The finished nodes in the order of the file, in pieces: a growing index is not moved in memory.
   public private(set) var pieces: [[UInt8]] = []
   private var blockCount = 0
-
-  private static let blocksInPiece = (1 << 20) / IndexTree.nodeByteCount
+  private let blocksInPiece: Int
 
   /// The number of keys.
   public private(set) var count = 0
 
   private var lastKey: IndexKey?
 
-  /// The empty index of an image layer, or of a delta layer.
-  public init(ofImageLayer isImage: Bool) {
+  /// The empty index of an image layer, or of a delta layer, whose pieces have so many bytes, or as
+  /// many as a node has.
+  public init(ofImageLayer isImage: Bool, pieceByteCount: Int = 1 << 20) {
+    blocksInPiece = max(1, pieceByteCount / IndexTree.nodeByteCount)
     keyByteCount = IndexTree.keyByteCount(ofImageLayer: isImage)
     openNodes = [OpenNode(level: 0, keyByteCount: keyByteCount)]
   }
 
   /// The length of the index in the file in bytes, without nodes that are not open yet.
   public var byteCount: Int { (blockCount + openNodes.count) * IndexTree.nodeByteCount }
+
+  /// Takes the pieces to which nothing will be added; none if there is only one.
+  ///
+  /// They come before those that stay.
+  public mutating func takeFullPieces() -> [[UInt8]] {
+    guard pieces.count > 1 else { return [] }
+    let last = pieces.removeLast()
+    return exchange(&pieces, with: [last])
+  }
 
   /// Adds a key after all others; `value` must be below `IndexTree.valueLimit`.
   ///
@@ -92,9 +101,9 @@ public struct IndexTreeBuilder: Sendable {
 
   /// Moves the open node of a level to the blocks, and returns its number.
   private mutating func encodeNode(level: Int) -> UInt32 {
-    if blockCount.isMultiple(of: Self.blocksInPiece) {
+    if blockCount.isMultiple(of: blocksInPiece) {
       pieces.append([])
-      pieces[pieces.count - 1].reserveCapacity(Self.blocksInPiece * IndexTree.nodeByteCount)
+      pieces[pieces.count - 1].reserveCapacity(blocksInPiece * IndexTree.nodeByteCount)
     }
     openNodes[level].encode(into: &pieces[pieces.count - 1])
     blockCount += 1

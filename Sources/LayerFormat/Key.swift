@@ -64,6 +64,14 @@ public struct Key: Hashable, Sendable {
   /// The block, or FFFFFFFF for a size.
   public var field6: UInt32 { UInt32(truncatingIfNeeded: middle) << 16 | UInt32(low) }
 
+  /// The key `count` blocks after that of a block, in the same relation fork or SLRU segment.
+  public init(advancing key: Key, by count: Int) {
+    let block = UInt64(key.field6) + UInt64(count)
+    self.init(
+      high: key.high, middle: key.middle & ~0xFFFF | block >> 16,
+      low: UInt16(truncatingIfNeeded: block))
+  }
+
   /// The next key in the order of the bytes; for the maximum, the maximum itself.
   public var next: Key {
     if low < .max { return Key(high: high, middle: middle, low: low + 1) }

@@ -1,3 +1,4 @@
+import CGlibc
 import Glibc
 
 /// The calls that change what is in a directory. None of them follows a link.
@@ -77,6 +78,23 @@ extension DirectoryHandle {
     _ = try SystemCalls.retrying(.rename, path + "/" + old) {
       unsafe renameat(descriptor.number, old, descriptor.number, new)
     }
+  }
+
+  /// Renames a file, unless something has the new name already: then it returns false.
+  func rename(_ old: String, toFree new: String) throws(Failure) -> Bool {
+    while unsafe renameat2(descriptor.number, old, descriptor.number, new, 1) != 0 {
+      let reason = errno
+      switch reason {
+      case EEXIST: return false
+      case EINTR: continue
+      case EINVAL, ENOSYS:  // the file system cannot
+        if try status(of: Self.name(new)) != nil { return false }
+        try rename(old, to: new)
+        return true
+      default: throw SystemCalls.failure(.rename, path + "/" + old, reason)
+      }
+    }
+    return true
   }
 
   /// Removes a name; it is not an error if it does not exist.

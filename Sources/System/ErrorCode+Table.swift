@@ -112,6 +112,12 @@ extension ErrorCode {
         "A backup would be read from or written to a terminal.",
         "Redirect it, use a pipe, or give a file."
       )
+    case .severalTimelines:
+      (
+        .usage,
+        "A tenant was given that has more than one timeline.",
+        "Give one of its timelines."
+      )
     case .layerNotFound:
       (
         .usage,
@@ -399,6 +405,36 @@ extension ErrorCode {
         .damaged,
         "The index of the timeline is damaged.",
         "Copy the timeline again, or import the backup again."
+      )
+    case .tenantManifestDamaged:
+      (
+        .damaged,
+        "The manifest of a tenant cannot be read.",
+        "Restore it, or import with another '--tenant-id'."
+      )
+    case .tenantLayoutDiffers:
+      (
+        .damaged,
+        "The output directory has the same tenant with another number of shards.",
+        "Import with the '--shards' that the tenant has, or with another '--tenant-id'."
+      )
+    case .stripeSizeDiffers:
+      (
+        .damaged,
+        "The output directory has the same tenant with another stripe size.",
+        "Import with the '--stripe-size' that the tenant has, or with another '--tenant-id'."
+      )
+    case .shardMissing:
+      (
+        .damaged,
+        "A tenant has shards, but not all of them are there.",
+        "Copy the directories of all shards."
+      )
+    case .shardsDiffer:
+      (
+        .damaged,
+        "The shards of a tenant are not of one import: LSNs, version, generation or stripe size differ.",
+        "Copy all shards again, or import the backup again."
       )
     case .layerDamaged:
       (

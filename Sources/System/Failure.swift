@@ -112,3 +112,15 @@ package struct ErrorLatch {
     }
   }
 }
+
+extension Failure {
+  /// A file that this run has written, and that holds something else by now; `detail` says what, if it
+  /// is known.
+  package init(changedAfterWriting path: String, _ detail: String? = nil) {
+    self.init(
+      .writtenDataChanged,
+      "cannot read \(path.quoted): its contents changed after they were written"
+        + (detail.map { ": \($0)" } ?? ""),
+      hint: "The disk or the memory is at fault: see the system's log.")
+  }
+}

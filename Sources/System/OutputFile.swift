@@ -132,4 +132,9 @@ package final class OutputFile: Sendable {
   package func rename(to new: String) throws(Failure) {
     try directory.rename(name, to: new)
   }
+
+  /// Gives the file another name in its directory, unless something has it: then it returns false.
+  package func renameToFree(_ new: String) throws(Failure) -> Bool {
+    try directory.rename(name, toFree: new)
+  }
 }

@@ -37,13 +37,24 @@ package protocol ReadableDirectory: Sendable {
   /// The names of everything in it, sorted.
   func names() throws(Failure) -> [String]
 
-  /// Opens a file for reading, and gives its length in bytes.
+  /// The names of everything in a directory below it, sorted; none if that does not exist.
+  func names(in directory: String) throws(Failure) -> [String]
+
+  /// The names that begin with a text, sorted; none if the directory does not exist.
+  func names(beginningWith text: String) throws(Failure) -> [String]
+
+  /// Opens a file for reading, by its name or its path from here on, and gives its length in bytes.
   ///
   /// Throws `.damaged` if there is none, or something else than a regular file.
   func open(_ name: String) throws(Failure) -> (file: any ReadableFile, byteCount: UInt64)
 }
 
 extension ReadableDirectory {
+  /// Those of `names` that begin with the text.
+  package func names(beginningWith text: String) throws(Failure) -> [String] {
+    try names().filter { $0.hasPrefix(text) }
+  }
+
   /// The whole of a file that has at most `limit` bytes.
   package func contents(of name: String, limit: Int) throws(Failure) -> [UInt8] {
     let (file, byteCount) = try open(name)
@@ -62,6 +73,15 @@ package struct DiskDirectory: ReadableDirectory {
   /// Throws `.cannotOpen` if it cannot be listed.
   package func names() throws(Failure) -> [String] {
     try SystemCalls.names(in: path, for: .listInput)
+  }
+
+  package func names(in directory: String) throws(Failure) -> [String] {
+    let path = path + "/" + directory
+    return try SystemCalls.exists(path) ? SystemCalls.names(in: path, for: .listInput) : []
+  }
+
+  package func names(beginningWith text: String) throws(Failure) -> [String] {
+    try SystemCalls.exists(path) ? names().filter { $0.hasPrefix(text) } : []
   }
 
   /// Opens a file as `SystemCalls.openRegularFile` does.

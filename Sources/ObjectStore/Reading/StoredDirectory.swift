@@ -26,12 +26,23 @@ package final class StoredDirectory: ReadableDirectory {
   private func key(of name: String) -> String { location.keyPrefix + name }
 
   /// The names of objects and of what would be directories. A request for each 1,000.
-  package func names() throws(Failure) -> [String] {
-    let prefix = location.keyPrefix
+  package func names() throws(Failure) -> [String] { try names(below: location.keyPrefix) }
+
+  package func names(in directory: String) throws(Failure) -> [String] {
+    try names(below: key(of: directory) + "/")
+  }
+
+  package func names(beginningWith text: String) throws(Failure) -> [String] {
+    try names(below: location.keyPrefix, beginningWith: text)
+  }
+
+  private func names(
+    below prefix: String, beginningWith text: String = ""
+  ) throws(Failure) -> [String] {
     var names: [String] = []
     // Some tools make an object for the directory itself.
     try client.list(
-      prefix, delimiter: "/",
+      prefix + text, delimiter: "/",
       directory: { names.append(String($0.dropFirst(prefix.count).dropLast())) },
       { if $0.key != prefix { names.append(String($0.key.dropFirst(prefix.count))) } })
     return names.sorted()

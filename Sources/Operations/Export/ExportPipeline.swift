@@ -26,7 +26,7 @@ struct ExportPipeline {
     self.options = options
     self.progress = progress
     jobs = options.jobs ?? Processors.count
-    timeline = try Timeline(try readableDirectory(at: options.timeline, options.store))
+    timeline = try Timeline(try TimelinePlace(at: options.timeline, options.store))
     try timeline.requireAlive()
     try timeline.requireWhole()
     version = try timeline.exportableVersion()

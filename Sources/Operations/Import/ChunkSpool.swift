@@ -4,10 +4,10 @@ import PostgresFormat
 import System
 import Timeline
 
-/// The blobs of small files that are gathered for one L0, in the order of the backup.
+/// The blobs of small files that are gathered for one L0 of each shard, in the order of the backup.
 ///
 /// ```
-/// runs      key, checksum, offset, bytes, pages   40 bytes each, sorted by key for the L0
+/// runs      key, shard, checksum, offset, bytes, pages   40 bytes each, sorted for the L0s
 /// memory    the first blobs, up to a limit
 /// spool     the rest, in a file without a name
 /// ```
@@ -20,6 +20,7 @@ final class ChunkSpool: @unchecked Sendable {
 
   private struct Run {
     var firstKey: Key
+    var shard: UInt8
     /// The CRC-32C of the blobs if they are in the spool, else 0.
     var checksum: UInt32
     var offset: UInt64
@@ -37,15 +38,23 @@ final class ChunkSpool: @unchecked Sendable {
   private var buffer: [UInt8] = []
 
   private static let bufferByteCount = 1 << 20
-  /// The most runs that one chunk may have: with the L0's index the bound on its memory.
+  /// The most runs that one chunk may have, and the most pages of one shard: with an L0's index the
+  /// bound on its memory.
   private static let runLimit = 1 << 17
   private static let pageLimit = 1 << 19
 
-  private(set) var pageCount = 0
+  /// What has been gathered for each shard.
+  private var shares: [Share]
+
+  private struct Share {
+    var pageCount = 0
+    var byteCount: UInt64 = 0
+  }
 
   /// Holds up to `memoryLimit` bytes of blobs in memory.
-  init(memoryLimit: Int) {
+  init(memoryLimit: Int, shardCount: Int = 1) {
     self.memoryLimit = memoryLimit
+    shares = Array(repeating: Share(), count: shardCount)
     runs.reserveCapacity(Self.runLimit)  // memory that is not used costs nothing, moving it does
   }
 
@@ -54,8 +63,16 @@ final class ChunkSpool: @unchecked Sendable {
 
   var isEmpty: Bool { runs.isEmpty }
 
-  /// Whether the index of an L0 with one run more might outgrow its share of the memory.
-  var isCrowded: Bool { Self.isCrowded(runCount: runs.count, pageCount: pageCount) }
+  /// Whether a shard has gathered `chunkSize` bytes, or the index of an L0 with one run more might
+  /// outgrow its share of the memory.
+  func isFull(_ chunkSize: UInt64) -> Bool {
+    shares.contains {
+      $0.byteCount >= chunkSize || Self.isCrowded(runCount: runs.count, pageCount: $0.pageCount)
+    }
+  }
+
+  /// The shards for which something has been gathered.
+  var shards: [Int] { shares.indices.filter { shares[$0].pageCount > 0 } }
 
   /// The same of a chunk that has so many runs and pages.
   static func isCrowded(runCount: Int, pageCount: Int) -> Bool {
@@ -75,15 +92,17 @@ final class ChunkSpool: @unchecked Sendable {
 
   /// Adds the blobs of consecutive blocks; opens no spool by itself.
   func append(
-    _ blobs: RawSpan, firstKey: Key, pageCount: Int
+    _ blobs: RawSpan, firstKey: Key, pageCount: Int, shard: Int = 0
   ) throws(Failure) {
     let isKept =
       spooled == 0 && buffer.isEmpty && memory.count + blobs.byteCount <= memoryLimit
     runs.append(
       Run(
-        firstKey: firstKey, checksum: isKept ? 0 : CRC32C.checksum(of: blobs), offset: byteCount,
+        firstKey: firstKey, shard: UInt8(shard), checksum: isKept ? 0 : CRC32C.checksum(of: blobs),
+        offset: byteCount,
         byteCount: UInt32(blobs.byteCount), pageCount: UInt32(pageCount)))
-    self.pageCount += pageCount
+    shares[shard].pageCount += pageCount
+    shares[shard].byteCount += UInt64(blobs.byteCount)
     if isKept { return memory.append(blobs) }
     precondition(spool != nil, "the chunk's memory is full and it has no spool")
     if buffer.count + blobs.byteCount > Self.bufferByteCount { try flush() }
@@ -99,26 +118,38 @@ final class ChunkSpool: @unchecked Sendable {
     buffer.removeAll(keepingCapacity: true)
   }
 
-  /// Writes every blob, in key order, and empties the chunk; what it has allocated stays.
+  /// Writes every blob, in key order: those of each of `shards` to the next of `layers`, which
+  /// `finish` gets then. Empties the chunk; what it has allocated stays.
   ///
   /// Runs that follow one another in both orders are read and written at once.
-  func drain(into writer: inout LayerWriter) throws(Failure) {
+  func drain(
+    into layers: [ChunkLayer], finish: (FinishedLayer) throws(Failure) -> Void
+  ) throws(Failure) {
     try flush()
-    runs.sort { $0.firstKey < $1.firstKey }
-    try writeRuns(memory: memory, to: &writer)
+    runs.sort { ($0.shard, $0.firstKey) < ($1.shard, $1.firstKey) }
+    var start = 0
+    for layer in layers {
+      let shard = runs[start].shard
+      let end = runs[start...].firstIndex { $0.shard != shard } ?? runs.count
+      var writer = layer.writer
+      try writeRuns(start..<end, memory: memory, to: &writer)
+      try finish(try writer.finish(as: layer.name))
+      start = end
+    }
+    precondition(start == runs.count, "a shard has runs and no layer")
     runs.removeAll(keepingCapacity: true)
     memory.removeAll(keepingCapacity: true)
     buffer.removeAll(keepingCapacity: true)
     spooled = 0
-    pageCount = 0
+    for shard in shares.indices { shares[shard] = Share() }
   }
 
   private func writeRuns(
-    memory: [UInt8], to writer: inout LayerWriter
+    _ range: Range<Int>, memory: [UInt8], to writer: inout LayerWriter
   ) throws(Failure) {
     var end = Key.minimum
-    var index = 0
-    while index < runs.count {
+    var index = range.lowerBound
+    while index < range.upperBound {
       let first = runs[index].offset
       var last = first
       let start = index
@@ -129,7 +160,7 @@ final class ChunkSpool: @unchecked Sendable {
         end = runs[index].endKey
         last += UInt64(runs[index].byteCount)
         index += 1
-      } while index < runs.count && runs[index].offset == last
+      } while index < range.upperBound && runs[index].offset == last
         && last - first < Self.bufferByteCount && last != memory.count
       let range = Int(first)..<Int(last)
       if range.upperBound <= memory.count {
@@ -163,10 +194,7 @@ final class ChunkSpool: @unchecked Sendable {
     for run in runs {
       let end = offset + Int(run.byteCount)
       guard CRC32C.checksum(of: blobs.extracting(offset..<end)) == run.checksum else {
-        throw Failure(
-          .writtenDataChanged,
-          "cannot read \((spool?.path ?? "").quoted): its contents changed after they were written",
-          hint: "The disk or the memory is at fault: see the system's log.")
+        throw Failure(changedAfterWriting: spool?.path ?? "")
       }
       offset = end
     }

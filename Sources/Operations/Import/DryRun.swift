@@ -37,13 +37,9 @@ private struct DryRun {
     forecast.summary.timelineID = plan.timeline.description
     forecast.summary.generation = plan.generation
     forecast.summary.backupPath = absoluteInput(options.backup)
-    forecast.summary.timelinePath = SystemCalls.absolute(
-      TimelineDirectory.path(
-        output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline))
+    forecast.summary.timelinePath = SystemCalls.absolute(plan.place.path)
     try refusals.collect { () throws(Failure) in
-      try TimelineDirectory.requireClaimable(
-        output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
-        force: plan.force, owner: plan.outputOwner)
+      try TimelineDirectory.requireClaimable(plan.place, force: plan.force)
     }
     if let recovery = options.recovery {
       try checkRecovery(recovery)

@@ -49,7 +49,7 @@ private func importRecovered(
   var parents = MadeDirectories()
   defer { parents.remove() }
   if recovery.scratchParent == nil {
-    try parents.make(RecoveryOptions.place(beside: plan.outputDirectory))
+    try parents.make(RecoveryOptions.place(beside: plan.place.output))
     try parents.sync()
   }
   return try importRecovered(options, recovery, plan, since: start, progress: progress)

@@ -18,6 +18,13 @@ public struct ImportOptions: Sendable {
   /// The pageserver generation that the layers and the index are written for.
   public var generation: UInt32 = 1
 
+  /// How many shards the tenant has: 1 to 128.
+  public var shardCount = 1
+
+  /// How many consecutive blocks of a relation stay on one shard; nil for 2048, or for what a tenant
+  /// without shards has.
+  public var stripeSize: UInt32?
+
   /// A user, besides root and that of this process, who may own the output; what root makes is given
   /// to that user. Nil for nobody.
   public var outputOwner: String?

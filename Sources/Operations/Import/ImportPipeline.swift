@@ -72,7 +72,7 @@ struct ImportPipeline {
     self.progress = progress
     durability = DurabilityStage(counters: counters)
     chunks = ChunkWriter(
-      group, memoryLimit: plan.chunkMemoryByteCount,
+      group, memoryLimit: plan.chunkMemoryByteCount, shardCount: plan.layout.count,
       finished: group.channel(capacity: ImportPlan.pendingLayerLimit))
     hashes = HashStage(group, jobs: plan.jobs, finished: chunks.finished)
     input = try open(group.failure, counters)
@@ -126,7 +126,8 @@ struct ImportPipeline {
     }
     let (segments, pageCheck) = try writer.finishBase()
     let sizes = BaseSizes(segments)
-    try backup.replay(over: segments, sizes, pageCheck, try WrittenPages(chunks.layers))
+    try backup.replay(
+      over: segments, sizes, pageCheck, try WrittenPages(chunks.layers, plan.layout))
     let changes = try storePages { feed throws(Failure) in try backup.readChanges(sizes, feed) }
     try finishPages()
     var written = try finish(
@@ -170,7 +171,7 @@ struct ImportPipeline {
     progress?.begin(.finishing) { [counters] in
       RunProgress.Amount(written: counters.outputByteCount, isWriting: true)
     }
-    try writer.finishChunk()
+    try writer.finishPages()
   }
 
   /// Judges what was read, and writes everything that is no page.
@@ -185,7 +186,7 @@ struct ImportPipeline {
     let pageChecksums = try pageCheck.checked(plan.pageChecksums, in: assessment)
     let relations = try relations(assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
-    try writer.writeMetadataLayer(
+    try writer.writeMetadataLayers(
       KeyspaceWriter(Cluster(contents, assessment, relations)), at: assessment.importLSN,
       end: assessment.endLSN)
     writer.finish()
@@ -207,22 +208,24 @@ struct ImportPipeline {
   /// Writes index and receipt, gives everything its name, and gives the whole summary.
   private func commit(_ written: Written) throws(Failure) -> ImportSummary {
     try Interruption.check()
-    let index = try writer.writeIndex(durability.layers, written.metadata)
+    let indexes = try writer.writeIndexes(durability.layers, written.metadata)
     var summary = written.summary
     summary.backupPath = absoluteInput(plan.backupPath)
     summary.tenantID = plan.tenant.description
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation
+    summary.shardCount = plan.layout.count
+    summary.stripeSize = Int(plan.layout.stripeSize)
     summary.timelinePath = SystemCalls.absolute(writer.timelinePath)
-    summary.indexPath = summary.timelinePath + "/" + index.digest.name
+    summary.indexPath = writer.path(of: indexes[0])
     summary.receiptPath = writer.receiptPath.map(SystemCalls.absolute)
-    summary.take(durability.layers, index.digest)
+    summary.take(durability.layers, indexes.map(\.digest), digest: writer.digest)
     summary.stampedPageCount = writer.stampedPageCount
     summary.segmentTableByteCount = writer.segmentTableByteCount
     summary.listChanges()
     summary.listWarnings()
     summary.seconds = (ContinuousClock.now - start) / .seconds(1)
-    try writer.commit(durability.layers, index, summary)
+    try writer.commit(durability.layers, indexes, summary)
     return summary
   }
 
@@ -235,7 +238,7 @@ struct ImportPipeline {
       FreeSpace.leastNeeded(
         inputByteCount: inputByteCount, isCompressed: reader.isCompressed,
         level: plan.compressionLevel),
-      at: writer.timelinePath)
+      at: writer.directoryPath)
   }
 }
 

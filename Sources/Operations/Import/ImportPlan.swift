@@ -10,7 +10,8 @@ import Timeline
 /// ```
 /// --memory            64 MiB   the sum of what follows, which is 53 MiB at least
 ///   batches           18 MiB   5 × 128 pages, at 2 jobs, and the buffers of the input
-///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys
+///   image layer        2 MiB   its write buffer and its index, at most 2^17 keys; with shards 12 MiB
+///                              for all
 ///   L0                17 MiB   the same, at most 2^19 keys
 ///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
 ///   hashes             1 MiB   128 KiB for each of at most 8 threads
@@ -24,11 +25,7 @@ struct ImportPlan: Sendable {
   let backup: String
   /// Of a copy, the path of what it was made of.
   var backupPath: String
-  let outputDirectory: String
-  /// A user besides root and one's own who may own the output.
-  let outputOwner: SystemUser?
-  let tenant: Identifier
-  let timeline: Identifier
+  let place: OutputPlace
   let generation: UInt32
   let force: Bool
   let receipt: ReceiptOptions?
@@ -51,6 +48,16 @@ struct ImportPlan: Sendable {
   /// More threads than this do not hash layers: fewer write them.
   static let hashJobLimit = 8
 
+  /// The bytes of an open image layer's buffer, and, with shards, of its index.
+  var imageLayerMemory: Int {
+    layout.isSharded
+      ? min(LayerWriter.bufferLimit, Self.shardedMemory / 2 / layout.count)
+      : LayerWriter.bufferLimit
+  }
+
+  /// The bytes of all shards' buffers and indexes; their open nodes take about half as much besides.
+  private static let shardedMemory = 8 << 20
+
   /// What the pipeline takes of `--memory` besides batches, their input, and the blobs of chunks.
   private static let fixedMemoryByteCount = 33 << 20
 
@@ -58,15 +65,19 @@ struct ImportPlan: Sendable {
     if let manifest = options.manifest { try requireReadable(manifest, option: "--manifest") }
     backup = options.backup
     backupPath = options.backup
-    outputDirectory = options.outputDirectory
-    outputOwner = try options.outputOwner.map { name throws(Failure) in
+    let owner = try options.outputOwner.map { name throws(Failure) in
       guard let user = SystemUser(named: name) else {
         throw Failure(.unknownUser, "user \(name.quoted) does not exist")
       }
       return user
     }
-    tenant = try Self.identifier(options.tenantID, option: "--tenant-id")
-    timeline = try Self.identifier(options.timelineID, option: "--timeline-id")
+    let usual = ShardLayout.usualStripeSize
+    place = OutputPlace(
+      output: options.outputDirectory,
+      tenant: try Self.identifier(options.tenantID, option: "--tenant-id"),
+      timeline: try Self.identifier(options.timelineID, option: "--timeline-id"),
+      layout: ShardLayout(count: options.shardCount, stripeSize: options.stripeSize ?? usual),
+      requiresStripeSize: options.stripeSize != nil, owner: owner)
     generation = options.generation
     force = options.force
     receipt = options.receipt
@@ -83,7 +94,9 @@ struct ImportPlan: Sendable {
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
       recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
     reading.sizeLimit = SizeLimit(options.sizeLimit)
-    let rest = options.memory - Self.fixedMemoryByteCount - reading.memoryByteCount
+    let fixed =
+      Self.fixedMemoryByteCount + (place.layout.isSharded ? Self.shardedMemory * 5 / 4 : 0)
+    let rest = options.memory - fixed - reading.memoryByteCount
     chunkMemoryByteCount = max(1 << 20, rest / 2)
   }
 
@@ -97,11 +110,17 @@ struct ImportPlan: Sendable {
     return identifier
   }
 
+  /// The tenant's id.
+  var tenant: Identifier { place.tenant }
+  /// The timeline's id.
+  var timeline: Identifier { place.timeline }
+  /// How the tenant's keys are spread.
+  var layout: ShardLayout { place.layout }
+
   /// What the import writes, as progress says it first.
   var target: RunProgress.Target {
-    let path = TimelineDirectory.path(output: outputDirectory, tenant: tenant, timeline: timeline)
-    return RunProgress.Target(
-      timelinePath: SystemCalls.absolute(path), tenantID: tenant.description,
+    RunProgress.Target(
+      timelinePath: SystemCalls.absolute(place.path), tenantID: tenant.description,
       timelineID: timeline.description, generation: generation)
   }
 

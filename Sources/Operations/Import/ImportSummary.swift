@@ -30,6 +30,11 @@ public struct ImportSummary: Codable, Sendable {
   public var tenantID = ""
   /// The timeline's id: 32 lower-case hexadecimal digits.
   public var timelineID = ""
+  /// How many shards the tenant has; 1 if it is not sharded.
+  public var shardCount = 1
+  /// How many consecutive blocks of a relation stay on one shard; what the tenant's manifest says, if
+  /// this import wrote it.
+  public var stripeSize = 0
   /// The generation in the names of the layers and the index.
   public var generation: UInt32 = 0
   /// The timeline's directory, from the root on: what a pageserver attaches, or what is copied to a
@@ -58,10 +63,12 @@ public struct ImportSummary: Codable, Sendable {
   public var inputByteCount: UInt64 = 0
   /// Bytes of all layers and the index.
   public var outputByteCount: UInt64 = 0
-  /// Every layer file, by name; the hashes are of the files as they were read back.
+  /// Every layer file, by name, that begins with the shard's directory if there are several; the hashes are of the files as they were read back.
   public var layers: [FileDigest] = []
-  /// The index file, as it was read back; nil if none is written.
+  /// The index file, as it was read back, that of shard 0 if there are several; nil if none is written.
   public var index: FileDigest?
+  /// The indexes of the other shards, in their order.
+  public var otherIndexes: [FileDigest] = []
   /// Image layers written, for large relations.
   public var imageLayerCount = 0
   /// L0 layers written, for small relations and everything else.
@@ -170,14 +177,18 @@ extension ImportSummary {
 
 extension ImportSummary {
   /// Takes the files of the timeline.
-  mutating func take(_ layers: [HashedLayer], _ index: FileDigest) {
-    self.layers = layers.map { hashed in
-      FileDigest(
-        name: hashed.layer.name.fileName(generation: generation),
-        byteCount: hashed.layer.byteCount, sha256: hashed.sha256)
-    }.sorted { $0.name < $1.name }
-    self.index = index
-    outputByteCount = layers.reduce(index.byteCount) { $0 + $1.layer.byteCount }
+  ///
+  /// - Parameters:
+  ///   - indexes: the index of each shard.
+  ///   - digest: what the import's object says of a layer.
+  mutating func take(
+    _ layers: [HashedLayer], _ indexes: [FileDigest], digest: (HashedLayer) -> FileDigest
+  ) {
+    self.layers = layers.map(digest).sorted { $0.name < $1.name }
+    index = indexes[0]
+    otherIndexes = Array(indexes[1...])
+    outputByteCount =
+      indexes.reduce(0) { $0 + $1.byteCount } + layers.reduce(0) { $0 + $1.layer.byteCount }
     imageLayerCount = layers.count { $0.layer.name.isImage }
     l0LayerCount = layers.count - imageLayerCount
   }

@@ -5,9 +5,14 @@ import Synchronization
 import System
 import Timeline
 
-/// A chunk that is full, with the L0 that is to hold it.
+/// A chunk that is full, with the L0 of each shard that is to hold some of it.
 struct FullChunk: Sendable {
   var spool: ChunkSpool
+  var layers: [ChunkLayer]
+}
+
+/// An L0 of a chunk, still empty.
+struct ChunkLayer: Sendable {
   var writer: LayerWriter
   var name: LayerName
 }
@@ -30,18 +35,18 @@ struct ChunkWriter: Sendable {
 
   /// Channels of `group`, and a spool that is empty.
   init(
-    _ group: StageGroup, memoryLimit: Int, finished: Channel<FinishedLayer>
+    _ group: StageGroup, memoryLimit: Int, shardCount: Int, finished: Channel<FinishedLayer>
   ) {
     full = group.channel(capacity: 1)
-    empty = group.channel(capacity: 2, [ChunkSpool(memoryLimit: memoryLimit)])
+    empty = group.channel(
+      capacity: 2, [ChunkSpool(memoryLimit: memoryLimit, shardCount: shardCount)])
     self.finished = finished
   }
 
   /// Writes chunks until `full` ends, and then ends `finished`.
   func run() throws(Failure) {
-    while var chunk = try full.receive() {
-      try chunk.spool.drain(into: &chunk.writer)
-      try send(try chunk.writer.finish(as: chunk.name))
+    while let chunk = try full.receive() {
+      try chunk.spool.drain(into: chunk.layers) { layer throws(Failure) in try send(layer) }
       try empty.send(chunk.spool)
     }
     finished.finish()

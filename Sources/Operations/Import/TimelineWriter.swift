@@ -7,7 +7,12 @@ import Timeline
 
 /// Takes batches of pages in the order of the backup, and makes layers of them.
 ///
-/// Memory: the open image layer or the chunk's share (`ImportPlan`), and the segment table.
+/// ```
+/// run of a large relation ─► stripes ─► an open image layer of each shard
+/// run of a small one ──────► stripes ─► chunk ─► the next L0 of each shard
+/// ```
+///
+/// Memory: the open image layers and the chunk's share (`ImportPlan`), and the segment table.
 final class TimelineWriter {
   private let plan: ImportPlan
   private let directory: TimelineDirectory
@@ -16,11 +21,10 @@ final class TimelineWriter {
   /// Chunks on their way to be written, and the layers that are complete.
   private let chunks: ChunkWriter
 
-  private var imageLayer: (writer: LayerWriter, firstKey: Key)?
+  private var shards: [ShardWriter]
+  /// The key with which the open image layers go on; nil if none is open.
+  private var nextImageKey: Key?
   private var chunk: ChunkSpool
-  private var chunkCount = 0
-  /// How many L0s of changed pages there are; nil before the first pass has ended.
-  private var changesCount: Int?
   private var temporaryFileCount = 0
 
   /// Every segment of the backup, once all batches are stored and until `relations` empties it.
@@ -37,15 +41,19 @@ final class TimelineWriter {
     self.plan = plan
     self.chunks = chunks
     (directory, receipt) = try Self.claim(plan)
-    chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount)
+    chunk = ChunkSpool(
+      memoryLimit: plan.chunkMemoryByteCount, shardCount: plan.layout.count)
+    shards = (0..<plan.layout.count).map { [directory] number in
+      ShardWriter(plan, number) { () throws(Failure) in
+        try directory.makeTemporaryFile("index", shard: number)
+      }
+    }
   }
 
   private static func claim(
     _ plan: ImportPlan
   ) throws(Failure) -> (TimelineDirectory, ReceiptFiles?) {
-    let directory = try TimelineDirectory(
-      output: plan.outputDirectory, tenant: plan.tenant, timeline: plan.timeline,
-      force: plan.force, owner: plan.outputOwner)
+    let directory = try TimelineDirectory(plan.place, force: plan.force)
     guard let place = plan.receipt?.place else { return (directory, nil) }
     do throws(Failure) {
       return (directory, try directory.makeReceipt(place, generation: plan.generation))
@@ -62,8 +70,10 @@ final class TimelineWriter {
     directory.abandon()
   }
 
-  /// The timeline's directory.
+  /// The timeline's path.
   var timelinePath: String { directory.path }
+  /// A directory on the file system of the output.
+  var directoryPath: String { directory.directoryPath }
   /// The receipt, once it is written; nil for none.
   var receiptPath: String? { receipt?.path }
 
@@ -81,12 +91,14 @@ final class TimelineWriter {
         try appendToImageLayers(run, firstPage: page, of: pages)
       } else if run.pageCount > 0 {
         if chunk.needsSpool(for: run.storedByteCount) {
-          try chunk.open(spool: makeTemporaryFile("spool"))
+          try chunk.open(spool: makeTemporaryFile("spool", shard: 0))
         }
-        try chunk.append(
-          pages.buffer.bytes.extracting(run.blobs), firstKey: run.firstKey,
-          pageCount: run.pageCount)
-        if chunk.byteCount >= plan.chunkSize || chunk.isCrowded { try finishChunk() }
+        try forEachStripe(of: run, firstPage: page, of: pages) { stripe throws(Failure) in
+          try chunk.append(
+            pages.buffer.bytes.extracting(stripe.blobs), firstKey: stripe.firstKey,
+            pageCount: stripe.pages.count, shard: stripe.shard)
+        }
+        if chunk.isFull(plan.chunkSize) { try finishChunk() }
       }
       page += run.pageCount
     }
@@ -105,130 +117,165 @@ final class TimelineWriter {
   /// Ends the first pass over a running cluster, once all its batches are stored: what follows are
   /// changed pages. Gives the segments of the base, and what its pages' checksums said.
   func finishBase() throws(Failure) -> (segments: SegmentTable, pageCheck: PageCheckResult) {
-    try finishChunk()
+    try finishPages()
     try chunks.waitUntilIdle()
     defer {
       segments = SegmentTable()
       pageCheck = PageCheckResult()
-      changesCount = 0
+      for shard in shards.indices { shards[shard].beginChanges() }
     }
     return (segments, pageCheck)
   }
 
   // MARK: Image layers
 
-  /// Adds a run to the open image layer, cutting it at page boundaries when it reaches its size.
+  /// Adds a run to the open image layers, which are cut at page boundaries when they reach their size.
+  ///
+  /// A layer goes on over the next segment of its relation, but over nothing else: no two of one shard
+  /// may overlap, in whatever order the files come.
   private func appendToImageLayers(
     _ run: PageRuns.Run, firstPage: Int, of pages: PageRuns
   ) throws(Failure) {
-    var key = run.firstKey
-    var byteCounts = pages.blobByteCounts[firstPage..<firstPage + run.pageCount]
-    var start = run.blobs.lowerBound
-    while !byteCounts.isEmpty {
-      var layer: (writer: LayerWriter, firstKey: Key)
-      if let open = imageLayer.take() {  // one owner: its arrays are not copied
-        layer = open
-      } else {
-        layer = (try makeLayer(valuesAt: nil, limit: plan.imageLayerLimit), key)
+    if run.firstKey != nextImageKey { try finishImageLayers() }
+    try forEachStripe(of: run, firstPage: firstPage, of: pages) { stripe throws(Failure) in
+      var key = stripe.firstKey
+      var byteCounts = pages.blobByteCounts[stripe.pages]
+      var start = stripe.blobs.lowerBound
+      while !byteCounts.isEmpty {
+        let count = try shards[stripe.shard].append(
+          from: &key, byteCounts, pages.buffer.bytes.extracting(start..<stripe.blobs.upperBound),
+          makeFile: makeTemporaryFile, finish: chunks.send)
+        start += byteCounts.prefix(count).reduce(0, +)
+        byteCounts = byteCounts.dropFirst(count)
       }
-      let (count, byteCount) = layer.writer.addBlocks(from: &key, byteCounts)
-      try layer.writer.write(pages.buffer.bytes.extracting(start..<start + byteCount))
-      imageLayer = layer
-      byteCounts = byteCounts.dropFirst(count)
-      start += byteCount
-      if layer.writer.isFull { try finishImageLayer(before: key) }
     }
-    if run.endsFile { try finishImageLayer(before: key) }
+    let end = Key(advancing: run.firstKey, by: run.pageCount)
+    nextImageKey = end
+    if run.endsFile, !end.field6.isMultiple(of: RelationSegment.blockCount) {
+      try finishImageLayers()
+    }
   }
 
-  private func finishImageLayer(before end: Key) throws(Failure) {
-    guard let layer = imageLayer else { return }
-    imageLayer = nil
-    try finish(
-      layer.writer,
-      as: LayerName(keys: layer.firstKey..<end, extent: .image(at: plan.imageLSN)))
+  /// Finishes the image layers that are open.
+  private func finishImageLayers() throws(Failure) {
+    nextImageKey = nil
+    for shard in shards.indices { try shards[shard].finishImageLayer(chunks.send) }
+  }
+
+  /// Pages of a run that are in one shard.
+  private struct Stripe {
+    var shard: Int
+    var firstKey: Key
+    /// Which of the batch's pages they are.
+    var pages: Range<Int>
+    /// Where their blobs are in the batch's buffer.
+    var blobs: Range<Int>
+  }
+
+  /// Gives the parts of a run to `body` that each are in one shard.
+  private func forEachStripe(
+    of run: PageRuns.Run, firstPage: Int, of pages: PageRuns,
+    _ body: (Stripe) throws(Failure) -> Void
+  ) throws(Failure) {
+    let all = firstPage..<firstPage + run.pageCount
+    guard plan.layout.isSharded, case .relation(let segment, _) = run.file else {
+      return try body(Stripe(shard: 0, firstKey: run.firstKey, pages: all, blobs: run.blobs))
+    }
+    var page = all.lowerBound
+    var start = run.blobs.lowerBound
+    while page < all.upperBound {
+      let key = Key(advancing: run.firstKey, by: page - firstPage)
+      let end = min(all.upperBound, page + plan.layout.stripeRest(from: key.field6))
+      let byteCount = pages.blobByteCounts[page..<end].reduce(0, +)
+      try body(
+        Stripe(
+          shard: plan.layout.shard(of: segment.relation, block: key.field6), firstKey: key,
+          pages: page..<end, blobs: start..<start + byteCount))
+      page = end
+      start += byteCount
+    }
   }
 
   // MARK: L0 layers
 
-  /// Has what the chunk holds written as the next L0, and takes an empty chunk.
-  func finishChunk() throws(Failure) {
+  /// Has what the chunk holds written as the next L0 of each shard, and takes an empty chunk.
+  private func finishChunk() throws(Failure) {
     guard !chunk.isEmpty else { return }
-    let range: Range<LogSequenceNumber>
-    let values: LogSequenceNumber
-    if let changesCount {
-      (range, values) = try plan.changesRange(changesCount, afterChunks: chunkCount)
-      self.changesCount = changesCount + 1
-    } else {
-      range = try plan.chunkRange(chunkCount)
-      values = range.lowerBound
-      chunkCount += 1
+    var layers: [ChunkLayer] = []
+    for shard in chunk.shards {
+      layers.append(try shards[shard].makeChunkLayer(makeFile: makeTemporaryFile))
     }
-    let writer = try makeLayer(valuesAt: values)
-    try chunks.full.send(FullChunk(spool: chunk, writer: writer, name: .level0(range)))
+    try chunks.full.send(FullChunk(spool: chunk, layers: layers))
     guard let empty = try chunks.empty.receive() else {
       throw Failure(.bug, "the pipeline has ended before its chunks")
     }
     chunk = empty
   }
 
-  /// Writes the last L0: all metadata at `lsn`, up to and including `end`.
-  func writeMetadataLayer(
+  /// Finishes the layers of pages, when all pages are stored.
+  func finishPages() throws(Failure) {
+    try finishImageLayers()
+    try finishChunk()
+  }
+
+  /// Writes the last L0 of each shard: all metadata at `lsn`, up to and including `end`.
+  func writeMetadataLayers(
     _ metadata: KeyspaceWriter, at lsn: LogSequenceNumber, end: LogSequenceNumber
   ) throws(Failure) {
-    let start =
-      if let changesCount, changesCount > 0 {
-        try plan.changesRange(changesCount, afterChunks: chunkCount).range.lowerBound
-      } else {
-        try plan.chunkRange(chunkCount).lowerBound
-      }
-    var writer = try makeLayer(valuesAt: lsn)
-    try metadata.write(to: &writer, level: plan.compressionLevel)
-    try finish(writer, as: .level0(start..<end + 1))
+    for shard in shards.indices {
+      let start = try shards[shard].nextLevel0Start()
+      var writer = try shards[shard].makeLayer(valuesAt: lsn, makeFile: makeTemporaryFile)
+      try metadata.write(
+        to: &writer, level: plan.compressionLevel, shard: shard, of: plan.layout)
+      try chunks.send(try writer.finish(as: .level0(start..<end + 1)))
+    }
   }
 
   // MARK: Files
 
-  private func makeLayer(
-    valuesAt lsn: LogSequenceNumber?, limit: LayerWriter.Limit? = nil
-  ) throws(Failure) -> LayerWriter {
-    LayerWriter(
-      file: try makeTemporaryFile("layer"), tenant: plan.tenant, timeline: plan.timeline,
-      valuesAt: lsn, limit: limit)
-  }
-
-  private func makeTemporaryFile(_ kind: String) throws(Failure) -> OutputFile {
+  private func makeTemporaryFile(_ kind: String, shard: Int) throws(Failure) -> OutputFile {
     temporaryFileCount += 1
-    return try directory.makeTemporaryFile("\(kind)-\(temporaryFileCount)")
-  }
-
-  private func finish(_ writer: consuming LayerWriter, as name: LayerName) throws(Failure) {
-    try chunks.send(try writer.finish(as: name))
+    return try directory.makeTemporaryFile("\(kind)-\(temporaryFileCount)", shard: shard)
   }
 
   /// Says that no layer follows.
   func finish() { chunks.full.finish() }
 
-  /// Writes the index of these layers, all of them durable, under a temporary name.
-  func writeIndex(
+  /// Writes the index of each shard, of these layers, all of them durable, under a temporary name.
+  func writeIndexes(
     _ layers: [HashedLayer], _ metadata: IndexPart.Metadata
-  ) throws(Failure) -> FinishedIndex {
-    var index = IndexPart(layers: [:], metadata: metadata)
+  ) throws(Failure) -> [FinishedIndex] {
+    var indexes = shards.map { _ in IndexPart(layers: [:], metadata: metadata) }
     for hashed in layers {
-      index.layers[hashed.layer.name.description] = IndexPart.LayerMetadata(
-        fileSize: hashed.layer.byteCount, generation: plan.generation)
+      let layer = hashed.layer
+      indexes[layer.shard].layers[layer.name.description] = IndexPart.LayerMetadata(
+        fileSize: layer.byteCount, generation: plan.generation,
+        shard: shards[layer.shard].owner.shard.suffix)
     }
-    return try directory.writeIndex(index.encoded(), generation: plan.generation)
+    var finished: [FinishedIndex] = []
+    for (shard, index) in indexes.enumerated() {
+      finished.append(
+        try directory.writeIndex(index.encoded(), generation: plan.generation, shard: shard))
+    }
+    return finished
   }
+
+  /// The digest of a layer, by the name that it gets.
+  func digest(of hashed: HashedLayer) -> FileDigest {
+    directory.digest(of: hashed.layer, generation: plan.generation, sha256: hashed.sha256)
+  }
+
+  /// The path that an index gets, from the root on.
+  func path(of index: FinishedIndex) -> String { SystemCalls.absolute(directory.path(of: index)) }
 
   /// Writes the receipt, if there is to be one, and gives everything its name.
   func commit(
-    _ layers: [HashedLayer], _ index: FinishedIndex, _ summary: ImportSummary
+    _ layers: [HashedLayer], _ indexes: [FinishedIndex], _ summary: ImportSummary
   ) throws(Failure) {
     if let receipt, let encode = plan.receipt?.encode {
-      try receipt.write(try encode(summary), files: summary.layers + [index.digest])
+      try receipt.write(try encode(summary), files: summary.layers + indexes.map(\.digest))
     }
-    try directory.commit(layers.map(\.layer), index, receipt: receipt)
+    try directory.commit(layers.map(\.layer), indexes, receipt: receipt)
   }
 
   /// Takes away what was written.
@@ -239,13 +286,18 @@ final class TimelineWriter {
 }
 
 extension KeyspaceWriter {
-  /// Writes each value as an image into a delta layer.
-  func write(to writer: inout LayerWriter, level: Int32) throws(Failure) {
+  /// Writes each value that a shard has as an image into its delta layer.
+  func write(
+    to writer: inout LayerWriter, level: Int32, shard: Int, of layout: ShardLayout
+  ) throws(Failure) {
     var encoder = try BlobEncoder(level: level)
     // Used again for each value: there is one for each relation.
     var image: [UInt8] = []
     var blob: [UInt8] = []
     try write { key, value throws(Failure) in
+      if layout.isSharded, case .shard(let owner) = layout.owner(of: key.meaning), owner != shard {
+        return
+      }
       image.removeAll(keepingCapacity: true)
       DeltaValue.encodeImageHeader(byteCount: value.count, into: &image)
       image += value

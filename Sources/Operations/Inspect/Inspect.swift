@@ -2,6 +2,7 @@ import Backup
 import ObjectStore
 import Pipeline
 import System
+import Timeline
 
 /// What to look at, and at what in it.
 public struct InspectOptions: Sendable {
@@ -60,7 +61,7 @@ public func inspect(
 private func inspection(
   _ options: InspectOptions, _ progress: RunProgress?
 ) throws(Failure) -> Inspection {
-  if StoreLocation.isMeant(by: options.path) {
+  if StoreLocation.isMeant(by: options.path) || TenantPath(options.path) != nil {
     return .timeline(try TimelineInspector(options).describe(progress))
   }
   guard isDirectory(options.path), !isDataDirectory(options.path),

@@ -55,7 +55,11 @@ struct KeySearch {
   /// The key's entries above the newest image layer that covers it, and that layer's own; the
   /// newest first, none after the first that stands alone.
   private func candidates() throws(Failure) -> [Candidate] {
-    let covering = timeline.layers.indices.filter { timeline.layers[$0].name.keys.contains(key) }
+    let owner =
+      if case .shard(let shard) = timeline.layout.owner(of: key.meaning) { shard } else { 0 }
+    let covering = timeline.layers.indices.filter {
+      timeline.layers[$0].shard == owner && timeline.layers[$0].name.keys.contains(key)
+    }
     let image = covering.filter { timeline.layers[$0].name.isImage }.max { left, right in
       timeline.layers[left].name.lsns.lowerBound < timeline.layers[right].name.lsns.lowerBound
     }

@@ -17,7 +17,7 @@ struct TimelineInspector {
 
   /// Reads the index, and checks that what the options ask for can be there.
   init(_ options: InspectOptions) throws(Failure) {
-    timeline = try Timeline(try readableDirectory(at: options.path, options.store))
+    timeline = try Timeline(try TimelinePlace(at: options.path, options.store))
     key = try Self.key(options.key)
     layerIndex = try Self.index(of: options.layer, in: timeline)
   }

@@ -1,5 +1,6 @@
 import ObjectStore
 import System
+import Timeline
 
 /// What to list.
 public struct ListOptions: Sendable {
@@ -26,17 +27,27 @@ public func listTimelines(_ options: ListOptions) throws(Failure) -> TimelineLis
   var list =
     StoreLocation.isMeant(by: options.path)
     ? try StoredTenantWalk.list(try StoreLocation(options.path), options.store)
-    : try listOnDisk(options)
+    : try listOnDisk(options.path)
+  list.joinShards()
   list.seconds = (ContinuousClock.now - start) / .seconds(1)
   return list
 }
 
-private func listOnDisk(_ options: ListOptions) throws(Failure) -> TimelineList {
+private func listOnDisk(_ given: String) throws(Failure) -> TimelineList {
+  // With shards, the path of a tenant or of its timeline is no directory.
+  if !SystemCalls.exists(given), let place = TenantPath(given), isDirectory(place.root) {
+    var list = try listOnDisk(place.root)
+    list.timelines.removeAll {
+      $0.tenantID != place.tenant.description
+        || place.timeline.map { $0.description } ?? $0.timelineID != $0.timelineID
+    }
+    return list
+  }
   let path: String
   do throws(Failure) {
-    path = try SystemCalls.resolved(options.path)
+    path = try SystemCalls.resolved(given)
     guard isDirectory(path) else {
-      throw Failure(.cannotOpenInput, "\(options.path.quoted) is not a directory")
+      throw Failure(.cannotOpenInput, "\(given.quoted) is not a directory")
     }
   } catch {
     throw Failure(

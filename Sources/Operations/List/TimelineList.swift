@@ -81,8 +81,11 @@ public struct ListedTimeline: Codable, Sendable {
   public var timelinePath: String
   /// The tenant's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
   public var tenantID: String?
-  /// The shard's number and the shard count, two hexadecimal digits each; nil if not sharded.
+  /// The shard's number and the shard count, two hexadecimal digits each; nil if not sharded, or if
+  /// all shards are shown as one.
   public var shard: String?
+  /// How many shards are shown as one; nil if not sharded, or if some are missing.
+  public var shardCount: Int?
   /// The timeline's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
   public var timelineID: String?
   /// What can be said of it as a whole.

@@ -1,5 +1,6 @@
 import LayerFormat
 import PostgresFormat
+import System
 import Timeline
 
 /// What an index and the names in its directory tell, before any layer is opened.
@@ -21,12 +22,15 @@ struct IndexCheck {
     self.knownNames = knownNames
     checkFiles()
     checkMetadata()
-    checkLevel0Layers()
+    for shard in 0..<timeline.layout.count {
+      let layers = timeline.layers.filter { $0.shard == shard }
+      checkLevel0Layers(layers)
+      if timeline.isAsImported { checkImageLayers(layers) }
+    }
     for layer in timeline.layers where layer.name.isInFuture(of: end) {
       findings.add(
         .layerAfterEnd, "layer '\(layer.fileName)' is after the end of the timeline, \(end)")
     }
-    if timeline.isAsImported { checkImageLayers() }
   }
 
   private mutating func checkFiles() {
@@ -35,7 +39,8 @@ struct IndexCheck {
     }
     // A pageserver leaves the indexes of former generations where they are.
     for name in timeline.unnamedFiles
-    where IndexPart.parse(fileName: name) == nil && !knownNames.contains(name) {
+    where IndexPart.parse(fileName: SystemCalls.name(of: name)) == nil && !knownNames.contains(name)
+    {
       findings.add(.fileUnlisted, "'\(escaped(name.utf8))' is not listed in the index")
     }
   }
@@ -84,8 +89,8 @@ struct IndexCheck {
   }
 
   /// L0s follow each other without a gap, or compaction stops there.
-  private mutating func checkLevel0Layers() {
-    let layers = timeline.layers.filter(\.name.isLevel0)
+  private mutating func checkLevel0Layers(_ layers: [Timeline.Layer]) {
+    let layers = layers.filter(\.name.isLevel0)
       .sorted { $0.name.lsns.lowerBound < $1.name.lsns.lowerBound }
     for (layer, next) in zip(layers, layers.dropFirst())
     where layer.name.lsns.upperBound != next.name.lsns.lowerBound {
@@ -102,8 +107,8 @@ struct IndexCheck {
   }
 
   /// A read stops at the first image layer that covers its key, so an import's do not overlap.
-  private mutating func checkImageLayers() {
-    let layers = timeline.layers.filter(\.name.isImage)
+  private mutating func checkImageLayers(_ layers: [Timeline.Layer]) {
+    let layers = layers.filter(\.name.isImage)
     for (layer, next) in zip(layers, layers.dropFirst())
     where layer.name.keys.upperBound > next.name.keys.lowerBound {
       findings.add(

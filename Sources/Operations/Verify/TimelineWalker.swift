@@ -33,7 +33,7 @@ final class TimelineWalker {
   ///
   /// What is wrong with a layer goes with the batches; throws where reading fails.
   func run() throws(Failure) {
-    var cursor = TimelineCursor(timeline)
+    var cursor = TimelineCursor(timeline, givesCopies: true)
     var isDone = false
     while !isDone {
       do throws(Failure) {

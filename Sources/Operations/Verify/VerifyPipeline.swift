@@ -39,8 +39,8 @@ struct VerifyPipeline {
     _ timeline: Timeline, jobs: Int, isForComparison: Bool, progress: RunProgress?
   ) {
     var present = timeline
-    let missing = Set(timeline.missingLayers.map(\.name))
-    present.layers.removeAll { missing.contains($0.name) }
+    let missing = Set(timeline.missingLayers.map(\.fileName))
+    present.layers.removeAll { missing.contains($0.fileName) }
     self.timeline = present
     self.jobs = jobs
     self.isForComparison = isForComparison
@@ -59,6 +59,7 @@ struct VerifyPipeline {
     var check = KeyspaceCheck(timeline.index.metadata, findings: findings)
     let isAsImported = timeline.isAsImported
     var gone = try GoneBlocks(timeline)
+    var shards = ShardCheck(timeline.layout)
     try pipeline.run(
       fill: { [timeline, progress] feed throws(Failure) in
         try TimelineWalker(timeline, progress: progress, feed: feed, permits: permits).run()
@@ -74,6 +75,7 @@ struct VerifyPipeline {
       drain: { batch throws(Failure) in
         for finding in batch.failures { check.findings.add(finding) }
         for entry in batch.entries {
+          guard shards.take(entry, &check.findings) else { continue }
           if gone?.contains(entry.value, entry.meaning) == true {
             result.goneKeyCount += 1
             continue
@@ -89,6 +91,7 @@ struct VerifyPipeline {
         batch.reset()
         if wasLarge { try permits.send(()) }
       })
+    shards.finish(&check.findings)
     if isAsImported { check.finish() }
     result.findings = check.findings
     result.systemIdentifier = check.controlFile?.systemIdentifier

@@ -32,15 +32,15 @@ private func verify(
   let receipt = try options.receipt.map { path throws(Failure) in try Receipt(path: path) }
   let path = options.timeline ?? receipt?.timelinePath ?? ""
   summary.take(options, receipt, timelinePath: path)
-  let directory = try readableDirectory(at: path, options.store)
+  let place = try TimelinePlace(at: path, options.store)
   var findings = Findings()
   let files = try receipt.map { receipt throws(Failure) in
-    try ReceiptCheck(receipt, directory)
+    try ReceiptCheck(receipt, place.directory)
   }
   try files?.run(jobs: jobs, progress: progress, &findings)
   let timeline: Timeline
   do throws(Failure) {
-    timeline = try Timeline(directory)
+    timeline = try Timeline(place)
   } catch {
     // The index is one of the files that differ.
     guard findings.count > 0, [.cannotOpen, .damaged].contains(error.exitCode) else { throw error }

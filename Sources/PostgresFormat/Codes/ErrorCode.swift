@@ -24,6 +24,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case argumentNotUTF8 = "argument-not-utf8"
   case urlUnsupported = "url-unsupported"
   case terminalRefused = "terminal-refused"
+  case severalTimelines = "several-timelines"
   case layerNotFound = "layer-not-found"
   case unknownUser = "unknown-user"
   case recoveryAsRoot = "recovery-as-root"
@@ -78,6 +79,11 @@ public enum ErrorCode: String, CaseIterable, Sendable {
 
   // MARK: A timeline that is read
   case indexDamaged = "index-damaged"
+  case tenantManifestDamaged = "tenant-manifest-damaged"
+  case tenantLayoutDiffers = "tenant-layout-differs"
+  case stripeSizeDiffers = "stripe-size-differs"
+  case shardMissing = "shard-missing"
+  case shardsDiffer = "shards-differ"
   case layerDamaged = "layer-damaged"
   case timelineInconsistent = "timeline-inconsistent"
   case receiptDamaged = "receipt-damaged"

@@ -40,10 +40,7 @@ package struct FileHasher: ~Copyable {
     }
     guard found == byteCount else {
       throw Failure(
-        .writtenDataChanged,
-        "cannot read \(file.path.quoted): its contents changed after they were written: "
-          + "it has \(byteWords(found)) instead of \(byteCount)",
-        hint: "The disk or the memory is at fault: see the system's log.")
+        changedAfterWriting: file.path, "it has \(byteWords(found)) instead of \(byteCount)")
     }
     return hash
   }

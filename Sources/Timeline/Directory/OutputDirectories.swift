@@ -2,10 +2,54 @@ import LayerFormat
 import PostgresFormat
 import System
 
+/// Where a timeline is to be.
+package struct OutputPlace: Sendable {
+  /// The path of DIR, without a slash at its end.
+  package let output: String
+  /// The tenant's id.
+  package let tenant: Identifier
+  /// The timeline's id.
+  package let timeline: Identifier
+  /// How the tenant's keys are spread.
+  package let layout: ShardLayout
+  /// Whether a tenant that is there must have the stripe size of the layout.
+  package let requiresStripeSize: Bool
+  /// A user besides root and that of this process who may own directories on the way; as root, what is
+  /// made is given to that user.
+  package let owner: SystemUser?
+
+  /// A place below the directory `output`.
+  package init(
+    output: String, tenant: Identifier, timeline: Identifier, layout: ShardLayout = .unsharded,
+    requiresStripeSize: Bool = false, owner: SystemUser? = nil
+  ) {
+    var output = output
+    while output.count > 1 && output.hasSuffix("/") { output.removeLast() }
+    self.output = output
+    self.tenant = tenant
+    self.timeline = timeline
+    self.layout = layout
+    self.requiresStripeSize = requiresStripeSize || layout.isSharded
+    self.owner = owner
+  }
+
+  /// The path of the timeline, `DIR/tenants/TENANT/timelines/TIMELINE`; with shards, the directories of
+  /// all of them have it but for the digits after the tenant's id.
+  package var path: String {
+    "\(output == "/" ? "" : output)/tenants/\(tenant)/timelines/\(timeline)"
+  }
+
+  /// The names of the directories from DIR to a shard's timeline.
+  fileprivate func names(_ shard: ShardID) -> [String] {
+    ["tenants", shard.directoryName(ofTenant: tenant), "timelines", timeline.description]
+  }
+}
+
 /// The directories from DIR down to a timeline's, each of them open and made if it was missing.
 ///
 /// ```
-/// DIR / tenants / TENANT / timelines / TIMELINE
+/// DIR / tenants / TENANT[-NNCC] / timelines / TIMELINE
+///                               / tenant-manifest-GENERATION.json
 ///     / receipts                                   if it is asked for
 /// ```
 ///
@@ -21,7 +65,7 @@ struct OutputDirectories {
   /// What this run made on the way to DIR, and DIR itself.
   private var madeAbove = MadeDirectories()
   /// What it made below DIR, the outermost first.
-  private var madeBelow: [(parent: DirectoryHandle, name: String)] = []
+  private var madeBelow: [(parent: DirectoryHandle, name: String, isDirectory: Bool)] = []
 
   /// The directory of the timeline.
   var timeline: DirectoryHandle { handles[handles.count - 1] }
@@ -30,11 +74,9 @@ struct OutputDirectories {
   ///
   /// Throws `.cannotCreate` if one cannot be made or opened, or belongs to somebody else; what it
   /// made is removed again then.
-  init(
-    output: String, tenant: Identifier, timeline: Identifier, owner: SystemUser?
-  ) throws(Failure) {
-    self.output = output
-    self.owner = owner
+  init(_ place: OutputPlace, _ shard: ShardID) throws(Failure) {
+    output = place.output
+    owner = place.owner
     do throws(Failure) {
       try madeAbove.make(output, privateCount: 1)
       let root = try DirectoryHandle(forWritingTo: output)
@@ -43,9 +85,7 @@ struct OutputDirectories {
       }
       try Self.requireOwner(of: root, owner)
       handles.append(root)
-      for name in ["tenants", tenant.description, "timelines", timeline.description] {
-        handles.append(try open(name, in: self.timeline))
-      }
+      for name in place.names(shard) { handles.append(try open(name, in: timeline)) }
     } catch {
       remove()
       throw error
@@ -55,15 +95,18 @@ struct OutputDirectories {
   /// Throws as `init` does for those that exist, and if one that does not exist cannot be made; gives
   /// the timeline's if it exists.
   static func existing(
-    output: String, tenant: Identifier, timeline: Identifier, owner: SystemUser?
+    _ place: OutputPlace, _ shard: ShardID
   ) throws(Failure) -> DirectoryHandle? {
+    let (output, owner) = (place.output, place.owner)
     guard SystemCalls.exists(output) else {
       try SystemCalls.requireWritable(SystemCalls.nearestExisting(output))
       return nil
     }
     var directory = try DirectoryHandle(forWritingTo: output)
     try requireOwner(of: directory, owner)
-    for name in ["tenants", tenant.description, "timelines", timeline.description] {
+    for (depth, name) in place.names(shard).enumerated() {
+      if depth == 1 { try TenantDirectory.requireLayout(of: place, in: directory) }
+      if depth == 2 { try TenantDirectory(directory).requireStripeSize(of: place) }
       guard try directory.status(of: DirectoryHandle.name(name)) != nil else {
         try SystemCalls.requireWritable(directory.path)
         return nil
@@ -93,7 +136,7 @@ struct OutputDirectories {
     _ name: String, in parent: DirectoryHandle
   ) throws(Failure) -> DirectoryHandle {
     let isNew = try parent.makeDirectory(name, mode: 0o700)
-    if isNew { madeBelow.append((parent, name)) }
+    if isNew { madeBelow.append((parent, name, isDirectory: true)) }
     let directory = try parent.openForWriting(name)
     if isNew, let owner { try directory.give(to: owner) }
     try Self.requireOwner(of: directory, owner)
@@ -133,10 +176,51 @@ struct OutputDirectories {
     }
   }
 
-  /// Removes those that this run made and that hold nothing, as far as that is possible.
+  // MARK: The tenant
+
+  private static let tenantDepth = 2
+
+  /// The path of the timeline's directory from `DIR/tenants` on.
+  var pathBelowTenants: String {
+    handles[Self.tenantDepth...].map { SystemCalls.name(of: $0.path) }.joined(separator: "/")
+  }
+
+  /// Throws `.damaged` if the tenant has another number of shards, or must have another stripe size.
+  func requireSameTenant(_ place: OutputPlace) throws(Failure) {
+    try TenantDirectory.requireLayout(of: place, in: handles[Self.tenantDepth - 1])
+    try TenantDirectory(handles[Self.tenantDepth]).requireStripeSize(of: place)
+  }
+
+  /// Removes what an interrupted import of this timeline has left beside it.
+  func removeTenantRemains() throws(Failure) {
+    try TenantDirectory(handles[Self.tenantDepth])
+      .removeRemains(of: SystemCalls.name(of: timeline.path))
+  }
+
+  /// Writes the tenant's manifest if there is none; durable once `sync` has returned.
+  mutating func writeManifest(stripeSize: UInt32, generation: UInt32) throws(Failure) {
+    let directory = handles[Self.tenantDepth]
+    let owner = SystemUser.ownID == 0 ? owner : nil
+    guard
+      let name = try TenantDirectory(directory).writeManifest(
+        stripeSize: stripeSize, generation: generation,
+        timeline: SystemCalls.name(of: timeline.path), owner: owner)
+    else { return }
+    let tenant = SystemCalls.name(of: directory.path)
+    if let index = madeBelow.firstIndex(where: { $0.name == tenant }) {
+      // Removed after the directory of the timelines, if that goes.
+      madeBelow.insert((directory, name, isDirectory: false), at: index + 1)
+    }
+  }
+
+  /// Removes what this run made and what holds nothing, as far as that is possible.
   mutating func remove() {
-    for (parent, name) in madeBelow.reversed() {
-      try? parent.remove(DirectoryHandle.name(name), isDirectory: true)
+    for (parent, name, isDirectory) in madeBelow.reversed() {
+      do throws(Failure) {
+        try parent.remove(DirectoryHandle.name(name), isDirectory: isDirectory)
+      } catch {
+        break  // what is above it is in use
+      }
     }
     madeBelow = []
     madeAbove.remove()

@@ -28,6 +28,7 @@ package struct Receipt: Sendable {
     var tenantID: String
     var timelineID: String
     var index: FileDigest
+    var otherIndexes: [FileDigest]?
     var layers: [FileDigest]
   }
 
@@ -46,6 +47,9 @@ package struct Receipt: Sendable {
   }
 
   private init(_ fields: Fields) throws(FormatError) {
+    guard (fields.otherIndexes?.count ?? 0) < ShardLayout.countLimit else {
+      throw .damaged("it lists too many indexes")
+    }
     timelinePath = fields.timelinePath
     guard let tenant = Identifier(fields.tenantID), let timeline = Identifier(fields.timelineID)
     else {
@@ -53,12 +57,23 @@ package struct Receipt: Sendable {
     }
     tenantID = tenant.description
     timelineID = timeline.description
-    files = (fields.layers + [fields.index]).sorted { $0.name < $1.name }
-    for file in fields.layers where LayerName.parse(fileName: file.name) == nil {
-      throw .damaged("\(file.name.quoted) is not the name of a layer")
+    let indexes = [fields.index] + (fields.otherIndexes ?? [])
+    files = (fields.layers + indexes).sorted { $0.name < $1.name }
+    // What comes before the names of a shard's files.
+    let prefixes = (0..<indexes.count).map { number in
+      let shard = ShardID(number, of: indexes.count)
+      return indexes.count == 1
+        ? "" : shard.directoryName(ofTenant: tenant) + "/timelines/\(timeline)/"
     }
-    guard IndexPart.parse(fileName: fields.index.name) != nil else {
-      throw .damaged("\(fields.index.name.quoted) is not the name of an index")
+    for file in fields.layers {
+      guard let prefix = prefixes.first(where: { file.name.hasPrefix($0) }),
+        LayerName.parse(fileName: String(file.name.dropFirst(prefix.count))) != nil
+      else { throw .damaged("\(file.name.quoted) is not the name of a layer") }
+    }
+    for (index, prefix) in zip(indexes, prefixes) {
+      guard index.name.hasPrefix(prefix),
+        IndexPart.parse(fileName: String(index.name.dropFirst(prefix.count))) != nil
+      else { throw .damaged("\(index.name.quoted) is not the name of an index") }
     }
     for (file, next) in zip(files, files.dropFirst()) where file.name == next.name {
       throw .damaged("\(file.name.quoted) appears twice")

@@ -14,10 +14,12 @@ extension Timeline {
   /// Throws `.unsupported` if other directories hold a part of what a read needs.
   package func requireWhole() throws(Failure) {
     let hint = "Attach it to a pageserver and take a fullbackup."
-    if layers.contains(where: { $0.metadata.isOfShard }) {
+    if !layout.isSharded, layers.contains(where: { $0.metadata.isOfShard }) {
       throw Failure(
         .timelineShard, "\(path.quoted) is one shard of a timeline: the other shards have the rest",
-        hint: hint)
+        hint:
+          "Give all shards: DIR/tenants/TENANT/timelines/TIMELINE, TENANT without the shard's digits."
+      )
     }
     if let ancestor = index.metadata.ancestorTimeline {
       throw Failure(

@@ -4,68 +4,113 @@ import System
 
 /// A timeline on disk or in an object store, as its newest index describes it.
 package struct Timeline: Sendable {
-  /// A layer that the index names.
+  /// A layer that an index names.
   package struct Layer: Sendable {
     /// The keys and LSNs that the layer covers.
     package var name: LayerName
     /// The length, the generation and the shard of the file, as the index says.
     package var metadata: IndexPart.LayerMetadata
+    /// The number of the shard that has it.
+    package var shard = 0
+    /// Comes before the file's name; empty unless there are several shards.
+    fileprivate var prefix = ""
 
-    /// The file's name.
-    package var fileName: String { name.fileName(generation: metadata.generation) }
+    /// The file's name in the timeline's directory.
+    package var fileName: String { prefix + name.fileName(generation: metadata.generation) }
   }
 
-  /// The timeline's directory.
+  /// The directory of its files.
   package let directory: any ReadableDirectory
-  /// The path of the directory, as it was given, or its URL.
-  package var path: String { directory.path }
+  /// The path of the directory, as it was given, or its URL; with shards, without their digits.
+  package let path: String
+  /// How its keys are spread.
+  package let layout: ShardLayout
   /// The generation of the index that was read.
   package let generation: UInt32
-  /// The decoded index.
+  /// The decoded index; with shards that of shard 0.
   package let index: IndexPart
-  /// Every layer of the index: L0s first, then by key and LSN.
+  /// Every layer of all indexes: L0s first, then by key, LSN and shard.
   package var layers: [Layer]
   /// Those of the layers that have no file.
   package let missingLayers: [Layer]
-  /// Files in the directory that the index does not name, sorted.
+  /// Files in the directory that no index names, sorted.
   package let unnamedFiles: [String]
 
   /// Reads the index of the highest generation in the directory.
   ///
   /// Throws `.cannotOpen` if the directory or its index does not exist, `.damaged` and
-  /// `.unsupported` as decoding the index does. A malformed layer name is damage: it never becomes
-  /// a path.
+  /// `.unsupported` as decoding the index does, `.damaged` if the shards' indexes differ. A malformed
+  /// layer name is damage: it never becomes a path.
+  package init(_ place: TimelinePlace) throws(Failure) {
+    let names = try Self.names(in: place)
+    directory = place.directory
+    path = place.path
+    layout = place.layout
+    var shards: [(generation: UInt32, index: IndexPart)] = []
+    var layers: [Layer] = []
+    var expected: Set<String> = []
+    for (shard, prefix) in place.prefixes.enumerated() {
+      let own = names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+      guard let generation = own.compactMap(IndexPart.parse(fileName:)).max() else {
+        throw Failure(
+          .notATimeline,
+          "\((prefix.isEmpty ? path : place.directory.path + "/" + prefix).quoted) has no '\(IndexPart.filePrefix)-…'",
+          hint: Self.directoryHint)
+      }
+      let indexName = prefix + IndexPart.fileName(generation: generation)
+      let bytes = try place.directory.contents(of: indexName, limit: Self.indexLimit)
+      do throws(FormatError) {
+        let index = try IndexPart(decoding: bytes)
+        layers += try Self.layers(of: index, shard, prefix)
+        shards.append((generation, index))
+      } catch {
+        throw Failure(
+          error, in: "index \((place.directory.path + "/" + indexName).quoted)",
+          damage: .indexDamaged)
+      }
+      expected.insert(indexName)
+    }
+    self.layers = layers.sorted(by: Self.areInOrder)
+    (generation, index) = shards[0]
+    let present = Set(names)
+    missingLayers = self.layers.filter { !present.contains($0.fileName) }
+    expected.formUnion(layers.map(\.fileName))
+    unnamedFiles = names.filter { !expected.contains($0) }
+    for (shard, other) in shards.enumerated().dropFirst() {
+      try requireSame(as: other.index, other.generation, ofShard: shard)
+    }
+  }
+
+  /// Reads the index of the highest generation in a directory; throws likewise.
   package init(_ directory: any ReadableDirectory) throws(Failure) {
-    let path = directory.path
-    let names: [String]
+    try self.init(TimelinePlace(directory))
+  }
+
+  private static func names(in place: TimelinePlace) throws(Failure) -> [String] {
     do throws(Failure) {
-      names = try directory.names()
+      return try place.directory.names()
     } catch {
       let isForbidden = error.code == .inputPermissionDenied
-      guard error.hint == nil, isForbidden || !isDirectory(path) else { throw error }
+      guard error.hint == nil, isForbidden || !isDirectory(place.path) else { throw error }
       throw Failure(
         error.code, error.message, hint: isForbidden ? Self.rightsHint : Self.directoryHint)
     }
-    guard let generation = names.compactMap(IndexPart.parse(fileName:)).max() else {
-      throw Failure(
-        .notATimeline, "\(path.quoted) has no '\(IndexPart.filePrefix)-…'",
-        hint: Self.directoryHint)
-    }
-    let indexName = IndexPart.fileName(generation: generation)
-    self.directory = directory
-    self.generation = generation
-    let bytes = try directory.contents(of: indexName, limit: Self.indexLimit)
-    do throws(FormatError) {
-      index = try IndexPart(decoding: bytes)
-      layers = try Self.layers(of: index)
-    } catch {
-      throw Failure(error, in: "index \((path + "/" + indexName).quoted)", damage: .indexDamaged)
-    }
-    let present = Set(names)
-    missingLayers = layers.filter { !present.contains($0.fileName) }
-    var expected = Set(layers.map(\.fileName))
-    expected.insert(indexName)
-    unnamedFiles = names.filter { !expected.contains($0) }
+  }
+
+  /// Throws `.damaged` if a shard's index says something else than shard 0's of what all share.
+  private func requireSame(
+    as other: IndexPart, _ otherGeneration: UInt32, ofShard shard: Int
+  ) throws(Failure) {
+    guard generation != otherGeneration || index.metadata != other.metadata else { return }
+    let number = ShardID(shard, of: layout.count).suffix ?? ""
+    let metadata = other.metadata
+    throw Failure(
+      .shardsDiffer,
+      "shard \(number) of \(path.quoted) differs from shard 0: LSN \(metadata.initdbLSN) to "
+        + "\(metadata.diskConsistentLSN), Postgres \(metadata.postgresVersion), generation "
+        + "\(otherGeneration), not LSN \(index.metadata.initdbLSN) to \(index.diskConsistentLSN), "
+        + "Postgres \(index.metadata.postgresVersion), generation \(generation)",
+      hint: "Import or copy all shards of one import together.")
   }
 
   /// Reads a timeline on disk.
@@ -81,21 +126,25 @@ package struct Timeline: Sendable {
   /// takes less than 200 bytes.
   package static let indexLimit = 32 << 20
 
-  private static func layers(of index: IndexPart) throws(FormatError) -> [Layer] {
+  private static func layers(
+    of index: IndexPart, _ shard: Int, _ prefix: String
+  ) throws(FormatError) -> [Layer] {
     var layers: [Layer] = []
     for (text, metadata) in index.layers {
       guard let name = LayerName(text) else {
         throw .damaged("'\(escaped(text.utf8))' is not the name of a layer")
       }
-      layers.append(Layer(name: name, metadata: metadata))
+      layers.append(Layer(name: name, metadata: metadata, shard: shard, prefix: prefix))
     }
-    return layers.sorted { left, right in
-      if left.name.isLevel0 != right.name.isLevel0 { return left.name.isLevel0 }
-      if left.name.keys.lowerBound != right.name.keys.lowerBound {
-        return left.name.keys.lowerBound < right.name.keys.lowerBound
-      }
-      return left.name.lsns.lowerBound < right.name.lsns.lowerBound
-    }
+    return layers
+  }
+
+  private static func areInOrder(_ left: Layer, _ right: Layer) -> Bool {
+    if left.name.isLevel0 != right.name.isLevel0 { return left.name.isLevel0 }
+    let (leftKey, rightKey) = (left.name.keys.lowerBound, right.name.keys.lowerBound)
+    if leftKey != rightKey { return leftKey < rightKey }
+    let (leftLSN, rightLSN) = (left.name.lsns.lowerBound, right.name.lsns.lowerBound)
+    return leftLSN != rightLSN ? leftLSN < rightLSN : left.shard < right.shard
   }
 
   /// Whether it consists of such layers only as an import writes: no pageserver has added one.

@@ -1,4 +1,6 @@
+import LayerFormat
 import ObjectStore
+import PostgresFormat
 import System
 
 /// The directory that a person names: the path of one on disk, or `s3://BUCKET/PREFIX`.
@@ -15,4 +17,175 @@ package func readableDirectory(
 /// What results call that directory: the path from the root on, or the URL as it was given.
 package func absolutePlace(_ place: String) -> String {
   StoreLocation.isMeant(by: place) ? place : SystemCalls.absolute(place)
+}
+
+/// Where the files of a timeline are: in one directory, or in one for each shard.
+///
+/// ```
+/// GIVEN                                     FOUND
+/// …/tenants/TENANT/timelines/TIMELINE       it, or …/tenants/TENANT-NNCC/timelines/TIMELINE of each shard
+/// …/tenants/TENANT                          the same of the only timeline that is there
+/// any other                                 it
+/// ```
+package struct TimelinePlace: Sendable {
+  /// What messages and results call it: the directory, or for shards the path without their digits.
+  package let path: String
+  /// Has the files of all shards, each by its name there.
+  package let directory: any ReadableDirectory
+  /// How the tenant's keys are spread.
+  package let layout: ShardLayout
+
+  /// What comes before a file's name in `directory`, for each shard.
+  let prefixes: [String]
+
+  /// The files in one directory.
+  package init(_ directory: any ReadableDirectory) {
+    path = directory.path
+    self.directory = directory
+    layout = .unsharded
+    prefixes = [""]
+  }
+
+  /// Finds the files of the timeline that a person names.
+  ///
+  /// Throws as `readableDirectory` does, and as listing a directory does; `.damaged` if a shard is
+  /// missing, or they differ in their stripe size; `.usage` if a tenant has several timelines.
+  package init(at place: String, _ options: StoreOptions) throws(Failure) {
+    let search = try ShardSearch(place, options)
+    if let search, let shards = try search.shards() {
+      path = search.path
+      directory = ShardedDirectory(search.tenants, shards.prefixes)
+      layout = shards.layout
+      prefixes = shards.prefixes
+    } else {
+      directory = try readableDirectory(at: search?.path ?? place, options)
+      path = directory.path
+      layout = .unsharded
+      prefixes = [""]
+    }
+  }
+}
+
+/// The directories of all shards of a timeline as one, which is that of the tenants.
+private struct ShardedDirectory: ReadableDirectory {
+  private let tenants: any ReadableDirectory
+  private let prefixes: [String]
+  var path: String { tenants.path }
+
+  init(_ tenants: any ReadableDirectory, _ prefixes: [String]) {
+    self.tenants = tenants
+    self.prefixes = prefixes
+  }
+
+  func names() throws(Failure) -> [String] {
+    var names: [String] = []
+    for prefix in prefixes {
+      names += try tenants.names(in: String(prefix.dropLast())).map { prefix + $0 }
+    }
+    return names
+  }
+
+  func names(in name: String) throws(Failure) -> [String] { try tenants.names(in: name) }
+
+  func open(_ name: String) throws(Failure) -> (file: any ReadableFile, byteCount: UInt64) {
+    try tenants.open(name)
+  }
+}
+
+/// Looks for the shards of a timeline.
+private struct ShardSearch {
+  let tenants: any ReadableDirectory
+  private let tenant: Identifier
+  private let timeline: Identifier
+  /// The path of the timeline, without the digits of a shard.
+  let path: String
+
+  /// Nil unless the place is that of a tenant's timeline, or of a tenant with one timeline.
+  init?(_ place: String, _ options: StoreOptions) throws(Failure) {
+    guard let given = TenantPath(place) else { return nil }
+    tenant = given.tenant
+    tenants = try readableDirectory(at: given.root, options)
+    if let timeline = given.timeline {
+      self.timeline = timeline
+    } else {
+      guard let timeline = try Self.onlyTimeline(of: tenant, in: tenants) else { return nil }
+      self.timeline = timeline
+    }
+    path = "\(given.root)/\(tenant)/timelines/\(timeline)"
+  }
+
+  /// The directories of a tenant: its own, or those of its shards.
+  private static func directories(
+    of tenant: Identifier, in tenants: any ReadableDirectory
+  ) throws(Failure) -> [ShardID] {
+    try tenants.names(beginningWith: tenant.description).compactMap { name in
+      if name == tenant.description { return ShardID(0, of: 1) }
+      guard name.utf8.count == 37, name.dropLast(4).hasSuffix("-") else { return nil }
+      return ShardID(name.suffix(4))
+    }
+  }
+
+  private static func onlyTimeline(
+    of tenant: Identifier, in tenants: any ReadableDirectory
+  ) throws(Failure) -> Identifier? {
+    var found: Set<String> = []
+    for shard in try directories(of: tenant, in: tenants) {
+      let directory = shard.directoryName(ofTenant: tenant)
+      guard try tenants.names(in: directory).contains("timelines") else { continue }
+      for name in try tenants.names(in: directory + "/timelines") where Identifier(name) != nil {
+        found.insert(name)
+      }
+    }
+    guard found.count > 1 else { return found.first.flatMap { Identifier($0) } }
+    let path = "\(tenants.path)/\(tenant)"
+    throw Failure(
+      .severalTimelines, "tenant \(path.quoted) has \(found.count) timelines",
+      hint: "Give one of them: \(path)/timelines/\(found.min() ?? "").")
+  }
+
+  /// The shards, if the timeline has several; nil if it has a directory of its own, or none.
+  func shards() throws(Failure) -> (layout: ShardLayout, prefixes: [String])? {
+    let directories = try Self.directories(of: tenant, in: tenants)
+    guard !directories.contains(where: { $0.count == 1 }),
+      let count = directories.map(\.count).max()
+    else { return nil }
+    var prefixes: [String] = []
+    var stripeSizes: Set<UInt32> = []
+    for number in 0..<count {
+      let shard = ShardID(number, of: count)
+      let name = shard.directoryName(ofTenant: tenant)
+      guard directories.contains(shard) else {
+        throw Failure(
+          .shardMissing,
+          "shard \(shard.suffix ?? "") of \(path.quoted) is missing: there is no "
+            + (tenants.path + "/" + name).quoted,
+          hint: "Copy the directories of all shards.")
+      }
+      prefixes.append("\(name)/timelines/\(timeline)/")
+      stripeSizes.insert(try stripeSize(in: name))
+    }
+    guard let stripeSize = stripeSizes.first, stripeSizes.count == 1, stripeSize > 0 else {
+      throw Failure(
+        .shardsDiffer,
+        "the shards of \(path.quoted) have stripe sizes of "
+          + stripeSizes.sorted().map { "\($0)" }.joined(separator: " and ") + " blocks",
+        hint: "Copy the manifests of all shards again, or import the backup again.")
+    }
+    return (ShardLayout(count: count, stripeSize: stripeSize), prefixes)
+  }
+
+  private func stripeSize(in directory: String) throws(Failure) -> UInt32 {
+    let generations = try tenants.names(in: directory).compactMap(TenantManifest.parse(fileName:))
+    guard let generation = generations.max() else {
+      return TenantManifest.stripeSizeIfUnknown
+    }
+    let name = directory + "/" + TenantManifest.fileName(generation: generation)
+    let bytes = try tenants.contents(of: name, limit: TenantManifest.byteCountLimit)
+    do throws(FormatError) {
+      return try TenantManifest(decoding: bytes).stripeSize ?? TenantManifest.stripeSizeIfUnknown
+    } catch {
+      throw Failure(
+        error, in: "manifest \((tenants.path + "/" + name).quoted)", damage: .tenantManifestDamaged)
+    }
+  }
 }

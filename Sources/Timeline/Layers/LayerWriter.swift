@@ -37,31 +37,41 @@ package struct LayerWriter {
 
   private var state = State.open
   private let file: OutputFile
-  private let tenant: Identifier
-  private let timeline: Identifier
+  private let owner: LayerOwner
   private var index: IndexTreeBuilder
+  /// Where finished nodes of the index go before the layer is; nil if they stay in memory.
+  private let spill: IndexSpill?
   /// The LSN of a delta layer's values, which follows each key in the index; nil in an image layer.
   private let lsn: LogSequenceNumber?
   private let limit: Limit?
   private var buffer: [UInt8] = []
   private var bufferOffset = UInt64(LayerSummary.byteCount)
 
-  private static let bufferByteCount = 1 << 20
+  private let bufferByteCount: Int
   /// From how many bytes on blobs are written from where they are.
   private static let directByteCount = 64 << 10
 
+  /// The most that a layer's buffer takes, and the most that a part of its index does.
+  package static let bufferLimit = 1 << 20
+
   /// Begins a layer; `lsn` is that of a delta layer's values, nil for an image layer.
+  ///
+  /// - Parameters:
+  ///   - memory: the bytes that its buffer takes, and, if there is a `spill`, its index as well.
+  ///   - spill: takes what is more of the index; used by one layer at a time.
   package init(
-    file: OutputFile, tenant: Identifier, timeline: Identifier, valuesAt lsn: LogSequenceNumber?,
-    limit: Limit? = nil
+    file: OutputFile, of owner: LayerOwner, valuesAt lsn: LogSequenceNumber?, limit: Limit? = nil,
+    memory: Int = bufferLimit, spill: IndexSpill? = nil
   ) {
     self.limit = limit
     self.file = file
-    self.tenant = tenant
-    self.timeline = timeline
+    self.owner = owner
     self.lsn = lsn
-    index = IndexTreeBuilder(ofImageLayer: lsn == nil)
-    buffer.reserveCapacity(Self.bufferByteCount)
+    self.spill = spill
+    bufferByteCount = memory
+    // One part is filled while another is written.
+    index = IndexTreeBuilder(
+      ofImageLayer: lsn == nil, pieceByteCount: spill == nil ? Self.bufferLimit : memory / 2)
   }
 
   /// The offset at which the next blob begins.
@@ -134,7 +144,7 @@ package struct LayerWriter {
   /// Writes the bytes of blobs that were added.
   package mutating func write(_ blobs: RawSpan) throws(Failure) {
     try latching { writer throws(Failure) in
-      if writer.buffer.count + blobs.byteCount > Self.bufferByteCount
+      if writer.buffer.count + blobs.byteCount > writer.bufferByteCount
         || blobs.byteCount >= Self.directByteCount
       {
         try writer.flush()
@@ -144,7 +154,11 @@ package struct LayerWriter {
         try writer.file.write(blobs, at: writer.bufferOffset)
         writer.bufferOffset += UInt64(blobs.byteCount)
       } else {
+        if writer.buffer.capacity == 0 { writer.buffer.reserveCapacity(writer.bufferByteCount) }
         writer.buffer.append(blobs)
+      }
+      for piece in writer.spill == nil ? [] : writer.index.takeFullPieces() {
+        try writer.spill?.append(piece.bytes)
       }
     }
   }
@@ -187,7 +201,8 @@ extension LayerWriter {
     let layer = try latching { writer throws(Failure) in
       let (summary, byteCount) = try writer.writeIndex(as: name)
       try writer.check(summary, byteCount: byteCount)
-      return FinishedLayer(name: name, file: writer.file, byteCount: byteCount)
+      return FinishedLayer(
+        name: name, shard: writer.owner.shard.number, file: writer.file, byteCount: byteCount)
     }
     state = .finished
     return layer
@@ -203,13 +218,14 @@ extension LayerWriter {
     buffer.append(contentsOf: repeatElement(0, count: padding))
     try flush()
     let root = index.finish()
-    var end = bufferOffset
+    var end = try spill?.drain(into: file, at: bufferOffset) ?? bufferOffset
     for piece in index.pieces {
       try file.write(piece.bytes, at: end)
       end += UInt64(piece.count)
     }
     let summary = LayerSummary(
-      tenant: tenant, timeline: timeline, name: name, indexStart: UInt32(bufferOffset / page),
+      tenant: owner.tenant, timeline: owner.timeline, name: name,
+      indexStart: UInt32(bufferOffset / page),
       indexRoot: root)
     try file.write(summary.encoded().bytes, at: 0)
     return (summary, end)
@@ -235,12 +251,25 @@ extension LayerWriter {
         }
       }
     } catch {
-      throw Failure(
-        .writtenDataChanged,
-        "cannot read \(file.path.quoted): its contents changed after they were written: "
-          + error.message,
-        hint: "The disk or the memory is at fault: see the system's log.")
+      throw Failure(changedAfterWriting: file.path, error.message)
     }
+  }
+}
+
+/// Whose layer it is.
+package struct LayerOwner: Sendable {
+  /// The tenant's id.
+  package let tenant: Identifier
+  /// The timeline's id.
+  package let timeline: Identifier
+  /// Which shard of the tenant.
+  package let shard: ShardID
+
+  /// A shard of a tenant, or a tenant without shards.
+  package init(tenant: Identifier, timeline: Identifier, shard: ShardID = ShardID(0, of: 1)) {
+    self.tenant = tenant
+    self.timeline = timeline
+    self.shard = shard
   }
 }
 
@@ -248,13 +277,16 @@ extension LayerWriter {
 package struct FinishedLayer: Sendable {
   /// The keys and LSNs that the layer covers.
   package let name: LayerName
+  /// The number of the shard that it belongs to.
+  package let shard: Int
   /// The file under its temporary name, complete but perhaps not durable.
   package let file: OutputFile
   /// The file's length in bytes.
   package let byteCount: UInt64
 
-  fileprivate init(name: LayerName, file: OutputFile, byteCount: UInt64) {
+  fileprivate init(name: LayerName, shard: Int, file: OutputFile, byteCount: UInt64) {
     self.name = name
+    self.shard = shard
     self.file = file
     self.byteCount = byteCount
   }

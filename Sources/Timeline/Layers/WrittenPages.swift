@@ -4,20 +4,27 @@ import System
 
 /// Reads pages back from the layers that an import has written so far.
 ///
-/// Image layers do not overlap, and a page that is in none of them is in one of the chunks. Pages
+/// Image layers of one shard do not overlap, and a page that is in none of them is in one of the chunks. Pages
 /// that are asked for in the order of their keys are read with one index lookup each and mostly from
 /// one buffer. Memory: 32 KiB, and one open file.
 package struct WrittenPages: ~Copyable {
-  private let images: [FinishedLayer]
-  private let chunks: [FinishedLayer]
+  private let layout: ShardLayout
+  /// Those of each shard.
+  private let images: [[FinishedLayer]]
+  private let chunks: [[FinishedLayer]]
   private var layer: (path: String, file: LayerFile, blobs: BlobReader)?
   private var decoder: BlobDecoder
 
   /// Reads from these layers, which are complete.
-  package init(_ layers: [FinishedLayer]) throws(Failure) {
-    images = layers.filter(\.name.isImage)
-      .sorted { $0.name.keys.lowerBound < $1.name.keys.lowerBound }
-    chunks = layers.filter { !$0.name.isImage }
+  package init(_ layers: [FinishedLayer], _ layout: ShardLayout = .unsharded) throws(Failure) {
+    self.layout = layout
+    let ordered = layers.sorted { $0.name.keys.lowerBound < $1.name.keys.lowerBound }
+    images = (0..<layout.count).map { shard in
+      ordered.filter { $0.shard == shard && $0.name.isImage }
+    }
+    chunks = (0..<layout.count).map { shard in
+      layers.filter { $0.shard == shard && !$0.name.isImage }
+    }
     decoder = try BlobDecoder()
   }
 
@@ -25,12 +32,13 @@ package struct WrittenPages: ~Copyable {
   package mutating func lend(
     _ key: Key, to body: (RawSpan) throws(Failure) -> Void
   ) throws(Failure) -> Bool {
-    if let image = image(of: key) {
+    guard case .shard(let shard) = layout.owner(of: key.meaning) else { return false }
+    if let image = image(of: key, in: images[shard]) {
       guard let entry = try open(image).entry(of: key) else { return false }
       try lend(entry, to: body)
       return true
     }
-    for chunk in chunks {
+    for chunk in chunks[shard] {
       guard let entry = try open(chunk).entry(of: key) else { continue }
       try lend(entry, to: body)
       return true
@@ -39,7 +47,7 @@ package struct WrittenPages: ~Copyable {
   }
 
   /// The image layer whose keys the key is among.
-  private func image(of key: Key) -> FinishedLayer? {
+  private func image(of key: Key, in images: [FinishedLayer]) -> FinishedLayer? {
     var low = 0
     var high = images.count
     while low < high {

@@ -6,6 +6,8 @@ final class LayerSource {
   let layer: Timeline.Layer
   let index: Int
   private(set) var key = Key.minimum
+  /// Where the source is in the walk: by key, and then by shard.
+  var place: (Key, Int) { (key, layer.shard) }
   private var scanner: LayerScanner
 
   init(_ layer: Timeline.Layer, at index: Int, _ scanner: LayerScanner) {
@@ -57,7 +59,7 @@ struct LayerHeap {
   mutating func insert(_ source: LayerSource) {
     var index = sources.count
     sources.append(source)
-    while index > 0, sources[index].key < sources[(index - 1) / 2].key {
+    while index > 0, sources[index].place < sources[(index - 1) / 2].place {
       sources.swapAt(index, (index - 1) / 2)
       index = (index - 1) / 2
     }
@@ -71,8 +73,8 @@ struct LayerHeap {
     var index = 0
     while 2 * index + 1 < last {
       var child = 2 * index + 1
-      if child + 1 < last, sources[child + 1].key < sources[child].key { child += 1 }
-      guard sources[child].key < sources[index].key else { return }
+      if child + 1 < last, sources[child + 1].place < sources[child].place { child += 1 }
+      guard sources[child].place < sources[index].place else { return }
       sources.swapAt(index, child)
       index = child
     }

@@ -3,7 +3,7 @@ import PostgresFormat
 import System
 
 /// Walks all layers of a timeline at once in key order, and gives for each key what a pageserver
-/// would read.
+/// would read: of several shards, what each of them would.
 ///
 /// ```
 ///   L0  ──●────●──────────────●───►        open from the start: they cover all keys
@@ -44,11 +44,13 @@ package struct TimelineCursor: ~Copyable {
   /// Layers that the walk has not reached, the next one last.
   private var pending: [(index: Int, layer: Timeline.Layer)]
   private var sources = LayerHeap()
-  /// Image layers that the walk has reached and not passed.
-  private var covering: [LayerName] = []
+  /// For each shard the image layers that the walk has reached and not passed.
+  private var covering: [[LayerName]]
   /// The newest of them, and the first key at which that may be another one; nil when a layer has
   /// joined them.
-  private var coverage: (lsn: LogSequenceNumber?, end: Key)?
+  private var coverage: [(lsn: LogSequenceNumber?, end: Key)?]
+  /// Whether what every shard has is given as often as there are shards.
+  private let givesCopies: Bool
   /// Layers whose last value was given, but whose last bytes have not been looked at.
   private var ended: [LayerSource] = []
   /// What went wrong beside a value that was given all the same.
@@ -60,10 +62,16 @@ package struct TimelineCursor: ~Copyable {
 
   private static let bufferMemory = 64 << 20
 
-  /// Begins before the first key of all layers, or of those given.
-  package init(_ timeline: Timeline, layers: [Timeline.Layer]? = nil) {
+  /// Begins before the first key of all layers, or of those given; what every shard has is given once,
+  /// shard 0's, or with `givesCopies` for each shard in turn.
+  package init(
+    _ timeline: Timeline, layers: [Timeline.Layer]? = nil, givesCopies: Bool = false
+  ) {
     SystemCalls.raiseOpenFileLimit()
     self.timeline = timeline
+    self.givesCopies = givesCopies || !timeline.layout.isSharded
+    covering = Array(repeating: [], count: timeline.layout.count)
+    coverage = Array(repeating: nil, count: timeline.layout.count)
     identity = TimelineIdentity(path: timeline.path)
     let end = timeline.index.diskConsistentLSN
     let layers = (layers ?? timeline.layers).enumerated().filter {
@@ -97,13 +105,17 @@ package struct TimelineCursor: ~Copyable {
     current?.releaseLongValue()
     while let source = ended.popLast() { try source.finish() }
     try openReachedLayers()
-    guard let key = sources.first?.key else { return nil }
-    let imageLSN = newestImage(over: key)
+    guard let (key, shard) = sources.first?.place else { return nil }
+    if !givesCopies, shard > 0, timeline.layout.owner(of: key.meaning) == .every {
+      try skipFirst()
+      return try next()
+    }
+    let imageLSN = newestImage(over: key, in: shard)
     var newest: Value?
     var newestLSN = LogSequenceNumber(rawValue: 0)
     var count = 0
     var holder: LayerSource?
-    while let source = sources.first, source.key == key {
+    while let source = sources.first, source.place == (key, shard) {
       sources.removeFirst()
       do throws(Failure) {
         while let stored = try source.take(key) {
@@ -141,12 +153,12 @@ package struct TimelineCursor: ~Copyable {
     return newest
   }
 
-  /// The newest image layer that covers a key, which is not before that of the last call.
-  private mutating func newestImage(over key: Key) -> LogSequenceNumber? {
-    if let coverage, key < coverage.end { return coverage.lsn }
-    covering.removeAll { $0.keys.upperBound <= key }
-    let lsn = covering.map(\.lsns.lowerBound).max()
-    coverage = (lsn, covering.map(\.keys.upperBound).min() ?? .maximum)
+  /// The newest image layer of a shard that covers a key, which is not before that of the last call.
+  private mutating func newestImage(over key: Key, in shard: Int) -> LogSequenceNumber? {
+    if let coverage = coverage[shard], key < coverage.end { return coverage.lsn }
+    covering[shard].removeAll { $0.keys.upperBound <= key }
+    let lsn = covering[shard].map(\.lsns.lowerBound).max()
+    coverage[shard] = (lsn, covering[shard].map(\.keys.upperBound).min() ?? .maximum)
     return lsn
   }
 
@@ -157,10 +169,16 @@ package struct TimelineCursor: ~Copyable {
       try Interruption.check()
       try openReachedLayers()
       guard let source = sources.first, unwanted(source.key) else { return }
-      sources.removeFirst()
-      try source.skip()
-      try advance(source)
+      try skipFirst()
     }
+  }
+
+  /// Goes over the first value without reading it; there must be one.
+  private mutating func skipFirst() throws(Failure) {
+    guard let source = sources.first else { return }
+    sources.removeFirst()
+    try source.skip()
+    try advance(source)
   }
 
   /// Lends the stored bytes of the value that `next` gave last, without the blob's header.
@@ -179,8 +197,8 @@ package struct TimelineCursor: ~Copyable {
       try Interruption.check()
       pending.removeLast()
       if layer.name.isImage {
-        covering.append(layer.name)
-        coverage = nil
+        covering[layer.shard].append(layer.name)
+        coverage[layer.shard] = nil
       }
       let file = try timeline.open(layer)
       try TimelineIdentity.check(file, against: &identity)

@@ -1,4 +1,5 @@
 import Backup
+import LayerFormat
 import Operations
 import System
 import Timeline
@@ -41,6 +42,26 @@ extension ImportCommand {
         """
     ) { command, value throws(Failure) in
       command.settings.generation = try value.integer(in: 1...UInt32.max)
+    },
+
+    CommandOption(
+      "shards", value: "N",
+      help: """
+        write a tenant of N shards, each with a directory of its own, at most \
+        \(ShardLayout.countLimit) (default: \(defaults.shardCount), not sharded)
+        """
+    ) { command, value throws(Failure) in
+      command.settings.shardCount = try value.integer(in: 1...ShardLayout.countLimit)
+    },
+
+    CommandOption(
+      "stripe-size", value: "PAGES",
+      help: """
+        consecutive pages of a relation that stay on one shard; of a tenant that is not sharded, what \
+        it is split by later (default: \(ShardLayout.usualStripeSize))
+        """
+    ) { command, value throws(Failure) in
+      command.settings.stripeSize = try value.integer(in: 1...UInt32.max)
     },
 
     CommandOption(

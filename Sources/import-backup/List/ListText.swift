@@ -9,7 +9,7 @@ enum ListText {
     var sections: [[String]] = []
     var rest = list.timelines[...]
     while let first = rest.first {
-      let timelines = rest.prefix { $0.tenantID == first.tenantID && $0.shard == first.shard }
+      let timelines = rest.prefix { title($0) == title(first) }
       rest = rest.dropFirst(timelines.count)
       sections.append([title(first)] + lines(timelines))
     }
@@ -17,7 +17,8 @@ enum ListText {
   }
 
   private static func title(_ timeline: ListedTimeline) -> String {
-    let shard = timeline.shard.map { ", shard \($0)" } ?? ""
+    let shard =
+      timeline.shard.map { ", shard \($0)" } ?? timeline.shardCount.map { ", \($0) shards" } ?? ""
     return "tenant \(timeline.tenantID ?? "unknown")\(shard)"
   }
 

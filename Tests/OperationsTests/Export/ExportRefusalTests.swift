@@ -90,8 +90,10 @@ import Testing
     let name = LayerName.level0(start..<LogSequenceNumber(rawValue: start.rawValue + 8))
     let file = try OutputFile(creating: path + "/" + name.fileName(generation: 1), mode: 0o600)
     var writer = LayerWriter(
-      file: file, tenant: try #require(Identifier("11111111111111111111111111111111")),
-      timeline: try #require(Identifier("22222222222222222222222222222222")), valuesAt: start)
+      file: file,
+      of: LayerOwner(
+        tenant: try #require(Identifier("11111111111111111111111111111111")),
+        timeline: try #require(Identifier("22222222222222222222222222222222"))), valuesAt: start)
     // A blob of 6 bytes: u32 1, then the record.
     try writer.append(
       [6, 0, 0, 0, 1, 7, 7].bytes, for: Key(0, 1664, 0, 1262, 0, field6))

@@ -36,14 +36,21 @@ import Testing
       try handle.write(contentsOf: [0xFF])
       try handle.close()
     }
-    var layer = LayerWriter(
-      file: try OutputFile(creating: directory.path + "/layer", mode: 0o600), tenant: .random(),
-      timeline: .random(), valuesAt: LogSequenceNumber(rawValue: 16))
+    let range = LogSequenceNumber(rawValue: 16)..<LogSequenceNumber(rawValue: 24)
+    let layer = ChunkLayer(
+      writer: LayerWriter(
+        file: try OutputFile(creating: directory.path + "/layer", mode: 0o600),
+        of: LayerOwner(tenant: .random(), timeline: .random()), valuesAt: range.lowerBound),
+      name: .level0(range))
+    var byteCount: UInt64 = 0
     if offset == nil {
-      try chunk.drain(into: &layer)
-      #expect(layer.byteCount > 200 * 8192)
+      try chunk.drain(into: [layer]) { byteCount += $0.byteCount }
+      #expect(byteCount > 200 * 8192)
     } else {
-      let error = #expect(throws: Failure.self) { try chunk.drain(into: &layer) }
+      let error = #expect(throws: Failure.self) {
+        try chunk.drain(into: [layer]) { byteCount += $0.byteCount }
+      }
+      #expect(byteCount == 0)
       #expect(error?.exitCode == .inputOutput)
       #expect(
         error?.message == "cannot read '\(path)': its contents changed after they were written")

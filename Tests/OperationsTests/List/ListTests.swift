@@ -115,9 +115,9 @@ import Testing
     try Self.importing(to: root, 0, 0)
     let ids = (try #require(Identifier(Self.tenants[0])), Self.timelines.map { Identifier($0) })
     let old = try TimelineDirectory(
-      output: root, tenant: ids.0, timeline: try #require(ids.1[0]), force: true)
+      OutputPlace(output: root, tenant: ids.0, timeline: try #require(ids.1[0])), force: true)
     let new = try TimelineDirectory(
-      output: root, tenant: ids.0, timeline: try #require(ids.1[1]), force: false)
+      OutputPlace(output: root, tenant: ids.0, timeline: try #require(ids.1[1])), force: false)
     _ = try new.makeTemporaryFile("layer-1")
     let list = try Self.list(root)
     #expect(Self.states(list) == ["locked", "locked"])

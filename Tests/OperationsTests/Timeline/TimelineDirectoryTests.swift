@@ -78,8 +78,9 @@ import Testing
   @Test func twoAtOnce() async throws {
     let directory = try TemporaryDirectory()
     let holder = try TimelineDirectory(
-      output: directory.path + "/out", tenant: try #require(Identifier(tenant)),
-      timeline: try #require(Identifier(timeline)), force: false)
+      OutputPlace(
+        output: directory.path + "/out", tenant: try #require(Identifier(tenant)),
+        timeline: try #require(Identifier(timeline))), force: false)
     await #expect {
       _ = try await SmallBackup.importBytes(SmallBackup.tar.encoded(), in: directory)
     } throws: { ($0 as? Failure)?.exitCode == .inUse }

@@ -17,8 +17,8 @@ import Testing
     let path = directory.path + "/layer"
     let name = LayerName(keys: Key.minimum..<Key.maximum, extent: .image(at: ImportedLSN.image))
     var writer = LayerWriter(
-      file: try OutputFile(creating: path, mode: 0o600), tenant: .random(), timeline: .random(),
-      valuesAt: nil)
+      file: try OutputFile(creating: path, mode: 0o600),
+      of: LayerOwner(tenant: .random(), timeline: .random()), valuesAt: nil)
     var encoder = try BlobEncoder(level: 0)
     var values: [[UInt8]] = []
     for (index, length) in lengths.enumerated() {

@@ -25,7 +25,7 @@ import Testing
   }
 
   private static func writer(to file: OutputFile) throws -> LayerWriter {
-    LayerWriter(file: file, tenant: .random(), timeline: .random(), valuesAt: nil)
+    LayerWriter(file: file, of: LayerOwner(tenant: .random(), timeline: .random()), valuesAt: nil)
   }
 
   /// Goal: after an error every later call fails with it, even one that would succeed by itself.

@@ -1,0 +1,97 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// What is beside the timelines of a tenant, or of one of its shards.
+struct TenantDirectory {
+  private let directory: DirectoryHandle
+
+  init(_ directory: DirectoryHandle) { self.directory = directory }
+
+  /// Throws `.damaged` if the tenant has another number of shards in `tenants`.
+  static func requireLayout(
+    of place: OutputPlace, in tenants: DirectoryHandle
+  ) throws(Failure) {
+    let count = place.layout.count
+    let own = Set((0..<count).map { ShardID($0, of: count).directoryName(ofTenant: place.tenant) })
+    let tenant = place.tenant.description
+    for name in try tenants.names().map(DirectoryHandle.text).sorted()
+    where (name == tenant || name.hasPrefix(tenant + "-")) && !own.contains(name) {
+      let directory = try tenants.openDirectory(DirectoryHandle.name(name))
+      if try directory.names().isEmpty { continue }
+      throw Failure(
+        .tenantLayoutDiffers,
+        "tenant \(tenant) does not have \(count == 1 ? "one shard" : "\(count) shards"): "
+          + "\(directory.path.quoted) exists",
+        hint:
+          "Import with the '--shards' that the tenant has, or with another '--tenant-id'. Remove "
+          + "the directory if it is what an interrupted import has left.")
+    }
+  }
+
+  /// The stripe size that the newest manifest says; nil if there is none.
+  private func stripeSize() throws(Failure) -> UInt32? {
+    let names = try directory.names().map(DirectoryHandle.text)
+    guard let generation = names.compactMap(TenantManifest.parse(fileName:)).max() else {
+      return nil
+    }
+    let name = TenantManifest.fileName(generation: generation)
+    let bytes = try directory.openFile(DirectoryHandle.name(name)).contents(
+      limit: TenantManifest.byteCountLimit)
+    do throws(FormatError) {
+      return try TenantManifest(decoding: bytes).stripeSize ?? TenantManifest.stripeSizeIfUnknown
+    } catch {
+      throw Failure(
+        error, in: "manifest \((directory.path + "/" + name).quoted)",
+        damage: .tenantManifestDamaged)
+    }
+  }
+
+  /// Throws `.damaged` if there is a manifest with another stripe size than is required.
+  func requireStripeSize(of place: OutputPlace) throws(Failure) {
+    guard place.requiresStripeSize, let found = try stripeSize(), found != place.layout.stripeSize
+    else { return }
+    throw Failure(
+      .stripeSizeDiffers,
+      "the tenant in \(directory.path.quoted) has a stripe size of \(found) blocks, not of "
+        + "\(place.layout.stripeSize)",
+      hint: "Import with '--stripe-size \(found)', or with another '--tenant-id'.")
+  }
+
+  /// Writes a manifest if there is none, and gives its name then; its entry is not durable yet.
+  func writeManifest(
+    stripeSize: UInt32, generation: UInt32, timeline: String, owner: SystemUser?
+  ) throws(Failure) -> String? {
+    let names = try directory.names().map(DirectoryHandle.text)
+    if names.contains(where: { TenantManifest.parse(fileName: $0) != nil }) { return nil }
+    let name = TenantManifest.fileName(generation: generation)
+    let file = try OutputFile(
+      creating: name + Self.temporarySuffix(timeline), in: directory, mode: 0o600, owner: owner)
+    do throws(Failure) {
+      try file.write(TenantManifest(stripeSize: stripeSize).encoded().bytes, at: 0)
+      try file.makeDurable()
+      guard try file.renameToFree(name) else {
+        try file.unlink()
+        return nil
+      }
+      return name
+    } catch {
+      try? file.unlink()
+      throw error
+    }
+  }
+
+  /// Ends the names of a manifest's temporary files: imports of other timelines of the tenant may write
+  /// theirs.
+  private static func temporarySuffix(_ timeline: String) -> String {
+    ".\(timeline)" + TimelineDirectory.temporarySuffix
+  }
+
+  /// Removes what an interrupted import of a timeline has left here.
+  func removeRemains(of timeline: String) throws(Failure) {
+    for name in try directory.names()
+    where DirectoryHandle.text(name).hasSuffix(Self.temporarySuffix(timeline)) {
+      try directory.remove(name)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import LayerFormat
+
+/// A path or URL that ends as those of tenants and their timelines do.
+package struct TenantPath {
+  /// What comes before the tenant: it ends in `tenants`.
+  package let root: String
+  /// The tenant's id.
+  package let tenant: Identifier
+  /// The timeline's id; nil for the tenant itself.
+  package let timeline: Identifier?
+
+  /// Nil for any other path.
+  package init?(_ place: String) {
+    let names = place.split(separator: "/", omittingEmptySubsequences: false)
+    let end = (names.lastIndex { !$0.isEmpty } ?? 0) + 1  // there may be slashes at the end
+    func name(_ number: Int) -> Substring? { number < end ? names[end - 1 - number] : nil }
+    let depth: Int
+    if name(3) == "tenants", name(1) == "timelines", let id = Identifier(name(0) ?? "") {
+      timeline = id
+      depth = 3
+    } else if name(1) == "tenants" {
+      timeline = nil
+      depth = 1
+    } else {
+      return nil
+    }
+    guard let tenant = Identifier(names[end - depth]) else { return nil }
+    self.tenant = tenant
+    root = names[..<(end - depth)].joined(separator: "/")
+  }
+}
