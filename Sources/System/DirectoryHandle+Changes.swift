@@ -71,12 +71,16 @@ extension DirectoryHandle {
     return file
   }
 
-  /// Renames a file; one that has the new name already is replaced in the same step.
+  /// Renames a file, also into another directory; one that has the new name already is replaced in the
+  /// same step.
   ///
   /// Durable only after the directory is synced.
-  package func rename(_ old: String, to new: String) throws(Failure) {
+  package func rename(
+    _ old: String, to new: String, in other: DirectoryHandle? = nil
+  ) throws(Failure) {
+    let target = other ?? self
     _ = try SystemCalls.retrying(.rename, path + "/" + old) {
-      unsafe renameat(descriptor.number, old, descriptor.number, new)
+      unsafe renameat(descriptor.number, old, target.descriptor.number, new)
     }
   }
 

@@ -666,6 +666,12 @@ extension ErrorCode {
         "The backup's own settings have a target for its recovery.",
         "Give the target with '--recovery-target', or use '--ignore-recovery-settings'."
       )
+    case .onlyShardsRecovered:
+      (
+        .unsupported,
+        "A backup that has to be recovered was to be imported by several imports.",
+        "Recover it once, stop the server, and import its data directory."
+      )
     case .tablespaceMoveFailed:
       (
         .unsupported,

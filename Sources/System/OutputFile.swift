@@ -127,10 +127,10 @@ package final class OutputFile: Sendable {
     try directory.remove(DirectoryHandle.name(name))
   }
 
-  /// Gives the file another name in its directory; one that has that name is replaced in the same
-  /// step. Durable only after the directory is synced.
-  package func rename(to new: String) throws(Failure) {
-    try directory.rename(name, to: new)
+  /// Gives the file another name in its directory, or in another one of the file system; one that has
+  /// that name is replaced in the same step. Durable only after the directory is synced.
+  package func rename(to new: String, in other: DirectoryHandle? = nil) throws(Failure) {
+    try directory.rename(name, to: new, in: other)
   }
 
   /// Gives the file another name in its directory, unless something has it: then it returns false.

@@ -9,7 +9,7 @@ enum Program {
   /// Every command; the first is the default, if the first word is not the name of a command.
   static let commands: [any Command.Type] = [
     ImportCommand.self, VerifyCommand.self, InspectCommand.self, ListCommand.self,
-    ExportCommand.self, HelpCommand.self,
+    ExportCommand.self, PublishCommand.self, HelpCommand.self,
   ]
 
   /// Runs the command on the process's first thread, and ends with its exit code.

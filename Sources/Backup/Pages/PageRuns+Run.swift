@@ -29,6 +29,14 @@ extension PageRuns {
     /// Where the run's blobs are in the buffer, back to back.
     package var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }
 
+    /// Whether the page at an index is in one of the shards.
+    func isWanted(_ index: Int, in shards: ShardSelection) -> Bool {
+      guard case .relation(let segment, _) = file else {
+        return shards.position(ofShard: 0) != nil
+      }
+      return shards.position(of: segment.relation, block: firstKey.field6 + UInt32(index)) != nil
+    }
+
     /// The bytes of each slot: one for an image layer has no room for a value's header.
     var slotByteCount: Int {
       file.isInImageLayer

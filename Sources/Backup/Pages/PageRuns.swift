@@ -145,11 +145,13 @@ package struct PageRuns {
 
   // MARK: Worker
 
-  /// Examines every page, gives an LSN to those that lack one, and makes the blobs.
+  /// Examines every page, gives an LSN to those that lack one, and makes the blobs of those that are in
+  /// the `shards`; the others have none.
   ///
   /// The input's buffers are released then: the reader may wait for them.
   package mutating func makeBlobs(
-    with compressor: inout some PageBlobMaker & ~Copyable
+    with compressor: inout some PageBlobMaker & ~Copyable,
+    of shards: ShardSelection = ShardSelection(all: .unsharded)
   ) throws(Failure) {
     // Taken out, so that its bytes can be lent while the rest changes.
     var buffer = exchange(&self.buffer, with: [])
@@ -158,7 +160,9 @@ package struct PageRuns {
       var page = 0
       for index in runs.indices {
         var run = runs[index]
-        try makeBlobs(of: &run, firstPage: page, in: &bytes, with: &compressor)
+        try makeBlobs(
+          of: &run, firstPage: page, in: &bytes, with: &compressor,
+          shards.isPartial ? shards : nil)
         page += run.pageCount
         runs[index] = run
       }
@@ -168,18 +172,21 @@ package struct PageRuns {
 
   private mutating func makeBlobs(
     of run: inout Run, firstPage: Int, in bytes: inout MutableRawSpan,
-    with compressor: inout some PageBlobMaker & ~Copyable
+    with compressor: inout some PageBlobMaker & ~Copyable, _ shards: ShardSelection?
   ) throws(Failure) {
     var slot = run.bufferStart..<run.bufferStart + run.slotByteCount
     var target = run.bufferStart
     for index in 0..<run.pageCount {
       let byteCount: Int
+      let isWanted = shards.map { run.isWanted(index, in: $0) } ?? true
       if let lent = lentPages[firstPage + index] {
         let range = lent.offset..<lent.offset + Self.pageByteCount
         byteCount = try lenders[lent.lender].withMutableBytes(range) { page throws(Failure) in
           let (isZero, isStamped) = examine(&page, of: &run, at: index)
           let byteCount =
-            isZero
+            !isWanted
+            ? 0
+            : isZero
             ? try compressor.makeBlobOfZeros(in: &bytes, at: target)
             : try compressor.makeBlob(of: page.bytes, in: &bytes, at: target)
           // Now that the page is in the processor's cache.
@@ -191,7 +198,8 @@ package struct PageRuns {
           slot.upperBound - Self.pageByteCount..<slot.upperBound)
         let (_, isStamped) = examine(&page, of: &run, at: index)
         if !isStamped { run.checksum?.update(page.bytes) }
-        byteCount = try compressor.makeBlob(in: &bytes, slot: slot, target: target)
+        byteCount =
+          isWanted ? try compressor.makeBlob(in: &bytes, slot: slot, target: target) : 0
       }
       blobByteCounts[firstPage + index] = byteCount
       target += byteCount

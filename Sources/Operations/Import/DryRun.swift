@@ -92,10 +92,10 @@ private struct DryRun {
     var meter = LayerMeter(plan)
     let backup = try pages.run(
       fill: { feed throws(Failure) in try reader.run(feed) },
-      work: { [level = plan.compressionLevel] batches throws(Failure) in
+      work: { [level = plan.compressionLevel, shards = plan.place.shards] batches throws(Failure) in
         var encoder = try BlobEncoder(level: level)
         try batches.each { batch throws(Failure) in
-          try batch.pages.makeBlobs(with: &encoder)
+          try batch.pages.makeBlobs(with: &encoder, of: shards)
         }
       },
       drain: { batch throws(Failure) in meter.take(batch.pages) })

@@ -25,6 +25,9 @@ public struct ImportOptions: Sendable {
   /// without shards has.
   public var stripeSize: UInt32?
 
+  /// The shards that are written, `0-3,7`, their indexes left to be published; nil for all.
+  public var onlyShards: String?
+
   /// A user, besides root and that of this process, who may own the output; what root makes is given
   /// to that user. Nil for nobody.
   public var outputOwner: String?

@@ -72,7 +72,7 @@ struct ImportPipeline {
     self.progress = progress
     durability = DurabilityStage(counters: counters)
     chunks = ChunkWriter(
-      group, memoryLimit: plan.chunkMemoryByteCount, shardCount: plan.layout.count,
+      group, memoryLimit: plan.chunkMemoryByteCount, shardCount: plan.place.shards.numbers.count,
       finished: group.channel(capacity: ImportPlan.pendingLayerLimit))
     hashes = HashStage(group, jobs: plan.jobs, finished: chunks.finished)
     input = try open(group.failure, counters)
@@ -154,10 +154,10 @@ struct ImportPipeline {
       })
     return try pages.run(
       fill: fill,
-      work: { [level = plan.compressionLevel] batches throws(Failure) in
+      work: { [level = plan.compressionLevel, shards = plan.place.shards] batches throws(Failure) in
         var encoder = try BlobEncoder(level: level)
         try batches.each { batch throws(Failure) in
-          try batch.pages.makeBlobs(with: &encoder)
+          try batch.pages.makeBlobs(with: &encoder, of: shards)
         }
       },
       drain: { batch throws(Failure) in
@@ -215,6 +215,7 @@ struct ImportPipeline {
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation
     summary.shardCount = plan.layout.count
+    if plan.place.shards.isPartial { summary.onlyShards = plan.place.shards.numbers }
     summary.stripeSize = Int(plan.layout.stripeSize)
     summary.timelinePath = SystemCalls.absolute(writer.timelinePath)
     summary.indexPath = writer.path(of: indexes[0])

@@ -51,7 +51,7 @@ struct ImportPlan: Sendable {
   /// The bytes of an open image layer's buffer, and, with shards, of its index.
   var imageLayerMemory: Int {
     layout.isSharded
-      ? min(LayerWriter.bufferLimit, Self.shardedMemory / 2 / layout.count)
+      ? min(LayerWriter.bufferLimit, Self.shardedMemory / 2 / place.shards.numbers.count)
       : LayerWriter.bufferLimit
   }
 
@@ -71,12 +71,13 @@ struct ImportPlan: Sendable {
       }
       return user
     }
-    let usual = ShardLayout.usualStripeSize
+    let layout = ShardLayout(
+      count: options.shardCount, stripeSize: options.stripeSize ?? ShardLayout.usualStripeSize)
     place = OutputPlace(
       output: options.outputDirectory,
       tenant: try Self.identifier(options.tenantID, option: "--tenant-id"),
       timeline: try Self.identifier(options.timelineID, option: "--timeline-id"),
-      layout: ShardLayout(count: options.shardCount, stripeSize: options.stripeSize ?? usual),
+      shards: try Self.shards(layout, options),
       requiresStripeSize: options.stripeSize != nil, owner: owner)
     generation = options.generation
     force = options.force
@@ -108,6 +109,18 @@ struct ImportPlan: Sendable {
       throw Failure(.badOption, "\(option) must be 32 hexadecimal digits, not \(text.quoted)")
     }
     return identifier
+  }
+
+  private static func shards(
+    _ layout: ShardLayout, _ options: ImportOptions
+  ) throws(Failure) -> ShardSelection {
+    guard let list = options.onlyShards else { return ShardSelection(all: layout) }
+    guard let shards = ShardSelection(layout, only: list) else {
+      throw Failure(
+        .badOption, "--only-shards must be numbers below \(layout.count), not \(list.quoted)",
+        hint: "For example, of 8 shards: --only-shards 0-3,7.")
+    }
+    return shards
   }
 
   /// The tenant's id.

@@ -32,6 +32,8 @@ public struct ImportSummary: Codable, Sendable {
   public var timelineID = ""
   /// How many shards the tenant has; 1 if it is not sharded.
   public var shardCount = 1
+  /// The numbers of the shards that were written, if their indexes were left to be published.
+  public var onlyShards: [Int]?
   /// How many consecutive blocks of a relation stay on one shard; what the tenant's manifest says, if
   /// this import wrote it.
   public var stripeSize = 0

@@ -5,12 +5,14 @@ import Timeline
 
 /// The layers of one shard, or of an unsharded timeline, while they are written.
 struct ShardWriter {
-  /// Makes a temporary file of some kind for the shard of this number.
+  /// Makes a temporary file of some kind for the shard at this place.
   typealias MakeFile = (_ kind: String, _ shard: Int) throws(Failure) -> OutputFile
   /// Takes a layer that is complete.
   typealias Finish = (FinishedLayer) throws(Failure) -> Void
 
   let owner: LayerOwner
+  /// The shard's place among those that are written.
+  private let position: Int
   private let plan: ImportPlan
   /// Takes the indexes of the open image layer; nil if they are few and stay in memory.
   private let spill: IndexSpill?
@@ -26,13 +28,12 @@ struct ShardWriter {
   }
 
   init(
-    _ plan: ImportPlan, _ number: Int,
+    _ plan: ImportPlan, _ shard: ShardID, at position: Int,
     makeSpill: @escaping () throws(Failure) -> OutputFile
   ) {
     self.plan = plan
-    owner = LayerOwner(
-      tenant: plan.tenant, timeline: plan.timeline,
-      shard: ShardID(number, of: plan.layout.count))
+    self.position = position
+    owner = LayerOwner(tenant: plan.tenant, timeline: plan.timeline, shard: shard)
     spill = plan.layout.isSharded ? IndexSpill(makeSpill) : nil
   }
 
@@ -54,7 +55,7 @@ struct ShardWriter {
       layer = open
     } else {
       let writer = LayerWriter(
-        file: try makeFile("layer", owner.shard.number), of: owner, valuesAt: nil,
+        file: try makeFile("layer", position), of: owner, valuesAt: nil,
         limit: plan.imageLayerLimit, memory: plan.imageLayerMemory, spill: spill)
       layer = ImageLayer(writer: writer, keys: key..<key)
     }
@@ -108,6 +109,6 @@ struct ShardWriter {
   func makeLayer(
     valuesAt lsn: LogSequenceNumber, makeFile: MakeFile
   ) throws(Failure) -> LayerWriter {
-    LayerWriter(file: try makeFile("layer", owner.shard.number), of: owner, valuesAt: lsn)
+    LayerWriter(file: try makeFile("layer", position), of: owner, valuesAt: lsn)
   }
 }

@@ -41,11 +41,11 @@ final class TimelineWriter {
     self.plan = plan
     self.chunks = chunks
     (directory, receipt) = try Self.claim(plan)
-    chunk = ChunkSpool(
-      memoryLimit: plan.chunkMemoryByteCount, shardCount: plan.layout.count)
-    shards = (0..<plan.layout.count).map { [directory] number in
-      ShardWriter(plan, number) { () throws(Failure) in
-        try directory.makeTemporaryFile("index", shard: number)
+    let written = plan.place.shards
+    chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount, shardCount: written.numbers.count)
+    shards = written.ids.enumerated().map { [directory] position, shard in
+      ShardWriter(plan, shard, at: position) { () throws(Failure) in
+        try directory.makeTemporaryFile("index", shard: position)
       }
     }
   }
@@ -164,6 +164,7 @@ final class TimelineWriter {
 
   /// Pages of a run that are in one shard.
   private struct Stripe {
+    /// The shard's place among those that are written.
     var shard: Int
     var firstKey: Key
     /// Which of the batch's pages they are.
@@ -172,14 +173,16 @@ final class TimelineWriter {
     var blobs: Range<Int>
   }
 
-  /// Gives the parts of a run to `body` that each are in one shard.
+  /// Gives the parts of a run to `body` that each are in one shard that is written.
   private func forEachStripe(
     of run: PageRuns.Run, firstPage: Int, of pages: PageRuns,
     _ body: (Stripe) throws(Failure) -> Void
   ) throws(Failure) {
     let all = firstPage..<firstPage + run.pageCount
+    let written = plan.place.shards
     guard plan.layout.isSharded, case .relation(let segment, _) = run.file else {
-      return try body(Stripe(shard: 0, firstKey: run.firstKey, pages: all, blobs: run.blobs))
+      guard let first = written.position(ofShard: 0) else { return }
+      return try body(Stripe(shard: first, firstKey: run.firstKey, pages: all, blobs: run.blobs))
     }
     var page = all.lowerBound
     var start = run.blobs.lowerBound
@@ -187,10 +190,11 @@ final class TimelineWriter {
       let key = Key(advancing: run.firstKey, by: page - firstPage)
       let end = min(all.upperBound, page + plan.layout.stripeRest(from: key.field6))
       let byteCount = pages.blobByteCounts[page..<end].reduce(0, +)
-      try body(
-        Stripe(
-          shard: plan.layout.shard(of: segment.relation, block: key.field6), firstKey: key,
-          pages: page..<end, blobs: start..<start + byteCount))
+      if let shard = written.position(of: segment.relation, block: key.field6) {
+        try body(
+          Stripe(
+            shard: shard, firstKey: key, pages: page..<end, blobs: start..<start + byteCount))
+      }
       page = end
       start += byteCount
     }
@@ -226,7 +230,8 @@ final class TimelineWriter {
       let start = try shards[shard].nextLevel0Start()
       var writer = try shards[shard].makeLayer(valuesAt: lsn, makeFile: makeTemporaryFile)
       try metadata.write(
-        to: &writer, level: plan.compressionLevel, shard: shard, of: plan.layout)
+        to: &writer, level: plan.compressionLevel, shard: shards[shard].owner.shard.number,
+        of: plan.layout)
       try chunks.send(try writer.finish(as: .level0(start..<end + 1)))
     }
   }
@@ -248,9 +253,10 @@ final class TimelineWriter {
     var indexes = shards.map { _ in IndexPart(layers: [:], metadata: metadata) }
     for hashed in layers {
       let layer = hashed.layer
-      indexes[layer.shard].layers[layer.name.description] = IndexPart.LayerMetadata(
+      let position = position(of: layer)
+      indexes[position].layers[layer.name.description] = IndexPart.LayerMetadata(
         fileSize: layer.byteCount, generation: plan.generation,
-        shard: shards[layer.shard].owner.shard.suffix)
+        shard: shards[position].owner.shard.suffix)
     }
     var finished: [FinishedIndex] = []
     for (shard, index) in indexes.enumerated() {
@@ -262,7 +268,17 @@ final class TimelineWriter {
 
   /// The digest of a layer, by the name that it gets.
   func digest(of hashed: HashedLayer) -> FileDigest {
-    directory.digest(of: hashed.layer, generation: plan.generation, sha256: hashed.sha256)
+    directory.digest(
+      of: hashed.layer, at: position(of: hashed.layer), generation: plan.generation,
+      sha256: hashed.sha256)
+  }
+
+  /// The place of a layer's shard among those that are written.
+  private func position(of layer: FinishedLayer) -> Int {
+    guard let position = plan.place.shards.position(ofShard: layer.shard) else {
+      preconditionFailure("layers are of shards that are written")
+    }
+    return position
   }
 
   /// The path that an index gets, from the root on.

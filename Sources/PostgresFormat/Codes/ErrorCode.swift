@@ -140,6 +140,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case newTablespace = "new-tablespace"
   case fullCopyNeeded = "full-copy-needed"
   case recoveryTargetInBackup = "recovery-target-in-backup"
+  case onlyShardsRecovered = "only-shards-recovered"
   case tablespaceMoveFailed = "tablespace-move-failed"
   case timelineDeleted = "timeline-deleted"
   case timelineShard = "timeline-shard"

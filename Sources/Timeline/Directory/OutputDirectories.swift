@@ -2,54 +2,12 @@ import LayerFormat
 import PostgresFormat
 import System
 
-/// Where a timeline is to be.
-package struct OutputPlace: Sendable {
-  /// The path of DIR, without a slash at its end.
-  package let output: String
-  /// The tenant's id.
-  package let tenant: Identifier
-  /// The timeline's id.
-  package let timeline: Identifier
-  /// How the tenant's keys are spread.
-  package let layout: ShardLayout
-  /// Whether a tenant that is there must have the stripe size of the layout.
-  package let requiresStripeSize: Bool
-  /// A user besides root and that of this process who may own directories on the way; as root, what is
-  /// made is given to that user.
-  package let owner: SystemUser?
-
-  /// A place below the directory `output`.
-  package init(
-    output: String, tenant: Identifier, timeline: Identifier, layout: ShardLayout = .unsharded,
-    requiresStripeSize: Bool = false, owner: SystemUser? = nil
-  ) {
-    var output = output
-    while output.count > 1 && output.hasSuffix("/") { output.removeLast() }
-    self.output = output
-    self.tenant = tenant
-    self.timeline = timeline
-    self.layout = layout
-    self.requiresStripeSize = requiresStripeSize || layout.isSharded
-    self.owner = owner
-  }
-
-  /// The path of the timeline, `DIR/tenants/TENANT/timelines/TIMELINE`; with shards, the directories of
-  /// all of them have it but for the digits after the tenant's id.
-  package var path: String {
-    "\(output == "/" ? "" : output)/tenants/\(tenant)/timelines/\(timeline)"
-  }
-
-  /// The names of the directories from DIR to a shard's timeline.
-  fileprivate func names(_ shard: ShardID) -> [String] {
-    ["tenants", shard.directoryName(ofTenant: tenant), "timelines", timeline.description]
-  }
-}
-
 /// The directories from DIR down to a timeline's, each of them open and made if it was missing.
 ///
 /// ```
 /// DIR / tenants / TENANT[-NNCC] / timelines / TIMELINE
 ///                               / tenant-manifest-GENERATION.json
+///     / pending / TENANT-NNCC / TIMELINE           if not all shards are written
 ///     / receipts                                   if it is asked for
 /// ```
 ///
@@ -60,6 +18,7 @@ struct OutputDirectories {
   /// The path of DIR.
   let output: String
   private let owner: SystemUser?
+  private let pendingNames: [String]
   /// The outermost first: DIR.
   private var handles: [DirectoryHandle] = []
   /// What this run made on the way to DIR, and DIR itself.
@@ -77,6 +36,7 @@ struct OutputDirectories {
   init(_ place: OutputPlace, _ shard: ShardID) throws(Failure) {
     output = place.output
     owner = place.owner
+    pendingNames = place.pendingNames(shard)
     do throws(Failure) {
       try madeAbove.make(output, privateCount: 1)
       let root = try DirectoryHandle(forWritingTo: output)
@@ -130,6 +90,30 @@ struct OutputDirectories {
   /// The directory of receipts, which is made if it is missing.
   mutating func receipts() throws(Failure) -> DirectoryHandle {
     try open(ReceiptName.directory, in: handles[0])
+  }
+
+  /// The directory for what is not published yet; nil if there is none.
+  func existingPending() throws(Failure) -> DirectoryHandle? {
+    var directory = handles[0]
+    for name in pendingNames {
+      guard try directory.status(of: DirectoryHandle.name(name))?.kind == .directory else {
+        return nil
+      }
+      directory = try directory.openForWriting(name)
+      try Self.requireOwner(of: directory, owner)
+    }
+    return directory
+  }
+
+  /// The path of that directory.
+  var pendingPath: String { ([handles[0].path] + pendingNames).joined(separator: "/") }
+
+  /// The same, which is made if it is missing; its entries are durable.
+  mutating func pending() throws(Failure) -> DirectoryHandle {
+    var path = [handles[0]]
+    for name in pendingNames { path.append(try open(name, in: path[path.count - 1])) }
+    for directory in path.reversed() { try directory.sync() }
+    return path[path.count - 1]
   }
 
   private mutating func open(
@@ -197,9 +181,12 @@ struct OutputDirectories {
       .removeRemains(of: SystemCalls.name(of: timeline.path))
   }
 
-  /// Writes the tenant's manifest if there is none; durable once `sync` has returned.
-  mutating func writeManifest(stripeSize: UInt32, generation: UInt32) throws(Failure) {
-    let directory = handles[Self.tenantDepth]
+  /// Writes the tenant's manifest if there is none; durable once `sync` has returned. With `isPending`
+  /// it waits with the index.
+  mutating func writeManifest(
+    stripeSize: UInt32, generation: UInt32, isPending: Bool
+  ) throws(Failure) {
+    let directory = isPending ? try pending() : handles[Self.tenantDepth]
     let owner = SystemUser.ownID == 0 ? owner : nil
     guard
       let name = try TenantDirectory(directory).writeManifest(

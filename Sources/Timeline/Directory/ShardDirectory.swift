@@ -21,8 +21,8 @@ final class ShardDirectory {
   private let owner: SystemUser?
   /// The names that this run wrote and an abandoned one takes away again, but for the index.
   private var written: Set<String> = []
-  /// The index, once it may have its name.
-  private var index: String?
+  /// The index and its directory, once it may have its name.
+  private var index: (directory: DirectoryHandle, name: String)?
   /// The indexes of the timeline that is to be replaced.
   private(set) var oldIndexes: [String] = []
   /// Whether the directory is final: there is nothing to remove.
@@ -82,6 +82,13 @@ final class ShardDirectory {
     try names().contains { $0.hasPrefix(IndexPart.filePrefix) && Self.isTemporary($0) }
   }
 
+  /// Removes what an earlier run has left to be published, and makes that durable.
+  func removePending() throws(Failure) {
+    guard let pending = try directories.existingPending() else { return }
+    for name in try pending.names() { try pending.remove(name) }
+    try pending.sync()
+  }
+
   /// Removes the remains of an interrupted run.
   func removeRemains() throws(Failure) {
     for name in try names() where Self.isTemporary(name) || oldIndexes.isEmpty && Self.isLayer(name)
@@ -130,11 +137,12 @@ final class ShardDirectory {
     try directories.sync()
   }
 
-  /// Gives the index its name.
-  func publish(_ index: FinishedIndex) throws(Failure) {
-    self.index = index.fileName
-    try index.file.rename(to: index.fileName)
-    try directory.sync()
+  /// Gives the index its name, in the directory for what is to be published if it `isPending`.
+  func publish(_ index: FinishedIndex, isPending: Bool) throws(Failure) {
+    let target = isPending ? try directories.pending() : directory
+    self.index = (target, index.fileName)
+    try index.file.rename(to: index.fileName, in: target)
+    try target.sync()
   }
 
   /// Says that what is there is final.
@@ -145,8 +153,8 @@ final class ShardDirectory {
   func abandonIndex() {
     guard !isSettled, let index else { return }
     do throws(Failure) {
-      try remove(index)
-      try directory.sync()
+      try index.directory.remove(DirectoryHandle.name(index.name))
+      try index.directory.sync()
       self.index = nil
     } catch {
       isSettled = true  // Nothing more can be done: the shard is whole, if not durable.

@@ -30,7 +30,7 @@ struct TenantDirectory {
   }
 
   /// The stripe size that the newest manifest says; nil if there is none.
-  private func stripeSize() throws(Failure) -> UInt32? {
+  func stripeSize() throws(Failure) -> UInt32? {
     let names = try directory.names().map(DirectoryHandle.text)
     guard let generation = names.compactMap(TenantManifest.parse(fileName:)).max() else {
       return nil
@@ -45,6 +45,18 @@ struct TenantDirectory {
         error, in: "manifest \((directory.path + "/" + name).quoted)",
         damage: .tenantManifestDamaged)
     }
+  }
+
+  /// The stripe size of a tenant's shards; throws `.damaged` if they have several.
+  static func only(of sizes: Set<UInt32>, _ path: String) throws(Failure) -> UInt32 {
+    guard let size = sizes.first, sizes.count == 1, size > 0 else {
+      throw Failure(
+        .shardsDiffer,
+        "the shards of \(path.quoted) have stripe sizes of "
+          + sizes.sorted().map { "\($0)" }.joined(separator: " and ") + " blocks",
+        hint: "Copy the manifests of all shards again, or import the backup again.")
+    }
+    return size
   }
 
   /// Throws `.damaged` if there is a manifest with another stripe size than is required.

@@ -1,4 +1,6 @@
 import LayerFormat
+import PostgresFormat
+import System
 
 /// A path or URL that ends as those of tenants and their timelines do.
 package struct TenantPath {
@@ -27,5 +29,20 @@ package struct TenantPath {
     guard let tenant = Identifier(names[end - depth]) else { return nil }
     self.tenant = tenant
     root = names[..<(end - depth)].joined(separator: "/")
+  }
+
+  /// The only one of the timelines that were found; throws `.usage` if there are several, and
+  /// `.cannotOpen` if there is none.
+  package func only(of timelines: Set<String>) throws(Failure) -> Identifier {
+    let path = "\(root)/\(tenant)"
+    guard let first = timelines.min(), let timeline = Identifier(first) else {
+      throw Failure(.notATimeline, "tenant \(path.quoted) has no timelines")
+    }
+    guard timelines.count == 1 else {
+      throw Failure(
+        .severalTimelines, "tenant \(path.quoted) has \(timelines.count) timelines",
+        hint: "Give one of them: \(path)/timelines/\(first).")
+    }
+    return timeline
   }
 }

@@ -2,7 +2,7 @@ import LayerFormat
 import PostgresFormat
 import System
 
-/// The directories that an import fills, one for each shard: locked against a second run, and complete
+/// The directories that an import fills, one for each shard that it writes: locked against a second run, and complete
 /// or without an index at every moment.
 ///
 /// ```
@@ -43,6 +43,8 @@ package final class TimelineDirectory {
   private let force: Bool
   private let owner: SystemUser?
   private let stripeSize: UInt32
+  /// Whether the indexes are left to be published, as there are other shards.
+  private let isPending: Bool
   /// Whether there is a timeline to be replaced.
   private var replaces = false
   private var isSettled = false
@@ -57,13 +59,15 @@ package final class TimelineDirectory {
     self.force = force
     owner = SystemUser.ownID == 0 ? place.owner : nil
     stripeSize = place.layout.stripeSize
+    isPending = place.shards.isPartial
     receiptPrefix = ReceiptName.prefix(tenant: place.tenant, timeline: place.timeline)
     if place.layout.isSharded { SystemCalls.raiseOpenFileLimit() }
     var shards: [ShardDirectory] = []
     do throws(Failure) {
-      for number in 0..<place.layout.count {
-        shards.append(try ShardDirectory(place, ShardID(number, of: place.layout.count)))
-        try shards[number].directories.requireSameTenant(place)
+      for shard in place.shards.ids {
+        let directory = try ShardDirectory(place, shard)
+        shards.append(directory)
+        try directory.directories.requireSameTenant(place)
       }
     } catch {
       for shard in shards.reversed() { shard.abandon() }
@@ -83,8 +87,7 @@ package final class TimelineDirectory {
   /// Throws as `init` does if the directories cannot be claimed, as far as that shows without making or
   /// removing anything.
   package static func requireClaimable(_ place: OutputPlace, force: Bool) throws(Failure) {
-    for number in 0..<place.layout.count {
-      let shard = ShardID(number, of: place.layout.count)
+    for shard in place.shards.ids {
       guard let directory = try OutputDirectories.existing(place, shard) else { continue }
       guard try directory.lock() else { throw ShardDirectory.busy(directory.path) }
       let names = try ShardDirectory.names(in: directory)
@@ -103,7 +106,7 @@ package final class TimelineDirectory {
   /// Refuses an existing index, and removes the remains of an interrupted run.
   private func prepare() throws(Failure) {
     // Of a run that was killed between the first index and the last.
-    if shards[0].oldIndexes.isEmpty, try shards[0].hasTemporaryIndex() {
+    if !isPending, shards[0].oldIndexes.isEmpty, try shards[0].hasTemporaryIndex() {
       for shard in shards { try shard.removeIndexes() }
     }
     for shard in shards {
@@ -111,7 +114,10 @@ package final class TimelineDirectory {
       guard force else { throw Self.exists(shard.path, index) }
       replaces = true
     }
-    for shard in shards.reversed() { try shard.removeRemains() }
+    for shard in shards.reversed() {
+      try shard.removePending()
+      try shard.removeRemains()
+    }
     try removeReceipts { [replaces] in !replaces || $0.hasSuffix(Self.temporarySuffix) }
   }
 
@@ -181,15 +187,15 @@ package final class TimelineDirectory {
 
   /// What comes before the name of a shard's file in the names of all: its path below `DIR/tenants`.
   private func namePrefix(ofShard shard: Int) -> String {
-    shards.count == 1 ? "" : shards[shard].directories.pathBelowTenants + "/"
+    shards[shard].shard.suffix == nil ? "" : shards[shard].directories.pathBelowTenants + "/"
   }
 
   /// The digest of a layer, by the name that it gets.
   package func digest(
-    of layer: FinishedLayer, generation: UInt32, sha256: String
+    of layer: FinishedLayer, at position: Int, generation: UInt32, sha256: String
   ) -> FileDigest {
     FileDigest(
-      name: namePrefix(ofShard: layer.shard) + layer.name.fileName(generation: generation),
+      name: namePrefix(ofShard: position) + layer.name.fileName(generation: generation),
       byteCount: layer.byteCount, sha256: sha256)
   }
 
@@ -211,7 +217,8 @@ package final class TimelineDirectory {
 
   /// The path that an index gets.
   package func path(of index: FinishedIndex) -> String {
-    shards[index.shard].path + "/" + index.fileName
+    let shard = shards[index.shard]
+    return (isPending ? shard.directories.pendingPath : shard.path) + "/" + index.fileName
   }
 
   /// Gives layers and indexes, all of them durable, their names, the indexes last and shard 0's after
@@ -229,12 +236,16 @@ package final class TimelineDirectory {
     try Interruption.check()
     if replaces { try removeOldTimeline(receipt) }
     let generation = indexes[0].generation
-    for (number, shard) in shards.enumerated() {
-      try shard.directories.writeManifest(stripeSize: stripeSize, generation: generation)
-      try shard.publish(layers.filter { $0.shard == number }, generation: generation)
+    for shard in shards {
+      try shard.directories.writeManifest(
+        stripeSize: stripeSize, generation: generation, isPending: isPending)
+      try shard.publish(
+        layers.filter { $0.shard == shard.shard.number }, generation: generation)
     }
     if !replaces { try Interruption.check() }
-    for (shard, index) in zip(shards, indexes).reversed() { try shard.publish(index) }
+    for (shard, index) in zip(shards, indexes).reversed() {
+      try shard.publish(index, isPending: isPending)
+    }
     settle()
     try receipt?.publish(timelinePath: path)
   }

@@ -100,7 +100,7 @@ private struct ShardSearch {
   /// The path of the timeline, without the digits of a shard.
   let path: String
 
-  /// Nil unless the place is that of a tenant's timeline, or of a tenant with one timeline.
+  /// Nil unless the place is that of a tenant or of its timeline.
   init?(_ place: String, _ options: StoreOptions) throws(Failure) {
     guard let given = TenantPath(place) else { return nil }
     tenant = given.tenant
@@ -108,8 +108,7 @@ private struct ShardSearch {
     if let timeline = given.timeline {
       self.timeline = timeline
     } else {
-      guard let timeline = try Self.onlyTimeline(of: tenant, in: tenants) else { return nil }
-      self.timeline = timeline
+      timeline = try given.only(of: try Self.timelines(of: tenant, in: tenants))
     }
     path = "\(given.root)/\(tenant)/timelines/\(timeline)"
   }
@@ -125,22 +124,15 @@ private struct ShardSearch {
     }
   }
 
-  private static func onlyTimeline(
+  private static func timelines(
     of tenant: Identifier, in tenants: any ReadableDirectory
-  ) throws(Failure) -> Identifier? {
+  ) throws(Failure) -> Set<String> {
     var found: Set<String> = []
     for shard in try directories(of: tenant, in: tenants) {
-      let directory = shard.directoryName(ofTenant: tenant)
-      guard try tenants.names(in: directory).contains("timelines") else { continue }
-      for name in try tenants.names(in: directory + "/timelines") where Identifier(name) != nil {
-        found.insert(name)
-      }
+      let directory = shard.directoryName(ofTenant: tenant) + "/timelines"
+      found.formUnion(try tenants.names(in: directory).filter { Identifier($0) != nil })
     }
-    guard found.count > 1 else { return found.first.flatMap { Identifier($0) } }
-    let path = "\(tenants.path)/\(tenant)"
-    throw Failure(
-      .severalTimelines, "tenant \(path.quoted) has \(found.count) timelines",
-      hint: "Give one of them: \(path)/timelines/\(found.min() ?? "").")
+    return found
   }
 
   /// The shards, if the timeline has several; nil if it has a directory of its own, or none.
@@ -164,13 +156,7 @@ private struct ShardSearch {
       prefixes.append("\(name)/timelines/\(timeline)/")
       stripeSizes.insert(try stripeSize(in: name))
     }
-    guard let stripeSize = stripeSizes.first, stripeSizes.count == 1, stripeSize > 0 else {
-      throw Failure(
-        .shardsDiffer,
-        "the shards of \(path.quoted) have stripe sizes of "
-          + stripeSizes.sorted().map { "\($0)" }.joined(separator: " and ") + " blocks",
-        hint: "Copy the manifests of all shards again, or import the backup again.")
-    }
+    let stripeSize = try TenantDirectory.only(of: stripeSizes, path)
     return (ShardLayout(count: count, stripeSize: stripeSize), prefixes)
   }
 

@@ -65,6 +65,16 @@ extension ImportCommand {
     },
 
     CommandOption(
+      "only-shards", value: "LIST",
+      help: """
+        write only these of the --shards, such as 0-3,7; 'publish' completes the tenant when all are \
+        written; needs --tenant-id and --timeline-id
+        """
+    ) { command, value throws(Failure) in
+      command.settings.onlyShards = try value.nonEmpty(placeholder: "LIST")
+    },
+
+    CommandOption(
       "force", "f", help: "replace an existing timeline"
     ) { command, _ in command.settings.force = true },
 

@@ -51,7 +51,39 @@ struct ImportCommand: ReportingCommand {
         .missingArgument, "option '--output' is required: the directory to write the timeline to",
         hint: "It may also be given as the variable IMPORT_BACKUP_OUTPUT.")
     }
+    try requireUseOfShards()
     try takeRecovery()
+  }
+
+  /// Refuses options that do not go with `--only-shards`.
+  private mutating func requireUseOfShards() throws(Failure) {
+    guard settings.onlyShards != nil else { return }
+    let needed: [(name: String, isGiven: Bool)] = [
+      ("shards", settings.shardCount > 1), ("tenant-id", settings.tenantID != nil),
+      ("timeline-id", settings.timelineID != nil),
+    ]
+    if let option = needed.first(where: { !$0.isGiven }) {
+      throw Failure(
+        .conflictingOptions, "'--only-shards' requires '--\(option.name)'",
+        hint: "All imports of one tenant must have the same '--shards', '--tenant-id' and "
+          + "'--timeline-id'.")
+    }
+    guard recovery.programs.isEmpty else {
+      throw Failure(
+        .onlyShardsRecovered, "a recovery with '--recover-with' cannot be shared by several imports",
+        hint: "Recover the backup once, stop the server, and import its data directory.")
+    }
+    if settings.force {
+      throw Failure(
+        .conflictingOptions, "'--force' cannot be used with '--only-shards'",
+        hint: "Import with another '--timeline-id'.")
+    }
+    guard receipt == .standard || receipt == nil else {
+      throw Failure(
+        .conflictingOptions, "'--receipt' cannot be used with '--only-shards'",
+        hint: "A receipt lists all shards. Keep the objects of '--json' instead.")
+    }
+    receipt = nil
   }
 
   /// Puts the options of a recovery into the settings, or refuses them without `--recover-with`.

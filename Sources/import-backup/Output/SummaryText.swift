@@ -161,11 +161,17 @@ enum SummaryText {
         lines.append("note:   \(name) = \(value)")
       }
     }
+    if summary.onlyShards != nil {
+      let tenant = SystemCalls.parent(of: SystemCalls.parent(of: summary.timelinePath))
+      lines.append("next: when all shards are written: \(Program.name) publish \(tenant)")
+      return lines
+    }
     let index = "index_part.json-" + summary.generation.hexadecimal(8, uppercase: false)
     lines.append(
       "next: attach tenant \(summary.tenantID) (timeline \(summary.timelineID)) to a pageserver "
         + "at generation \(summary.generation)")
-    lines.append("next: or upload the directory to a bucket first, \(index) last")
+    let which = summary.shardCount == 1 ? "the directory" : "the directories of all shards"
+    lines.append("next: or upload \(which) to a bucket first, \(index) last")
     return lines
   }
 

@@ -1,0 +1,58 @@
+import Operations
+import System
+
+/// `publish`: publishes the indexes of shards that were imported on their own.
+struct PublishCommand: Command {
+  static let name = "publish"
+  static let operands = "TENANT"
+  static let summary = "publish the shards that imports with --only-shards have written"
+  static let discussion = [
+    """
+    TENANT is DIR/tenants/TENANT-ID without the digits of a shard, and DIR the directory that --output \
+    of the imports names; or DIR/tenants/TENANT-ID/timelines/TIMELINE-ID, if the tenant has several \
+    timelines. If a shard is missing, or the shards are not of one backup, nothing is published. \
+    Otherwise each shard gets its index, shard 0 last: a pageserver can attach the tenant after that. \
+    The command can be run again after it was interrupted.
+    """
+  ]
+
+  static let options: [CommandOption<PublishCommand>] = [
+    CommandOption("json", help: "print everything as one JSON object") {
+      command, _ in command.printsJSON = true
+    },
+    CommandOption("quiet", "q", help: "show no notes") { command, _ in command.isQuiet = true },
+  ]
+
+  var path = ""
+  var printsJSON = false
+  var isQuiet = false
+
+  mutating func read(operands: [String]) throws(Failure) {
+    path = try Operands.single(
+      operands, missing: "no tenant given",
+      hint: "For example: import-backup publish storage/tenants/TENANT.")
+  }
+
+  func run() throws(Failure) {
+    Interruption.install()
+    let summary = try publishTimeline(path)
+    try StandardStream.output.write(
+      printsJSON ? try ResultObject(Self.self, summary, nil).line() : Self.text(summary))
+    if !printsJSON && !isQuiet {
+      StandardStream.error.writeIfPossible(
+        "next: attach tenant \(summary.tenantID) (timeline \(summary.timelineID)) to a pageserver at "
+          + "generation \(summary.generation)\n")
+    }
+  }
+
+  private static func text(_ summary: PublishSummary) -> String {
+    let count = summary.publishedShardCount
+    let what =
+      count == summary.shardCount
+      ? "published \(count) shards"
+      : "published \(count) of \(summary.shardCount) shards, the others were"
+    return "\(what): Postgres \(summary.postgresVersion), LSN \(summary.importLSN) to "
+      + "\(summary.endLSN), \(Quantity.count(summary.layerCount, "layer")), "
+      + "\(Quantity.bytes(summary.layerByteCount))\n"
+  }
+}
