@@ -39,7 +39,8 @@ package enum DirectoryContents: Sendable {
 /// PG_VERSION, backup_label, …      what is at the top and none of Postgres's directories
 /// global/pg_control                by which most backups that cannot be imported are refused
 /// pg_tblspc/…                      the same
-/// base/1/PG_VERSION, …             in each directory first what are no relations, in byte order,
+/// base/1/PG_VERSION, …             databases by their oids;
+///                                  in each directory first what are no relations, in byte order,
 /// base/1/1249, 1249.1, 1249_fsm    then relations in the order of their keys
 /// global/…, pg_logical/…, …        the other directories, in byte order
 /// ```
@@ -160,7 +161,12 @@ package struct DirectoryWalk {
       segments.append(segment)
       return true
     }
-    names.sort(by: Self.precedes)
+    // Databases by their oids.
+    if prefix == "base/" {
+      names.sort { $0.count != $1.count ? $0.count < $1.count : Self.precedes($0, $1) }
+    } else {
+      names.sort(by: Self.precedes)
+    }
     segments.sort()
     levels.append(
       Level(directory: directory, prefix: prefix, names: names[...], segments: segments[...]))

@@ -4,10 +4,10 @@ import PostgresFormat
 import System
 import Timeline
 
-/// The blobs of small files that are gathered for one L0 of each shard, in the order of the backup.
+/// The blobs of small files that are gathered for L0s, or to be sorted, in the order of the backup.
 ///
 /// ```
-/// runs      key, shard, checksum, offset, bytes, pages   40 bytes each, sorted for the L0s
+/// table     key, shard, checksum, offset, bytes, pages of each run (`RunTable`)
 /// memory    the first blobs, up to a limit
 /// spool     the rest, in a file without a name
 /// ```
@@ -18,31 +18,14 @@ final class ChunkSpool: @unchecked Sendable {
   // Invariant: a spool belongs to one stage at a time, the one that fills it or the one that drains
   // it; it changes hands through a channel, whose lock orders the accesses.
 
-  private struct Run {
-    var firstKey: Key
-    var shard: UInt8
-    /// The CRC-32C of the blobs if they are in the spool, else 0.
-    var checksum: UInt32
-    var offset: UInt64
-    var byteCount: UInt32
-    var pageCount: UInt32
-
-    var endKey: Key { (0..<pageCount).reduce(firstKey) { key, _ in key.next } }
-  }
+  typealias Run = RunTable.Run
 
   private let memoryLimit: Int
-  private var runs: [Run] = []
+  private var table = RunTable()
   private var memory: [UInt8] = []
   private var spool: OutputFile?
   private var spooled: UInt64 = 0
   private var buffer: [UInt8] = []
-
-  private static let bufferByteCount = 1 << 20
-  /// The most runs that one chunk may have, and the most pages of one shard: with an L0's index the
-  /// bound on its memory.
-  private static let runLimit = 1 << 17
-  private static let pageLimit = 1 << 19
-
   /// What has been gathered for each shard.
   private var shares: [Share]
 
@@ -51,32 +34,39 @@ final class ChunkSpool: @unchecked Sendable {
     var byteCount: UInt64 = 0
   }
 
+  private static let bufferByteCount = 1 << 20
+  /// The most pages of one shard in a chunk: with the table the bound on the memory of its L0.
+  private static let pageLimit = 1 << 19
+
   /// Holds up to `memoryLimit` bytes of blobs in memory.
   init(memoryLimit: Int, shardCount: Int = 1) {
     self.memoryLimit = memoryLimit
     shares = Array(repeating: Share(), count: shardCount)
-    runs.reserveCapacity(Self.runLimit)  // memory that is not used costs nothing, moving it does
   }
 
   /// The bytes of the blobs that have been gathered.
   var byteCount: UInt64 { UInt64(memory.count) + spooled + UInt64(buffer.count) }
 
-  var isEmpty: Bool { runs.isEmpty }
+  var isEmpty: Bool { table.isEmpty }
 
   /// Whether a shard has gathered `chunkSize` bytes, or the index of an L0 with one run more might
   /// outgrow its share of the memory.
   func isFull(_ chunkSize: UInt64) -> Bool {
     shares.contains {
-      $0.byteCount >= chunkSize || Self.isCrowded(runCount: runs.count, pageCount: $0.pageCount)
+      $0.byteCount >= chunkSize
+        || Self.isCrowded(runCount: table.countInMemory, pageCount: $0.pageCount)
     }
   }
+
+  /// Whether memory holds as many runs as it may.
+  var isTableFull: Bool { table.countInMemory >= RunTable.memoryLimit }
 
   /// The shards for which something has been gathered.
   var shards: [Int] { shares.indices.filter { shares[$0].pageCount > 0 } }
 
-  /// The same of a chunk that has so many runs and pages.
+  /// Whether a chunk that has so many runs, and pages of one shard, is full.
   static func isCrowded(runCount: Int, pageCount: Int) -> Bool {
-    runCount >= runLimit || pageCount >= pageLimit
+    runCount >= RunTable.memoryLimit || pageCount >= pageLimit
   }
 
   /// Whether so many bytes more go to a spool that has not been opened yet.
@@ -90,16 +80,21 @@ final class ChunkSpool: @unchecked Sendable {
     spool = file
   }
 
+  /// Moves the table to its file, which `create` makes if there is none.
+  func spillTable(_ create: () throws(Failure) -> OutputFile) throws(Failure) {
+    try table.spill(create)
+  }
+
   /// Adds the blobs of consecutive blocks; opens no spool by itself.
   func append(
     _ blobs: RawSpan, firstKey: Key, pageCount: Int, shard: Int = 0
   ) throws(Failure) {
     let isKept =
       spooled == 0 && buffer.isEmpty && memory.count + blobs.byteCount <= memoryLimit
-    runs.append(
+    table.append(
       Run(
-        firstKey: firstKey, shard: UInt8(shard), checksum: isKept ? 0 : CRC32C.checksum(of: blobs),
-        offset: byteCount,
+        firstKey: firstKey, shard: UInt8(shard),
+        checksum: isKept ? 0 : CRC32C.checksum(of: blobs), offset: byteCount,
         byteCount: UInt32(blobs.byteCount), pageCount: UInt32(pageCount)))
     shares[shard].pageCount += pageCount
     shares[shard].byteCount += UInt64(blobs.byteCount)
@@ -118,63 +113,60 @@ final class ChunkSpool: @unchecked Sendable {
     buffer.removeAll(keepingCapacity: true)
   }
 
-  /// Writes every blob, in key order: those of each of `shards` to the next of `layers`, which
-  /// `finish` gets then. Empties the chunk; what it has allocated stays.
-  ///
-  /// Runs that follow one another in both orders are read and written at once.
-  func drain(
-    into layers: [ChunkLayer], finish: (FinishedLayer) throws(Failure) -> Void
-  ) throws(Failure) {
+  /// Gives every run and its blobs to `body`, in the order of shards and keys, those that follow one
+  /// another in the spool as well at once. Empties the spool; what it has allocated stays.
+  func drain(_ body: (ArraySlice<Run>, RawSpan) throws(Failure) -> Void) throws(Failure) {
     try flush()
-    runs.sort { ($0.shard, $0.firstKey) < ($1.shard, $1.firstKey) }
-    var start = 0
-    for layer in layers {
-      let shard = runs[start].shard
-      let end = runs[start...].firstIndex { $0.shard != shard } ?? runs.count
-      var writer = layer.writer
-      try writeRuns(start..<end, memory: memory, to: &writer)
-      try finish(try writer.finish(as: layer.name))
-      start = end
+    var group: [Run] = []
+    var end = Key.minimum
+    var table = exchange(&self.table, with: RunTable())
+    try table.drain { run throws(Failure) in
+      if let last = group.last {
+        if !follows(run, last, group[0].offset) {
+          try lend(group, to: body)
+          group.removeAll(keepingCapacity: true)
+        }
+        if run.shard != last.shard { end = Key.minimum }
+      }
+      // Runs overlap if a file appears twice; two of them may also be in two chunks, so the
+      // segment table has the last word on that.
+      guard run.firstKey >= end else { throw Self.duplicate(run.firstKey) }
+      end = run.endKey
+      group.append(run)
     }
-    precondition(start == runs.count, "a shard has runs and no layer")
-    runs.removeAll(keepingCapacity: true)
+    if !group.isEmpty { try lend(group, to: body) }
+    self.table = table
     memory.removeAll(keepingCapacity: true)
     buffer.removeAll(keepingCapacity: true)
     spooled = 0
     for shard in shares.indices { shares[shard] = Share() }
   }
 
-  private func writeRuns(
-    _ range: Range<Int>, memory: [UInt8], to writer: inout LayerWriter
+  /// Whether a run can be read with the one before it, and with those from `start` on.
+  private func follows(_ run: Run, _ last: Run, _ start: UInt64) -> Bool {
+    let end = last.offset + UInt64(last.byteCount)
+    return run.shard == last.shard && run.offset == end && end != UInt64(memory.count)
+      && end - start < UInt64(Self.bufferByteCount)
+  }
+
+  /// Reads the blobs of runs that follow one another.
+  private func lend(
+    _ runs: [Run], to body: (ArraySlice<Run>, RawSpan) throws(Failure) -> Void
   ) throws(Failure) {
-    var end = Key.minimum
-    var index = range.lowerBound
-    while index < range.upperBound {
-      let first = runs[index].offset
-      var last = first
-      let start = index
-      repeat {
-        // Runs overlap if a file appears twice; two of them may also be in two chunks, so the
-        // segment table has the last word on that.
-        guard runs[index].firstKey >= end else { throw Self.duplicate(runs[index].firstKey) }
-        end = runs[index].endKey
-        last += UInt64(runs[index].byteCount)
-        index += 1
-      } while index < range.upperBound && runs[index].offset == last
-        && last - first < Self.bufferByteCount && last != memory.count
-      let range = Int(first)..<Int(last)
-      if range.upperBound <= memory.count {
-        try Self.write(runs[start..<index], memory.bytes.extracting(range), to: &writer)
-      } else {
-        if buffer.count < range.count {
-          buffer = [UInt8](repeating: 0, count: Self.bufferByteCount + PageRuns.byteCount)
-        }
-        try spool?.read(into: &buffer, count: range.count, at: first - UInt64(memory.count))
-        let buffer = buffer
-        let blobs = buffer.bytes.extracting(0..<range.count)
-        try check(runs[start..<index], blobs)
-        try Self.write(runs[start..<index], blobs, to: &writer)
+    let first = runs[0].offset
+    let byteCount = runs.reduce(0) { $0 + Int($1.byteCount) }
+    if Int(first) + byteCount <= memory.count {
+      let memory = memory
+      try body(runs[...], memory.bytes.extracting(Int(first)..<Int(first) + byteCount))
+    } else {
+      if buffer.count < byteCount {
+        buffer = [UInt8](repeating: 0, count: Self.bufferByteCount + PageRuns.byteCount)
       }
+      try spool?.read(into: &buffer, count: byteCount, at: first - UInt64(memory.count))
+      let buffer = buffer
+      let blobs = buffer.bytes.extracting(0..<byteCount)
+      try check(runs, blobs)
+      try body(runs[...], blobs)
     }
   }
 
@@ -189,7 +181,7 @@ final class ChunkSpool: @unchecked Sendable {
   }
 
   /// Checks what was read of the spool.
-  private func check(_ runs: ArraySlice<Run>, _ blobs: RawSpan) throws(Failure) {
+  private func check(_ runs: [Run], _ blobs: RawSpan) throws(Failure) {
     var offset = 0
     for run in runs {
       let end = offset + Int(run.byteCount)
@@ -198,6 +190,27 @@ final class ChunkSpool: @unchecked Sendable {
       }
       offset = end
     }
+  }
+}
+
+extension ChunkSpool {
+  /// Writes every blob: those of each shard that has some to the next of `layers`, which `finish` gets
+  /// then.
+  func drain(
+    into layers: [ChunkLayer], finish: (FinishedLayer) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard var layer = layers.first, var shard = shards.first else { return }
+    var rest = layers.dropFirst()
+    try drain { runs, blobs throws(Failure) in
+      if runs[0].shard != UInt8(shard) {
+        try finish(try layer.writer.finish(as: layer.name))
+        guard let next = rest.popFirst() else { preconditionFailure("a shard has no layer") }
+        layer = next
+        shard = Int(runs[0].shard)
+      }
+      try Self.write(runs, blobs, to: &layer.writer)
+    }
+    try finish(try layer.writer.finish(as: layer.name))
   }
 
   /// Appends the blobs of runs that follow one another.

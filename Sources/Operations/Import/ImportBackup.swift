@@ -80,6 +80,7 @@ private func importRecovered(
   let cluster = try run.run(in: place)
   var settings = options
   settings.backup = cluster.scratch.data
+  settings.recovery = nil
   settings.stripComponents = 0
   settings.manifest = nil
   settings.checksManifest = false

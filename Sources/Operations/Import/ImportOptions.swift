@@ -69,6 +69,9 @@ public struct ImportOptions: Sendable {
   /// A relation segment of at least this many bytes becomes image layers.
   public var smallRelationSize = BackupReaderOptions.usualSmallRelationSize
 
+  /// What becomes of small relations.
+  public var layout = LayerLayout.auto
+
   /// How many batches are compressed at once; nil for one a processor.
   public var jobs: Int?
 
@@ -83,6 +86,17 @@ public struct ImportOptions: Sendable {
     self.backup = backup
     self.outputDirectory = outputDirectory
   }
+}
+
+/// What layers small relations come into.
+public enum LayerLayout: String, CaseIterable, Sendable {
+  /// Image layers if there would be so many L0s that a pageserver compacted them, or if the backup is a
+  /// directory, which is read in the order of keys; else L0s.
+  case auto
+  /// Image layers.
+  case sorted
+  /// L0s, for a pageserver to compact when there are many.
+  case level0 = "fake-l0"
 }
 
 /// What an import leaves beside its timeline, for whoever is to check a copy of it.

@@ -208,7 +208,8 @@ struct ImportPipeline {
   /// Writes index and receipt, gives everything its name, and gives the whole summary.
   private func commit(_ written: Written) throws(Failure) -> ImportSummary {
     try Interruption.check()
-    let indexes = try writer.writeIndexes(durability.layers, written.metadata)
+    let layers = writer.valid(durability.layers)
+    let indexes = try writer.writeIndexes(layers, written.metadata)
     var summary = written.summary
     summary.backupPath = absoluteInput(plan.backupPath)
     summary.tenantID = plan.tenant.description
@@ -220,13 +221,13 @@ struct ImportPipeline {
     summary.timelinePath = SystemCalls.absolute(writer.timelinePath)
     summary.indexPath = writer.path(of: indexes[0])
     summary.receiptPath = writer.receiptPath.map(SystemCalls.absolute)
-    summary.take(durability.layers, indexes.map(\.digest), digest: writer.digest)
+    summary.take(layers, indexes.map(\.digest), digest: writer.digest)
     summary.stampedPageCount = writer.stampedPageCount
     summary.segmentTableByteCount = writer.segmentTableByteCount
     summary.listChanges()
     summary.listWarnings()
     summary.seconds = (ContinuousClock.now - start) / .seconds(1)
-    try writer.commit(durability.layers, indexes, summary)
+    try writer.commit(layers, indexes, summary)
     return summary
   }
 

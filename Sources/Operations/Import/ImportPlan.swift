@@ -32,6 +32,10 @@ struct ImportPlan: Sendable {
 
   /// Whether the cluster was running, so that changed pages come above the base's.
   var isRunning = false
+  /// What becomes of small relations.
+  let layerLayout: LayerLayout
+  /// Whether pages of relations come in the order of their keys, so that all go to image layers.
+  let isInKeyOrder: Bool
   let pageChecksums: PageChecksumMode
   let compressionLevel: Int32
   /// Where image layers are cut: at so many bytes, or at a full segment.
@@ -41,6 +45,10 @@ struct ImportPlan: Sendable {
   var reading: BackupReaderOptions
   /// What each of the two chunks may hold in memory.
   let chunkMemoryByteCount: Int
+
+  /// From how many L0s on a pageserver compacts them. (Neon, `pageserver/src/tenant/timeline.rs`,
+  /// `DEFAULT_COMPACTION_THRESHOLD`)
+  static let compactedLevel0Count = 10
 
   /// How many finished layers may wait to be hashed, and how many to be made durable.
   static let pendingLayerLimit = 4
@@ -88,10 +96,13 @@ struct ImportPlan: Sendable {
       byteCount: options.imageLayerSize, valueCount: Int(RelationSegment.blockCount))
     chunkSize = options.chunkSize
     jobs = options.jobs ?? Processors.count
+    layerLayout = options.layout
+    isInKeyOrder =
+      layerLayout != .level0 && options.recovery == nil && isDirectory(options.backup)
     reading = BackupReaderOptions(
       backup: backup, stripComponents: options.stripComponents,
       manifest: options.manifest, checksManifest: options.checksManifest,
-      smallRelationSize: options.smallRelationSize,
+      smallRelationSize: isInKeyOrder ? 0 : options.smallRelationSize,
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
       recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
     reading.sizeLimit = SizeLimit(options.sizeLimit)
@@ -121,6 +132,14 @@ struct ImportPlan: Sendable {
         hint: "For example, of 8 shards: --only-shards 0-3,7.")
     }
     return shards
+  }
+
+  /// The place of a layer's shard among those that are written.
+  func position(of layer: FinishedLayer) -> Int {
+    guard let position = place.shards.position(ofShard: layer.shard) else {
+      preconditionFailure("layers are of shards that are written")
+    }
+    return position
   }
 
   /// The tenant's id.

@@ -61,6 +61,15 @@ struct ChunkWriter: Sendable {
   /// All layers that are complete, durable or not.
   var layers: [FinishedLayer] { sent.layers.withLock { $0 } }
 
+  /// Takes back the L0s that are complete: they are handed on no more, and no index may name them.
+  func takeBackLevel0Layers() -> [FinishedLayer] {
+    sent.layers.withLock { layers in
+      let level0 = layers.filter(\.name.isLevel0)
+      layers.removeAll(where: \.name.isLevel0)
+      return level0
+    }
+  }
+
   /// Waits until the last chunk that was given is written.
   ///
   /// Whoever calls it has one of the two spools; the other comes back when it is empty.

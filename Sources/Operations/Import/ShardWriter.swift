@@ -17,7 +17,7 @@ struct ShardWriter {
   /// Takes the indexes of the open image layer; nil if they are few and stay in memory.
   private let spill: IndexSpill?
   private var imageLayer: ImageLayer?
-  private var chunkCount = 0
+  private(set) var chunkCount = 0
   /// How many L0s of changed pages there are; nil before the first pass has ended.
   private var changesCount: Int?
 
@@ -45,11 +45,11 @@ struct ShardWriter {
   /// - Parameters:
   ///   - byteCounts: the lengths of the blobs; there is one at least.
   ///   - blobs: these blobs, back to back.
-  /// - Returns: how many were added.
+  /// - Returns: how many were added, and how many bytes those have.
   mutating func append(
     from key: inout Key, _ byteCounts: ArraySlice<Int>, _ blobs: RawSpan, makeFile: MakeFile,
     finish: Finish
-  ) throws(Failure) -> Int {
+  ) throws(Failure) -> (count: Int, byteCount: Int) {
     var layer: ImageLayer
     if let open = imageLayer.take() {  // one owner: its arrays are not copied
       layer = open
@@ -65,7 +65,7 @@ struct ShardWriter {
     let isFull = layer.writer.isFull
     imageLayer = layer
     if isFull { try finishImageLayer(finish) }
-    return count
+    return (count, byteCount)
   }
 
   /// Finishes the open image layer, if there is one.
@@ -76,6 +76,9 @@ struct ShardWriter {
   }
 
   // MARK: L0 layers
+
+  /// Says that the L0s of chunks are not part of the timeline.
+  mutating func takeBackChunks() { chunkCount = 0 }
 
   /// Says that the first pass over a running cluster has ended: what follows are changed pages.
   mutating func beginChanges() { changesCount = 0 }

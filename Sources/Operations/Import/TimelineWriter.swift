@@ -25,6 +25,13 @@ final class TimelineWriter {
   /// The key with which the open image layers go on; nil if none is open.
   private var nextImageKey: Key?
   private var chunk: ChunkSpool
+  /// Whether small relations are gathered to be sorted, rather than for L0s.
+  private(set) var sortsSmallRelations: Bool
+  /// Whether the first pass over a running cluster has ended, and what follows are changed pages.
+  private var isChanges = false
+  /// L0s that were written before that was decided.
+  private var takenBack: Set<String> = []
+  private var unwrapper = PageUnwrapper()
   private var temporaryFileCount = 0
 
   /// Every segment of the backup, once all batches are stored and until `relations` empties it.
@@ -43,6 +50,7 @@ final class TimelineWriter {
     (directory, receipt) = try Self.claim(plan)
     let written = plan.place.shards
     chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount, shardCount: written.numbers.count)
+    sortsSmallRelations = plan.layerLayout == .sorted || plan.isInKeyOrder
     shards = written.ids.enumerated().map { [directory] position, shard in
       ShardWriter(plan, shard, at: position) { () throws(Failure) in
         try directory.makeTemporaryFile("index", shard: position)
@@ -90,15 +98,16 @@ final class TimelineWriter {
       if run.file.isInImageLayer {
         try appendToImageLayers(run, firstPage: page, of: pages)
       } else if run.pageCount > 0 {
-        if chunk.needsSpool(for: run.storedByteCount) {
-          try chunk.open(spool: makeTemporaryFile("spool", shard: 0))
-        }
         try forEachStripe(of: run, firstPage: page, of: pages) { stripe throws(Failure) in
-          try chunk.append(
+          try gather(
             pages.buffer.bytes.extracting(stripe.blobs), firstKey: stripe.firstKey,
             pageCount: stripe.pages.count, shard: stripe.shard)
         }
-        if chunk.isFull(plan.chunkSize) { try finishChunk() }
+        if sortsSmallRelations {
+          try spillTable()
+        } else if chunk.isFull(plan.chunkSize) {
+          try finishChunk()
+        }
       }
       page += run.pageCount
     }
@@ -123,6 +132,8 @@ final class TimelineWriter {
       segments = SegmentTable()
       pageCheck = PageCheckResult()
       for shard in shards.indices { shards[shard].beginChanges() }
+      isChanges = true
+      sortsSmallRelations = false
     }
     return (segments, pageCheck)
   }
@@ -131,28 +142,42 @@ final class TimelineWriter {
 
   /// Adds a run to the open image layers, which are cut at page boundaries when they reach their size.
   ///
-  /// A layer goes on over the next segment of its relation, but over nothing else: no two of one shard
-  /// may overlap, in whatever order the files come.
+  /// A layer goes on over the next segment of its relation, but over nothing else, unless all come in
+  /// the order of keys: no two of one shard may overlap, in whatever order the files come.
   private func appendToImageLayers(
     _ run: PageRuns.Run, firstPage: Int, of pages: PageRuns
   ) throws(Failure) {
-    if run.firstKey != nextImageKey { try finishImageLayers() }
-    try forEachStripe(of: run, firstPage: firstPage, of: pages) { stripe throws(Failure) in
-      var key = stripe.firstKey
-      var byteCounts = pages.blobByteCounts[stripe.pages]
-      var start = stripe.blobs.lowerBound
-      while !byteCounts.isEmpty {
-        let count = try shards[stripe.shard].append(
-          from: &key, byteCounts, pages.buffer.bytes.extracting(start..<stripe.blobs.upperBound),
-          makeFile: makeTemporaryFile, finish: chunks.send)
-        start += byteCounts.prefix(count).reduce(0, +)
-        byteCounts = byteCounts.dropFirst(count)
+    if let nextImageKey, run.firstKey != nextImageKey {
+      if !plan.isInKeyOrder { try finishImageLayers() }
+      guard run.firstKey > nextImageKey || !plan.isInKeyOrder else {
+        throw Failure(.bug, "\(run.firstKey.words) came after \(nextImageKey.words)")
       }
+    }
+    try forEachStripe(of: run, firstPage: firstPage, of: pages) { stripe throws(Failure) in
+      try append(
+        pages.blobByteCounts[stripe.pages], pages.buffer.bytes.extracting(stripe.blobs),
+        from: stripe.firstKey, to: stripe.shard)
     }
     let end = Key(advancing: run.firstKey, by: run.pageCount)
     nextImageKey = end
-    if run.endsFile, !end.field6.isMultiple(of: RelationSegment.blockCount) {
+    if run.endsFile, !plan.isInKeyOrder, !end.field6.isMultiple(of: RelationSegment.blockCount) {
       try finishImageLayers()
+    }
+  }
+
+  /// Adds the blobs of consecutive blocks to a shard's image layers.
+  private func append(
+    _ byteCounts: ArraySlice<Int>, _ blobs: RawSpan, from firstKey: Key, to shard: Int
+  ) throws(Failure) {
+    var key = firstKey
+    var rest = byteCounts
+    var start = 0
+    while !rest.isEmpty {
+      let (count, byteCount) = try shards[shard].append(
+        from: &key, rest, blobs.extracting(start..<blobs.byteCount),
+        makeFile: makeTemporaryFile, finish: chunks.send)
+      rest = rest.dropFirst(count)
+      start += byteCount
     }
   }
 
@@ -202,9 +227,23 @@ final class TimelineWriter {
 
   // MARK: L0 layers
 
-  /// Has what the chunk holds written as the next L0 of each shard, and takes an empty chunk.
+  /// Adds the blobs of consecutive blocks of a small relation to the chunk.
+  private func gather(
+    _ blobs: RawSpan, firstKey: Key, pageCount: Int, shard: Int
+  ) throws(Failure) {
+    if chunk.needsSpool(for: blobs.byteCount) {
+      try chunk.open(spool: makeTemporaryFile("spool", shard: 0))
+    }
+    try chunk.append(blobs, firstKey: firstKey, pageCount: pageCount, shard: shard)
+  }
+
+  /// Has what the chunk holds written as the next L0 of each shard, and takes an empty chunk; or goes
+  /// over to sorting, if that would be one L0 too many.
   private func finishChunk() throws(Failure) {
     guard !chunk.isEmpty else { return }
+    // The last L0 comes on top.
+    let isTooMany = shards.contains { $0.chunkCount + 2 >= ImportPlan.compactedLevel0Count }
+    if plan.layerLayout == .auto, !isChanges, isTooMany { return try beginSorting() }
     var layers: [ChunkLayer] = []
     for shard in chunk.shards {
       layers.append(try shards[shard].makeChunkLayer(makeFile: makeTemporaryFile))
@@ -219,7 +258,101 @@ final class TimelineWriter {
   /// Finishes the layers of pages, when all pages are stored.
   func finishPages() throws(Failure) {
     try finishImageLayers()
-    try finishChunk()
+    if sortsSmallRelations { try writeSortedLayers() } else { try finishChunk() }
+  }
+
+  // MARK: Sorted layers
+
+  /// Takes back the L0s of small relations, and gathers these to be sorted.
+  private func beginSorting() throws(Failure) {
+    try chunks.waitUntilIdle()
+    sortsSmallRelations = true
+    for layer in chunks.takeBackLevel0Layers() {
+      try gatherAgain(layer)
+      takenBack.insert(layer.file.path)
+      try layer.file.unlink()
+    }
+    for shard in shards.indices { shards[shard].takeBackChunks() }
+  }
+
+  /// Adds the pages of an L0 to the chunk.
+  private func gatherAgain(_ layer: FinishedLayer) throws(Failure) {
+    let shard = plan.position(of: layer)
+    var scanner = try LayerScanner(try LayerFile(path: layer.file.path, name: layer.name))
+    var blobs: [UInt8] = []
+    var first: Key?
+    var count = 0
+    func gatherBlobs() throws(Failure) {
+      guard let key = first else { return }
+      try gather(blobs.bytes, firstKey: key, pageCount: count, shard: shard)
+      try spillTable()
+      blobs.removeAll(keepingCapacity: true)
+      first = nil
+      count = 0
+    }
+    while let value = try scanner.next() {
+      try Interruption.check()
+      let key = value.entry.key
+      if let start = first,
+        key != Key(advancing: start, by: count) || count == PageRuns.pageCapacity
+      {
+        try gatherBlobs()
+      }
+      if first == nil { first = key }
+      let buffer = scanner.buffer
+      value.blob.header.encode(into: &blobs)
+      blobs.append(buffer.bytes.extracting(value.blob.range))
+      count += 1
+    }
+    try gatherBlobs()
+  }
+
+  private func spillTable() throws(Failure) {
+    guard chunk.isTableFull else { return }
+    try chunk.spillTable { () throws(Failure) in try makeTemporaryFile("table", shard: 0) }
+  }
+
+  /// Writes what has been gathered as image layers, between those that there are.
+  private func writeSortedLayers() throws(Failure) {
+    var others = shards.map { _ in [Key]()[...] }
+    for layer in chunks.layers where layer.name.isImage {
+      others[plan.position(of: layer)].append(layer.name.keys.lowerBound)
+    }
+    for shard in others.indices { others[shard].sort(by: >) }
+    var open: Int?
+    try chunk.drain { runs, blobs throws(Failure) in
+      var start = 0
+      for run in runs {
+        let shard = Int(run.shard)
+        if open != shard {
+          try finishImageLayers()
+          open = shard
+        }
+        // A layer must not go on over another one.
+        while let other = others[shard].last, other <= run.firstKey {
+          others[shard].removeLast()
+          try shards[shard].finishImageLayer(chunks.send)
+        }
+        try writeSorted(run, blobs.extracting(start..<start + Int(run.byteCount)), shard)
+        start += Int(run.byteCount)
+      }
+    }
+    try finishImageLayers()
+  }
+
+  /// Adds a run of wrapped pages to the open image layer of a shard.
+  private func writeSorted(
+    _ run: RunTable.Run, _ blobs: RawSpan, _ shard: Int
+  ) throws(Failure) {
+    // Taken out, so that its bytes can be lent while the rest changes.
+    var unwrapper = exchange(&self.unwrapper, with: PageUnwrapper())
+    defer { self.unwrapper = unwrapper }
+    do throws(FormatError) {
+      try unwrapper.unwrap(blobs, count: Int(run.pageCount))
+    } catch {
+      throw Failure(error, in: "spool of small relations", damage: .writtenDataChanged)
+    }
+    try append(unwrapper.byteCounts[...], unwrapper.blobs.bytes, from: run.firstKey, to: shard)
   }
 
   /// Writes the last L0 of each shard: all metadata at `lsn`, up to and including `end`.
@@ -246,6 +379,11 @@ final class TimelineWriter {
   /// Says that no layer follows.
   func finish() { chunks.full.finish() }
 
+  /// Those of the layers that have not been taken back.
+  func valid(_ layers: [HashedLayer]) -> [HashedLayer] {
+    takenBack.isEmpty ? layers : layers.filter { !takenBack.contains($0.layer.file.path) }
+  }
+
   /// Writes the index of each shard, of these layers, all of them durable, under a temporary name.
   func writeIndexes(
     _ layers: [HashedLayer], _ metadata: IndexPart.Metadata
@@ -253,7 +391,7 @@ final class TimelineWriter {
     var indexes = shards.map { _ in IndexPart(layers: [:], metadata: metadata) }
     for hashed in layers {
       let layer = hashed.layer
-      let position = position(of: layer)
+      let position = plan.position(of: layer)
       indexes[position].layers[layer.name.description] = IndexPart.LayerMetadata(
         fileSize: layer.byteCount, generation: plan.generation,
         shard: shards[position].owner.shard.suffix)
@@ -269,16 +407,8 @@ final class TimelineWriter {
   /// The digest of a layer, by the name that it gets.
   func digest(of hashed: HashedLayer) -> FileDigest {
     directory.digest(
-      of: hashed.layer, at: position(of: hashed.layer), generation: plan.generation,
+      of: hashed.layer, at: plan.position(of: hashed.layer), generation: plan.generation,
       sha256: hashed.sha256)
-  }
-
-  /// The place of a layer's shard among those that are written.
-  private func position(of layer: FinishedLayer) -> Int {
-    guard let position = plan.place.shards.position(ofShard: layer.shard) else {
-      preconditionFailure("layers are of shards that are written")
-    }
-    return position
   }
 
   /// The path that an index gets, from the root on.

@@ -51,11 +51,34 @@ package struct BlobEncoder: ~Copyable {
     let header = BlobHeader.longByteCount
     precondition(target <= slot.lowerBound && slot.count >= header + BlobHeader.shortLimit)
     let plain = slot.lowerBound + header..<slot.upperBound
+    if plain.count == WrappedPage.byteCount {
+      return try makeBlobOfWrappedPage(in: &bytes, plain: plain, target: target)
+    }
     let compressedByteCount = try compress(bytes.bytes.extracting(plain))
     if let compressedByteCount {
       bytes.copy(scratch.bytes.extracting(0..<compressedByteCount), to: target + header)
     } else if target != slot.lowerBound {
       bytes.move(plain, to: target + header)
+    }
+    return Self.storeHeader(
+      in: &bytes, at: target, plain: plain.count, compressed: compressedByteCount)
+  }
+
+  /// Makes a blob of a page with a value's header, which can be taken off again.
+  private mutating func makeBlobOfWrappedPage(
+    in bytes: inout MutableRawSpan, plain: Range<Int>, target: Int
+  ) throws(Failure) -> Int {
+    let start = target + BlobHeader.longByteCount
+    let page = plain.lowerBound + DeltaValue.imageHeaderByteCount..<plain.upperBound
+    var compressedByteCount: Int?
+    if let byteCount = try compress(bytes.bytes.extracting(page)),
+      byteCount + WrappedPage.extraByteCount < plain.count
+    {
+      WrappedPage.storeFrame(
+        around: scratch.bytes.extracting(0..<byteCount), in: &bytes, at: start)
+      compressedByteCount = byteCount + WrappedPage.extraByteCount
+    } else if start != plain.lowerBound {
+      bytes.move(plain, to: start)
     }
     return Self.storeHeader(
       in: &bytes, at: target, plain: plain.count, compressed: compressedByteCount)
