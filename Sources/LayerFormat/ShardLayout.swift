@@ -11,7 +11,7 @@ import PostgresFormat
 /// An unsharded tenant has one shard, and its stripe size is what a pageserver splits it by later.
 /// (Neon, `libs/pageserver_api/src/shard.rs`; Docs/format.md, Shards)
 public struct ShardLayout: Hashable, Sendable {
-  /// The number of shards, 1 to 128; 1 if the tenant is not sharded.
+  /// The number of shards, 1 to 255; 1 if the tenant is not sharded.
   public let count: Int
   /// How many consecutive blocks of a relation stay together; not 0.
   public let stripeSize: UInt32
@@ -26,7 +26,7 @@ public struct ShardLayout: Hashable, Sendable {
 
   /// A layout; `count` and `stripeSize` must be within their bounds.
   public init(count: Int, stripeSize: UInt32 = usualStripeSize) {
-    precondition((1...Self.countLimit).contains(count) && stripeSize > 0)
+    precondition((1...255).contains(count) && stripeSize > 0)
     self.count = count
     self.stripeSize = stripeSize
   }

@@ -92,8 +92,11 @@ extension DirectoryHandle {
       case EEXIST: return false
       case EINTR: continue
       case EINVAL, ENOSYS:  // the file system cannot
-        if try status(of: Self.name(new)) != nil { return false }
-        try rename(old, to: new)
+        guard unsafe linkat(descriptor.number, old, descriptor.number, new, 0) == 0 else {
+          if errno == EEXIST { return false }
+          throw SystemCalls.failure(.rename, path + "/" + old, errno)
+        }
+        try remove(Self.name(old))
         return true
       default: throw SystemCalls.failure(.rename, path + "/" + old, reason)
       }

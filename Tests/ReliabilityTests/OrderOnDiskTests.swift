@@ -19,11 +19,12 @@ struct OrderOnDiskTests {
   @Test func imported() async throws {
     let trace = try await Trace(of: try Scene(), [])
     let renames = trace.events.indices.filter { trace.events[$0].kind == .rename }
-    #expect(renames.count == 10)
+    #expect(renames.count == 11)
     for index in renames { trace.expectDurable(before: index) }
 
     let index = try #require(renames.first { trace.events[$0].path.contains("index_part.json") })
-    #expect(renames.firstIndex(of: index) == 7)
+    #expect(renames.firstIndex(of: index) == 8)
+    #expect(trace.events[renames[0]].path.contains("tenant-manifest"))
     let lastLayer = try #require(renames.dropLast(3).last)
     let firstLayer = try #require(renames.first)
     #expect(trace.events[firstLayer...].allSatisfy { $0.kind != .write })
@@ -127,7 +128,7 @@ struct Trace {
     else { return }
     var path = String(rest[opened..<closed])
     // renameat(7</directory>, "name", …)
-    if line[..<parenthesis].hasSuffix("at") {
+    if ["at", "at2"].contains(where: { line[..<parenthesis].hasSuffix($0) }) {
       let words = rest[closed...].split(separator: "\"", maxSplits: 2)
       if words.count > 1 { path += "/" + words[1] }
     }

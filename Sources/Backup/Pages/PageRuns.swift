@@ -187,8 +187,8 @@ package struct PageRuns {
             !isWanted
             ? 0
             : isZero
-            ? try compressor.makeBlobOfZeros(in: &bytes, at: target)
-            : try compressor.makeBlob(of: page.bytes, in: &bytes, at: target)
+              ? try compressor.makeBlobOfZeros(in: &bytes, at: target)
+              : try compressor.makeBlob(of: page.bytes, in: &bytes, at: target)
           // Now that the page is in the processor's cache.
           if !isStamped { run.checksum?.update(page.bytes) }
           return byteCount

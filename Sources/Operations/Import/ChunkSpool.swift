@@ -36,11 +36,12 @@ final class ChunkSpool: @unchecked Sendable {
 
   private static let bufferByteCount = 1 << 20
   /// The most pages of one shard in a chunk: with the table the bound on the memory of its L0.
-  private static let pageLimit = 1 << 19
+  private let pageLimit: Int
 
   /// Holds up to `memoryLimit` bytes of blobs in memory.
   init(memoryLimit: Int, shardCount: Int = 1) {
     self.memoryLimit = memoryLimit
+    pageLimit = Self.pageLimit(shardCount: shardCount)
     shares = Array(repeating: Share(), count: shardCount)
   }
 
@@ -54,7 +55,7 @@ final class ChunkSpool: @unchecked Sendable {
   func isFull(_ chunkSize: UInt64) -> Bool {
     shares.contains {
       $0.byteCount >= chunkSize
-        || Self.isCrowded(runCount: table.countInMemory, pageCount: $0.pageCount)
+        || Self.isCrowded(runCount: table.countInMemory, pageCount: $0.pageCount, pageLimit)
     }
   }
 
@@ -64,8 +65,11 @@ final class ChunkSpool: @unchecked Sendable {
   /// The shards for which something has been gathered.
   var shards: [Int] { shares.indices.filter { shares[$0].pageCount > 0 } }
 
+  /// The most pages of one shard in a chunk: fewer of many shards, whose open layers take memory.
+  static func pageLimit(shardCount: Int) -> Int { shardCount > 8 ? 1 << 18 : 1 << 19 }
+
   /// Whether a chunk that has so many runs, and pages of one shard, is full.
-  static func isCrowded(runCount: Int, pageCount: Int) -> Bool {
+  static func isCrowded(runCount: Int, pageCount: Int, _ pageLimit: Int) -> Bool {
     runCount >= RunTable.memoryLimit || pageCount >= pageLimit
   }
 

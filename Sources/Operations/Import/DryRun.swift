@@ -36,6 +36,9 @@ private struct DryRun {
     forecast.summary.tenantID = plan.tenant.description
     forecast.summary.timelineID = plan.timeline.description
     forecast.summary.generation = plan.generation
+    forecast.summary.shardCount = plan.layout.count
+    forecast.summary.stripeSize = Int(plan.layout.stripeSize)
+    if plan.place.shards.isPartial { forecast.summary.onlyShards = plan.place.shards.numbers }
     forecast.summary.backupPath = absoluteInput(options.backup)
     forecast.summary.timelinePath = SystemCalls.absolute(plan.place.path)
     try refusals.collect { () throws(Failure) in
@@ -105,6 +108,8 @@ private struct DryRun {
     forecast.summary.outputByteCount = meter.byteCount
     forecast.summary.imageLayerCount = meter.imageLayerCount
     forecast.summary.l0LayerCount = meter.level0Count
+    (forecast.summary.layout, forecast.summary.layoutReason) = plan.layout(
+      isSorted: meter.sortsSmallRelations)
     forecast.summary.pageCount = meter.pageCount
     forecast.summary.stampedPageCount = meter.stampedPageCount
     forecast.summary.listChanges()
@@ -159,6 +164,9 @@ private struct DryRun {
     forecast.summary.tenantID = identity.tenantID
     forecast.summary.timelineID = identity.timelineID
     forecast.summary.generation = identity.generation
+    forecast.summary.shardCount = identity.shardCount
+    forecast.summary.stripeSize = identity.stripeSize
+    forecast.summary.onlyShards = identity.onlyShards
     forecast.summary.timelinePath = identity.timelinePath
     if let manifest { forecast.summary.manifest = manifest }
     if let pageChecksums { forecast.summary.pageChecksums = pageChecksums }

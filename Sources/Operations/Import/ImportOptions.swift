@@ -89,7 +89,7 @@ public struct ImportOptions: Sendable {
 }
 
 /// What layers small relations come into.
-public enum LayerLayout: String, CaseIterable, Sendable {
+public enum LayerLayout: String, CaseIterable, Codable, Sendable {
   /// Image layers if there would be so many L0s that a pageserver compacted them, or if the backup is a
   /// directory, which is read in the order of keys; else L0s.
   case auto

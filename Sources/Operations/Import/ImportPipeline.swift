@@ -216,6 +216,7 @@ struct ImportPipeline {
     summary.timelineID = plan.timeline.description
     summary.generation = plan.generation
     summary.shardCount = plan.layout.count
+    (summary.layout, summary.layoutReason) = plan.layout(isSorted: writer.hasSortedBase)
     if plan.place.shards.isPartial { summary.onlyShards = plan.place.shards.numbers }
     summary.stripeSize = Int(plan.layout.stripeSize)
     summary.timelinePath = SystemCalls.absolute(writer.timelinePath)

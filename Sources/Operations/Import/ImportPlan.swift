@@ -50,6 +50,18 @@ struct ImportPlan: Sendable {
   /// `DEFAULT_COMPACTION_THRESHOLD`)
   static let compactedLevel0Count = 10
 
+  /// Whether a pageserver would compact the L0s of chunks up to the one of this number, and the last L0.
+  func isLast(chunk number: Int) -> Bool { number + 2 >= Self.compactedLevel0Count }
+
+  /// What small relations come into, and why, if `isSorted` is what was decided.
+  func layout(isSorted: Bool) -> (LayerLayout, ImportSummary.LayoutReason) {
+    let reason: ImportSummary.LayoutReason =
+      isInKeyOrder
+      ? .directory
+      : layerLayout != .auto ? .asked : isSorted ? .manyLevel0Layers : .fewLevel0Layers
+    return (isSorted ? .sorted : .level0, reason)
+  }
+
   /// How many finished layers may wait to be hashed, and how many to be made durable.
   static let pendingLayerLimit = 4
 
@@ -63,11 +75,19 @@ struct ImportPlan: Sendable {
       : LayerWriter.bufferLimit
   }
 
-  /// The bytes of all shards' buffers and indexes; their open nodes take about half as much besides.
-  private static let shardedMemory = 8 << 20
+  /// The bytes of all shards' buffers and indexes.
+  private static let shardedMemory = 4 << 20
+  /// The bytes of a shard's open nodes.
+  private static let openNodesMemory = 88 << 10
 
   /// What the pipeline takes of `--memory` besides batches, their input, and the blobs of chunks.
-  private static let fixedMemoryByteCount = 33 << 20
+  private static func fixedMemoryByteCount(_ shards: ShardSelection) -> Int {
+    let count = shards.numbers.count
+    // An L0 of many shards has half as many pages.
+    let level0 = LayerWriter.bufferLimit + ChunkSpool.pageLimit(shardCount: count) * 32
+    let sharded = shards.layout.isSharded ? shardedMemory + count * openNodesMemory : 0
+    return 16 << 20 + level0 + sharded
+  }
 
   init(_ options: ImportOptions) throws(Failure) {
     if let manifest = options.manifest { try requireReadable(manifest, option: "--manifest") }
@@ -106,9 +126,8 @@ struct ImportPlan: Sendable {
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
       recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
     reading.sizeLimit = SizeLimit(options.sizeLimit)
-    let fixed =
-      Self.fixedMemoryByteCount + (place.layout.isSharded ? Self.shardedMemory * 5 / 4 : 0)
-    let rest = options.memory - fixed - reading.memoryByteCount
+    let rest =
+      options.memory - Self.fixedMemoryByteCount(place.shards) - reading.memoryByteCount
     chunkMemoryByteCount = max(1 << 20, rest / 2)
   }
 

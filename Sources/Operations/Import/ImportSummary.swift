@@ -71,9 +71,13 @@ public struct ImportSummary: Codable, Sendable {
   public var index: FileDigest?
   /// The indexes of the other shards, in their order.
   public var otherIndexes: [FileDigest] = []
-  /// Image layers written, for large relations.
+  /// What layers small relations came into: `sorted` for image layers, `fake-l0` for L0s.
+  public var layout = LayerLayout.level0
+  /// Why.
+  public var layoutReason = LayoutReason.asked
+  /// Image layers written.
   public var imageLayerCount = 0
-  /// L0 layers written, for small relations and everything else.
+  /// L0 layers written: those of small relations, if they are not sorted, and one for everything else.
   public var l0LayerCount = 0
   /// How long the import took, a recovery included.
   public var seconds: Double = 0
@@ -113,6 +117,18 @@ public struct ImportSummary: Codable, Sendable {
 
   /// The least values of settings that a compute needs to start: name to value.
   public var requiredSettings: [String: Int] = [:]
+
+  /// Why small relations came into layers of one kind.
+  public enum LayoutReason: String, Codable, Sendable, CaseIterable {
+    /// An option says so.
+    case asked = "option"
+    /// A directory is read in the order of keys.
+    case directory
+    /// There are so few L0s that a pageserver leaves them alone.
+    case fewLevel0Layers = "few-l0-layers"
+    /// There would be so many that a pageserver compacted them.
+    case manyLevel0Layers = "many-l0-layers"
+  }
 
   /// A database and its name.
   public struct DatabaseName: Codable, Equatable, Sendable {

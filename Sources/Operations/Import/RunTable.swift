@@ -1,3 +1,4 @@
+import Backup
 import LayerFormat
 import PostgresFormat
 import System
@@ -39,7 +40,9 @@ struct RunTable {
   /// How many runs memory holds at most.
   static let memoryLimit = 1 << 17
 
-  init() { runs.reserveCapacity(Self.memoryLimit) }  // what is not used costs nothing, moving it does
+  /// An empty table. What it reserves and does not use costs nothing; moving it would: a batch has that
+  /// many runs more, at most.
+  init() { runs.reserveCapacity(Self.memoryLimit + PageRuns.pageCapacity) }
 
   var isEmpty: Bool { runs.isEmpty && pieces.isEmpty }
   /// How many runs are in memory.
@@ -133,9 +136,10 @@ struct RunTable {
       CRC32C.checksum(of: bytes.bytes.extracting(0..<end))
         == bytes.bytes.littleEndian(at: end, as: UInt32.self)
     else { throw Failure(changedAfterWriting: file.path) }
-    source.block = stride(from: 0, to: end, by: Self.runByteCount).map { offset in
-      Run(decoding: bytes.bytes, at: offset)
-    }[...]
+    source.block =
+      stride(from: 0, to: end, by: Self.runByteCount).map { offset in
+        Run(decoding: bytes.bytes, at: offset)
+      }[...]
     source.rest = source.rest.lowerBound + UInt64(count)..<source.rest.upperBound
     return true
   }

@@ -26,7 +26,9 @@ final class TimelineWriter {
   private var nextImageKey: Key?
   private var chunk: ChunkSpool
   /// Whether small relations are gathered to be sorted, rather than for L0s.
-  private(set) var sortsSmallRelations: Bool
+  private var sortsSmallRelations: Bool
+  /// Whether small relations came into sorted layers.
+  private(set) var hasSortedBase = false
   /// Whether the first pass over a running cluster has ended, and what follows are changed pages.
   private var isChanges = false
   /// L0s that were written before that was decided.
@@ -241,9 +243,11 @@ final class TimelineWriter {
   /// over to sorting, if that would be one L0 too many.
   private func finishChunk() throws(Failure) {
     guard !chunk.isEmpty else { return }
-    // The last L0 comes on top.
-    let isTooMany = shards.contains { $0.chunkCount + 2 >= ImportPlan.compactedLevel0Count }
-    if plan.layerLayout == .auto, !isChanges, isTooMany { return try beginSorting() }
+    if plan.layerLayout == .auto, !isChanges,
+      chunk.shards.contains(where: { plan.isLast(chunk: shards[$0].chunkCount) })
+    {
+      return try beginSorting()
+    }
     var layers: [ChunkLayer] = []
     for shard in chunk.shards {
       layers.append(try shards[shard].makeChunkLayer(makeFile: makeTemporaryFile))
@@ -258,7 +262,11 @@ final class TimelineWriter {
   /// Finishes the layers of pages, when all pages are stored.
   func finishPages() throws(Failure) {
     try finishImageLayers()
-    if sortsSmallRelations { try writeSortedLayers() } else { try finishChunk() }
+    if !sortsSmallRelations { try finishChunk() }
+    if sortsSmallRelations {  // perhaps only now
+      try writeSortedLayers()
+      hasSortedBase = true
+    }
   }
 
   // MARK: Sorted layers

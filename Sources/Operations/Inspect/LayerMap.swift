@@ -1,5 +1,6 @@
 import LayerFormat
 import PostgresFormat
+import System
 
 /// A drawing of a timeline's layers: keys across, LSNs up, both in their order and not to scale.
 ///
@@ -60,7 +61,7 @@ public struct LayerMap {
     _ timeline: TimelineDescription, heading: [String], caption: (LayerDescription) -> Caption
   ) {
     let layers = timeline.layers.compactMap { layer in
-      LayerName.parse(fileName: layer.name).map {
+      LayerName.parse(fileName: SystemCalls.name(of: layer.name)).map {
         Layer(name: $0.0, kind: layer.kind, byteCount: layer.byteCount, caption: caption(layer))
       }
     }

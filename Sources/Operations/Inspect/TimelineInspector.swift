@@ -35,10 +35,19 @@ struct TimelineInspector {
 
   private static func index(of text: String?, in timeline: Timeline) throws(Failure) -> Int? {
     guard let text else { return nil }
-    let index = timeline.layers.firstIndex { layer in
-      layer.name.description == text || layer.fileName == text
+    let indexes = timeline.layers.indices.filter { index in
+      let layer = timeline.layers[index]
+      return [layer.name.description, layer.fileName, SystemCalls.name(of: layer.fileName)]
+        .contains(text)
     }
-    if let index { return index }
+    if indexes.count > 1 {
+      throw Failure(
+        .layerNotFound, "\(indexes.count) shards have a layer \(text.quoted)",
+        hint:
+          "Give its number in the list that 'inspect' shows, or its name with the shard's directory."
+      )
+    }
+    if let index = indexes.first { return index }
     if let number = Int(text), (1...max(1, timeline.layers.count)).contains(number),
       !timeline.layers.isEmpty
     {

@@ -41,7 +41,7 @@ private func listOnDisk(_ given: String) throws(Failure) -> TimelineList {
       $0.tenantID != place.tenant.description
         || place.timeline.map { $0.description } ?? $0.timelineID != $0.timelineID
     }
-    return list
+    if !list.timelines.isEmpty { return list }
   }
   let path: String
   do throws(Failure) {

@@ -3,7 +3,7 @@ import PostgresFormat
 import System
 
 extension TimelineList {
-  /// Shows all shards of a timeline as one; those of which some are missing stay as they are.
+  /// Shows all shards of a timeline as one.
   mutating func joinShards() {
     struct Name: Hashable {
       var tenant: String
@@ -19,14 +19,13 @@ extension TimelineList {
     var joined: [ListedTimeline] = []
     for timeline in timelines {
       guard let (name, number) = timeline.shardOfMany,
-        let all = shards[Name(tenant: name.tenant, timeline: name.timeline, count: number.count)],
-        all.count == number.count
+        let all = shards[Name(tenant: name.tenant, timeline: name.timeline, count: number.count)]
       else {
         joined.append(timeline)
         continue
       }
-      if number.number == 0 {
-        joined.append(ListedTimeline(joining: all.sorted { $0.key < $1.key }.map(\.value)))
+      if number.number == all.keys.min() {
+        joined.append(ListedTimeline(joining: all, of: number.count))
       }
     }
     timelines = joined
@@ -45,11 +44,12 @@ extension ListedTimeline {
     .unreadable, .damaged, .deleted, .locked, .unfinished, .complete,
   ]
 
-  /// All shards of a timeline, in their order, as one.
-  fileprivate init(joining shards: [ListedTimeline]) {
+  /// The shards of a timeline, by their numbers, as one.
+  fileprivate init(joining all: [Int: ListedTimeline], of count: Int) {
+    let shards = all.sorted { $0.key < $1.key }.map(\.value)
     self = shards[0]
     shard = nil
-    shardCount = shards.count
+    shardCount = count
     if let tenantID, let suffix = shards[0].shard {
       timelinePath = timelinePath.replacing("/\(tenantID)-\(suffix)/", with: "/\(tenantID)/")
     }
@@ -58,10 +58,14 @@ extension ListedTimeline {
     code = problematic?.code
     problem = problematic?.problem
     deletedAt = shards.lazy.compactMap(\.deletedAt).first
-    if state == .complete, shards.contains(where: { !$0.isOfSameImport(as: shards[0]) }) {
+    if state == .complete, let missing = (0..<count).first(where: { all[$0] == nil }) {
+      state = .damaged
+      code = ErrorCode.shardMissing.rawValue
+      problem = "shard \(ShardID(missing, of: count).suffix ?? "") is missing"
+    } else if state == .complete, shards.contains(where: { !$0.isOfSameImport(as: shards[0]) }) {
       state = .damaged
       code = ErrorCode.shardsDiffer.rawValue
-      problem = "its shards differ in their LSNs, version or generation"
+      problem = "its shards differ in their import LSN or their version"
     }
     func sum<Number: FixedWidthInteger>(_ values: [Number?]) -> Number? {
       let known = values.compactMap { $0 }
@@ -81,7 +85,7 @@ extension ListedTimeline {
   }
 
   private func isOfSameImport(as other: ListedTimeline) -> Bool {
-    generation == other.generation && postgresVersion == other.postgresVersion
-      && importLSN == other.importLSN && endLSN == other.endLSN
+    // The rest changes when a pageserver goes on with each shard for itself.
+    postgresVersion == other.postgresVersion && importLSN == other.importLSN
   }
 }

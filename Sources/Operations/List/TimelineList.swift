@@ -84,7 +84,7 @@ public struct ListedTimeline: Codable, Sendable {
   /// The shard's number and the shard count, two hexadecimal digits each; nil if not sharded, or if
   /// all shards are shown as one.
   public var shard: String?
-  /// How many shards are shown as one; nil if not sharded, or if some are missing.
+  /// How many shards are shown as one; nil if not sharded.
   public var shardCount: Int?
   /// The timeline's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
   public var timelineID: String?

@@ -24,12 +24,14 @@ struct IndexCheck {
     checkMetadata()
     for shard in 0..<timeline.layout.count {
       let layers = timeline.layers.filter { $0.shard == shard }
-      checkLevel0Layers(layers)
+      checkShard(ShardID(shard, of: timeline.layout.count), layers)
+      checkLevel0Layers(layers, upTo: timeline.ends[shard])
       if timeline.isAsImported { checkImageLayers(layers) }
     }
-    for layer in timeline.layers where layer.name.isInFuture(of: end) {
+    for layer in timeline.layers where layer.name.isInFuture(of: timeline.ends[layer.shard]) {
       findings.add(
-        .layerAfterEnd, "layer '\(layer.fileName)' is after the end of the timeline, \(end)")
+        .layerAfterEnd,
+        "layer '\(layer.fileName)' is after the end of the timeline, \(timeline.ends[layer.shard])")
     }
   }
 
@@ -88,8 +90,21 @@ struct IndexCheck {
     }
   }
 
+  /// A pageserver looks for a layer in the directory of the shard that the index says.
+  private mutating func checkShard(_ shard: ShardID, _ layers: [Timeline.Layer]) {
+    guard let suffix = shard.suffix else { return }
+    for layer in layers where layer.metadata.shard != suffix {
+      findings.add(
+        .indexInconsistent,
+        "the index of shard \(suffix) says that layer '\(layer.name)' is in "
+          + (layer.metadata.shard.map { "shard \($0)" } ?? "no shard"))
+    }
+  }
+
   /// L0s follow each other without a gap, or compaction stops there.
-  private mutating func checkLevel0Layers(_ layers: [Timeline.Layer]) {
+  private mutating func checkLevel0Layers(
+    _ layers: [Timeline.Layer], upTo end: LogSequenceNumber
+  ) {
     let layers = layers.filter(\.name.isLevel0)
       .sorted { $0.name.lsns.lowerBound < $1.name.lsns.lowerBound }
     for (layer, next) in zip(layers, layers.dropFirst())

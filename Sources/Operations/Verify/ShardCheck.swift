@@ -9,13 +9,18 @@ import Timeline
 struct ShardCheck {
   private let layout: ShardLayout
   /// The key that every shard must have, with the value of shard 0, and how many have come.
-  private var shared: (key: Key, value: [UInt8]?, count: Int)?
+  private var shared: (first: ValueBatch.Entry, value: [UInt8]?, count: Int)?
+  private let isAsImported: Bool
 
-  init(_ layout: ShardLayout) { self.layout = layout }
+  init(_ timeline: Timeline) {
+    layout = timeline.layout
+    isAsImported = timeline.isAsImported
+  }
 
   /// Takes the next value; true if it is to be looked at as one of a timeline without shards, once.
   mutating func take(_ entry: ValueBatch.Entry, _ findings: inout Findings) -> Bool {
-    guard layout.isSharded else { return true }
+    // A pageserver goes on with each shard for itself.
+    guard layout.isSharded && isAsImported else { return true }
     let shard = entry.value.layer.shard
     let key = entry.value.key
     switch layout.owner(of: entry.meaning) {
@@ -27,13 +32,19 @@ struct ShardCheck {
       return false
     case .every:
       let value: [UInt8]? = if case .value(let bytes) = entry.outcome { bytes } else { nil }
-      if key != shared?.key {
+      if let shared, shared.first.value.key == key {
+        let (own, first) = (entry.value, shared.first.value)
+        if value != shared.value || own.isReachable != first.isReachable
+          || own.shadowedCount != first.shadowedCount
+          || own.stored.entry.lsn != first.stored.entry.lsn
+        {
+          findings.add(
+            .shardsDiffer, "\(key.words) differs between shard \(name(0)) and shard \(name(shard))")
+        }
+      } else {
         finish(&findings)
         if shard != 0 { findings.add(.keyMissing, "\(key.words) is missing in shard \(name(0))") }
-        shared = (key, value, 0)
-      } else if value != shared?.value {
-        findings.add(
-          .shardsDiffer, "\(key.words) differs between shard \(name(0)) and shard \(name(shard))")
+        shared = (entry, value, 0)
       }
       shared?.count += 1
       return shared?.count == 1
@@ -44,7 +55,8 @@ struct ShardCheck {
   mutating func finish(_ findings: inout Findings) {
     guard let shared, shared.count != layout.count else { return }
     findings.add(
-      .keyMissing, "\(shared.key.words) is in \(shared.count) of \(layout.count) shards")
+      .keyMissing, "\(shared.first.value.key.words) is in \(shared.count) of \(layout.count) shards"
+    )
   }
 
   private func name(_ shard: Int) -> String { ShardID(shard, of: layout.count).suffix ?? "" }

@@ -59,7 +59,7 @@ struct VerifyPipeline {
     var check = KeyspaceCheck(timeline.index.metadata, findings: findings)
     let isAsImported = timeline.isAsImported
     var gone = try GoneBlocks(timeline)
-    var shards = ShardCheck(timeline.layout)
+    var shards = ShardCheck(timeline)
     try pipeline.run(
       fill: { [timeline, progress] feed throws(Failure) in
         try TimelineWalker(timeline, progress: progress, feed: feed, permits: permits).run()

@@ -31,6 +31,10 @@ public struct VerifySummary: Codable, Sendable {
   /// The receipt that it was compared with, from the root on; nil without one.
   public var receiptPath: String?
 
+  /// How many shards the tenant has; 1 if it is not sharded.
+  public var shardCount = 1
+  /// How many consecutive blocks of a relation stay on one shard, if there are several.
+  public var stripeSize: Int?
   /// The generation of the index that was read; nil if no index could be read, as is everything else
   /// that the index says.
   public var generation: UInt32?

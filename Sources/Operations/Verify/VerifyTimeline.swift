@@ -92,7 +92,14 @@ extension VerifySummary {
 
   /// Takes what the index says.
   fileprivate mutating func take(_ timeline: Timeline) {
+    timelinePath = absolutePlace(timeline.path)
+    if let identity = TimelineIdentity(path: timelinePath) {
+      tenantID = identity.tenant.description
+      timelineID = identity.timeline.description
+    }
     generation = timeline.generation
+    shardCount = timeline.layout.count
+    if timeline.layout.isSharded { stripeSize = Int(timeline.layout.stripeSize) }
     postgresVersion = timeline.index.metadata.postgresVersion
     importLSN = timeline.index.metadata.initdbLSN.description
     endLSN = timeline.index.diskConsistentLSN.description

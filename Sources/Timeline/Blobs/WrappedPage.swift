@@ -97,7 +97,8 @@ package struct PageUnwrapper {
     for _ in 0..<count {
       let stored = try StoredBlob(decoding: wrapped, at: offset)
       guard stored.range.upperBound <= wrapped.byteCount,
-        let byteCount = WrappedPage.appendPage(of: wrapped, stored, to: &blobs) else {
+        let byteCount = WrappedPage.appendPage(of: wrapped, stored, to: &blobs)
+      else {
         throw .damaged("the value at \(offset) is not a page")
       }
       byteCounts.append(byteCount)

@@ -24,7 +24,11 @@ struct OutputDirectories {
   /// What this run made on the way to DIR, and DIR itself.
   private var madeAbove = MadeDirectories()
   /// What it made below DIR, the outermost first.
-  private var madeBelow: [(parent: DirectoryHandle, name: String, isDirectory: Bool)] = []
+  private var madeBelow: [(parent: DirectoryHandle, name: String)] = []
+  /// The tenant's manifest under its temporary name, its directory, and the name that it is to get.
+  private var manifest: (file: OutputFile, directory: DirectoryHandle, name: String)?
+  /// The manifest that this run published.
+  private var madeManifest: (directory: DirectoryHandle, name: String)?
 
   /// The directory of the timeline.
   var timeline: DirectoryHandle { handles[handles.count - 1] }
@@ -120,7 +124,7 @@ struct OutputDirectories {
     _ name: String, in parent: DirectoryHandle
   ) throws(Failure) -> DirectoryHandle {
     let isNew = try parent.makeDirectory(name, mode: 0o700)
-    if isNew { madeBelow.append((parent, name, isDirectory: true)) }
+    if isNew { madeBelow.append((parent, name)) }
     let directory = try parent.openForWriting(name)
     if isNew, let owner { try directory.give(to: owner) }
     try Self.requireOwner(of: directory, owner)
@@ -181,33 +185,46 @@ struct OutputDirectories {
       .removeRemains(of: SystemCalls.name(of: timeline.path))
   }
 
-  /// Writes the tenant's manifest if there is none; durable once `sync` has returned. With `isPending`
-  /// it waits with the index.
+  /// Writes the tenant's manifest under a temporary name if there is none. With `isPending` it waits
+  /// with the index.
   mutating func writeManifest(
     stripeSize: UInt32, generation: UInt32, isPending: Bool
   ) throws(Failure) {
     let directory = isPending ? try pending() : handles[Self.tenantDepth]
-    let owner = SystemUser.ownID == 0 ? owner : nil
-    guard
-      let name = try TenantDirectory(directory).writeManifest(
-        stripeSize: stripeSize, generation: generation,
-        timeline: SystemCalls.name(of: timeline.path), owner: owner)
-    else { return }
-    let tenant = SystemCalls.name(of: directory.path)
-    if let index = madeBelow.firstIndex(where: { $0.name == tenant }) {
-      // Removed after the directory of the timelines, if that goes.
-      madeBelow.insert((directory, name, isDirectory: false), at: index + 1)
+    manifest = try TenantDirectory(directory).writeManifest(
+      stripeSize: stripeSize, generation: generation,
+      timeline: SystemCalls.name(of: timeline.path),
+      owner: SystemUser.ownID == 0 ? owner : nil
+    ).map { ($0, directory, TenantManifest.fileName(generation: generation)) }
+  }
+
+  /// Gives the manifest its name, and makes that durable. Throws `.damaged` if another import has
+  /// written one meanwhile, with another stripe size.
+  mutating func publishManifest(_ place: OutputPlace) throws(Failure) {
+    if let (file, directory, name) = manifest.take() {
+      if try file.renameToFree(name) {
+        let tenant = handles[Self.tenantDepth]
+        madeManifest = (directory, name)
+        try directory.sync()
+        if directory === tenant { return }
+      } else {
+        try file.unlink()
+      }
     }
+    try requireSameTenant(place)
   }
 
   /// Removes what this run made and what holds nothing, as far as that is possible.
   mutating func remove() {
-    for (parent, name, isDirectory) in madeBelow.reversed() {
-      do throws(Failure) {
-        try parent.remove(DirectoryHandle.name(name), isDirectory: isDirectory)
-      } catch {
-        break  // what is above it is in use
+    try? manifest.take()?.file.unlink()
+    for (parent, name) in madeBelow.reversed() {
+      // Of a tenant that this run made, unless another import has put a timeline there.
+      if let (directory, manifest) = madeManifest, directory.path == parent.path + "/" + name,
+        (try? directory.status(of: DirectoryHandle.name("timelines"))) == .some(nil)
+      {
+        try? directory.remove(DirectoryHandle.name(manifest))
       }
+      try? parent.remove(DirectoryHandle.name(name), isDirectory: true)
     }
     madeBelow = []
     madeAbove.remove()

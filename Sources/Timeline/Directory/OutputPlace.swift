@@ -20,7 +20,8 @@ package struct OutputPlace: Sendable {
 
   /// A place below the directory `output`.
   package init(
-    output: String, tenant: Identifier, timeline: Identifier, shards: ShardSelection = ShardSelection(all: .unsharded),
+    output: String, tenant: Identifier, timeline: Identifier,
+    shards: ShardSelection = ShardSelection(all: .unsharded),
     requiresStripeSize: Bool = false, owner: SystemUser? = nil
   ) {
     var output = output

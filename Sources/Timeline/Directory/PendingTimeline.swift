@@ -144,7 +144,8 @@ package struct PendingTimeline {
 
   private func differs(_ shard: Shard, _ how: String) -> Failure {
     Failure(
-      .shardsDiffer, "shard \(shard.id.suffix ?? "") of \(path.quoted) differs from shard 0: \(how)",
+      .shardsDiffer,
+      "shard \(shard.id.suffix ?? "") of \(path.quoted) differs from shard 0: \(how)",
       hint: "Import all shards from the same backup, with the same '--generation'.")
   }
 
@@ -177,7 +178,8 @@ package struct PendingTimeline {
             .missingFile,
             "layer \((shard.directory.path + "/" + name).quoted) "
               + (status == nil
-                ? "is missing" : "does not have the \(metadata.fileSize) bytes that its index says"),
+                ? "is missing"
+                : "does not have the \(metadata.fileSize) bytes that its index says"),
             hint: "Import shard \(shard.id.number) again, and publish the timeline again.")
         }
       }

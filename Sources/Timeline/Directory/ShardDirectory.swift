@@ -148,16 +148,35 @@ final class ShardDirectory {
   /// Says that what is there is final.
   func settle() { isSettled = true }
 
-  /// Removes the index that this run may have published, and makes that durable, as far as that is
-  /// possible.
-  func abandonIndex() {
-    guard !isSettled, let index else { return }
+  /// Gives the index that this run may have published its temporary name again, and makes that durable,
+  /// as far as that is possible.
+  func withdrawIndex() {
+    guard !isSettled, let (target, name) = index else { return }
     do throws(Failure) {
-      try index.directory.remove(DirectoryHandle.name(index.name))
-      try index.directory.sync()
-      self.index = nil
+      if try target.status(of: DirectoryHandle.name(name)) != nil {
+        let temporaryName = name + TimelineDirectory.temporarySuffix
+        try target.rename(name, to: temporaryName, in: directory)
+        written.insert(temporaryName)
+        try target.sync()
+      }
+      index = nil
     } catch {
       isSettled = true  // Nothing more can be done: the shard is whole, if not durable.
+    }
+  }
+
+  /// Removes the index that this run may have published, and makes that durable; false if that is not
+  /// possible.
+  func removeIndex() -> Bool {
+    guard !isSettled, let (target, name) = index else { return true }
+    do throws(Failure) {
+      try target.remove(DirectoryHandle.name(name))
+      try target.sync()
+      index = nil
+      return true
+    } catch {
+      isSettled = true  // The shard is whole, if not durable.
+      return false
     }
   }
 
@@ -165,7 +184,6 @@ final class ShardDirectory {
   ///
   /// Layers go only when it is certain that no index names them, after a power failure as well.
   func abandon() {
-    abandonIndex()
     guard !isSettled else { return }
     isSettled = true
     for name in written { try? remove(name) }

@@ -59,10 +59,15 @@ struct TenantDirectory {
     return size
   }
 
-  /// Throws `.damaged` if there is a manifest with another stripe size than is required.
+  /// Throws `.damaged` if there is a manifest with another stripe size than is required; with shards, no
+  /// manifest counts as one if there is a timeline.
   func requireStripeSize(of place: OutputPlace) throws(Failure) {
-    guard place.requiresStripeSize, let found = try stripeSize(), found != place.layout.stripeSize
-    else { return }
+    guard place.requiresStripeSize else { return }
+    var found = try stripeSize()
+    if found == nil, place.layout.isSharded, try hasTimeline() {
+      found = TenantManifest.stripeSizeIfUnknown
+    }
+    guard let found, found != place.layout.stripeSize else { return }
     throw Failure(
       .stripeSizeDiffers,
       "the tenant in \(directory.path.quoted) has a stripe size of \(found) blocks, not of "
@@ -70,27 +75,30 @@ struct TenantDirectory {
       hint: "Import with '--stripe-size \(found)', or with another '--tenant-id'.")
   }
 
-  /// Writes a manifest if there is none, and gives its name then; its entry is not durable yet.
+  /// Whether one of its timelines has an index.
+  private func hasTimeline() throws(Failure) -> Bool {
+    let name = DirectoryHandle.name("timelines")
+    guard try directory.status(of: name)?.kind == .directory else { return false }
+    let timelines = try directory.openDirectory(name)
+    for name in try timelines.names() where try timelines.status(of: name)?.kind == .directory {
+      let files = try timelines.openDirectory(name).names().map(DirectoryHandle.text)
+      if files.contains(where: { IndexPart.parse(fileName: $0) != nil }) { return true }
+    }
+    return false
+  }
+
+  /// Writes a manifest under a temporary name, and makes it durable; nil if there is one.
   func writeManifest(
     stripeSize: UInt32, generation: UInt32, timeline: String, owner: SystemUser?
-  ) throws(Failure) -> String? {
+  ) throws(Failure) -> OutputFile? {
     let names = try directory.names().map(DirectoryHandle.text)
     if names.contains(where: { TenantManifest.parse(fileName: $0) != nil }) { return nil }
-    let name = TenantManifest.fileName(generation: generation)
     let file = try OutputFile(
-      creating: name + Self.temporarySuffix(timeline), in: directory, mode: 0o600, owner: owner)
-    do throws(Failure) {
-      try file.write(TenantManifest(stripeSize: stripeSize).encoded().bytes, at: 0)
-      try file.makeDurable()
-      guard try file.renameToFree(name) else {
-        try file.unlink()
-        return nil
-      }
-      return name
-    } catch {
-      try? file.unlink()
-      throw error
-    }
+      creating: TenantManifest.fileName(generation: generation) + Self.temporarySuffix(timeline),
+      in: directory, mode: 0o600, owner: owner)
+    try file.write(TenantManifest(stripeSize: stripeSize).encoded().bytes, at: 0)
+    try file.makeDurable()
+    return file
   }
 
   /// Ends the names of a manifest's temporary files: imports of other timelines of the tenant may write

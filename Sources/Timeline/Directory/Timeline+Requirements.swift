@@ -21,6 +21,16 @@ extension Timeline {
           "Give all shards: DIR/tenants/TENANT/timelines/TIMELINE, TENANT without the shard's digits."
       )
     }
+    let isOfOtherShards = layers.contains { layer in
+      guard layout.isSharded, let shard = layer.metadata.shard else { return false }
+      return ShardID(shard)?.count != layout.count
+    }
+    if isOfOtherShards {
+      throw Failure(
+        .timelineShard,
+        "the shards of \(path.quoted) were split, and some of their layers are in the directories of "
+          + "the former ones", hint: hint)
+    }
     if let ancestor = index.metadata.ancestorTimeline {
       throw Failure(
         .timelineBranch,

@@ -29,6 +29,8 @@ package struct Timeline: Sendable {
   package let generation: UInt32
   /// The decoded index; with shards that of shard 0.
   package let index: IndexPart
+  /// `disk_consistent_lsn` of each shard's index.
+  package let ends: [LogSequenceNumber]
   /// Every layer of all indexes: L0s first, then by key, LSN and shard.
   package var layers: [Layer]
   /// Those of the layers that have no file.
@@ -72,6 +74,7 @@ package struct Timeline: Sendable {
     }
     self.layers = layers.sorted(by: Self.areInOrder)
     (generation, index) = shards[0]
+    ends = shards.map(\.index.diskConsistentLSN)
     let present = Set(names)
     missingLayers = self.layers.filter { !present.contains($0.fileName) }
     expected.formUnion(layers.map(\.fileName))
@@ -97,11 +100,19 @@ package struct Timeline: Sendable {
     }
   }
 
-  /// Throws `.damaged` if a shard's index says something else than shard 0's of what all share.
+  /// Throws `.damaged` if a shard's index says something else than shard 0's of what all share: all that
+  /// an import writes, but a pageserver goes on with each shard for itself.
   private func requireSame(
     as other: IndexPart, _ otherGeneration: UInt32, ofShard shard: Int
   ) throws(Failure) {
-    guard generation != otherGeneration || index.metadata != other.metadata else { return }
+    let (own, others) = (index.metadata, other.metadata)
+    if isAsImported {
+      if generation == otherGeneration && own == others { return }
+    } else if own.initdbLSN == others.initdbLSN && own.postgresVersion == others.postgresVersion
+      && own.ancestorTimeline == others.ancestorTimeline
+    {
+      return
+    }
     let number = ShardID(shard, of: layout.count).suffix ?? ""
     let metadata = other.metadata
     throw Failure(

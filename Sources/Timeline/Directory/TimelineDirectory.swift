@@ -10,14 +10,16 @@ import System
 ///            remains; from DIR on, directories are made for their owner alone, and so are all files
 /// write      layer-N.import-temp …                     each fsynced when it is finished
 ///            index_part.json-….import-temp             fsynced; then the receipt (`ReceiptFiles`)
-/// commit  1  with --force: unlink the old receipts, fsync their directory; unlink every old index,
+///            tenant-manifest-….json.….import-temp      fsynced, if the tenant has none
+/// commit  0  each shard: rename the manifest, unless there is one by now; fsync the tenant's directory
+///         1  with --force: unlink the old receipts, fsync their directory; unlink every old index,
 ///            shard 0's first, fsync the directory; unlink the old layers
-///         2  each shard: rename the layers to their names, fsync the directory; the tenant's
-///            manifest, if there is none; fsync the parents
+///         2  each shard: rename the layers to their names, fsync the directory and its parents
 ///         3  each shard, 0 last: rename the index, fsync the directory
 ///         4  rename the receipt
-/// abandon    each shard, 0 first: unlink the index and fsync, if it came so far; then each, 0 last:
-///            unlink what else this run wrote; remove the directories that it made
+/// abandon    shard 0: rename the index back, fsync; each other: unlink the index, fsync, if it came so
+///            far; then each, 0 last: unlink what else this run wrote; remove the directories that it
+///            made
 /// ```
 ///
 /// Shard 0's index is the commit of the whole. Indexes of other shards are remains of a run that was
@@ -42,7 +44,7 @@ package final class TimelineDirectory {
   private let receiptPrefix: String
   private let force: Bool
   private let owner: SystemUser?
-  private let stripeSize: UInt32
+  private let place: OutputPlace
   /// Whether the indexes are left to be published, as there are other shards.
   private let isPending: Bool
   /// Whether there is a timeline to be replaced.
@@ -58,7 +60,7 @@ package final class TimelineDirectory {
     path = place.path
     self.force = force
     owner = SystemUser.ownID == 0 ? place.owner : nil
-    stripeSize = place.layout.stripeSize
+    self.place = place
     isPending = place.shards.isPartial
     receiptPrefix = ReceiptName.prefix(tenant: place.tenant, timeline: place.timeline)
     if place.layout.isSharded { SystemCalls.raiseOpenFileLimit() }
@@ -199,10 +201,12 @@ package final class TimelineDirectory {
       byteCount: layer.byteCount, sha256: sha256)
   }
 
-  /// Writes a shard's index under a temporary name, reads it back for its hash, and makes it durable.
+  /// Writes a shard's index, and its manifest if it has none, under temporary names, reads it back for its hash, and makes it durable.
   package func writeIndex(
     _ bytes: [UInt8], generation: UInt32, shard: Int = 0
   ) throws(Failure) -> FinishedIndex {
+    try shards[shard].directories.writeManifest(
+      stripeSize: place.layout.stripeSize, generation: generation, isPending: isPending)
     let name = IndexPart.fileName(generation: generation)
     let file = try makeTemporaryFile(name, shard: shard)
     try file.write(bytes.bytes, at: 0)
@@ -234,11 +238,10 @@ package final class TimelineDirectory {
   ) throws(Failure) {
     precondition(indexes.count == shards.count)
     try Interruption.check()
+    for shard in shards { try shard.directories.publishManifest(place) }
     if replaces { try removeOldTimeline(receipt) }
     let generation = indexes[0].generation
     for shard in shards {
-      try shard.directories.writeManifest(
-        stripeSize: stripeSize, generation: generation, isPending: isPending)
       try shard.publish(
         layers.filter { $0.shard == shard.shard.number }, generation: generation)
     }
@@ -267,7 +270,11 @@ package final class TimelineDirectory {
   package func abandon() {
     guard !isSettled else { return }
     isSettled = true
-    for shard in shards { shard.abandonIndex() }
+    shards[0].withdrawIndex()
+    var isWithdrawn = true
+    for shard in shards.dropFirst() where !shard.removeIndex() { isWithdrawn = false }
+    // What shard 0 has says to the next run that the others' indexes are remains.
+    if !isWithdrawn { shards[0].settle() }
     for shard in shards.reversed() { shard.abandon() }
   }
 }

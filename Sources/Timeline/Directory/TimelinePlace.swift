@@ -137,10 +137,15 @@ private struct ShardSearch {
 
   /// The shards, if the timeline has several; nil if it has a directory of its own, or none.
   func shards() throws(Failure) -> (layout: ShardLayout, prefixes: [String])? {
-    let directories = try Self.directories(of: tenant, in: tenants)
-    guard !directories.contains(where: { $0.count == 1 }),
-      let count = directories.map(\.count).max()
-    else { return nil }
+    let directories: [ShardID]
+    do throws(Failure) {
+      directories = try Self.directories(of: tenant, in: tenants)
+    } catch {
+      // One may be allowed to read the timeline alone.
+      guard [.inputPermissionDenied, .storeAccessDenied].contains(error.code) else { throw error }
+      return nil
+    }
+    guard let count = try count(of: directories), count > 1 else { return nil }
     var prefixes: [String] = []
     var stripeSizes: Set<UInt32> = []
     for number in 0..<count {
@@ -158,6 +163,19 @@ private struct ShardSearch {
     }
     let stripeSize = try TenantDirectory.only(of: stripeSizes, path)
     return (ShardLayout(count: count, stripeSize: stripeSize), prefixes)
+  }
+
+  /// The highest number of shards that have the timeline, as a service takes it; nil if there are none.
+  private func count(of directories: [ShardID]) throws(Failure) -> Int? {
+    let counts = Set(directories.map(\.count)).sorted(by: >)
+    guard counts.count > 1 else { return counts.first }
+    for count in counts {
+      for shard in directories where shard.count == count {
+        let name = shard.directoryName(ofTenant: tenant) + "/timelines/\(timeline)"
+        if try !tenants.names(in: name).isEmpty { return count }
+      }
+    }
+    return nil
   }
 
   private func stripeSize(in directory: String) throws(Failure) -> UInt32 {

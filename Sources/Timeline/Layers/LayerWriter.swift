@@ -49,7 +49,7 @@ package struct LayerWriter {
 
   private let bufferByteCount: Int
   /// From how many bytes on blobs are written from where they are.
-  private static let directByteCount = 64 << 10
+  private var directByteCount: Int { min(64 << 10, bufferByteCount) }
 
   /// The most that a layer's buffer takes, and the most that a part of its index does.
   package static let bufferLimit = 1 << 20
@@ -145,11 +145,11 @@ package struct LayerWriter {
   package mutating func write(_ blobs: RawSpan) throws(Failure) {
     try latching { writer throws(Failure) in
       if writer.buffer.count + blobs.byteCount > writer.bufferByteCount
-        || blobs.byteCount >= Self.directByteCount
+        || blobs.byteCount >= writer.directByteCount
       {
         try writer.flush()
       }
-      if blobs.byteCount >= Self.directByteCount {
+      if blobs.byteCount >= writer.directByteCount {
         try Interruption.check()
         try writer.file.write(blobs, at: writer.bufferOffset)
         writer.bufferOffset += UInt64(blobs.byteCount)

@@ -73,9 +73,8 @@ package struct TimelineCursor: ~Copyable {
     covering = Array(repeating: [], count: timeline.layout.count)
     coverage = Array(repeating: nil, count: timeline.layout.count)
     identity = TimelineIdentity(path: timeline.path)
-    let end = timeline.index.diskConsistentLSN
     let layers = (layers ?? timeline.layers).enumerated().filter {
-      !$0.element.name.isInFuture(of: end)
+      !$0.element.name.isInFuture(of: timeline.ends[$0.element.shard])
     }
     pending = layers.map { (index: $0.offset, layer: $0.element) }
       .sorted { $0.layer.name.keys.lowerBound > $1.layer.name.keys.lowerBound }
@@ -104,12 +103,8 @@ package struct TimelineCursor: ~Copyable {
     if let failure = failures.popLast() { throw failure }
     current?.releaseLongValue()
     while let source = ended.popLast() { try source.finish() }
-    try openReachedLayers()
+    try skipCopies()
     guard let (key, shard) = sources.first?.place else { return nil }
-    if !givesCopies, shard > 0, timeline.layout.owner(of: key.meaning) == .every {
-      try skipFirst()
-      return try next()
-    }
     let imageLSN = newestImage(over: key, in: shard)
     var newest: Value?
     var newestLSN = LogSequenceNumber(rawValue: 0)
@@ -167,9 +162,22 @@ package struct TimelineCursor: ~Copyable {
   package mutating func skip(while unwanted: (Key) -> Bool) throws(Failure) {
     while true {
       try Interruption.check()
-      try openReachedLayers()
+      try skipCopies()
       guard let source = sources.first, unwanted(source.key) else { return }
       try skipFirst()
+    }
+  }
+
+  /// Opens the layers that the walk has come to, and goes over what shard 0 has given already.
+  private mutating func skipCopies() throws(Failure) {
+    try openReachedLayers()
+    guard !givesCopies else { return }
+    while let (key, shard) = sources.first?.place, shard > 0,
+      timeline.layout.owner(of: key.meaning) == .every
+    {
+      try Interruption.check()
+      try skipFirst()
+      try openReachedLayers()
     }
   }
 

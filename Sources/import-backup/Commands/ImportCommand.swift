@@ -70,7 +70,8 @@ struct ImportCommand: ReportingCommand {
     }
     guard recovery.programs.isEmpty else {
       throw Failure(
-        .onlyShardsRecovered, "a recovery with '--recover-with' cannot be shared by several imports",
+        .onlyShardsRecovered,
+        "a recovery with '--recover-with' cannot be shared by several imports",
         hint: "Recover the backup once, stop the server, and import its data directory.")
     }
     if settings.force {

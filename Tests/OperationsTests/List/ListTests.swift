@@ -225,8 +225,8 @@ import Testing
     #expect(list.timelines[0].deletedAt == "2026-03-01T00:00:00")
   }
 
-  /// Goal: no link is followed, and what is no tenant or timeline is named and passed over; shards
-  /// are tenants. Method: links in every place, also to themselves and to real timelines.
+  /// Goal: no link is followed, and what is no tenant or timeline is named and passed over; a shard without
+  /// the others is damaged. Method: links in every place, also to themselves and to real timelines.
   @Test func linksAndStrangers() throws {
     let directory = try TemporaryDirectory()
     let root = directory.path
@@ -247,8 +247,9 @@ import Testing
     try manager.createDirectory(atPath: shard, withIntermediateDirectories: true)
     try manager.moveItem(atPath: root + "/copy", toPath: shard + "/" + Self.timelines[0])
     let list = try Self.list(root)
-    #expect(Self.states(list) == ["complete", "complete"])
-    #expect(list.timelines.map(\.shard) == [nil, "0104"])
+    #expect(Self.states(list) == ["complete", "damaged"])
+    #expect(list.timelines.map(\.shardCount) == [nil, 4])
+    #expect(list.timelines.map(\.code) == [nil, "shard-missing"])
     #expect(list.skippedCount == 4)
     #expect(
       Set(list.skipped.map { $0.path.dropFirst(root.count) + ": " + $0.reason })

@@ -143,6 +143,15 @@ struct CodeScene: Sendable {
     try #require(run.exitCode == 0, "\(run.error)")
   }
 
+  /// The path of the tenant, without the digits of a shard.
+  var tenant: String { output + "/tenants/" + Scene.tenantID }
+
+  /// Imports the sound backup into two shards.
+  func importedShards() async throws {
+    let run = try await importing(["--shards", "2"])
+    try #require(run.exitCode == 0, "\(run.error)")
+  }
+
   /// Runs a command over a timeline whose index was changed.
   func reading(
     _ arguments: [String], index old: String, as new: String

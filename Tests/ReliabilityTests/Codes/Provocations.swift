@@ -291,6 +291,9 @@ extension Provocation {
         $0.members.append(.init("./postgresql.auto.conf", contents: Array(settings.utf8)))
       }
     },
+    .init(.onlyShardsRecovered) {
+      try await $0.recovering(["--shards", "2", "--only-shards", "1"])
+    },
     .init(.fullCopyNeeded) { scene in
       var tar = SmallBackup.tiny
       tar.members.append(.init("./tablespace_map", contents: Array("16384 /srv/one\n".utf8)))
@@ -374,6 +377,36 @@ extension Provocation {
       try await $0.reading(
         ["verify", $0.timeline], index: #""generation":1"#,
         as: #""generation":1,"shard":"0104""#)
+    },
+    .init(.shardMissing) {
+      try await $0.importedShards()
+      try FileManager.default.removeItem(atPath: $0.tenant + "-0102")
+      return try await $0.run(["verify", $0.tenant])
+    },
+    .init(.shardsDiffer) {
+      try await $0.importedShards()
+      try FileManager.default.removeItem(
+        atPath: $0.tenant + "-0102/tenant-manifest-00000001.json")
+      return try await $0.run(["verify", $0.tenant])
+    },
+    .init(.tenantManifestDamaged) {
+      try await $0.importedShards()
+      try Data("{".utf8).write(
+        to: URL(filePath: $0.tenant + "-0102/tenant-manifest-00000001.json"))
+      return try await $0.run(["verify", $0.tenant])
+    },
+    .init(.severalTimelines) {
+      try await $0.imported()
+      _ = try await $0.importing(["--timeline-id", String(repeating: "3", count: 32)])
+      return try await $0.run(["verify", $0.tenant])
+    },
+    .init(.tenantLayoutDiffers) {
+      try await $0.importedShards()
+      return try await $0.importing(["--shards", "1"])
+    },
+    .init(.stripeSizeDiffers) {
+      try await $0.importedShards()
+      return try await $0.importing(["--shards", "2", "--stripe-size", "7"])
     },
     .init(.timelineBranch) {
       try await $0.reading(
