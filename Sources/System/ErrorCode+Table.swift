@@ -660,6 +660,12 @@ extension ErrorCode {
         "The cluster has tablespaces, which showed only when its backup had been read.",
         "Let Postgres recover a full copy, with '--full-copy'."
       )
+    case .partsNotCopied:
+      (
+        .unsupported,
+        "A backup in several parts has to be recovered on a full copy, for its tablespaces or as asked.",
+        "Unpack all parts into one directory, and import that."
+      )
     case .recoveryTargetInBackup:
       (
         .unsupported,

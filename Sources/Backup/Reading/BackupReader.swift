@@ -35,7 +35,8 @@ package final class BackupReader: @unchecked Sendable {
     let known = options.checksManifest ? try options.knownManifest() : nil
     knownManifest = known
     source = try openBackup(
-      options.backup, options.origin, strippingComponents: options.stripComponents,
+      options.backup, and: options.parts, options.origin,
+      strippingComponents: options.stripComponents,
       bufferCount: options.inputBufferCount,
       contents: known == nil ? .stored : .listed, endsAtUnexpectedFiles: refusals == nil,
       sizeLimit: options.sizeLimit, progress: input, failure: failure)

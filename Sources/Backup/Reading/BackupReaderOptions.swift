@@ -7,6 +7,9 @@ package struct BackupReaderOptions: Sendable {
   /// The path of a tar or of a data directory, or `-` for a tar on standard input.
   package var backup: String
 
+  /// The paths of the other tars, if the backup is in several.
+  package var parts: [String] = []
+
   /// Whether that path was found in a directory that the user named.
   package var origin = InputOrigin.named
 

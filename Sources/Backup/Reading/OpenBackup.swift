@@ -5,6 +5,7 @@ import System
 /// for its first bytes.
 ///
 /// - Parameters:
+///   - parts: the other tars of a backup in several, in the order in which they are read.
 ///   - origin: whether a tar was found, and has to be a regular file.
 ///   - bufferCount: the buffers of 1 MiB that hold what was read, those that `borrow` gives out
 ///     included.
@@ -17,12 +18,20 @@ import System
 ///   - failure: what ends the wait for the input, if it is noted.
 /// - Throws: as the sources do, and `.usage` if names of a directory are to be stripped.
 package func openBackup(
-  _ path: String, _ origin: InputOrigin = .named, strippingComponents count: Int,
+  _ path: String, and parts: [String] = [], _ origin: InputOrigin = .named,
+  strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
   linked: [String: DirectoryHandle] = [:],
   endsAtUnexpectedFiles: Bool = true, sizeLimit: SizeLimit? = nil,
   progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
 ) throws(Failure) -> any BackupSource {
+  guard parts.isEmpty else {
+    return try BackupParts([path] + parts, progress: progress) { path throws(Failure) in
+      try TarReader(
+        path: path, origin, bufferCount: bufferCount, sizeLimit: sizeLimit, progress: progress,
+        failure: failure)
+    }
+  }
   guard isDirectory(path) else {
     return try TarReader(
       path: path, origin, bufferCount: bufferCount, sizeLimit: sizeLimit, progress: progress,

@@ -66,11 +66,13 @@ private func importRecovered(
     checksManifest: options.checksManifest, sizeLimit: SizeLimit(options.sizeLimit), recovery,
     progress: progress)
   var place: Recovery.Place? = try run.prepare()
+  if place?.isInOnePass == false { try requireOnePart(options) }
   if let inOnePass = place, inOnePass.isInOnePass {
     place = nil
     do throws(Failure) {
       return try importInOnePass(run, inOnePass, plan, since: start, progress: progress)
     } catch  where error.code == .fullCopyNeeded && !inOnePass.backup.isPipe {
+      try requireOnePart(options)
       recovery.announce?("the cluster has tablespaces, which show only now")
       run.options.copiesAll = true
     }
@@ -81,6 +83,7 @@ private func importRecovered(
   var settings = options
   settings.backup = cluster.scratch.data
   settings.recovery = nil
+  settings.backupParts = []
   settings.stripComponents = 0
   settings.manifest = nil
   settings.checksManifest = false
@@ -94,6 +97,14 @@ private func importRecovered(
   let summary = try pipeline.run()
   if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
   return summary
+}
+
+/// Refuses a full copy of a backup in several parts.
+private func requireOnePart(_ options: ImportOptions) throws(Failure) {
+  guard !options.backupParts.isEmpty else { return }
+  throw Failure(
+    .partsNotCopied, "a backup in several parts cannot be copied as a whole before its recovery",
+    hint: "Unpack all parts into one directory, and import that.")
 }
 
 private func importInOnePass(

@@ -7,6 +7,9 @@ public struct ImportOptions: Sendable {
   /// The path of a tar or of a data directory, or `-` for a tar on standard input.
   public var backup: String
 
+  /// The paths of the other tars of a backup in several, in the order in which they are read.
+  public var backupParts: [String] = []
+
   /// The directory that becomes the root of the remote storage: it gets `tenants/…/timelines/…`.
   public var outputDirectory: String
 

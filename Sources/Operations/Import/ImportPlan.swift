@@ -126,6 +126,7 @@ struct ImportPlan: Sendable {
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
       recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
     reading.sizeLimit = SizeLimit(options.sizeLimit)
+    reading.parts = options.backupParts
     let rest =
       options.memory - Self.fixedMemoryByteCount(place.shards) - reading.memoryByteCount
     chunkMemoryByteCount = max(1 << 20, rest / 2)

@@ -61,7 +61,8 @@ final class RunningBackup: @unchecked Sendable {
       }
     let strip = origin == .named ? reading.stripComponents : 0
     let source = try openBackup(
-      path, origin, strippingComponents: strip, bufferCount: reading.inputBufferCount,
+      path, and: reading.parts, origin, strippingComponents: strip,
+      bufferCount: reading.inputBufferCount,
       contents: .everything, linked: place.directory?.linked ?? [:],
       sizeLimit: intake.sizeLimit, progress: input, failure: failure)
     var copy = BackupCopy(intake, progress)

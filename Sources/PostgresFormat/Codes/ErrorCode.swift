@@ -139,6 +139,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case sandboxUnavailable = "sandbox-unavailable"
   case newTablespace = "new-tablespace"
   case fullCopyNeeded = "full-copy-needed"
+  case partsNotCopied = "parts-not-copied"
   case recoveryTargetInBackup = "recovery-target-in-backup"
   case onlyShardsRecovered = "only-shards-recovered"
   case tablespaceMoveFailed = "tablespace-move-failed"

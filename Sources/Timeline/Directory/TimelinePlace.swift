@@ -142,7 +142,7 @@ private struct ShardSearch {
       directories = try Self.directories(of: tenant, in: tenants)
     } catch {
       // One may be allowed to read the timeline alone.
-      guard [.inputPermissionDenied, .storeAccessDenied].contains(error.code) else { throw error }
+      guard error.code == .inputPermissionDenied else { throw error }
       return nil
     }
     guard let count = try count(of: directories), count > 1 else { return nil }

@@ -5,14 +5,14 @@ import Timeline
 /// `import`, the default command: turns a backup into a timeline.
 struct ImportCommand: ReportingCommand {
   static let name = "import"
-  static let operands = "BACKUP --output DIR"
+  static let operands = "BACKUP... --output DIR"
   static let summary = "turn a backup of a whole Postgres cluster into a timeline"
   static let discussion = [
     """
     BACKUP is a tar of the data directory of a cluster that was shut down cleanly (Postgres 14 to \
     17), or a pageserver's fullbackup; - reads it from standard input. It may be compressed with \
-    gzip, lz4, zstd or xz. It is read once, from start to end. BACKUP may also be the data \
-    directory of a stopped cluster.
+    gzip, lz4, zstd or xz. It is read once, from start to end. Several tars are the parts of one \
+    backup, read in this order. BACKUP may also be the data directory of a stopped cluster.
     """,
     """
     The timeline is written to DIR/tenants/TENANT/timelines/TIMELINE: layer files, and last of all \
@@ -44,8 +44,12 @@ struct ImportCommand: ReportingCommand {
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
-      operands, missing: "no backup given",
+      Array(operands.prefix(1)), missing: "no backup given",
       hint: "For example: import-backup backup.tar.zst --output storage.")
+    settings.backupParts = try operands.dropFirst().map { operand throws(Failure) in
+      try Operands.requirePart(operand)
+      return operand
+    }
     guard !settings.outputDirectory.isEmpty else {
       throw Failure(
         .missingArgument, "option '--output' is required: the directory to write the timeline to",

@@ -146,6 +146,15 @@ enum Operands {
     return operand
   }
 
+  /// Throws if a word cannot be a part of a backup after the first.
+  static func requirePart(_ word: String) throws(Failure) {
+    guard !word.isEmpty, word != "-" else {
+      throw Failure(
+        .unexpectedArgument, "unexpected argument \(word.quoted)",
+        hint: "Standard input can only be the first part of a backup.")
+    }
+  }
+
   /// Throws if the backup is `-` and standard input is a terminal.
   static func requireBackup(at path: String?) throws(Failure) {
     if path == "-" && StandardStream.isInputTerminal {

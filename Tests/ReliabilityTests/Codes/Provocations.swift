@@ -1,6 +1,7 @@
 import Foundation
 import PostgresFormat
 import TestSupport
+import Testing
 
 extension Provocation {
   static let commandLine: [Provocation] = [
@@ -8,7 +9,7 @@ extension Provocation {
     .init(.unknownOption) { try await $0.run(["a.tar", "--ouput", "b"]) },
     .init(.badOption) { try await $0.run(["a.tar", "-o", "b", "--jobs", "0"]) },
     .init(.missingArgument) { try await $0.run([]) },
-    .init(.unexpectedArgument) { try await $0.run(["a.tar", "b.tar", "-o", "c"]) },
+    .init(.unexpectedArgument) { try await $0.run(["verify", "a", "b"]) },
     .init(.conflictingOptions) { try await $0.run(["inspect", "a", "--svg", "-"]) },
     .init(.optionNotApplicable) {
       try await $0.importingDirectory(["--strip-components", "1"])
@@ -290,6 +291,14 @@ extension Provocation {
         $0.members.append(.init("./recovery.signal"))
         $0.members.append(.init("./postgresql.auto.conf", contents: Array(settings.utf8)))
       }
+    },
+    .init(.partsNotCopied) {
+      _ = try await $0.importing(["--dry-run"])
+      _ = try await $0.recovering(["--full-copy"])
+      return try await $0.run([
+        $0.backup, $0.backup, "--output", $0.output, "--recover-with", $0.path + "/bin",
+        "--trust-backup", "--full-copy",
+      ])
     },
     .init(.onlyShardsRecovered) {
       try await $0.recovering(["--shards", "2", "--only-shards", "1"])
