@@ -1,10 +1,13 @@
 """What is measured: each function here yields rows of the table."""
 
+import glob
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 
 from measure import Input, compare, median, run
 from report import GIB, MIB, Row, available_memory, rate, size
@@ -259,6 +262,79 @@ def relations(bench):
     )
 
 
+def shards(bench):
+    """Several shards against none, and one of them alone."""
+    byte_count = bench.options.small
+    cases = [("8 shards", bench.file(byte_count), ("--shards", "8"), 1.10, 96)]
+    ids = ("--tenant-id", "1" * 32, "--timeline-id", "2" * 32)
+    alone = (*ids, "--shards", "8", "--only-shards", "3")
+    cases.append(("one of 8 shards", bench.file(byte_count), alone, 0.40, 96))
+    large = bench.options.large
+    if large:
+        source = bench.piped(large, relation_size=large)
+        cases.append(("64 shards, pipe", source, ("--shards", "64"), 1.25, 128))
+    for what, source, options, limit, memory_limit in cases:
+        size_of_all = large if "pipe" in what else byte_count
+        ours, theirs = compare(
+            bench.runs,
+            lambda: bench.measure_import(source, *options),
+            lambda: bench.measure_import(source),
+        )
+        yield Row(
+            f"{size(size_of_all)} of accounts, {what}", rate(ours, size_of_all),
+            "not sharded " + rate(theirs, size_of_all), ours.seconds / theirs.seconds, limit,
+        )
+        yield Row(
+            f"peak memory, {what}", size(ours.peak_bytes), size(theirs.peak_bytes),
+            ours.peak_bytes / MIB, memory_limit, "MiB",
+        )
+
+
+def layouts(bench):
+    """Small relations that are sorted against the same in L0s."""
+    byte_count = bench.options.small
+    for kind in ("accounts", "btree"):
+        source = bench.file(byte_count, relation_size=MIB, pages=kind)
+        ours, theirs = compare(
+            bench.runs,
+            lambda: bench.measure_import(source, "--layout", "sorted"),
+            lambda: bench.measure_import(source, "--layout", "fake-l0"),
+        )
+        yield Row(
+            f"{size(byte_count)} of {kind} in relations of 1 MiB, sorted", rate(ours, byte_count),
+            "in L0s " + rate(theirs, byte_count), ours.seconds / theirs.seconds, 1.15,
+        )
+
+
+def threads(bench):
+    """The busiest single thread besides those that compress, which bounds what more cores can do."""
+    byte_count = bench.options.small
+    source = bench.file(byte_count)
+    output = bench.path("storage")
+    command = [bench.program, source.argument, "--output", output, "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        ticks = {}
+        while process.poll() is None:
+            for path in glob.glob(f"/proc/{process.pid}/task/*/stat"):
+                try:
+                    name, fields = re.match(r"\d+ \((.*)\) (.*)", pathlib.Path(path).read_text()).groups()
+                except (OSError, AttributeError):
+                    continue  # the thread has ended
+                ticks[path, name] = sum(map(int, fields.split()[11:13]))
+            time.sleep(0.005)
+    shutil.rmtree(output, ignore_errors=True)
+    total = sum(ticks.values())
+    single = {name: count for (_, name), count in ticks.items() if not name.startswith("compress-")}
+    busiest = max(single, key=single.get)
+    share = single[busiest] / total
+    seconds = total / os.sysconf("SC_CLK_TCK")
+    allowed = ", ".join(
+        f"{cores} cores {byte_count / GIB / max(seconds / cores, seconds * share):.1f} GiB/s"
+        for cores in (8, 16, 32)
+    )
+    yield Row(f"busiest thread, {busiest}: its share", allowed, "at most", 100 * share, 6, "%")
+
+
 def one_core(bench):
     """Both programs pinned to one core, one job and one thread."""
     byte_count = bench.options.small
@@ -355,6 +431,6 @@ def profile(bench):
 
 
 GROUPS = [
-    files, pipes, memory, inputs, senders, levels, relations, one_core, copying, reading_back,
-    profile,
+    files, pipes, memory, inputs, senders, levels, relations, shards, layouts, threads, one_core,
+    copying, reading_back, profile,
 ]
