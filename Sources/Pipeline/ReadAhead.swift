@@ -1,6 +1,8 @@
+import Synchronization
 import System
 
-/// Reads a source in a thread of its own, a fixed number of buffers ahead.
+/// Reads a source in a thread of its own, a fixed number of buffers ahead; a large file in two threads,
+/// which fill buffers in turn.
 ///
 /// Reading and decompressing run beside the work on what was read. The memory is bounded by
 /// the number of buffers of `bufferSize` bytes, those that are lent included. Owned and called by
@@ -14,15 +16,32 @@ package final class ReadAhead {
   package static let leastBufferCount = 4
 
   private let pool: BufferPool
-  /// What has been read, in order; an error or the end comes last.
-  private let filled: Channel<Result<LentBuffer?, Failure>>
+  /// What each thread has read, in order; an error or the end comes last.
+  private let filled: [Channel<Result<LentBuffer?, Failure>>]
+  /// How many buffers each thread may fill before the one before them is taken, if there are two: one of
+  /// them must not keep all that the other needs.
+  private let permits: [Channel<Void>]
+  private let isSplit: Flag
+  /// Whose buffer is next.
+  private var turn = 0
+  /// Whether the last buffer was not full, so that it ends there.
+  private var isAtEnd = false
+
+  private final class Flag: Sendable {
+    let isSet = Atomic<Bool>(false)
+  }
   /// What ends the wait for the next buffer, besides signals.
   private let failure: FirstFailure
 
   private init(bufferCount: Int, failure: FirstFailure) {
     self.failure = failure
     pool = BufferPool(bufferCount: bufferCount, bufferSize: Self.bufferSize)
-    filled = Channel(capacity: bufferCount + 1)
+    filled = (0..<2).map { _ in Channel(capacity: bufferCount + 1) }
+    let share = (bufferCount - Self.leastBufferCount) / 2
+    permits = (0..<2).map { _ in
+      Channel(capacity: max(share, 1), Array(repeating: (), count: share))
+    }
+    isSplit = Flag()
   }
 
   /// Reads all of a source that fits into all buffers but one, in the caller's thread.
@@ -31,7 +50,7 @@ package final class ReadAhead {
   /// source is longer.
   package convenience init(wholeOf source: any ByteSource) {
     self.init(bufferCount: Self.leastBufferCount, failure: FirstFailure())
-    Self.produce(from: { () throws(Failure) in source }, pool, filled)
+    Self.produce(from: { () throws(Failure) in source }, pool, filled[0])
   }
 
   /// Starts to read what `open` gives, on a thread called `read`.
@@ -43,24 +62,46 @@ package final class ReadAhead {
     open: @escaping @Sendable () throws(Failure) -> any ByteSource
   ) throws(Failure) {
     self.init(bufferCount: max(bufferCount, Self.leastBufferCount), failure: failure)
-    let thread = try NamedThread("read") { [pool, filled] in
-      Self.produce(from: open, pool, filled)
+    let canSplit = bufferCount >= 2 * Self.leastBufferCount
+    let thread = try NamedThread("read") { [pool, filled, permits, isSplit] in
+      do throws(Failure) {
+        let source = try open()
+        if canSplit, let splittable = source as? any SplittableSource,
+          let pieces = splittable.split(intoPiecesOf: Self.bufferSize)
+        {
+          isSplit.isSet.store(true, ordering: .releasing)
+          let second = try NamedThread("read-2") {
+            Self.produce(from: { () throws(Failure) in pieces[1] }, pool, filled[1], permits[1])
+          }
+          second.detach()
+          Self.produce(from: { () throws(Failure) in pieces[0] }, pool, filled[0], permits[0])
+        } else {
+          Self.produce(from: { () throws(Failure) in source }, pool, filled[0])
+        }
+      } catch {
+        try? filled[0].send(.failure(error))  // which nothing makes fail
+      }
     }
     thread.detach()
   }
 
-  deinit { pool.close() }
+  deinit {
+    pool.close()
+    for permits in permits { permits.finish() }
+  }
 
-  /// Fills buffer after buffer, up to the end or an error, which come last.
+  /// Fills buffer after buffer, each with a permit if there are any, up to the end or an error, which
+  /// come last.
   private static func produce(
     from open: () throws(Failure) -> any ByteSource, _ pool: BufferPool,
-    _ filled: Channel<Result<LentBuffer?, Failure>>
+    _ filled: Channel<Result<LentBuffer?, Failure>>, _ permits: Channel<Void>? = nil
   ) {
     var source: (any ByteSource)?
     while true {
       var element: Result<LentBuffer?, Failure> = .success(nil)
       do throws(Failure) {
         if source == nil { source = try open() }
+        if let permits, try permits.receive() == nil { return }
         if let source { element = .success(try pool.fill(from: source)) }
       } catch {
         element = .failure(error)
@@ -80,9 +121,18 @@ package final class ReadAhead {
     while true {
       try Interruption.check()
       try failure.check()
-      if case .some(.some(let element)) = try filled.receive(within: .milliseconds(200)) {
-        return try element.get()
+      guard
+        case .some(.some(let element)) = try filled[turn].receive(within: .milliseconds(200))
+      else { continue }
+      let buffer = try element.get()
+      guard isSplit.isSet.load(ordering: .acquiring) else { return buffer }
+      if buffer != nil {
+        if isAtEnd { return nil }  // the file became longer meanwhile
+        isAtEnd = buffer?.byteCount != Self.bufferSize
+        try permits[turn].send(())
       }
+      turn = 1 - turn
+      return buffer
     }
   }
 }

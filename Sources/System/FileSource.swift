@@ -4,9 +4,11 @@ import Glibc
 ///
 /// Never seeks.
 package final class FileSource: ByteSource {
-  private let descriptor: Descriptor
-  private let subject: String
-  private let progress: InputProgress
+  let descriptor: Descriptor
+  let subject: String
+  let progress: InputProgress
+  /// The bytes that have been read.
+  private(set) var readByteCount: UInt64 = 0
 
   /// The file's size when it was opened, if it is a regular one that is read from its start;
   /// otherwise nil.
@@ -121,6 +123,7 @@ package final class FileSource: ByteSource {
           .readFailed, "cannot read \(subject): \(SystemCalls.describe(reason))")
       }
       progress.addBytesRead(max(count, 0))
+      readByteCount += UInt64(max(count, 0))
     }
   }
 }

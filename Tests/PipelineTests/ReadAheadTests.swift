@@ -1,4 +1,5 @@
 import Dispatch
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -82,5 +83,44 @@ import Testing
     #expect(try readAhead?.next()?.byteCount == ReadAhead.bufferSize)
     readAhead = nil
     gate.signal()
+  }
+
+  /// Goal: a large file that is read at two places gives the bytes of the file, and counts them. Method:
+  /// files of 64 MiB and a little more and less, with a number every 512 bytes; buffers kept for a while.
+  @Test(arguments: [64 << 20, 64 << 20 + 512, 65 << 20 - 512, 64 << 20 - 512])
+  func largeFile(byteCount: Int) throws {
+    let directory = try TemporaryDirectory(inMemory: true)
+    let path = directory.path + "/file"
+    let file = try OutputFile(creating: path, mode: 0o600)
+    var bytes = [UInt8](repeating: 0, count: byteCount)
+    for offset in stride(from: 0, to: byteCount, by: 512) {
+      let number = UInt32(offset)
+      for index in 0..<4 {
+        bytes[offset + index] = UInt8(truncatingIfNeeded: number >> (8 * index))
+      }
+    }
+    try file.write(bytes.bytes, at: 0)
+    try file.close()
+    let progress = InputProgress()
+    let readAhead = try ReadAhead(bufferCount: 13) { () throws(Failure) in
+      try FileSource(path: path, progress: progress)
+    }
+    var offset = 0
+    var kept: [LentBuffer] = []
+    while let buffer = try readAhead.next() {
+      let isRight = buffer.withBytes { lent in
+        lent.byteCount == min(ReadAhead.bufferSize, byteCount - offset)
+          && unsafe bytes.withUnsafeBytes { expected in
+            unsafe lent.withUnsafeBytes { found in
+              unsafe found.elementsEqual(expected[offset..<offset + found.count])
+            }
+          }
+      }
+      #expect(isRight, "at \(offset)")
+      offset += buffer.byteCount
+      kept.append(buffer)
+      if kept.count > 3 { kept.removeFirst() }
+    }
+    #expect(offset == byteCount && progress.inputBytesRead == UInt64(byteCount))
   }
 }

@@ -4,7 +4,7 @@ import System
 ///
 /// Can count what is read from the input. As a source it gives what was looked at, then the rest, read
 /// right into the reader's buffer.
-package final class InputWindow: ByteSource {
+package final class InputWindow: SplittableSource {
   /// How far one can look ahead.
   package static let capacity = 256 << 10
 
@@ -33,6 +33,12 @@ package final class InputWindow: ByteSource {
     position = 0
     isAtEnd = buffer.byteCount == 0
     progress?.addBytesRead(buffer.byteCount)
+  }
+
+  /// Splits the source, if nothing has been taken.
+  package func split(intoPiecesOf byteCount: Int) -> [any ByteSource & Sendable]? {
+    guard byteOffset == 0, let source = source as? any SplittableSource else { return nil }
+    return source.split(intoPiecesOf: byteCount)
   }
 
   /// Lends the bytes that were read and not taken, and takes as many as `body` says.
