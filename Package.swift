@@ -11,8 +11,7 @@ let settings: [SwiftSetting] = [
 /// Everything below the program itself, from the ground up.
 let floors: [Target.Dependency] = [
   "PostgresFormat", "LayerFormat", "System", "Pipeline", "HTTP", "ObjectStore", "Backup",
-  "Timeline",
-  "Operations",
+  "Service", "Timeline", "Operations",
 ]
 
 /// The commit that `--version` names. `make` sets the variable; a plain `swift build` does not know it.
@@ -54,6 +53,9 @@ let package = Package(
       ],
       swiftSettings: settings),
     .target(
+      name: "Service", dependencies: ["HTTP", "LayerFormat", "PostgresFormat", "System"],
+      swiftSettings: settings),
+    .target(
       name: "Backup",
       dependencies: [
         "CIsal", "CLibArchive", "CZstd", "CLzma", "CLz4", "LayerFormat", "Pipeline",
@@ -68,7 +70,8 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "Backup", "LayerFormat", "ObjectStore", "Pipeline", "PostgresFormat", "System", "Timeline",
+        "Backup", "HTTP", "LayerFormat", "ObjectStore", "Pipeline", "PostgresFormat", "Service",
+        "System", "Timeline",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -100,6 +103,10 @@ let package = Package(
     .testTarget(
       name: "ObjectStoreTests",
       dependencies: ["HTTP", "ObjectStore", "PostgresFormat", "System", "TestSupport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ServiceTests",
+      dependencies: ["HTTP", "LayerFormat", "PostgresFormat", "Service", "System", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "BackupTests", dependencies: floors + ["TestSupport"], swiftSettings: settings),

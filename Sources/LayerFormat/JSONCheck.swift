@@ -30,9 +30,11 @@ struct JSONCheck {
   private var valueCount = 0
 
   /// Throws `.damaged` for the inputs above.
-  static func check(_ bytes: [UInt8], of subject: String) throws(FormatError) {
+  static func check(
+    _ bytes: [UInt8], of subject: String, mayBeArray: Bool = false
+  ) throws(FormatError) {
     var check = JSONCheck(bytes, subject)
-    try check.run()
+    try check.run(mayBeArray: mayBeArray)
   }
 
   private init(_ bytes: [UInt8], _ subject: String) {
@@ -40,9 +42,10 @@ struct JSONCheck {
     self.subject = subject
   }
 
-  private mutating func run() throws(FormatError) {
-    guard bytes.first(where: { !Self.isSpace($0) }) == UInt8(ascii: "{") else {
-      throw .damaged("\(subject) does not begin with '{'")
+  private mutating func run(mayBeArray: Bool) throws(FormatError) {
+    let first = bytes.first { !Self.isSpace($0) }
+    guard first == UInt8(ascii: "{") || mayBeArray && first == UInt8(ascii: "[") else {
+      throw .damaged("\(subject) does not begin with '{'\(mayBeArray ? " or '['" : "")")
     }
     var offset = 0
     while offset < bytes.count {

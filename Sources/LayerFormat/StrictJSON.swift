@@ -9,9 +9,13 @@ package struct StrictJSON {
 
   /// Looks the bytes over; throws `.damaged` as `JSONCheck` does.
   ///
-  /// - Parameter subject: what messages call it: `the index`.
-  package init(_ bytes: [UInt8], of subject: String) throws(FormatError) {
-    try JSONCheck.check(bytes, of: subject)
+  /// - Parameters:
+  ///   - subject: what messages call it: `the index`.
+  ///   - mayBeArray: whether it may also be an array.
+  package init(
+    _ bytes: [UInt8], of subject: String, mayBeArray: Bool = false
+  ) throws(FormatError) {
+    try JSONCheck.check(bytes, of: subject, mayBeArray: mayBeArray)
     self.bytes = bytes
     self.subject = subject
   }

@@ -801,6 +801,73 @@ extension ErrorCode {
         "Allow s3:ListBucket on the bucket and s3:GetObject on its objects."
       )
 
+    // The service
+    case .serviceUnavailable:
+      (
+        .unsupported,
+        "A server of the service cannot be reached, does not answer in time, or cannot do at the "
+          + "moment what it was asked for.",
+        "Check its URL, the network, and whether it is running; then run the same command again."
+      )
+    case .serviceNotReady:
+      (
+        .unsupported,
+        "No pageserver has registered with the storage controller yet, or a timeline was not served "
+          + "in time.",
+        "Run the same command again, with a longer '--wait'."
+      )
+    case .serviceFailed:
+      (
+        .unsupported,
+        "A server of the service refused a call, or its answer cannot be used.",
+        "Read the server's own words in the error; check that the URL is that of the right server."
+      )
+    case .safekeepersMissing:
+      (
+        .unsupported,
+        "Fewer than half of the safekeepers have the timeline, so no compute can write to it.",
+        "Check that the safekeepers are running and that the controller makes timelines on them; then "
+          + "run the same command again."
+      )
+    case .tokenRefused:
+      (
+        .notPermitted,
+        "A server of the service wants a token, or refused the one that was given.",
+        "Give a token that allows the call, with '--token-file' or in IMPORT_BACKUP_TOKEN."
+      )
+    case .notInRemoteStorage:
+      (
+        .cannotOpen,
+        "The service does not find the tenant, or one of its timelines, in its remote storage.",
+        "Copy the files to the remote storage of this service first, the index last."
+      )
+    case .notInService:
+      (
+        .difference,
+        "'status' found that the service does not serve all of it yet.",
+        "Take it into service with 'attach'."
+      )
+    case .timelineConflict:
+      (
+        .damaged,
+        "The service has a timeline of the same id with other data: another LSN or version, on the "
+          + "pageserver or on a safekeeper.",
+        "Import with other ids. Nothing was changed in the timeline that is there."
+      )
+    case .shardConflict:
+      (
+        .damaged,
+        "The service has the tenant with another number of shards or another stripe size than the "
+          + "files.",
+        "Import for the shards that the tenant has, or with another '--tenant-id'."
+      )
+    case .stripeSizeUnknown:
+      (
+        .damaged,
+        "A tenant has shards, but not all of them have a manifest that says the stripe size.",
+        "Copy the manifests of all shards, or import the backup again."
+      )
+
     // Bugs
     case .bug:
       (

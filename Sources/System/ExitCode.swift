@@ -5,7 +5,8 @@
 public enum ExitCode: Int32, CaseIterable, Sendable {
   /// Everything was done.
   case success = 0
-  /// A verification found a difference, or a key that was asked for does not exist.
+  /// A verification found a difference, a key that was asked for does not exist, or a timeline is not
+  /// in service.
   case difference = 1
   /// The timeline directory is in use, or already has an index.
   case inUse = 2
@@ -15,7 +16,7 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
   case damaged = 65
   /// The backup or the timeline cannot be opened.
   case cannotOpen = 66
-  /// The input is sound, but this program cannot carry it over.
+  /// The input is sound, but this program cannot carry it over, or the service is not there.
   case unsupported = 69
   /// A bug in this program.
   case bug = 70
@@ -36,12 +37,12 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
   public var meaning: String {
     switch self {
     case .success: "success"
-    case .difference: "verification found a difference, or a key was not found"
+    case .difference: "verification found a difference, or a key or timeline was not found"
     case .inUse: "the timeline is being imported, or already exists"
     case .usage: "the command line is wrong"
     case .damaged: "the backup or the timeline is damaged or incomplete"
     case .cannotOpen: "the backup or the timeline cannot be opened"
-    case .unsupported: "the backup or the timeline is valid but not supported"
+    case .unsupported: "input is valid but not supported, or the service is unavailable"
     case .bug: "a bug in this program"
     case .cannotCreate: "the output cannot be created"
     case .inputOutput: "reading or writing failed"

@@ -90,6 +90,17 @@ public enum Interruption {
 }
 
 extension Interruption {
+  /// Waits for some time; throws as `check` does when a signal comes meanwhile.
+  package static func wait(_ duration: Duration) throws(Failure) {
+    let end = ContinuousClock.now + duration
+    while true {
+      try check()
+      let rest = end - ContinuousClock.now
+      if rest <= .zero { return }
+      usleep(UInt32(min(100_000, max(1, rest / .microseconds(1)))))
+    }
+  }
+
   /// How long a signal may take from one process of a pipeline to the next, in milliseconds.
   private static let delay: Int32 = 100
 

@@ -9,7 +9,8 @@ enum Program {
   /// Every command; the first is the default, if the first word is not the name of a command.
   static let commands: [any Command.Type] = [
     ImportCommand.self, VerifyCommand.self, InspectCommand.self, ListCommand.self,
-    ExportCommand.self, PublishCommand.self, HelpCommand.self,
+    ExportCommand.self, PublishCommand.self, AttachCommand.self, StatusCommand.self,
+    HelpCommand.self,
   ]
 
   /// Runs the command on the process's first thread, and ends with its exit code.
@@ -109,7 +110,8 @@ enum Program {
   /// What other programs call the commands.
   private static let synonyms = [
     "info": "inspect", "show": "inspect", "describe": "inspect", "check": "verify",
-    "validate": "verify", "compare": "verify", "restore": "export", "convert": "import",
+    "validate": "verify", "compare": "verify", "serve": "attach", "restore": "export",
+    "convert": "import",
     "man": "help --man", "completions": "help --completions",
   ]
 

@@ -173,7 +173,7 @@ struct HelpTests {
       ("import-backup x --output = st", "store"), ("import-backup x --output =", "store"),
       ("import-backup x --page-checksums ", "skip verify warn"),
       ("import-backup x --page-checksums = w", "warn"),
-      ("import-backup help ", "export help import inspect list publish verify"),
+      ("import-backup help ", "attach export help import inspect list publish status verify"),
       ("import-backup help ex", "export"), ("import-backup verify s", "store store.tar"),
       ("import-backup x --recover-as roo", "root"),
     ])

@@ -43,8 +43,8 @@ struct SummaryTextTests {
     #expect(
       SummaryText.notes(summary) == [
         "note: the timeline is '\(summary.timelinePath)'",
-        "next: attach tenant \(summary.tenantID) (timeline \(summary.timelineID)) to a pageserver "
-          + "at generation 26",
+        "next: take it into service, at generation 26 or above: "
+          + "import-backup attach \(summary.timelinePath) --controller URL",
         "next: or upload the directory to a bucket first, index_part.json-0000001a last",
       ])
   }

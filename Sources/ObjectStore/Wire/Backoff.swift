@@ -1,4 +1,3 @@
-import Glibc
 import System
 
 /// How often a request is tried, and how long it is waited for in between.
@@ -38,11 +37,7 @@ struct Backoff {
     else { return false }
     attemptCount += 1
     delay = min(delay * 2, policy.longestDelay)
-    let end = ContinuousClock.now + chosen
-    while ContinuousClock.now < end {
-      try Interruption.check()
-      usleep(UInt32(min(100_000, max(0, (end - ContinuousClock.now) / .microseconds(1)))))
-    }
+    try Interruption.wait(chosen)
     return true
   }
 }

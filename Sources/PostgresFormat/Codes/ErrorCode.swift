@@ -111,6 +111,18 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case credentialsRefused = "credentials-refused"
   case storeAccessDenied = "store-access-denied"
 
+  // MARK: The service
+  case serviceUnavailable = "service-unavailable"
+  case serviceNotReady = "service-not-ready"
+  case serviceFailed = "service-failed"
+  case safekeepersMissing = "safekeepers-missing"
+  case tokenRefused = "token-refused"
+  case notInRemoteStorage = "not-in-remote-storage"
+  case notInService = "not-in-service"
+  case timelineConflict = "timeline-conflict"
+  case shardConflict = "shard-conflict"
+  case stripeSizeUnknown = "stripe-size-unknown"
+
   // MARK: What cannot be imported or read as it is
   case runningCluster = "running-cluster"
   case uncleanShutdown = "unclean-shutdown"

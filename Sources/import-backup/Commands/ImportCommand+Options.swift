@@ -1,6 +1,7 @@
 import Backup
 import LayerFormat
 import Operations
+import Service
 import System
 import Timeline
 
@@ -304,6 +305,18 @@ extension ImportCommand {
         none)
         """
     ) { command, value in command.recovery.restoreCommand = value.text },
+
+    CommandOption(
+      "attach-to", value: "URL",
+      help: """
+        take the timeline into service after the import: URL of the storage controller whose remote \
+        storage is DIR
+        """
+    ) { command, value throws(Failure) in
+      command.controller = try ServiceURL(try value.nonEmpty(placeholder: "URL"))
+    },
+
+    .tokenFile, .serviceCABundle, .wait, .callTimeout,
 
     CommandOption("json", help: "print the result and the notes as one JSON object") {
       command, _ in command.printsJSON = true

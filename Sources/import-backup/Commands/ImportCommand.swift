@@ -1,9 +1,11 @@
 import Operations
+import PostgresFormat
+import Service
 import System
 import Timeline
 
 /// `import`, the default command: turns a backup into a timeline.
-struct ImportCommand: ReportingCommand {
+struct ImportCommand: ReportingCommand, ServiceCommand {
   static let name = "import"
   static let operands = "BACKUP... --output DIR"
   static let summary = "turn a backup of a whole Postgres cluster into a timeline"
@@ -30,6 +32,10 @@ struct ImportCommand: ReportingCommand {
     would write, and every reason for which it would be refused. The exit code is that of the worst \
     reason: 66, 65, 69, 2, 73 or 74, in this order.
     """,
+    """
+    With --attach-to, the timeline is taken into service after the import, as by the command attach. \
+    DIR must then be the remote storage of that service.
+    """,
   ]
 
   var settings = ImportOptions(backup: "", outputDirectory: "")
@@ -41,6 +47,9 @@ struct ImportCommand: ReportingCommand {
   var printsJSON = false
   var reporting = ReportingOptions()
   var isDryRun = false
+  /// The storage controller of the service that is to serve the timeline; nil for none.
+  var controller: ServiceURL?
+  var service = ServiceArguments()
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
@@ -56,7 +65,28 @@ struct ImportCommand: ReportingCommand {
         hint: "It may also be given as the variable IMPORT_BACKUP_OUTPUT.")
     }
     try requireUseOfShards()
+    try requireUseOfService()
     try takeRecovery()
+  }
+
+  /// Refuses options that do not go with `--attach-to`, or do not go without it.
+  private func requireUseOfService() throws(Failure) {
+    guard controller != nil else {
+      if service.tokenFile == nil && service.options.caBundle == nil { return }
+      throw Failure(
+        .conflictingOptions, "'--token-file' and '--ca-bundle' require '--attach-to'",
+        hint: "Give the URL of the storage controller with '--attach-to'.")
+    }
+    if isDryRun {
+      throw Failure(
+        .conflictingOptions, "'--dry-run' and '--attach-to' cannot be used together",
+        hint: "After the import, 'attach --dry-run' shows the calls.")
+    }
+    if settings.onlyShards != nil {
+      throw Failure(
+        .conflictingOptions, "'--only-shards' and '--attach-to' cannot be used together",
+        hint: "Run 'publish' when all shards are written, and then 'attach'.")
+    }
   }
 
   /// Refuses options that do not go with `--only-shards`.
@@ -120,6 +150,8 @@ struct ImportCommand: ReportingCommand {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     if isDryRun { return try rehearse() }
+    // Before the import: a token that cannot be read is to be known at once.
+    let service = controller == nil ? nil : try service.withToken()
     let summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
       var settings = settings
       if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
@@ -130,7 +162,41 @@ struct ImportCommand: ReportingCommand {
       }
       return try importBackup(settings, progress: progress)
     }
+    if let controller, let service { return try attach(summary, to: controller, service) }
     try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: reporting.isQuiet)
+  }
+
+  /// Says what was imported, and takes it into service.
+  private func attach(
+    _ summary: ImportSummary, to controller: ServiceURL, _ service: ServiceOptions
+  ) throws(Failure) {
+    var options = AttachOptions(place: summary.timelinePath, target: .controller(controller))
+    options.service = service
+    if !printsJSON {
+      try SummaryOutput.write(
+        summary, asJSON: false, isQuiet: reporting.isQuiet, isServed: true)
+      if !reporting.isQuiet { options.announce = ServiceText.announce }
+    }
+    let served: AttachSummary?
+    let failure: Failure?
+    do throws(Failure) {
+      (served, failure) = try attachTenant(options)
+    } catch {
+      (served, failure) = (nil, error)
+    }
+    if printsJSON {
+      try SummaryOutput.write(summary, served, failure)
+    } else if let served {
+      try ServiceText.write(
+        served, nil, as: Self.self, asJSON: false, isQuiet: reporting.isQuiet,
+        text: failure == nil ? ServiceText.attached(served) : "")
+    }
+    if var failure {
+      failure.hint =
+        "The timeline at \(summary.timelinePath.quoted) is complete; only the command 'attach' "
+        + "has to be run again." + (failure.hint.map { " " + $0 } ?? "")
+      throw failure.inResult(printsJSON)
+    }
   }
 
   /// Says what an import would do; fails if it would be refused.

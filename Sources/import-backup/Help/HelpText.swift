@@ -128,6 +128,10 @@ enum EnvironmentVariable {
         option.variable.map { ($0, "value of --\(option.name), if that option is not given") }
       }
     } + [
+      (
+        ServiceArguments.tokenVariable,
+        "bearer token for the service, if --token-file is not given"
+      ),
       ("COLUMNS", "width of help and of what inspect shows (default: that of the terminal, or 80)"),
       ("TERM", "no progress is shown on a terminal of the type 'dumb'"),
     ]

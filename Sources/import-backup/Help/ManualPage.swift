@@ -72,6 +72,10 @@ enum ManualPage {
       "Turn a timeline into a backup that Postgres can start from:",
       "import-backup export storage/tenants/TENANT/timelines/TIMELINE --output backup.tar"
     ),
+    (
+      "Take a timeline into service:",
+      "import-backup attach storage/tenants/TENANT/timelines/TIMELINE --controller http://HOST:1234"
+    ),
   ]
 
   private static func heading(_ option: OptionDescription) -> String {

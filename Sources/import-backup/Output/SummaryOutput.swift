@@ -9,20 +9,40 @@ enum SummaryOutput {
   /// The result is one line of text, or one JSON object that contains everything in the notes.
   /// Warnings are always written. If standard output cannot be written, the error says where the
   /// finished timeline is.
-  static func write(_ summary: ImportSummary, asJSON: Bool, isQuiet: Bool) throws(Failure) {
+  ///
+  /// - Parameter isServed: whether the timeline is to be taken into service as well, so that there is
+  ///   nothing left to do for a person.
+  static func write(
+    _ summary: ImportSummary, asJSON: Bool, isQuiet: Bool, isServed: Bool = false
+  ) throws(Failure) {
+    try write(
+      asJSON ? try object(summary).line() : SummaryText.line(summary) + "\n", of: summary)
+    let warnings = SummaryText.warnings(summary)
+    StandardStream.error.writeIfPossible(warnings.map { $0 + "\n" }.joined())
+    if asJSON { return }
+    let notes =
+      isQuiet ? [SummaryText.path(summary)] : SummaryText.notes(summary, isServed: isServed)
+    StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
+  }
+
+  /// Writes the object of an import that went on to take the timeline into service.
+  static func write(
+    _ summary: ImportSummary, _ service: AttachSummary?, _ failure: Failure?
+  ) throws(Failure) {
+    let object = ResultObject(
+      ImportCommand.self, ServedImport(summary: summary, service: service), failure)
+    try write(try object.line(), of: summary)
+    let warnings = SummaryText.warnings(summary)
+    StandardStream.error.writeIfPossible(warnings.map { $0 + "\n" }.joined())
+  }
+
+  private static func write(_ result: String, of summary: ImportSummary) throws(Failure) {
     do throws(Failure) {
-      let result =
-        asJSON ? try object(summary).line() : SummaryText.line(summary) + "\n"
       try StandardStream.output.write(result)
     } catch {
       let hint = "The timeline at \(summary.timelinePath.quoted) is complete."
       throw Failure(error.code, error.message, hint: hint)
     }
-    let warnings = SummaryText.warnings(summary)
-    StandardStream.error.writeIfPossible(warnings.map { $0 + "\n" }.joined())
-    if asJSON { return }
-    let notes = isQuiet ? [SummaryText.path(summary)] : SummaryText.notes(summary)
-    StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
   }
 
   /// The object of an import, on standard output as in its receipt.
@@ -39,5 +59,21 @@ enum SummaryOutput {
     } catch {
       throw Failure(.bug, "cannot write the result as JSON: \(error)")
     }
+  }
+}
+
+/// An import, and where the timeline is served.
+private struct ServedImport: Encodable {
+  let summary: ImportSummary
+  let service: AttachSummary?
+
+  private enum Key: String, CodingKey {
+    case service
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try summary.encode(to: encoder)
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encodeIfPresent(service, forKey: .service)
   }
 }

@@ -28,9 +28,11 @@ enum SummaryText {
   /// The memory for relations, in bytes, from which on a note is given.
   private static let segmentTableNoteLimit = 1 << 20
 
-  /// The notes on standard error, one per line: the timeline's path first, the next step last.
-  static func notes(_ summary: ImportSummary) -> [String] {
-    [path(summary)] + changes(summary) + losses(summary) + nextSteps(summary)
+  /// The notes on standard error, one per line: the timeline's path first, the next step last, unless
+  /// the program takes it itself.
+  static func notes(_ summary: ImportSummary, isServed: Bool = false) -> [String] {
+    [path(summary)] + changes(summary) + losses(summary) + computeNeeds(summary)
+      + (isServed ? [] : nextSteps(summary))
   }
 
   /// The warnings on standard error, one per line; most imports have none.
@@ -141,7 +143,7 @@ enum SummaryText {
       }
   }
 
-  private static func nextSteps(_ summary: ImportSummary) -> [String] {
+  private static func computeNeeds(_ summary: ImportSummary) -> [String] {
     var lines: [String] = []
     if summary.preparedTransactionCount > 0 {
       let transactions = Quantity.count(summary.preparedTransactionCount, "prepared transaction")
@@ -161,18 +163,22 @@ enum SummaryText {
         lines.append("note:   \(name) = \(value)")
       }
     }
+    return lines
+  }
+
+  private static func nextSteps(_ summary: ImportSummary) -> [String] {
     if summary.onlyShards != nil {
       let tenant = SystemCalls.parent(of: SystemCalls.parent(of: summary.timelinePath))
-      lines.append("next: when all shards are written: \(Program.name) publish \(tenant)")
-      return lines
+      return ["next: when all shards are written: \(Program.name) publish \(tenant)"]
     }
     let index = "index_part.json-" + summary.generation.hexadecimal(8, uppercase: false)
-    lines.append(
-      "next: attach tenant \(summary.tenantID) (timeline \(summary.timelineID)) to a pageserver "
-        + "at generation \(summary.generation)")
+    let path = GivenCommand.quoted(summary.timelinePath)
     let which = summary.shardCount == 1 ? "the directory" : "the directories of all shards"
-    lines.append("next: or upload \(which) to a bucket first, \(index) last")
-    return lines
+    return [
+      "next: take it into service, at generation \(summary.generation) or above: "
+        + "import-backup attach \(path) --controller URL",
+      "next: or upload \(which) to a bucket first, \(index) last",
+    ]
   }
 
   /// `title: a, b and 3 more`: as many of `names` as fit, at least one; `count` is the total.

@@ -190,7 +190,7 @@ struct Provocation: CustomTestStringConvertible, Sendable {
 
   static let all =
     commandLine + archives + members + recoveries + timelines + places + unsupported + receipts
-    + stores
+    + stores + service
 
   /// The codes that no run of the program provokes and prints, and why.
   static let elsewhere: [ErrorCode: String] = [

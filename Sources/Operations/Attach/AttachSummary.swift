@@ -1,0 +1,104 @@
+import PostgresFormat
+import Service
+import System
+
+/// What `attach` did, or what `status` saw: where a tenant is served, and what is missing.
+///
+/// A nil field is left out of the object.
+public struct AttachSummary: Codable, Sendable {
+  /// A shard, or a tenant that is not sharded, on its pageserver.
+  public struct Shard: Codable, Sendable {
+    /// The shard's number and the shard count, two hexadecimal digits each; nil if not sharded.
+    public var shard: String?
+    /// The pageserver's id, if a controller gave it.
+    public var pageserverID: Int?
+    /// Where it serves computes, if a controller said it; else the host of its URL.
+    public var host: String
+    /// The port of that.
+    public var port: Int?
+  }
+
+  /// A timeline on a safekeeper.
+  public struct Safekeeper: Codable, Sendable {
+    /// How it is.
+    public enum State: String, Codable, Sendable {
+      /// The timeline is there, and begins where it should.
+      case ready
+      /// It does not have the timeline.
+      case missing
+      /// It does not answer.
+      case unreachable
+    }
+
+    /// Its id.
+    public var id: Int
+    /// Where it takes calls.
+    public var url: String
+    /// How it is.
+    public var state: State
+    /// The LSN that its WAL begins at.
+    public var startLSN: String?
+  }
+
+  /// A timeline.
+  public struct Timeline: Codable, Sendable {
+    /// The timeline's id.
+    public var timelineID: String
+    /// The major version of Postgres.
+    public var postgresVersion: Int
+    /// The LSN that it begins at.
+    public var importLSN: String
+    /// The end of the WAL in the files.
+    public var endLSN: String
+    /// How many L0s the files have, in all shards.
+    public var levelZeroCount: Int
+    /// What the pageserver says of it, in lower case: `active`; nil if it does not have it.
+    public var state: String?
+    /// The end of the WAL that the pageserver has, the lowest of all shards.
+    public var lastRecordLSN: String?
+    /// How many bytes of WAL the remote storage lacks of that.
+    public var notUploadedByteCount: UInt64?
+    /// The safekeepers that it is to be on, as far as that is known.
+    public var safekeepers: [Safekeeper] = []
+    /// Whether a compute can use it.
+    public var isInService = false
+  }
+
+  /// How long it took.
+  public var seconds: Double = 0
+  /// The tenant's directory in the remote storage, of a sharded one without the shard, or its URL.
+  public var tenantPath: String
+  /// The tenant's id.
+  public var tenantID: String
+  /// How many shards the tenant has; 1 if it is not sharded.
+  public var shardCount: Int
+  /// How many consecutive blocks of a relation stay on one shard, if the files say it.
+  public var stripeSize: UInt32?
+  /// Where it is attached.
+  public var shards: [Shard] = []
+  /// The timelines that were asked for.
+  public var served: [Timeline]
+  /// What was done, in words, in its order; empty if nothing had to be.
+  public var done: [String] = []
+  /// What is in place, in words.
+  public var inPlace: [String] = []
+
+  /// What has to be looked at although everything is done, in words.
+  public var notes: [String] = []
+
+  /// Whether everything that was asked for is in service.
+  public var isInService: Bool { served.allSatisfy(\.isInService) }
+
+  init(_ files: TenantFiles) {
+    tenantPath = files.path
+    tenantID = files.id.description
+    shardCount = files.shards.count
+    stripeSize = files.stripeSize
+    served = files.timelines.map { timeline in
+      Timeline(
+        timelineID: timeline.id.description, postgresVersion: timeline.postgresVersion,
+        importLSN: timeline.importLSN.description, endLSN: timeline.endLSN.description,
+        levelZeroCount: timeline.levelZeroCount)
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import LayerFormat
+import PostgresFormat
+import Service
+import System
+
+/// Looks how far a tenant's timelines are in service, and changes nothing.
+///
+/// Throws if the files or the service cannot be read, or if the service has other data. The error of
+/// a timeline that is not in service comes with the summary.
+public func serviceStatus(
+  _ options: AttachOptions
+) throws(Failure) -> (summary: AttachSummary, failure: Failure?) {
+  let start = ContinuousClock.now
+  let files = try TenantFiles(options.place, options.store)
+  var view = ServiceView(files, options)
+  var summary = AttachSummary(files)
+  var isAttached = true
+  if let controller = view.controller {
+    isAttached = try controller.knows(files.id)
+    if isAttached { isAttached = try view.locate() }
+  }
+  if isAttached {
+    if view.controller != nil { summary.shards = view.servedShards() }
+    for (index, timeline) in files.timelines.enumerated() {
+      try summary.served[index].look(at: timeline, in: &view)
+    }
+    if summary.served.contains(where: { $0.state != nil }) { summary.shards = view.servedShards() }
+  }
+  summary.seconds = (ContinuousClock.now - start) / .seconds(1)
+  return (summary, summary.notInService)
+}
+
+extension AttachSummary.Timeline {
+  /// Fills in what the service has of a timeline.
+  fileprivate mutating func look(
+    at timeline: TimelineFiles, in view: inout ServiceView
+  ) throws(Failure) {
+    let states = try view.states(of: timeline)
+    let present = states.compactMap(\.self)
+    take(states, timeline)
+    guard present.count == states.count else { return }
+    try view.check(present, of: timeline, mayGrow: true)
+    guard let chosen = try view.safekeepers(of: timeline) else { return }
+    for safekeeper in chosen {
+      safekeepers.append(try view.look(at: safekeeper, for: timeline))
+    }
+    let readyCount = safekeepers.count { $0.state == .ready }
+    isInService =
+      present.allSatisfy(\.isActive) && (safekeepers.isEmpty || readyCount * 2 > safekeepers.count)
+  }
+
+  /// Why a compute cannot use it.
+  fileprivate var lack: String {
+    guard let state else { return "the pageserver does not have it" }
+    guard state == "active" else { return "it is \(state) on the pageserver" }
+    let readyCount = safekeepers.count { $0.state == .ready }
+    return safekeepers.isEmpty
+      ? "it is on no safekeeper" : "it is on \(readyCount) of \(safekeepers.count) safekeepers"
+  }
+}
+
+extension AttachSummary {
+  /// The error of the first timeline that is not in service.
+  fileprivate var notInService: Failure? {
+    let others = served.filter { !$0.isInService }
+    guard let first = others.first else { return nil }
+    let more = others.count > 1 ? " (and \(others.count - 1) more)" : ""
+    return Failure(
+      .notInService, "timeline '\(first.timelineID)' is not in service: \(first.lack)\(more)",
+      hint: "Take it into service with 'attach' and the same options.")
+  }
+}

@@ -1,0 +1,91 @@
+import Operations
+import System
+
+/// The text about a tenant in service.
+enum ServiceText {
+  /// Writes what was done or seen, then throws the failure, if there is one.
+  static func write(
+    _ summary: AttachSummary, _ failure: Failure?, as command: any Command.Type, asJSON: Bool,
+    isQuiet: Bool, text: String
+  ) throws(Failure) {
+    try StandardStream.output.write(
+      asJSON ? try ResultObject(command, summary, failure).line() : text)
+    if !asJSON && !isQuiet {
+      StandardStream.error.writeIfPossible(notes(summary).map { $0 + "\n" }.joined())
+    }
+    if let failure { throw failure.inResult(asJSON) }
+  }
+
+  /// Says what is being waited for.
+  @Sendable static func announce(_ message: String) {
+    StandardStream.error.writeIfPossible("note: waiting: \(message)\n")
+  }
+
+  /// A line for each timeline that is in service.
+  static func attached(_ summary: AttachSummary) -> String {
+    summary.served.map { timeline in
+      let safekeepers =
+        timeline.safekeepers.isEmpty ? "" : ", safekeepers \(ids(timeline.safekeepers))"
+      return
+        "timeline \(timeline.timelineID) (Postgres \(timeline.postgresVersion)) is in service at "
+        + "LSN \(timeline.lastRecordLSN ?? timeline.endLSN): \(place(summary))\(safekeepers)\n"
+    }.joined()
+  }
+
+  /// What was done, and what has to be looked at, one a line.
+  static func notes(_ summary: AttachSummary) -> [String] {
+    var lines = summary.done.map { "note: \($0)" }
+    if summary.done.isEmpty && summary.isInService {
+      lines.append("note: everything was in place already")
+    }
+    return lines + summary.notes.map { "note: \($0)" }
+  }
+
+  /// A paragraph for each timeline.
+  static func status(_ summary: AttachSummary) -> String {
+    let shards = summary.shardCount == 1 ? "" : ", \(Quantity.count(summary.shardCount, "shard"))"
+    let title = ["tenant \(summary.tenantID)\(shards)"]
+    let paragraphs = summary.served.map { timeline in
+      TextTable.facts([
+        ("timeline", timeline.timelineID),
+        ("in service", timeline.isInService ? "yes" : "no"),
+        ("Postgres version", "\(timeline.postgresVersion)"),
+        ("pageserver", timeline.state == nil ? "does not have it" : place(summary)),
+        ("state", timeline.state),
+        ("LSN", timeline.lastRecordLSN),
+        ("LSN of the files", timeline.endLSN),
+        ("L0 layers", Quantity.grouped(timeline.levelZeroCount)),
+        ("WAL not uploaded", timeline.notUploadedByteCount.map { Quantity.bytes($0) }),
+        ("safekeepers", timeline.safekeepers.isEmpty ? "none" : words(timeline.safekeepers)),
+      ])
+    }
+    return (title + paragraphs.joined(separator: [""])).map { $0 + "\n" }.joined()
+  }
+
+  /// Where a tenant is served: each pageserver once.
+  private static func place(_ summary: AttachSummary) -> String {
+    var places: [String] = []
+    for shard in summary.shards {
+      let port = shard.port.map { ":\($0)" } ?? ""
+      let place = "pageserver \(shard.pageserverID.map { "\($0) at " } ?? "")\(shard.host)\(port)"
+      if !places.contains(place) { places.append(place) }
+    }
+    return places.joined(separator: ", ")
+  }
+
+  private static func ids(_ safekeepers: [AttachSummary.Safekeeper]) -> String {
+    safekeepers.filter { $0.state == .ready }.map { "\($0.id)" }.joined(separator: ", ")
+  }
+
+  private static func words(_ safekeepers: [AttachSummary.Safekeeper]) -> String {
+    safekeepers.map { safekeeper in
+      let state =
+        switch safekeeper.state {
+        case .ready: "from \(safekeeper.startLSN ?? "")"
+        case .missing: "does not have it"
+        case .unreachable: "does not answer"
+        }
+      return "\(safekeeper.id) (\(state))"
+    }.joined(separator: ", ")
+  }
+}
