@@ -49,7 +49,7 @@ let package = Package(
     .target(
       name: "ObjectStore",
       dependencies: [
-        "CNettle", "CXML", "HTTP", "LayerFormat", "PostgresFormat", "System",
+        "CXML", "HTTP", "LayerFormat", "PostgresFormat", "System",
       ],
       swiftSettings: settings),
     .target(

@@ -116,11 +116,17 @@ private final class HTTPConnection: @unchecked Sendable {
     handle.reset()
     set(options)
     handle.set(CURLOPT_URL, request.url)
-    // What is signed is what is sent: `..` in a path as well.
-    handle.set(CURLOPT_PATH_AS_IS, 1)
+    if let signature = request.signature {
+      // With the path as it is, libcurl refuses to sign, from 8.14 on at the latest.
+      handle.set(CURLOPT_AWS_SIGV4, "aws:amz:\(signature.region):s3")
+      handle.set(CURLOPT_USERNAME, signature.keyID)
+      handle.set(CURLOPT_PASSWORD, signature.secretKey.revealed)
+    } else {
+      handle.set(CURLOPT_PATH_AS_IS, 1)
+    }
     set(request.method, bodyByteCount: request.body?.count)
-    // An `Expect` of libcurl's own would make the server answer twice.
-    handle.set(headers: request.headers + [HTTPHeader("User-Agent", "import-backup")])
+    handle.set(CURLOPT_USERAGENT, "import-backup")
+    handle.set(headers: request.headers)
     transfer.attach(to: handle)
     return try withExtendedLifetime(transfer) { () throws(Failure) in try handle.perform() }
   }

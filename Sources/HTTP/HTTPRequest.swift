@@ -30,10 +30,13 @@ package struct HTTPRequest: Sendable {
   package var method: Method
   /// The whole URL, in which everything is encoded that has to be.
   package var url: String
-  /// The header, but for what the client adds by itself: `Host`, `Content-Length`, `User-Agent`.
+  /// The header, but for what the client adds by itself: `Host`, `Content-Length`, `User-Agent`, and
+  /// what belongs to a signature.
   package var headers: [HTTPHeader]
   /// The body; nil for none, which is another thing than an empty one.
   package var body: [UInt8]?
+  /// What libcurl signs it with; nil for nothing.
+  package var signature: Signature?
 
   /// A request without a body, unless there is one.
   package init(
@@ -43,6 +46,29 @@ package struct HTTPRequest: Sendable {
     self.url = url
     self.headers = headers
     self.body = body
+  }
+}
+
+extension HTTPRequest {
+  /// What a request to S3 is signed with, in the way of AWS's signature version 4.
+  ///
+  /// The path and the query of the URL must be as S3 wants them encoded, and without a name `.` or
+  /// `..`, which libcurl would take away. A line `x-amz-content-sha256` with the SHA-256 of the body is
+  /// the caller's: not every version of libcurl adds one.
+  package struct Signature: Sendable {
+    /// The access key's id.
+    package var keyID: String
+    /// The key.
+    package var secretKey: Secret
+    /// The region of the bucket.
+    package var region: String
+
+    /// A signature by this key, for a bucket of this region.
+    package init(keyID: String, secretKey: Secret, region: String) {
+      self.keyID = keyID
+      self.secretKey = secretKey
+      self.region = region
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A point in time, in seconds since 1970 in UTC, and the ways that protocols write it.
+/// A point in time, in seconds since 1970 in UTC, and how protocols write it.
 package struct UTCTime: Comparable, Sendable {
   /// Seconds since the beginning of 1970, without leap seconds.
   package var seconds: Int
@@ -45,22 +45,5 @@ package struct UTCTime: Comparable, Sendable {
     let month = month > 2 ? month - 3 : month + 9
     let leapDays = year / 4 - year / 100 + year / 400
     return year * 365 + leapDays + (month * 153 + 2) / 5 + day - 1 - 719_468
-  }
-
-  /// `20240229T123456Z`. (ISO 8601, basic format)
-  package var basicText: String {
-    var parts = unsafe tm()
-    var seconds = seconds
-    // Invariant: both are lent for the call, which fills the structure.
-    unsafe _ = gmtime_r(&seconds, &parts)
-    func digits(_ number: Int32, _ count: Int) -> String {
-      let text = String(number)
-      return String(repeating: "0", count: max(0, count - text.utf8.count)) + text
-    }
-    let date =
-      unsafe digits(parts.tm_year + 1900, 4) + digits(parts.tm_mon + 1, 2)
-      + digits(parts.tm_mday, 2)
-    let time = unsafe digits(parts.tm_hour, 2) + digits(parts.tm_min, 2) + digits(parts.tm_sec, 2)
-    return date + "T" + time + "Z"
   }
 }

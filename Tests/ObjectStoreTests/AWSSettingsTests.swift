@@ -82,6 +82,21 @@ import Testing
     #expect(try settings(both, options).endpointURL == "https://c")
   }
 
+  /// Goal: no secret comes to a message by accident. Method: everything that prints.
+  @Test func secretsAreHidden() {
+    let credentials = Credentials(
+      keyID: "id", secretKey: Secret("SECRET-KEY"), sessionToken: Secret("TOKEN-TOKEN"))
+    let signature = HTTPRequest.Signature(
+      keyID: "id", secretKey: credentials.secretKey, region: "r")
+    for value in [credentials, signature] as [Any] {
+      var dumped = ""
+      dump(value, to: &dumped)
+      for text in ["\(value)", String(reflecting: value), dumped] {
+        #expect(!text.contains("SECRET") && !text.contains("TOKEN"), "\(text)")
+      }
+    }
+  }
+
   @Test func keys() throws {
     let usual = try CredentialSource(try settings()).current()
     #expect(usual.keyID == "of-credentials")

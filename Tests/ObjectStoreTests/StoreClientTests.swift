@@ -67,6 +67,10 @@ import Testing
       #expect(server.received.count == replies.count + 1)
       for request in server.received {
         #expect(request.headers["authorization"]?.contains("Signature=") == true)
+        #expect(request.headers["authorization"]?.contains("/us-east-1/s3/aws4_request") == true)
+        #expect(
+          request.headers["x-amz-content-sha256"]
+            == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
         #expect(request.headers["range"] == "bytes=3-6")
         #expect(!request.headers.values.contains { $0.contains("the-secret") })
       }

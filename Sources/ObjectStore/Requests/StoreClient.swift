@@ -40,6 +40,9 @@ package final class StoreClient: Sendable {
     self.policy = policy
   }
 
+  /// The SHA-256 of no bytes.
+  private static let emptyHash = SHA2(.sha256).value.hexadecimal
+
   /// What is to be done, before it is signed.
   private struct Operation {
     var method: HTTPRequest.Method
@@ -47,7 +50,7 @@ package final class StoreClient: Sendable {
     var query: [(name: String, value: String)] = []
     var headers: [HTTPHeader] = []
     var body: [UInt8]?
-    var payloadHash = RequestSigner.emptyHash
+    var payloadHash = StoreClient.emptyHash
     /// The verb of messages: `read`.
     var verb: String
   }
@@ -61,16 +64,18 @@ package final class StoreClient: Sendable {
   private func request(for operation: Operation, signedWith credentials: Credentials) -> HTTPRequest
   {
     let path = endpoint.path(of: operation.key)
-    let signer = RequestSigner(credentials: credentials, region: endpoint.region)
-    let headers = signer.headers(
-      of: RequestSigner.Request(
-        method: operation.method, host: endpoint.host, path: path, query: operation.query,
-        headers: operation.headers, payloadHash: operation.payloadHash),
-      at: .now)
-    let query = operation.query.isEmpty ? "" : "?" + RequestSigner.query(operation.query)
-    return HTTPRequest(
+    let query = operation.query.isEmpty ? "" : "?" + PercentEncoding.query(operation.query)
+    var headers = operation.headers
+    headers.append(HTTPHeader("x-amz-content-sha256", operation.payloadHash))
+    if let token = credentials.sessionToken {
+      headers.append(HTTPHeader("x-amz-security-token", token.revealed))
+    }
+    var request = HTTPRequest(
       operation.method, "\(endpoint.scheme)://\(endpoint.host)\(path)\(query)", headers: headers,
       body: operation.body)
+    request.signature = .init(
+      keyID: credentials.keyID, secretKey: credentials.secretKey, region: endpoint.region)
+    return request
   }
 
   /// Signs and sends until there is an answer that does not pass.

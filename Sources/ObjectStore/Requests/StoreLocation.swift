@@ -36,6 +36,12 @@ public struct StoreLocation: Sendable, Equatable {
         .badOption, "\(url.quoted) does not name a bucket",
         hint: "Write it as s3://BUCKET/PREFIX, such as s3://backups/pageserver.")
     }
+    // Keys are no paths, but libcurl resolves such names before it signs.
+    if let name = prefix.split(separator: "/").first(where: { [".", ".."].contains($0) }) {
+      throw Failure(
+        .badOption, "\(url.quoted) contains the name \(String(name).quoted)",
+        hint: "In an object store it does not mean a directory. Write the prefix without it.")
+    }
   }
 
   init(bucket: String, prefix: String) {

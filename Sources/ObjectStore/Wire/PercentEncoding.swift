@@ -9,6 +9,12 @@ enum PercentEncoding {
   /// A name or a value of a query.
   static func query(_ text: String) -> String { encode(text) { _ in false } }
 
+  /// A query as it is signed and sent: sorted, every name with an equals sign.
+  static func query(_ query: [(name: String, value: String)]) -> String {
+    query.map { (self.query($0.name), self.query($0.value)) }
+      .sorted { $0 < $1 }.map { "\($0.0)=\($0.1)" }.joined(separator: "&")
+  }
+
   private static func encode(_ text: String, keeping isKept: (UInt8) -> Bool) -> String {
     var bytes: [UInt8] = []
     for byte in text.utf8 {
