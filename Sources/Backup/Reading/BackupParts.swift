@@ -5,7 +5,8 @@ import System
 final class BackupParts: BackupSource {
   typealias Open = (_ path: String) throws(Failure) -> TarReader
 
-  private var current: TarReader
+  /// The tar that is read; nil between two, so that only one has buffers.
+  private var current: TarReader?
   private var rest: ArraySlice<String>
   private let open: Open
   private let progress: InputProgress
@@ -40,20 +41,21 @@ final class BackupParts: BackupSource {
 
   func nextMember() throws(Failure) -> BackupMember? {
     while true {
-      if let member = try current.nextMember() { return member }
+      if let member = try current?.nextMember() { return member }
       guard let next = rest.popFirst() else { return nil }
+      current = nil
       current = try open(next)
       if let inputByteCount { progress.setInputByteCount(inputByteCount) }
     }
   }
 
   func read(into buffer: inout MutableRawSpan) throws(Failure) -> Int {
-    try current.read(into: &buffer)
+    try current?.read(into: &buffer) ?? 0
   }
 
   func borrow(
     unitsOf byteCount: Int, limit: Int
   ) throws(Failure) -> (LentBuffer, Range<Int>)? {
-    try current.borrow(unitsOf: byteCount, limit: limit)
+    try current?.borrow(unitsOf: byteCount, limit: limit)
   }
 }

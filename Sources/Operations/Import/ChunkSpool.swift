@@ -140,6 +140,7 @@ final class ChunkSpool: @unchecked Sendable {
     }
     if !group.isEmpty { try lend(group, to: body) }
     self.table = table
+    if spooled > 0 { try spool?.setByteCount(0) }
     memory.removeAll(keepingCapacity: true)
     buffer.removeAll(keepingCapacity: true)
     spooled = 0

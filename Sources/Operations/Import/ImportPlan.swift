@@ -50,8 +50,11 @@ struct ImportPlan: Sendable {
   /// `DEFAULT_COMPACTION_THRESHOLD`)
   static let compactedLevel0Count = 10
 
-  /// Whether a pageserver would compact the L0s of chunks up to the one of this number, and the last L0.
-  func isLast(chunk number: Int) -> Bool { number + 2 >= Self.compactedLevel0Count }
+  /// Whether a pageserver would compact the L0s of chunks up to the one of this number, and those that
+  /// come after: the last, and one of changed pages at least.
+  func isLast(chunk number: Int) -> Bool {
+    number + (isRunning ? 3 : 2) >= Self.compactedLevel0Count
+  }
 
   /// What small relations come into, and why, if `isSorted` is what was decided.
   func layout(isSorted: Bool) -> (LayerLayout, ImportSummary.LayoutReason) {

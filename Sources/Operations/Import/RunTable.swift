@@ -62,6 +62,7 @@ struct RunTable {
     }
     runs.removeAll(keepingCapacity: true)
     pieces.removeAll()
+    if fileByteCount > 0 { try file?.setByteCount(0) }
     fileByteCount = 0
   }
 

@@ -21,7 +21,10 @@ struct GoneBlocks {
       !layer.name.isImage && layer.name.lsns.upperBound > ImportedLSN.runningImage
         && layer.name.lsns.upperBound <= ImportedLSN.image
     }
-    guard timeline.isAsImported, isOfRunning,
+    let isOfStopped = timeline.layers.contains { layer in
+      layer.name.isImage && layer.name.lsns.lowerBound == ImportedLSN.image
+    }
+    guard timeline.isAsImported, isOfRunning, !isOfStopped,
       let version = PostgresVersion(rawValue: timeline.index.metadata.postgresVersion)
     else { return nil }
     var reader = KeyspaceReader(version: version)

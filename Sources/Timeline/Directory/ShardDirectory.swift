@@ -148,10 +148,10 @@ final class ShardDirectory {
   /// Says that what is there is final.
   func settle() { isSettled = true }
 
-  /// Gives the index that this run may have published its temporary name again, and makes that durable,
-  /// as far as that is possible.
-  func withdrawIndex() {
-    guard !isSettled, let (target, name) = index else { return }
+  /// Gives the index that this run may have published its temporary name again, and makes that
+  /// durable; false if that is not possible.
+  func withdrawIndex() -> Bool {
+    guard !isSettled, let (target, name) = index else { return true }
     do throws(Failure) {
       if try target.status(of: DirectoryHandle.name(name)) != nil {
         let temporaryName = name + TimelineDirectory.temporarySuffix
@@ -160,8 +160,9 @@ final class ShardDirectory {
         try target.sync()
       }
       index = nil
+      return true
     } catch {
-      isSettled = true  // Nothing more can be done: the shard is whole, if not durable.
+      return false
     }
   }
 

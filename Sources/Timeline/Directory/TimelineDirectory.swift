@@ -70,6 +70,8 @@ package final class TimelineDirectory {
         let directory = try ShardDirectory(place, shard)
         shards.append(directory)
         try directory.directories.requireSameTenant(place)
+        // Now rather than after hours, when another run may have removed what it is in.
+        if place.shards.isPartial { _ = try directory.directories.pending() }
       }
     } catch {
       for shard in shards.reversed() { shard.abandon() }
@@ -120,7 +122,9 @@ package final class TimelineDirectory {
       try shard.removePending()
       try shard.removeRemains()
     }
-    try removeReceipts { [replaces] in !replaces || $0.hasSuffix(Self.temporarySuffix) }
+    try removeReceipts { [replaces, isPending] in
+      !replaces && !isPending || $0.hasSuffix(Self.temporarySuffix)
+    }
   }
 
   /// Removes those receipts of this timeline in `DIR/receipts` whose name `isOld`, and makes that
@@ -269,8 +273,9 @@ package final class TimelineDirectory {
   /// nothing better to report than its own error.
   package func abandon() {
     guard !isSettled else { return }
+    // If shard 0 may have its index after a power failure, nothing more can be done: all are whole.
+    guard shards[0].withdrawIndex() else { return settle() }
     isSettled = true
-    shards[0].withdrawIndex()
     var isWithdrawn = true
     for shard in shards.dropFirst() where !shard.removeIndex() { isWithdrawn = false }
     // What shard 0 has says to the next run that the others' indexes are remains.

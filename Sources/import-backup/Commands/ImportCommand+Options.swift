@@ -169,7 +169,7 @@ extension ImportCommand {
       help: """
         layers for small relations: 'fake-l0' for L0 layers, which a pageserver compacts if there are \
         ten or more, 'sorted' for image layers, which it leaves alone, 'auto' for L0 layers as long as \
-        they are fewer, and sorted ones for a directory (default: \(defaults.layout.rawValue))
+        they are fewer, and sorted ones for a stopped cluster's directory (default: \(defaults.layout.rawValue))
         """
     ) { command, value throws(Failure) in command.settings.layout = try value.choice() },
 
