@@ -392,6 +392,13 @@ extension ErrorCode {
         "Postgres could not recover the backup.",
         "Read what Postgres says in the error; often WAL is missing."
       )
+    case .tornCopy:
+      (
+        .damaged,
+        "The files were copied while the cluster was changing them, and not as a backup: the copy "
+          + "lacks changes.",
+        "Take a backup with pg_basebackup, or a snapshot of the whole directory at one moment."
+      )
     case .recoveryTargetNotReached:
       (
         .damaged,
@@ -677,6 +684,13 @@ extension ErrorCode {
         .unsupported,
         "A backup that has to be recovered was to be imported by several imports.",
         "Recover it once, stop the server, and import its data directory."
+      )
+    case .snapshotUnproved:
+      (
+        .unsupported,
+        "The backup has no 'backup_label', and the WAL that would show whether its files are of one "
+          + "moment is missing.",
+        "Give older WAL with '--wal', or, if the files are a snapshot, use '--assume-snapshot'."
       )
     case .tablespaceMoveFailed:
       (

@@ -53,7 +53,8 @@ struct OperatorServerTests {
   /// output of pg_basebackup, tars of it, a crashed cluster, and Barman's directory with a program in
   /// its place that gives the WAL.
   @Test func hintedCommands() async throws {
-    let server = try Self.makeServer()
+    // The WAL before the last checkpoint shows that the crashed cluster's directory is of one moment.
+    let server = try Self.makeServer("wal_keep_size = 1GB")
     let directory = server.directory
     try Self.script(
       Self.backUp + """

@@ -46,7 +46,8 @@ struct Recovery {
     try takeGivenWriteAheadLog(into: &intake, input)
     try unpack(place.backup, place.directory, into: &intake, input)
     let copy = try examine(intake, place)
-    let log = try check(copy, place.scratch).run()
+    let files = CopiedPages(place.scratch.data)
+    let log = try checkLog(copy, place.scratch, page: files.page)
     let replay = try replay(copy, log, place, database: "template1")
     let moved = try moveTablespaces(place.server, replay.control, fileCount: intake.fileCount)
     try place.takeBack()
@@ -291,6 +292,47 @@ struct Recovery {
       isArchiveRecovery: isArchiveRecovery(copy.label),
       hasRestoreCommand: options.restoreCommand != nil, targetTimeline: options.targetTimeline,
       progress: progress)
+  }
+
+  /// Looks through the WAL of a copy, gives every record to `observe`, and refuses a copy without a label
+  /// that is not of one moment, as far as that shows.
+  ///
+  /// If nothing shows it, the user has to say so. A cluster that was shut down needs no label, and of a
+  /// copy without the WAL to begin with the server says more.
+  ///
+  /// - Parameter page: what the copy has of a block.
+  func checkLog(
+    _ copy: Copy, _ scratch: ScratchDirectory,
+    observe: WriteAheadLogCheck.Observer = { _, _ in },
+    page: (ReplayPlan.Relation, UInt32) throws(Failure) -> TornCopyCheck.Page
+  ) throws(Failure) -> WriteAheadLogCheck.Extent {
+    let check = check(copy, scratch)
+    var changes = copy.label == nil ? try check.earlierChanges() : nil
+    let log = try check.run { record, change throws(Failure) in
+      try changes?.add(record, change, isEarlier: false)
+      try observe(record, change)
+    }
+    let count = try changes?.requireOneMoment(knowsLaterRecords: !check.asksFromStart, page)
+    if copy.label == nil, count ?? 0 == 0, !options.assumesSnapshot,
+      ![.shutDown, .shutDownInRecovery].contains(copy.control.state),
+      log.end != nil || options.restoreCommand != nil
+    {
+      throw Self.snapshotUnproved(copy.control)
+    }
+    return log
+  }
+
+  private static func snapshotUnproved(_ control: ControlFile) -> Failure {
+    Failure(
+      .snapshotUnproved,
+      "the backup has no 'backup_label', and no WAL from before its last checkpoint, at "
+        + "\(control.checkpointCopy.redo), to show whether its files are of one moment",
+      hint:
+        "If they are (an atomic snapshot of the whole directory, or a copy made while no server ran), "
+        + "say so with '--assume-snapshot'. A copy of a running server's files in any other way lacks "
+        + "rows, without an error: take a backup with pg_basebackup instead. Or give the WAL of the "
+        + "time before with '--wal', which shows it."
+    ).remedied(by: Remedy(options: ["--assume-snapshot"]))
   }
 
   /// Refuses a copy that lacks a tablespace.

@@ -37,6 +37,9 @@ public struct RecoveryOptions: Sendable {
   /// Pass over a target that the backup's own settings have.
   public var ignoresSettings = false
 
+  /// Take a copy without a label for one of a single moment, if nothing shows whether it is.
+  public var assumesSnapshot = false
+
   /// A tar or a directory with the backup's WAL, besides what the backup holds.
   public var writeAheadLog: String?
 

@@ -94,9 +94,10 @@ final class RunningBackup: @unchecked Sendable {
     let copy = try recovery.examine(intake, place, segments: base)
     let pages = try SkeletonPages(
       place.scratch.data, sizes, written, ReplayPlan(mayEndEarly: recovery.options.target != nil))
-    let log = try recovery.check(copy, place.scratch).run { record, change throws(Failure) in
-      try pages.take(record, change)
-    }
+    let log = try recovery.checkLog(
+      copy, place.scratch,
+      observe: { record, change throws(Failure) in try pages.take(record, change) },
+      page: pages.page)
     try pages.flush()
     // No database: a session would read catalogs, most of which are not in the skeleton.
     replay = try recovery.replay(

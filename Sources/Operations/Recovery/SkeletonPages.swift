@@ -75,6 +75,22 @@ final class SkeletonPages: @unchecked Sendable {
     try close()
   }
 
+  /// What the base has of a block.
+  func page(_ relation: ReplayPlan.Relation, _ block: UInt32) throws(Failure) -> TornCopyCheck.Page
+  {
+    guard let blockCount = sizes.knownBlockCount(of: relation) else { return .noFile }
+    guard block < blockCount else { return .beyond(blockCount) }
+    var found = TornCopyCheck.Page.unused
+    _ = try pages.lend(Self.key(relation, block)) { page in found = .init(PageHeader(page)) }
+    return found
+  }
+
+  private static func key(_ relation: ReplayPlan.Relation, _ block: UInt32) -> Key {
+    let id = RelationForkID(
+      databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main)
+    return Key(id, block: block)
+  }
+
   private func put(_ block: UInt32, of relation: ReplayPlan.Relation) throws(Failure) {
     try Interruption.check()
     let segment = RelationSegment(

@@ -125,10 +125,15 @@ struct BaseSizes: Sendable {
 
   /// 0 for a relation that the base does not have.
   func blockCount(of relation: ReplayPlan.Relation) -> UInt32 {
+    knownBlockCount(of: relation) ?? 0
+  }
+
+  /// Nil for a relation that the base does not have.
+  func knownBlockCount(of relation: ReplayPlan.Relation) -> UInt32? {
     let id = RelationForkID(
       databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main)
     let index = index(of: id)
-    return index < forks.count && forks[index].id == id ? forks[index].blockCount : 0
+    return index < forks.count && forks[index].id == id ? forks[index].blockCount : nil
   }
 
   /// The index of the first fork that is not before `id`.

@@ -99,7 +99,7 @@ struct WriteAheadLogCheck {
       }
       return extent
     }
-    let (history, target) = try history()
+    let (history, target) = try replayHistory()
     let path = Self.path(from: first, along: history, among: segments)
     guard !path.isEmpty else { return extent }  // of which the server says more
     let outcome = try decode(path, from: .record(start), &buffer) {
@@ -126,7 +126,7 @@ struct WriteAheadLogCheck {
   /// Whether the server asks the restore command for all WAL, and not only for what comes after the
   /// copy's: it does not if the cluster looks as after a crash. (Postgres, `xlogrecovery.c`,
   /// `InitWalRecovery`)
-  private var asksFromStart: Bool {
+  var asksFromStart: Bool {
     hasRestoreCommand
       && (label != nil || control.minRecoveryPoint.rawValue != 0 || control.state == .shutDown)
   }
@@ -134,7 +134,7 @@ struct WriteAheadLogCheck {
   /// The timelines that a server goes along when nothing else is asked for, and how to ask for them:
   /// those that lead to the newest that has a history in the copy; after a crash that of `pg_control`. (Postgres, `timeline.c`, `findNewestTimeLine`; `xlogrecovery.c`,
   /// `validateRecoveryParameters`)
-  private func history() throws(Failure) -> (TimelineHistory, target: String?) {
+  private func replayHistory() throws(Failure) -> (TimelineHistory, target: String?) {
     let current = control.recoveryTimelineID
     var target = current
     if let targetTimeline, targetTimeline != "latest" {
@@ -142,16 +142,21 @@ struct WriteAheadLogCheck {
     } else if isArchiveRecovery, !hasRestoreCommand {
       while target < .max, try hasHistory(of: target + 1) { target += 1 }
     }
-    let name = TimelineHistory.fileName(target)
     let value =
       !isArchiveRecovery || hasRestoreCommand
       ? targetTimeline : target == current ? "current" : String(target)
-    guard target > 1, try hasHistory(of: target) else {
-      return (TimelineHistory(of: target), value)
+    return (try history(of: target), value)
+  }
+
+  /// The timelines that lead to this one, as far as the copy knows them.
+  func history(of timelineID: UInt32) throws(Failure) -> TimelineHistory {
+    guard timelineID > 1, try hasHistory(of: timelineID) else {
+      return TimelineHistory(of: timelineID)
     }
+    let name = TimelineHistory.fileName(timelineID)
     let bytes = try SystemCalls.contents(of: directory + "/" + name, limit: 1 << 20)
     do throws(FormatError) {
-      return (try TimelineHistory(of: target, decoding: bytes.bytes), value)
+      return try TimelineHistory(of: timelineID, decoding: bytes.bytes)
     } catch {
       throw Failure(error, in: "file 'pg_wal/\(name)'", damage: .walDamaged)
     }
@@ -165,7 +170,7 @@ struct WriteAheadLogCheck {
   /// The segments that a server reads: of each number the one of the newest timeline that had begun by
   /// then. Those after a missing number are among them, so that the gap shows. (Postgres,
   /// `xlogrecovery.c`, `XLogFileReadAnyTLI`)
-  private static func path(
+  static func path(
     from first: WALSegmentName, along history: TimelineHistory, among segments: [WALSegmentName]
   ) -> [WALSegmentName] {
     var path: [UInt64: WALSegmentName] = [:]
@@ -241,7 +246,7 @@ struct WriteAheadLogCheck {
         guard !decoder.hasEnded else { throw Self.ended(before: name) }
         state = decoder
       } else {
-        state = try decoder(from: isNext ? .record(start) : .firstRecord)
+        state = try makeDecoder(of: control, from: isNext ? .record(start) : .firstRecord)
       }
       state.begin(name)
       try WriteAheadLogCheck.readPages(of: file, upTo: byteCount, into: &buffer) {
@@ -260,16 +265,6 @@ struct WriteAheadLogCheck {
       next += 1
     }
 
-    private func decoder(from start: WALDecoder.Start) throws(Failure) -> WALDecoder {
-      do throws(FormatError) {
-        return try WALDecoder(
-          version: control.version, systemIdentifier: control.systemIdentifier,
-          segmentSize: control.walSegmentSize, from: start)
-      } catch {
-        throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
-      }
-    }
-
     private static func ended(before name: WALSegmentName) -> Failure {
       Failure(
         .walDamaged, "the WAL ends before segment '\(name)', which the server asks for",
@@ -277,7 +272,24 @@ struct WriteAheadLogCheck {
     }
   }
 
-  private var directory: String { scratch.data + "/pg_wal" }
+  /// Throws if no record can start there.
+  func makeDecoder(from start: WALDecoder.Start) throws(Failure) -> WALDecoder {
+    try Self.makeDecoder(of: control, from: start)
+  }
+
+  private static func makeDecoder(
+    of control: ControlFile, from start: WALDecoder.Start
+  ) throws(Failure) -> WALDecoder {
+    do throws(FormatError) {
+      return try WALDecoder(
+        version: control.version, systemIdentifier: control.systemIdentifier,
+        segmentSize: control.walSegmentSize, from: start)
+    } catch {
+      throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
+    }
+  }
+
+  var directory: String { scratch.data + "/pg_wal" }
 
   /// The segments from a number on, those of each timeline in their order.
   private func segments(from number: UInt64) throws(Failure) -> [WALSegmentName] {
@@ -292,19 +304,12 @@ struct WriteAheadLogCheck {
     _ segments: [WALSegmentName], from start: WALDecoder.Start, _ buffer: inout [UInt8],
     _ observe: Observer
   ) throws(Failure) -> Result<WALEnd, FormatError> {
-    var decoder: WALDecoder
-    do throws(FormatError) {
-      decoder = try WALDecoder(
-        version: control.version, systemIdentifier: control.systemIdentifier,
-        segmentSize: control.walSegmentSize, from: start)
-    } catch {
-      return .failure(error)
-    }
+    var decoder = try makeDecoder(from: start)
     for name in segments {
       decoder.begin(name)
       progress?.note { name.description }
       let limit = decoder.hasEnded ? WALLayout.pageSize : UInt64(name.segmentSize)
-      try read(name, limit: limit, into: &buffer) { pages throws(Failure) in
+      try read("\(name)", limit: limit, into: &buffer) { pages throws(Failure) in
         try decoder.decode(pages) { record throws(Failure) in
           try observe(record, try Self.change(of: record))
         }
@@ -317,25 +322,28 @@ struct WriteAheadLogCheck {
 
   /// What a record does besides changing blocks; throws if it makes a tablespace.
   private static func change(of record: borrowing WALRecord) throws(Failure) -> WALChange? {
-    let change: WALChange?
-    do throws(FormatError) {
-      change = try record.change()
-    } catch {
-      throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
-    }
+    let change = try anyChange(of: record)
     if case .tablespaceCreation(_, let location) = change {
       throw newTablespace(at: String(decoding: location, as: UTF8.self))
     }
     return change
   }
 
-  /// Gives a segment's whole pages in pieces, up to `limit` bytes or until `body` wants no more.
-  private func read(
-    _ name: WALSegmentName, limit: UInt64, into buffer: inout [UInt8],
+  /// The same of a record that will not be replayed.
+  static func anyChange(of record: borrowing WALRecord) throws(Failure) -> WALChange? {
+    do throws(FormatError) {
+      return try record.change()
+    } catch {
+      throw Failure(error.code ?? .walDamaged, error.message, hint: hint)
+    }
+  }
+
+  /// Gives the whole pages of a file of `pg_wal` in pieces, up to `limit` bytes or until `body` wants no more.
+  func read(
+    _ file: String, limit: UInt64, into buffer: inout [UInt8],
     _ body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {
-    let path = directory + "/\(name)"
-    let (file, byteCount) = try SystemCalls.openRegularFile(path)
+    let (file, byteCount) = try SystemCalls.openRegularFile(directory + "/" + file)
     try Self.readPages(of: InputFile(file), upTo: min(byteCount, limit), into: &buffer, body)
   }
 

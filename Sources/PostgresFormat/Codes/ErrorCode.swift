@@ -76,6 +76,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case walMissing = "wal-missing"
   case recoveryFailed = "recovery-failed"
   case recoveryTargetNotReached = "recovery-target-not-reached"
+  case tornCopy = "torn-copy"
 
   // MARK: A timeline that is read
   case indexDamaged = "index-damaged"
@@ -154,6 +155,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case partsNotCopied = "parts-not-copied"
   case recoveryTargetInBackup = "recovery-target-in-backup"
   case onlyShardsRecovered = "only-shards-recovered"
+  case snapshotUnproved = "snapshot-unproved"
   case tablespaceMoveFailed = "tablespace-move-failed"
   case timelineDeleted = "timeline-deleted"
   case timelineShard = "timeline-shard"

@@ -117,31 +117,55 @@ extension WALRecord {
     }
   }
 
-  /// What the end of a transaction removes; nil for nothing. (`src/backend/access/rmgrdesc/xactdesc.c`,
-  /// `ParseCommitRecord`)
+  /// What the end of a transaction removes; nil for nothing.
   private func relationRemoval() throws(FormatError) -> WALChange? {
+    let end = try transactionEnd()
+    guard !end.removed.isEmpty else { return nil }
+    return .relationRemoval(
+      stride(from: end.removed.lowerBound, to: end.removed.upperBound, by: 12).map { start in
+        WALChange.Relation(
+          tablespaceID: mainData.littleEndian(at: start),
+          databaseID: mainData.littleEndian(at: start + 4),
+          relationNumber: mainData.littleEndian(at: start + 8))
+      })
+  }
+
+  /// Gives the ids of the transaction that the record commits and of those below it; none of other
+  /// records, and of the commit of a prepared transaction.
+  ///
+  /// - Throws: `damaged` if the record is too short for its kind.
+  public func forEachCommittedTransaction(_ body: (UInt32) -> Void) throws(FormatError) {
+    guard resourceManager == .transaction,
+      info & WALRecordKind.Transaction.mask == WALRecordKind.Transaction.commit
+    else { return }
+    body(transactionID)
+    guard info & WALRecordKind.Transaction.hasMore != 0 else { return }
+    let list = try transactionEnd().committed
+    for start in stride(from: list.lowerBound, to: list.upperBound, by: 4) {
+      body(mainData.littleEndian(at: start))
+    }
+  }
+
+  /// Where the lists are in the record of a transaction's end that has more than a time.
+  /// (`src/backend/access/rmgrdesc/xactdesc.c`, `ParseCommitRecord`)
+  private func transactionEnd() throws(FormatError) -> (
+    committed: Range<Int>, removed: Range<Int>
+  ) {
     let data = try mainData(atLeast: 12)
     let contents: UInt32 = data.littleEndian(at: 8)
     var offset = 12
-    /// The length of a list whose count comes first.
-    func list(of byteCount: Int) throws(FormatError) -> Int {
+    /// The next list, whose count comes first, of entries of so many bytes.
+    func list(of byteCount: Int) throws(FormatError) -> Range<Int> {
       guard data.byteCount >= offset + 4 else { throw tooShort }
       let count = Int(data.littleEndian(at: offset, as: UInt32.self))
       guard count <= (data.byteCount - offset - 4) / byteCount else { throw tooShort }
-      return count
+      let start = offset + 4
+      offset = start + byteCount * count
+      return start..<offset
     }
     if contents & 1 != 0 { offset += 8 }  // database and tablespace
-    if contents & 2 != 0 { offset += 4 + 4 * (try list(of: 4)) }  // subtransactions
-    guard contents & 4 != 0 else { return nil }
-    let count = try list(of: 12)
-    return .relationRemoval(
-      (0..<count).map { index in
-        let start = offset + 4 + 12 * index
-        return WALChange.Relation(
-          tablespaceID: data.littleEndian(at: start),
-          databaseID: data.littleEndian(at: start + 4),
-          relationNumber: data.littleEndian(at: start + 8))
-      })
+    let committed = contents & 2 != 0 ? try list(of: 4) : 0..<0
+    return (committed, contents & 4 != 0 ? try list(of: 12) : 0..<0)
   }
 
   private func databaseRemoval() throws(FormatError) -> WALChange {

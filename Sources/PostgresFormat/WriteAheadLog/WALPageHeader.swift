@@ -77,3 +77,16 @@ extension WALPageHeader {
     bytes.setLittleEndian(identity.pageSize, at: offset + 36)
   }
 }
+
+extension WALSegmentName {
+  /// The segment of a cluster that a file's first page belongs to, whatever the file is called; nil if it
+  /// is no such page. Traps if `page` has less than 40 bytes.
+  public init?(firstPage page: RawSpan, of version: PostgresVersion, segmentSize: UInt32) {
+    let header = WALPageHeader(decoding: page)
+    guard header.magic == version.walPageMagic, header.identity?.segmentSize == segmentSize,
+      header.address.rawValue.isMultiple(of: UInt64(segmentSize)), header.address.rawValue < 1 << 63
+    else { return nil }
+    self.init(
+      timelineID: header.timelineID, containing: header.address, segmentSize: segmentSize)
+  }
+}

@@ -55,4 +55,20 @@ public struct WALRecord: ~Escapable {
     @_lifetime(copy self)
     get { bytes.extracting(bytes.byteCount - mainDataByteCount..<bytes.byteCount) }
   }
+
+  /// Whether the pages of all blocks of main forks that the record names have its end as their LSN
+  /// from then on, or a later one.
+  ///
+  /// True for changes of tables and B-trees, but for a page's being marked as all visible. Not every
+  /// record gives its pages an LSN: with an image for a hint, it may be that of another image at the same
+  /// time; a hash index names pages that it only locks; and a page that is logged on its own, as when
+  /// an index is built, is written to its file later, past the checkpoints. (Postgres, `bufmgr.c`,
+  /// `MarkBufferDirtyHint`; `hashovfl.c`; `heapam.c`, `log_heap_visible`; `xloginsert.c`, `log_newpage`)
+  public var setsPageLSNs: Bool {
+    switch resourceManager {
+    case .heap, .btree: true
+    case .heap2: kind & 0x70 != WALRecordKind.Heap2.visible
+    default: false
+    }
+  }
 }

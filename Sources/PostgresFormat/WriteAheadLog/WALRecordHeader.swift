@@ -96,6 +96,12 @@ public struct WALResourceManager: RawRepresentable, Hashable, Sendable {
   public static let database = Self(rawValue: 4)
   /// Creation and removal of tablespaces, `RM_TBLSPC_ID`.
   public static let tablespace = Self(rawValue: 5)
+  /// Tables: what has no place among the kinds of `heap`, `RM_HEAP2_ID`.
+  public static let heap2 = Self(rawValue: 9)
+  /// Tables.
+  public static let heap = Self(rawValue: 10)
+  /// B-trees.
+  public static let btree = Self(rawValue: 11)
 
   /// Whether a server of this version can have written its records.
   @inline(__always)
@@ -125,7 +131,11 @@ enum WALRecordKind {
     static let hasMore: UInt8 = 0x80
     /// Commit, abort, and the same of a prepared transaction. (`src/include/access/xact.h`)
     static let ends: [UInt8] = [0x00, 0x20, 0x30, 0x40]
+    static let commit: UInt8 = 0x00
   }
+
+  /// (`src/include/access/heapam_xlog.h`)
+  enum Heap2 { static let visible: UInt8 = 0x40 }
 
   enum Storage { static let truncation: UInt8 = 0x20 }
 

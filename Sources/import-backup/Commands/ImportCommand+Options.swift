@@ -262,6 +262,14 @@ extension ImportCommand {
       help: "recover all of the WAL, whatever target the backup's own settings have"
     ) { command, _ in command.recovery.ignoresSettings = true },
 
+    CommandOption(
+      "assume-snapshot",
+      help: """
+        the files of BACKUP, which has no backup_label, are of one moment: of a snapshot, or copied \
+        while no server ran
+        """
+    ) { command, _ in command.recovery.assumesSnapshot = true },
+
     CommandOption("keep-scratch", help: "keep the copy and the server's log") {
       command, _ in command.recovery.keepsScratch = true
     },

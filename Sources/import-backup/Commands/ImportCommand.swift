@@ -133,6 +133,7 @@ struct ImportCommand: ReportingCommand, ServiceCommand {
       ("recovery-target-exclusive", recovery.isTargetExclusive),
       ("recovery-target-timeline", recovery.targetTimeline != nil),
       ("ignore-recovery-settings", recovery.ignoresSettings),
+      ("assume-snapshot", recovery.assumesSnapshot),
       ("keep-scratch", recovery.keepsScratch),
       ("recover-as", recovery.user != nil), ("wal", recovery.writeAheadLog != nil),
       ("restore-command", recovery.restoreCommand != nil),

@@ -189,8 +189,8 @@ struct Provocation: CustomTestStringConvertible, Sendable {
   }
 
   static let all =
-    commandLine + archives + members + recoveries + timelines + places + unsupported + receipts
-    + stores + service
+    commandLine + archives + members + recoveries + copies + timelines + places + unsupported
+    + receipts + stores + service
 
   /// The codes that no run of the program provokes and prints, and why.
   static let elsewhere: [ErrorCode: String] = [

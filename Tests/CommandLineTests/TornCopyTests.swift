@@ -1,0 +1,138 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Copies of a running cluster's files without a label: of one moment, and of several.
+@Suite(.enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
+struct TornCopyTests {
+  /// A cluster under load, and the copies of it, each a directory or a tar.
+  private struct Copies {
+    let programs: String
+    let server: PostgresServer
+    var directory: String { server.directory.path }
+
+    init() throws {
+      programs = try #require(PostgresServer.programs)
+      server = try PostgresServer(
+        newWith: programs,
+        settings: """
+          fsync = off
+          archive_mode = on
+          archive_command = 'cp %p ../archive/%f'
+          """, checksums: false)
+      try PostgresServer.shell(
+        "mkdir archive; [[ $(id -u) != 0 ]] || chown nobody archive", [], directory)
+      try server.start()
+      try server.run("pgbench", "-h", directory, "-U", "postgres", "-i", "-q", "postgres")
+      _ = try server.query("CREATE TABLE t (a int); CHECKPOINT")
+      try copy()
+    }
+
+    private func copy() throws {
+      try PostgresServer.shell(
+        #"""
+        bin=$1
+        drop=(); [[ $(id -u) != 0 ]] || drop=(setpriv --reuid nobody --clear-groups)
+        run() { "${drop[@]}" "$@"; }
+        sql() { run "$bin/psql" -h "$PWD" -U postgres -d postgres -qAtX -c "$1"; }
+        rest() { # what is copied after 'base'
+          for name in data/*; do
+            case ${name#data/} in
+            base | postmaster.* | *.conf) ;;
+            *) cp -a "$name" "$1/" 2> /dev/null || true ;;
+            esac
+          done
+        }
+        trap 'kill -KILL $load || true' EXIT
+
+        # Nothing but rows in a table that was empty.
+        mkdir quiet; cp -a data/base quiet/
+        sql 'INSERT INTO t SELECT generate_series(1, 50000)'; sql CHECKPOINT
+        rest quiet
+
+        "${drop[@]}" "$bin/pgbench" -h "$PWD" -U postgres -n -c 2 -T 600 postgres > pgbench.log 2>&1 &
+        load=$!
+        sql 'SELECT pg_sleep(1)'
+        # GNU tar ends with 1 if a file changed meanwhile.
+        tar -C data -cf tar.tar base 2> tar.log || (( $? == 1 ))
+        sql 'SELECT pg_sleep(1)'; sql CHECKPOINT
+        tar -C data -rf tar.tar --exclude ./base --exclude './postmaster.*' . 2>> tar.log || (( $? == 1 ))
+
+        mkdir rsync
+        copy=(cp -a data/base rsync/)
+        if type -P rsync > /dev/null; then copy=(rsync -a data/base rsync/); fi
+        "${copy[@]}" 2> rsync.log || (( $? == 23 || $? == 24 ))
+        sql 'SELECT pg_sleep(1)'; sql CHECKPOINT
+        rest rsync
+
+        # All processes are stopped; those that start meanwhile have not done anything.
+        server=$(head -n 1 data/postmaster.pid)
+        for round in 1 2 3; do kill -STOP "$server" $(pgrep -P "$server"); done
+        cp -a data frozen
+        kill -CONT "$server" $(pgrep -P "$server")
+        rm frozen/postmaster.pid
+        """#, [programs], directory)
+      try server.run("pg_ctl", "-D", server.data, "-w", "-m", "immediate", "stop")
+      try PostgresServer.shell("cp -a data crashed; rm -f crashed/postmaster.pid", [], directory)
+      // After a switch and a checkpoint, the segment that replay begins in has nothing before that,
+      // and the older ones are left out.
+      try server.start()
+      let last = try server.query("SELECT pg_walfile_name(pg_switch_wal())")[0]
+      _ = try server.query("CHECKPOINT")
+      try PostgresServer.shell(
+        #"for try in {1..600}; do [[ ! -f "$1" ]] || exit 0; sleep 0.1; done; exit 1"#,
+        ["archive/" + last], directory)
+      try server.run("pg_ctl", "-D", server.data, "-w", "-m", "immediate", "stop")
+      try PostgresServer.shell(
+        #"""
+        cp -a data later; rm -f later/postmaster.pid
+        redo=$("$1/pg_controldata" later | sed -n "s/.*REDO WAL file: *//p")
+        for file in later/pg_wal/0*; do [[ ${file##*/} == "$redo" ]] || rm "$file"; done
+        """#, [programs], directory)
+    }
+
+    /// The run of an import, which leaves nothing if it fails.
+    func recover(_ backup: String, _ more: [String]) async throws -> ProgramRun {
+      let output = try TemporaryDirectory()
+      let run = try await ProgramRun.run(
+        [
+          directory + "/" + backup, "--output", output.path + "/out", "--recover-with", programs,
+        ] + Sandboxing.options + more)
+      if run.exitCode != 0 {
+        #expect(try FileManager.default.contentsOfDirectory(atPath: output.path) == [])
+      }
+      return run
+    }
+  }
+
+  /// Goal: torn copies are refused by file and block, and copies of one moment are not. Method: by `tar`
+  /// and `rsync` under load with a checkpoint before the rest is copied; of a stopped machine, of a
+  /// crashed server; each in both ways.
+  ///
+  /// If nothing shows it, the user is asked, and older WAL is as good as the answer.
+  @Test func copies() async throws {
+    let copies = try Copies()
+    for more in [[], ["--full-copy"]] {
+      for backup in ["quiet", "tar.tar", "rsync"] {
+        for option in [[], ["--assume-snapshot"]] {
+          let run = try await copies.recover(backup, more + option)
+          #expect(run.exitCode == 65, "\(backup): \(run.error)")
+          #expect(run.error.contains("[torn-copy]"), "\(backup): \(run.error)")
+          #expect(run.error.contains(/: block [0-9]+ of 'base\/5\/[0-9]+' (has LSN|is not in use)/))
+        }
+      }
+      for backup in ["frozen", "crashed"] {
+        let run = try await copies.recover(backup, more)
+        #expect(run.exitCode == 0, "\(backup): \(run.error)")
+      }
+      let asked = try await copies.recover("later", more)
+      #expect(asked.exitCode == 69, "\(asked.error)")
+      #expect(asked.error.contains("[snapshot-unproved]"), "\(asked.error)")
+      #expect(asked.error.contains(" --assume-snapshot"), "\(asked.error)")
+      #expect(try await copies.recover("later", more + ["--assume-snapshot"]).exitCode == 0)
+      let given = try await copies.recover(
+        "later", more + ["--wal", copies.directory + "/archive"])
+      #expect(given.exitCode == 0, "\(given.error)")
+    }
+  }
+}
