@@ -2,7 +2,7 @@
 ///
 /// (Postgres, `src/backend/utils/misc/guc-file.l`; `guc_tables.c`, the group `WAL_RECOVERY_TARGET`)
 public struct RecoverySettings: Equatable, Sendable {
-  /// The settings whose names begin with `recovery_target`; an empty one is none.
+  /// `restore_command`, and the settings whose names begin with `recovery_target`; an empty one is none.
   public private(set) var values: [String: String] = [:]
 
   /// No settings.
@@ -14,7 +14,7 @@ public struct RecoverySettings: Equatable, Sendable {
     for line in bytes.array.split(separator: UInt8(ascii: "\n")) {
       let text = String(decoding: line, as: UTF8.self).drop { $0 == " " || $0 == "\t" }
       let name = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }.lowercased()
-      guard name.hasPrefix("recovery_target") else { continue }
+      guard name.hasPrefix("recovery_target") || name == "restore_command" else { continue }
       var rest = text.dropFirst(name.count).drop { $0 == " " || $0 == "\t" }
       if rest.first == "=" { rest = rest.dropFirst().drop { $0 == " " || $0 == "\t" } }
       values[name] = Self.value(rest)
@@ -51,6 +51,11 @@ public struct RecoverySettings: Equatable, Sendable {
       || ["off", "false", "no"].contains { !value.isEmpty && value != "o" && $0.hasPrefix(value) }
   }
 
+  /// The command that fetches WAL; nil if there is none.
+  public var restoreCommand: String? {
+    values["restore_command"].flatMap { $0.isEmpty ? nil : $0 }
+  }
+
   private static func value(_ text: Substring) -> String {
     guard text.first == "'" else {
       return String(text.prefix { !$0.isWhitespace && $0 != "#" })
@@ -69,5 +74,40 @@ public struct RecoverySettings: Equatable, Sendable {
       value.append(character)
     }
     return value
+  }
+}
+
+/// What a backup's own files say about its recovery: what a server would do that starts in it.
+public struct OwnRecoverySettings: Sendable {
+  /// Those that have settings, in the order in which a server reads them.
+  public static let fileNames = ["postgresql.conf", "postgresql.auto.conf"]
+
+  private var files: [String: RecoverySettings] = [:]
+  private var hasSignal = false
+
+  /// Nothing was read yet.
+  public init() {}
+
+  /// Takes the contents of the file with this name at the top of the data directory.
+  public mutating func take(_ name: String, _ bytes: RawSpan) {
+    files[name] = RecoverySettings(decoding: bytes)
+  }
+
+  /// Notes that there is a file of this name at the top.
+  public mutating func note(_ name: String) {
+    if name == "recovery.signal" || name == "standby.signal" { hasSignal = true }
+  }
+
+  /// All settings; nil without a signal, for then no server minds them.
+  public var settings: RecoverySettings? {
+    guard hasSignal else { return nil }
+    return Self.fileNames.reduce(into: RecoverySettings()) { all, name in
+      if let found = files[name] { all.merge(found) }
+    }
+  }
+
+  /// The settings if they ask for another end than that of the WAL.
+  public var withTarget: RecoverySettings? {
+    settings.flatMap { $0.target != nil || $0.timeline != nil ? $0 : nil }
   }
 }

@@ -132,6 +132,21 @@ struct RecoveryTargetServerTests {
           "--recovery-target 'name=after 2' --recovery-target-exclusive "
             + "--recovery-target-timeline current"), "\(run.error)")
     }
+    // A dry run says so of the directory and of a tar of it, and then of neither.
+    try PostgresServer.shell("tar -C backup -cf backup.tar .", [], scene.directory)
+    for backup in [scene.backup, scene.backup + ".tar"] {
+      for (more, exitCode) in [([], 69), (["--ignore-recovery-settings"], 0)] as [([String], Int32)]
+      {
+        let run = try await ProgramRun.run(
+          [
+            backup, "--dry-run", "--output", scene.directory + "/none", "--recover-with",
+            scene.programs,
+          ] + Sandboxing.options + more)
+        #expect(run.exitCode == exitCode, "\(run.error)")
+        #expect(
+          run.error.contains("[recovery-target-in-backup]") == (exitCode != 0), "\(run.error)")
+      }
+    }
     #expect(
       try await scene.recover(["--recovery-target", "name=after 2"]).state == ["2", "1000", "1"])
     #expect(try await scene.recover(["--ignore-recovery-settings"]).state == ["3", "0", "0"])

@@ -27,6 +27,8 @@ package struct ClusterContents: Sendable {
   package var replicationOrigins: ReplicationOrigins?
   /// The files that are not stored in a timeline, by reason.
   package var leftOut = LeftOutTally()
+  /// What the backup's own settings say about a recovery.
+  package var recoverySettings = OwnRecoverySettings()
   /// What the names of other members say of the backup.
   package var clues = BackupClues()
   /// Files in Postgres's directories that Postgres does not write there.

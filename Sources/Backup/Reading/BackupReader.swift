@@ -47,6 +47,7 @@ package final class BackupReader: @unchecked Sendable {
       source: source, stripComponents: options.stripComponents,
       recoveryRefusal: options.recoveryRefusal, smallRelationSize: options.smallRelationSize,
       manifestCheck: manifestCheck)
+    intake.readsSettings = options.readsSettings
   }
 
   /// The length in bytes of an input that is a file or a directory.

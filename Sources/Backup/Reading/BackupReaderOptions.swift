@@ -37,6 +37,9 @@ package struct BackupReaderOptions: Sendable {
   /// The error of a backup that has to be recovered first.
   package var recoveryRefusal: RecoveryRefusal
 
+  /// Whether the settings of a tar are looked at, for what they say about a recovery.
+  package var readsSettings = false
+
   /// Options for a backup of which nothing else is known.
   package init(
     backup: String, stripComponents: Int = 0, manifest: String? = nil, checksManifest: Bool,

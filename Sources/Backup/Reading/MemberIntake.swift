@@ -39,6 +39,11 @@ package struct MemberIntake {
   /// Statistics longer than this are left out: a server collects them again.
   private static let statisticsLimit: UInt64 = 16 << 20
 
+  /// Whether the source gives the contents of the backup's settings, which then are looked at.
+  package var readsSettings = false
+  /// Settings longer than this are not.
+  private static let settingsLimit: UInt64 = 1 << 20
+
   /// An intake that reads the contents of members from `source`.
   package init(
     source: any BackupSource, stripComponents: Int,
@@ -132,6 +137,9 @@ package struct MemberIntake {
       contents.clues.note(member.name)
       leaveOut(member, path, reason, slot: slot)
       if reason == .backupManifest { try takeManifest(member, path) }
+      if readsSettings, member.kind == .file, path.components.count == 1 {
+        try takeSettings(member, path)
+      }
     case .unexpected:
       contents.clues.note(member.name)
       contents.unexpectedFiles.add(path)
@@ -246,6 +254,17 @@ package struct MemberIntake {
       return
     }
     contents.statistics = try reader.readSmallFile(member, path)
+  }
+
+  /// Reads the backup's settings, if they are of a usual length.
+  private mutating func takeSettings(_ member: BackupMember, _ path: MemberPath) throws(Failure) {
+    let name = path.description
+    contents.recoverySettings.note(name)
+    guard OwnRecoverySettings.fileNames.contains(name), member.byteCount <= Self.settingsLimit
+    else { return }
+    let bytes = try reader.readWhole(member)
+    manifestCheck?.update(bytes.bytes)
+    contents.recoverySettings.take(name, bytes.bytes)
   }
 
   /// Reads the backup's own manifest, unless one is known already.

@@ -74,6 +74,7 @@ private struct DryRun {
     if case .tars(let base, _, _) = form { settings.backup = base }
     var plan = try ImportPlan(settings)
     if let form { plan.reading.origin = form.origin }
+    if case .directory = form {} else { plan.reading.readsSettings = options.recovery != nil }
     return plan
   }
 
@@ -140,8 +141,13 @@ private struct DryRun {
     }
     contents.addRefused(to: &meter.segments)
     forecast.summary.leftOut = contents.leftOut.summary
-    // What a recovery makes of the cluster is not known.
-    guard options.recovery == nil else { return }
+    if let recovery = options.recovery {
+      let own = try ownSettings ?? contents.recoverySettings
+      if let refusal = Recovery.refusal(of: own, recovery) {
+        try refusals.take(refusal)
+      }
+      return  // what a recovery makes of the cluster is not known
+    }
     guard contents.canBeAssessed else {
       _ = try meter.segments.relations(
         upTo: LogSequenceNumber(rawValue: .max), report: report)
@@ -170,6 +176,23 @@ private struct DryRun {
     forecast.summary.timelinePath = identity.timelinePath
     if let manifest { forecast.summary.manifest = manifest }
     if let pageChecksums { forecast.summary.pageChecksums = pageChecksums }
+  }
+
+  /// What the settings in a data directory say about its recovery, as far as they can be read; nil of a
+  /// tar.
+  private var ownSettings: OwnRecoverySettings? {
+    get throws(Failure) {
+      guard case .directory(let path) = try OnlineBackup(at: options.backup) else { return nil }
+      var settings = OwnRecoverySettings()
+      for name in try SystemCalls.names(in: path) {
+        settings.note(name)
+        guard OwnRecoverySettings.fileNames.contains(name),
+          let bytes = try? SystemCalls.contents(of: path + "/" + name, limit: 16 << 20)
+        else { continue }
+        settings.take(name, bytes.bytes)
+      }
+      return settings
+    }
   }
 
   private func checkSpace() throws(Failure) {

@@ -95,6 +95,7 @@ struct Recovery {
     let manifest: ManifestSummary
     let leftOut: LeftOutTally
     let absoluteNameCount: Int
+    let settings: OwnRecoverySettings
   }
 
   /// The refusal of a backup that turns out to need a full copy when it has been read.
@@ -240,16 +241,12 @@ struct Recovery {
       )
     }
     let verified = try place.manifest?.finish(control, label: intake.label, segments: segments)
-    if let settings = intake.recoverySettings, options.target == nil,
-      options.targetTimeline == nil, !options.ignoresSettings
-    {
-      throw Self.refusal(settings)
-    }
+    if let refusal = Self.refusal(of: intake.settings, options) { throw refusal }
     if isArchiveRecovery(intake.label) { try Self.askForArchiveRecovery(in: scratch) }
     return Copy(
       version: version, control: control, label: intake.label,
       manifest: verified ?? ManifestSummary(result: .none), leftOut: intake.leftOut,
-      absoluteNameCount: intake.absoluteNameCount)
+      absoluteNameCount: intake.absoluteNameCount, settings: intake.settings)
   }
 
   /// Whether the server is to go on from the archive at the end of the copy's WAL, and to mind
@@ -259,8 +256,12 @@ struct Recovery {
       || options.targetTimeline != nil
   }
 
-  /// The refusal of a backup that has a target of its own, with the options that ask for the same.
-  private static func refusal(_ settings: RecoverySettings) -> Failure {
+  /// The refusal of a backup that has a target of its own, with the options that ask for the same; nil if
+  /// there is none, or if the options say what is wanted.
+  static func refusal(of own: OwnRecoverySettings, _ options: RecoveryOptions) -> Failure? {
+    guard let settings = own.withTarget, options.target == nil, options.targetTimeline == nil,
+      !options.ignoresSettings
+    else { return nil }
     var words: [String] = []
     var options: [String] = []
     if let (name, value) = settings.target {

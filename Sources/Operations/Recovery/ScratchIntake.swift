@@ -45,9 +45,8 @@ struct ScratchIntake {
   private(set) var tablespaces: [UInt32: Tablespace] = [:]
   private(set) var version: PostgresVersion?
   private(set) var label: BackupLabel?
-  /// What the backup's settings say about where a recovery is to end.
-  private var settings: [String: RecoverySettings] = [:]
-  private var hasRecoverySignal = false
+  /// What the backup's own settings say about its recovery.
+  private(set) var settings = OwnRecoverySettings()
   private(set) var fileCount = 0
   /// Directories that were made, so that each is made once.
   private var directories: Set<String> = []
@@ -115,30 +114,12 @@ struct ScratchIntake {
         tablespaces[id, default: .init()].location = escaped(location)
       }
     default:
-      if let name = Self.settingsFiles.first(where: { scratch.settings($0) == path }) {
-        try takeSettings(name)
+      if let name = OwnRecoverySettings.fileNames.first(where: { scratch.settings($0) == path }) {
+        let bytes = try SystemCalls.contents(of: path, limit: 16 << 20)
+        settings.take(name, bytes.bytes)
+        fileCount -= 1  // none of the cluster's
       }
     }
-  }
-
-  private mutating func takeSettings(_ name: String) throws(Failure) {
-    let bytes = try SystemCalls.contents(of: scratch.settings(name), limit: 16 << 20)
-    settings[name] = RecoverySettings(decoding: bytes.bytes)
-    fileCount -= 1  // none of the cluster's
-  }
-
-  /// In the order in which a server reads them.
-  private static let settingsFiles = ["postgresql.conf", "postgresql.auto.conf"]
-
-  /// What the backup's settings say about where a recovery ends; nil if it asks for none, or for one
-  /// up to the end of the WAL.
-  var recoverySettings: RecoverySettings? {
-    guard hasRecoverySignal else { return nil }
-    var all = RecoverySettings()
-    for name in Self.settingsFiles {
-      if let found = settings[name] { all.merge(found) }
-    }
-    return all.target != nil || all.timeline != nil ? all : nil
   }
 
   private func decode<Value>(
@@ -179,8 +160,8 @@ struct ScratchIntake {
       if let slot { leftOut.addSlot(slot) }
       if member.kind == .file, path.components.count == 1 {
         let name = path.description
-        if name == "recovery.signal" || name == "standby.signal" { hasRecoverySignal = true }
-        if Self.settingsFiles.contains(name) { return scratch.settings(name) }
+        settings.note(name)
+        if OwnRecoverySettings.fileNames.contains(name) { return scratch.settings(name) }
       }
     case .neonSignal:
       throw Failure(
