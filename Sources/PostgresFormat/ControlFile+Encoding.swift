@@ -44,6 +44,18 @@ extension ControlFile {
     return result
   }
 
+  /// The control file with these of the settings that a server must not fall below, by name, and the
+  /// matching CRC.
+  public func encoded(settings: [String: Int32]) -> [UInt8] {
+    var result = bytes
+    for (index, name) in MinimumSettings.names.enumerated() {
+      guard let value = settings[name] else { continue }
+      result.setLittleEndian(value, at: Offset.settings + 4 * index)
+    }
+    Self.setChecksum(of: &result)
+    return result
+  }
+
   private static func setChecksum(of bytes: inout [UInt8]) {
     let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<Offset.checksum))
     bytes.setLittleEndian(checksum, at: Offset.checksum)

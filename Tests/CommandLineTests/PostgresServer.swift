@@ -42,14 +42,19 @@ final class PostgresServer: Sendable {
 
   var data: String { directory.path + "/data" }
 
-  /// Creates a new cluster with small WAL segments, and with checksums unless told otherwise.
-  init(newWith programs: String, settings: String, checksums: Bool = true) throws {
+  /// Creates a new cluster with small WAL segments, in MiB, and with checksums, unless told otherwise.
+  init(
+    newWith programs: String, settings: String, checksums: Bool = true, segmentSize: Int = 1
+  ) throws {
     directory = try TemporaryDirectory()
     self.programs = programs
     user = "postgres"
     _ = try Self.shell("chmod 755 .; [[ $(id -u) != 0 ]] || chown nobody .", [], directory.path)
     _ = try run(
-      ["initdb", "-D", data, "-U", user, "-A", "trust", "--no-sync", "--wal-segsize=1"]
+      [
+        "initdb", "-D", data, "-U", user, "-A", "trust", "--no-sync",
+        "--wal-segsize=\(segmentSize)",
+      ]
         + (checksums ? ["-k"] : []))
     _ = try Self.shell(
       #"printf '%s\n' "$1" >> data/postgresql.conf"#, [settings], directory.path)

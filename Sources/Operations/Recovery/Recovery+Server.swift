@@ -41,9 +41,14 @@ extension Recovery {
         done: position.current().rawValue - log.start.rawValue,
         total: log.end.map { $0.rawValue - log.start.rawValue })
     }
+    var settings = Dictionary(uniqueKeysWithValues: before.settings.map { ($0.name, $0.value) })
+    settings.merge(log.settings) { max($0, $1) }
+    let preparedTransactionLimit = max(
+      settings["max_prepared_transactions"] ?? 0, RestoreChannel.preparedTransactionLimit)
     let channel = try options.restoreCommand.map { command throws(Failure) in
       try RestoreChannel(
-        command: command, check: check(copy, scratch), log, pages: pages,
+        command: command, check: check(copy, scratch), log,
+        preparedTransactionLimit: preparedTransactionLimit, pages: pages,
         requested: position.reach,
         began: { checkpoint throws(Failure) in
           try Self.removeFutureTransactions(checkpoint, copy, scratch)
@@ -53,7 +58,8 @@ extension Recovery {
       "LSN \(position.current())" + (log.end.map { " of \($0)" } ?? "")
         + (channel?.isFetching == true ? ", waiting for the restore command" : "")
     }
-    var others = log.settings.mapValues { String($0) }
+    var others = settings.mapValues { String($0) }
+    if channel != nil { others["max_prepared_transactions"] = String(preparedTransactionLimit) }
     if let timeline = log.targetTimeline { others["recovery_target_timeline"] = timeline }
     if let target = options.target {
       others.merge(target.settings) { $1 }
@@ -62,13 +68,20 @@ extension Recovery {
     let result = try place.server.run(
       in: Array(database.utf8), commands: [], control: before, others: others, channel: channel,
       position: position)
-    let after = try Self.controlFile(scratch)
+    var after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
-      throw Failure(
-        ServerLog.lastLines(of: scratch.log).contains { $0.contains(Self.targetNotReached) }
-          ? .recoveryTargetNotReached : .recoveryFailed,
+      let isBeforeTarget = ServerLog.lastLines(of: scratch.log)
+        .contains { $0.contains(Self.targetNotReached) }
+      let failure = Failure(
+        isBeforeTarget ? .recoveryTargetNotReached : .recoveryFailed,
         "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
         hint: WriteAheadLogCheck.hint)
+      throw advice(copy, place).advise(failure)
+    }
+    if let channel {
+      // The server has left its own; the cluster's are those that it had.
+      settings.merge(channel.settings) { max($0, $1) }
+      after = try Self.replaceSettings(of: after, by: settings, in: scratch)
     }
     let isBranch = after.checkpointCopy.timelineID != before.checkpointCopy.timelineID
     let end = isBranch ? try Self.end(of: after, in: scratch) : nil
@@ -82,6 +95,27 @@ extension Recovery {
     }
     return Replay(
       control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log))
+  }
+
+  private func advice(_ copy: Copy, _ place: Place) -> RestoreCommandAdvice {
+    var directory: String?
+    if case .directory(let path) = place.backup { directory = SystemCalls.absolute(path) }
+    return RestoreCommandAdvice(
+      directory: directory, given: options.restoreCommand,
+      own: options.writeAheadLog == nil ? copy.settings.settings?.restoreCommand : nil)
+  }
+
+  /// Writes a control file in which these settings are what servers of the cluster must allow for.
+  private static func replaceSettings(
+    of control: ControlFile, by settings: [String: Int32], in scratch: ScratchDirectory
+  ) throws(Failure) -> ControlFile {
+    let bytes = control.encoded(settings: settings)
+    let directory = try DirectoryHandle(path: scratch.data)
+      .openDirectory(DirectoryHandle.name("global"))
+    let file = try directory.openFileForChanges("pg_control")
+    try file?.write(bytes.bytes, at: 0)
+    try file?.close()
+    return try controlFile(scratch)
   }
 
   /// What replay came to.

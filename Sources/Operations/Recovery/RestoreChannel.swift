@@ -24,16 +24,33 @@ final class RestoreChannel: Sendable {
   private let pages: SkeletonPages?
   private let requests: NamedPipe
   private let answers: NamedPipe
+  /// How many the server allows for.
+  private let preparedTransactionLimit: Int32
   private let requested: @Sendable (WALSegmentName) -> Void
   private let began: @Sendable (Checkpoint) throws(Failure) -> Void
-  private let state = Mutex(
-    (isEnded: false, isFetching: false, end: WALEnd?.none, failure: Failure?.none))
+  private let state = Mutex(State())
+
+  private struct State {
+    var isEnded = false
+    var isFetching = false
+    var end: WALEnd?
+    var settings: [String: Int32] = [:]
+    var failure: Failure?
+  }
+
+  /// How many prepared transactions a server allows for that replays WAL which nobody has read yet.
+  ///
+  /// Of the settings that WAL can raise, replay needs only this one: it keeps prepared transactions in
+  /// memory of that size, and 1000 take 2 MiB. (Postgres, `twophase.c`, `PrepareRedoAdd`; the others
+  /// are for queries meanwhile, `xlogrecovery.c`, `CheckRequiredParameterValues`)
+  static let preparedTransactionLimit: Int32 = 1000
 
   /// Creates the pipes; `command` is what `restore_command` would be in Postgres. `requested` gets
   /// the name of every segment that the server asks for, `pages` the records of each before it does, and
   /// `began` the checkpoint that replay begins with, before the server reads it.
   init(
     command: String, check: WriteAheadLogCheck, _ log: WriteAheadLogCheck.Extent,
+    preparedTransactionLimit: Int32 = RestoreChannel.preparedTransactionLimit,
     pages: SkeletonPages? = nil,
     requested: @escaping @Sendable (WALSegmentName) -> Void = { _ in },
     began: @escaping @Sendable (Checkpoint) throws(Failure) -> Void = { _ in }
@@ -41,6 +58,7 @@ final class RestoreChannel: Sendable {
     self.command = command
     self.check = check
     start = log.archiveStart
+    self.preparedTransactionLimit = preparedTransactionLimit
     self.pages = pages
     self.requested = requested
     self.began = began
@@ -76,6 +94,9 @@ final class RestoreChannel: Sendable {
 
   /// Where the records end that the server has got, as far as they were looked at.
   var end: WALEnd? { state.withLock { $0.end } }
+
+  /// The largest values that settings have in the records that the server has got, by name.
+  var settings: [String: Int32] { state.withLock { $0.settings } }
 
   /// Whether the user's command runs now, for which the server waits.
   var isFetching: Bool { state.withLock { $0.isFetching } }
@@ -158,8 +179,18 @@ final class RestoreChannel: Sendable {
       try pages?.take(record, change)
     }
     try pages?.flush()
-    let end = stream.end
-    state.withLock { $0.end = end }
+    let (end, settings) = (stream.end, stream.settings)
+    state.withLock {
+      $0.end = end
+      $0.settings = settings
+    }
+    if let count = settings["max_prepared_transactions"], count > preparedTransactionLimit {
+      throw Failure(
+        .recoveryFailed,
+        "WAL segment '\(segment)' raises max_prepared_transactions to \(count), but the server that "
+          + "replays it allows for \(preparedTransactionLimit)",
+        hint: "Give the WAL with '--wal', which is read before the server starts.")
+    }
     if !hadCheckpoint, let checkpoint = stream.firstCheckpoint { try began(checkpoint) }
   }
 

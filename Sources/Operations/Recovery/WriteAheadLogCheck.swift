@@ -84,9 +84,7 @@ struct WriteAheadLogCheck {
       switch change {
       case .checkpoint(let found): extent.firstCheckpoint = extent.firstCheckpoint ?? found
       case .parameterChange(let minimum):
-        for (name, value) in minimum.values {
-          extent.settings[name] = max(extent.settings[name] ?? value, value)
-        }
+        extent.settings.raise(to: minimum)
       default: break
       }
     }
@@ -224,6 +222,9 @@ struct WriteAheadLogCheck {
     /// The first checkpoint from the start of replay on, once it was read.
     private(set) var firstCheckpoint: Checkpoint?
 
+    /// The largest values that settings have had on the way, by name.
+    private(set) var settings: [String: Int32] = [:]
+
     /// Begins at a record.
     init(_ control: ControlFile, from start: LogSequenceNumber) {
       self.control = control
@@ -256,7 +257,10 @@ struct WriteAheadLogCheck {
           if case .checkpoint(let found) = change, record.start >= start {
             firstCheckpoint = firstCheckpoint ?? found
           }
-          if isNext { try observe(record, change) }
+          if isNext {
+            if case .parameterChange(let minimum) = change { settings.raise(to: minimum) }
+            try observe(record, change)
+          }
         }
         return !state.hasEnded
       }
@@ -362,5 +366,12 @@ struct WriteAheadLogCheck {
       guard try body(buffer.bytes.extracting(0..<whole)), read == count else { return }
       offset += UInt64(count)
     }
+  }
+}
+
+extension [String: Int32] {
+  /// Raises values to those of a cluster's settings.
+  fileprivate mutating func raise(to minimum: MinimumSettings) {
+    for (name, value) in minimum.values { self[name] = Swift.max(self[name] ?? value, value) }
   }
 }

@@ -26,9 +26,17 @@ struct GivenCommand {
       }
       if let backup = remedy.backup { words[place] = backup }
     }
+    var added = remedy.options
+    // A value that was given and is to be another one.
+    if added.count == 2, let place = words.dropFirst(start).firstIndex(of: added[0]),
+      place + 1 < words.count,
+      options.contains(where: { "--" + $0.name == added[0] && $0.placeholder != nil })
+    {
+      words[place + 1] = added[1]
+      added = []
+    }
     // After `--` there are no options.
-    words.insert(
-      contentsOf: remedy.options, at: words.contains("--") ? start : words.count)
+    words.insert(contentsOf: added, at: words.contains("--") ? start : words.count)
     return shell + words.map(Self.quoted).joined(separator: " ")
   }
 
