@@ -29,7 +29,7 @@ DEMO_OUTPUT := .build/demo
 # How many tests run at once. All of them at once take 6 GB of memory and slow each other down.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 4
 
-.PHONY: help build deps demo test test-address test-thread postgres stores fuzz errors soak lint format check \
+.PHONY: help build deps demo test test-address test-thread postgres stores fuzz errors soak soak-recovery lint format check \
   bench bench-quick install uninstall clean
 
 help: ## list the targets
@@ -70,6 +70,12 @@ errors: ## write Docs/errors.md from the program's tables
 soak: stores ## run the reliability tests with more of everything: 1,000 kills, a million members
 	swift build --build-tests
 	IMPORT_BACKUP_SOAK=1 swift test --skip-build --disable-xctest --filter ReliabilityTests
+
+# How long, in seconds.
+SOAK_SECONDS ?= 3600
+
+soak-recovery: build postgres ## recover random backups under load both ways and compare: SOAK_SECONDS=3600
+	Scripts/soak-recovery --program $(CURDIR)/$(PROGRAM) --seconds $(SOAK_SECONDS) $(SOAK_OPTIONS)
 
 test-address: stores ## run the tests under the address sanitizer
 	swift build --build-tests --sanitize=address --scratch-path .build/address

@@ -10,6 +10,7 @@
 ///         40    4 number of the first member of the next multixact
 ///         44    4 oldest transaction id that a row may have
 ///         52    4 oldest multixact id that a row may have
+///         64    8 when the checkpoint began
 ///         80    4 oldest active transaction id
 ///
 /// The layout is the same in versions 14 to 17 (Postgres, `src/include/catalog/pg_control.h`). All
@@ -68,6 +69,12 @@ public struct Checkpoint: Equatable, Sendable {
 }
 
 extension Checkpoint {
+  /// When the checkpoint began, in seconds since 1970.
+  public var time: Int64 {
+    get { bytes.littleEndian(at: 64) }
+    set { bytes.setLittleEndian(newValue, at: 64) }
+  }
+
   /// The checkpoint as a timeline stores it.
   ///
   /// A compute starts from it like a hot standby. It needs the oldest transaction that may still

@@ -56,6 +56,19 @@ extension ControlFile {
     return result
   }
 
+  /// The control file with the times of another one, and the matching CRC.
+  public func encoded(withTimesOf other: ControlFile) -> [UInt8] {
+    var result = bytes
+    result.setLittleEndian(other.time, at: Offset.time)
+    var checkpoint = checkpointCopy
+    checkpoint.time = other.checkpointCopy.time
+    result.replaceSubrange(
+      Offset.checkpointCopy..<Offset.checkpointCopy + Checkpoint.byteCount,
+      with: checkpoint.bytes)
+    Self.setChecksum(of: &result)
+    return result
+  }
+
   private static func setChecksum(of bytes: inout [UInt8]) {
     let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<Offset.checksum))
     bytes.setLittleEndian(checksum, at: Offset.checksum)

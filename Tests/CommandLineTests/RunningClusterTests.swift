@@ -104,6 +104,28 @@ struct RunningClusterTests {
     }
   }
 
+  /// Compares a timeline with its backup, recovered again, and with one that was taken before: all values
+  /// are equal, and then many are not.
+  private static func verify(
+    _ timeline: String, against form: LoadedCluster.Form, of cluster: LoadedCluster,
+    _ directory: TemporaryDirectory
+  ) async throws {
+    let scratch = directory.path + "/scratch"
+    try FileManager.default.createDirectory(
+      atPath: scratch, withIntermediateDirectories: false)
+    for (other, exitCode) in [(form, 0), (.tars, 1)] as [(LoadedCluster.Form, Int32)] {
+      let run = try await ProgramRun.run(
+        ["verify", timeline, "--against", cluster.path(other), "--json", "--scratch", scratch]
+          + cluster.arguments(other))
+      #expect(run.exitCode == exitCode, "\(form) \(other): \(run.error)")
+      let summary = try JSONDecoder().decode(VerifySummary.self, from: run.output)
+      #expect(summary.isCompared)
+      #expect(summary.comparedPageCount > 1000)
+      #expect((summary.findingCount > 0) == (exitCode != 0))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: scratch) == [])
+    }
+  }
+
   /// Goal: an import in one pass gives what one of a full recovery gives. Method: under a load, every
   /// form of backup both ways. The one export starts, and no index of it disagrees with its table.
   @Test(arguments: Kind.allCases) func sameAsFullCopy(kind: Kind) async throws {
@@ -122,6 +144,9 @@ struct RunningClusterTests {
       // The base and its changes are in separate layers.
       let layers = try FileManager.default.contentsOfDirectory(atPath: timeline)
       #expect(layers.contains { $0.contains("__0000000000080000-") }, "\(layers)")
+      if form == kind.forms.last {
+        try await Self.verify(timeline, against: form, of: cluster, directory)
+      }
       guard form == .pipe else { continue }
       let server = try PostgresServer(
         unpacking: directory.path + "/a.tar", programs: programs, user: "postgres")

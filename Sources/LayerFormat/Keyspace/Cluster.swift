@@ -115,3 +115,17 @@ public struct Cluster: Equatable, Sendable {
     UInt64(Tablespace.id(ofDatabase: id)) << 32 | UInt64(id)
   }
 }
+
+extension Cluster {
+  /// Puts the times of another control file of the cluster into this one and its checkpoint: of two
+  /// recoveries of a backup, they are what differs.
+  package mutating func takeTimes(of control: ControlFile) {
+    guard let own = try? ControlFile(decoding: controlFile.bytes),
+      checkpoint.count == Checkpoint.byteCount
+    else { return }
+    controlFile = own.encoded(withTimesOf: control)
+    var begin = Checkpoint(checkpoint.bytes)
+    begin.time = control.checkpointCopy.time
+    checkpoint = begin.bytes
+  }
+}

@@ -1,6 +1,7 @@
 import Backup
 import LayerFormat
 import Pipeline
+import PostgresFormat
 import System
 import Timeline
 
@@ -55,14 +56,18 @@ struct BackupComparison {
 
   /// Throws what is wrong with the backup, as an import would.
   ///
-  /// A backup of a cluster with another identifier is one finding, and differs in nothing else.
+  /// A backup of a cluster with another identifier is one finding, and differs in nothing else. What a
+  /// server recovered for the comparison has times of its own in its control file, and perhaps other
+  /// statistics.
+  ///
+  /// - Parameter control: the timeline's control file.
   func run(
-    _ placements: PlacementTable, systemIdentifier: UInt64?
+    _ placements: PlacementTable, _ control: ControlFile?, isRecovered: Bool
   ) throws(Failure) -> Result {
     var (contents, collected) = try collect(placements)
     let assessment = try contents.assessed()
     let found = assessment.controlFile.systemIdentifier
-    if let systemIdentifier, found != systemIdentifier {
+    if let systemIdentifier = control?.systemIdentifier, found != systemIdentifier {
       var result = Result()
       result.findings.add(
         .otherCluster,
@@ -74,9 +79,14 @@ struct BackupComparison {
     try contents.requireComplete(relations, version: assessment.version)
     collected.result.findings.add(timeline.index.metadata, assessment)
     collected.result.findings.addUncompared(collected.placements)
-    collected.result.findings.compare(
-      KeyspaceWriter(Cluster(contents, assessment, relations)),
-      with: collected.placements.digests)
+    var cluster = Cluster(contents, assessment, relations)
+    var digests = collected.placements.digests
+    if isRecovered {
+      if let control { cluster.takeTimes(of: control) }
+      cluster.statistics = nil
+      digests.removeAll { $0.key.meaning == .statisticsFile }
+    }
+    collected.result.findings.compare(KeyspaceWriter(cluster), with: digests)
     return collected.result
   }
 

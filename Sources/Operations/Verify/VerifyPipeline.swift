@@ -1,5 +1,6 @@
 import Backup
 import Pipeline
+import PostgresFormat
 import System
 import Timeline
 
@@ -27,8 +28,8 @@ struct VerifyPipeline {
     var pageCount: UInt64 = 0
     var recordCount: UInt64 = 0
     var goneKeyCount: UInt64 = 0
-    /// The cluster's, if the control file could be read.
-    var systemIdentifier: UInt64?
+    /// The timeline's, if it could be read.
+    var controlFile: ControlFile?
     /// Empty unless asked for.
     var placements = PlacementTable()
   }
@@ -94,7 +95,7 @@ struct VerifyPipeline {
     shards.finish(&check.findings)
     if isAsImported { check.finish() }
     result.findings = check.findings
-    result.systemIdentifier = check.controlFile?.systemIdentifier
+    result.controlFile = check.controlFile
     return result
   }
 

@@ -58,22 +58,43 @@ private func verify(
   summary.pageCount = result.pageCount
   summary.unreplayedKeyCount = result.recordCount
   summary.goneKeyCount = result.goneKeyCount
-  summary.systemIdentifier = result.systemIdentifier.map(String.init)
+  summary.systemIdentifier = result.controlFile.map { String($0.systemIdentifier) }
   guard let backup = options.backup, result.findings.count == 0 else { return result.findings }
 
-  let comparison = try BackupComparison(
-    timeline, backup: backup, stripComponents: options.stripComponents,
-    sizeLimit: SizeLimit(options.sizeLimit), jobs: jobs, progress: progress)
   let compared: BackupComparison.Result
   do throws(Failure) {
+    let cluster = try recovered(backup, options, progress: progress)
+    let comparison = try BackupComparison(
+      timeline, backup: cluster?.scratch.data ?? backup,
+      stripComponents: cluster == nil ? options.stripComponents : 0,
+      sizeLimit: cluster == nil ? SizeLimit(options.sizeLimit) : nil, jobs: jobs,
+      progress: progress)
     compared = try comparison.run(
-      result.placements, systemIdentifier: result.systemIdentifier)
+      result.placements, result.controlFile, isRecovered: cluster != nil)
+    if options.recovery?.keepsScratch == false {
+      cluster?.scratch.removeAtEnd(announce: options.recovery?.announce)
+    }
   } catch {
     throw Interruption.cause(of: error, reading: backup)
   }
   summary.isCompared = true
   summary.comparedPageCount = compared.pageCount
   return compared.findings
+}
+
+/// The backup, recovered on a full copy; nil if that is not asked for.
+private func recovered(
+  _ backup: String, _ options: VerifyOptions, progress: RunProgress?
+) throws(Failure) -> RecoveredCluster? {
+  guard var recovery = options.recovery, let scratch = recovery.scratchParent else { return nil }
+  if let wal = recovery.writeAheadLog, !isDirectory(wal) {
+    try requireReadable(wal, option: "--wal")
+  }
+  recovery.copiesAll = true
+  let run = Recovery(
+    of: backup, outputDirectory: scratch, stripComponents: options.stripComponents, manifest: nil,
+    checksManifest: false, sizeLimit: SizeLimit(options.sizeLimit), recovery, progress: progress)
+  return try run.run(in: try run.prepare())
 }
 
 extension VerifySummary {
@@ -124,6 +145,9 @@ public struct VerifyOptions: Sendable {
 
   /// A backup to compare with: a path, or `-` for standard input; nil for none.
   public var backup: String?
+
+  /// How the backup is recovered before it is compared, with a scratch directory; nil if it is not.
+  public var recovery: RecoveryOptions?
 
   /// Leading directories to drop from every name in the backup.
   public var stripComponents = 0

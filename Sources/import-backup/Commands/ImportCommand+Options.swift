@@ -19,7 +19,29 @@ extension ImportCommand {
     }
   }
 
-  static let options: [CommandOption<ImportCommand>] = [
+  static let options: [CommandOption<ImportCommand>] =
+    ownOptions + recoveryOptions(scratchDefault: "next to the output") + [
+      CommandOption(
+        "attach-to", value: "URL",
+        help: """
+          take the timeline into service after the import: URL of the storage controller whose remote \
+          storage is DIR
+          """
+      ) { command, value throws(Failure) in
+        command.controller = try ServiceURL(try value.nonEmpty(placeholder: "URL"))
+      },
+
+      .tokenFile, .serviceCABundle, .wait, .callTimeout,
+
+      CommandOption("json", help: "print the result and the notes as one JSON object") {
+        command, _ in command.printsJSON = true
+      },
+
+      .progress, .inputSize,
+      .quiet("show no progress, and no notes except the timeline's path"),
+    ]
+
+  private static let ownOptions: [CommandOption<ImportCommand>] = [
     CommandOption(
       "output", "o", value: "DIR", variable: "IMPORT_BACKUP_OUTPUT",
       help: "root directory of the remote storage; created if it does not exist"
@@ -208,129 +230,5 @@ extension ImportCommand {
     ) { command, value throws(Failure) in
       command.settings.memory = Int(try value.size(in: 16 << 20...1 << 40))
     },
-
-    CommandOption(
-      "recover-with", value: "BINDIR",
-      help: """
-        let the Postgres in BINDIR recover the cluster; required for a backup of a running cluster \
-        or with tablespaces
-        """
-    ) { command, value in command.recovery.programs = value.text },
-
-    CommandOption(
-      "scratch", value: "DIR", variable: "IMPORT_BACKUP_SCRATCH",
-      help: "directory for Postgres to work in (default: next to the output)"
-    ) { command, value in
-      command.recovery.scratchParent = value.text
-      command.isScratchGiven = value.variable == nil
-    },
-
-    CommandOption(
-      "full-copy",
-      help: "recover a full copy of the backup, as a cluster with tablespaces needs"
-    ) { command, _ in command.recovery.copiesAll = true },
-
-    CommandOption(
-      "recovery-target", value: "KIND=VALUE",
-      help: """
-        end the recovery at a time, lsn, xid or name, as in time='2026-01-31 12:00:00+00', or at \
-        'immediate', when the backup is consistent (default: the end of the WAL)
-        """
-    ) { command, value throws(Failure) in
-      guard let target = RecoveryTarget(value.text) else {
-        throw value.refusal("time=, lsn=, xid= or name= with a value, or 'immediate'")
-      }
-      command.recovery.target = target
-    },
-
-    CommandOption(
-      "recovery-target-exclusive", help: "end just before that target, and not after it"
-    ) { command, _ in command.recovery.isTargetExclusive = true },
-
-    CommandOption(
-      "recovery-target-timeline", value: "ID",
-      help: "recover along this timeline of Postgres: latest, current or a number (default: latest)"
-    ) { command, value throws(Failure) in
-      guard ["latest", "current"].contains(value.text) || UInt32(value.text) ?? 0 > 0 else {
-        throw value.refusal("'latest', 'current' or a number")
-      }
-      command.recovery.targetTimeline = value.text
-    },
-
-    CommandOption(
-      "ignore-recovery-settings",
-      help: "recover all of the WAL, whatever target the backup's own settings have"
-    ) { command, _ in command.recovery.ignoresSettings = true },
-
-    CommandOption(
-      "assume-snapshot",
-      help: """
-        the files of BACKUP, which has no backup_label, are of one moment: of a snapshot, or copied \
-        while no server ran
-        """
-    ) { command, _ in command.recovery.assumesSnapshot = true },
-
-    CommandOption("keep-scratch", help: "keep the copy and the server's log") {
-      command, _ in command.recovery.keepsScratch = true
-    },
-
-    CommandOption(
-      "recover-as", value: "USER",
-      help: """
-        user to run Postgres as when import-backup runs as root (default: a user that exists for \
-        this run only)
-        """
-    ) { command, value in command.recovery.user = value.text },
-
-    CommandOption(
-      "trust-backup",
-      help: """
-        run Postgres without a sandbox; only for backups of your own, as a backup can contain \
-        programs
-        """
-    ) { command, _ in command.recovery.trustsBackup = true },
-
-    CommandOption(
-      "wal", value: "FILE",
-      help: "tar or directory with the WAL of the backup, if the backup does not contain it"
-    ) { command, value in command.recovery.writeAheadLog = value.text },
-
-    CommandOption(
-      "tablespace", value: "OID=DIR",
-      help: """
-        directory of a tablespace of the backup, if the link 'pg_tblspc/OID' leads to files of \
-        another user; may be repeated
-        """
-    ) { command, value throws(Failure) in
-      let tablespace = try value.tablespace()
-      command.recovery.tablespaces[tablespace.id] = tablespace.directory
-    },
-
-    CommandOption(
-      "restore-command", value: "COMMAND",
-      help: """
-        command that fetches WAL file %f to path %p, like restore_command in Postgres (default: \
-        none)
-        """
-    ) { command, value in command.recovery.restoreCommand = value.text },
-
-    CommandOption(
-      "attach-to", value: "URL",
-      help: """
-        take the timeline into service after the import: URL of the storage controller whose remote \
-        storage is DIR
-        """
-    ) { command, value throws(Failure) in
-      command.controller = try ServiceURL(try value.nonEmpty(placeholder: "URL"))
-    },
-
-    .tokenFile, .serviceCABundle, .wait, .callTimeout,
-
-    CommandOption("json", help: "print the result and the notes as one JSON object") {
-      command, _ in command.printsJSON = true
-    },
-
-    .progress, .inputSize,
-    .quiet("show no progress, and no notes except the timeline's path"),
   ]
 }

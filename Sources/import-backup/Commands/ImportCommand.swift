@@ -5,7 +5,7 @@ import System
 import Timeline
 
 /// `import`, the default command: turns a backup into a timeline.
-struct ImportCommand: ReportingCommand, ServiceCommand {
+struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand {
   static let name = "import"
   static let operands = "BACKUP... --output DIR"
   static let summary = "turn a backup of a whole Postgres cluster into a timeline"
@@ -40,7 +40,6 @@ struct ImportCommand: ReportingCommand, ServiceCommand {
 
   var settings = ImportOptions(backup: "", outputDirectory: "")
   var recovery = RecoveryOptions(programs: "")
-  /// Whether the scratch directory's place is from an option, rather than from a variable.
   var isScratchGiven = false
   /// Nil for no receipt.
   var receipt: ReceiptPlace? = .standard
@@ -66,7 +65,7 @@ struct ImportCommand: ReportingCommand, ServiceCommand {
     }
     try requireUseOfShards()
     try requireUseOfService()
-    try takeRecovery()
+    settings.recovery = try recoveryIfAny()
   }
 
   /// Refuses options that do not go with `--attach-to`, or do not go without it.
@@ -119,32 +118,6 @@ struct ImportCommand: ReportingCommand, ServiceCommand {
         hint: "A receipt lists all shards. Keep the objects of '--json' instead.")
     }
     receipt = nil
-  }
-
-  /// Puts the options of a recovery into the settings, or refuses them without `--recover-with`.
-  private mutating func takeRecovery() throws(Failure) {
-    guard recovery.programs.isEmpty else {
-      settings.recovery = recovery
-      return
-    }
-    let lonely: [(name: String, isGiven: Bool)] = [
-      ("scratch", isScratchGiven), ("full-copy", recovery.copiesAll),
-      ("recovery-target", recovery.target != nil),
-      ("recovery-target-exclusive", recovery.isTargetExclusive),
-      ("recovery-target-timeline", recovery.targetTimeline != nil),
-      ("ignore-recovery-settings", recovery.ignoresSettings),
-      ("assume-snapshot", recovery.assumesSnapshot),
-      ("keep-scratch", recovery.keepsScratch),
-      ("recover-as", recovery.user != nil), ("wal", recovery.writeAheadLog != nil),
-      ("restore-command", recovery.restoreCommand != nil),
-      ("trust-backup", recovery.trustsBackup),
-      ("tablespace", !recovery.tablespaces.isEmpty),
-    ]
-    if let option = lonely.first(where: \.isGiven) {
-      throw Failure(
-        .conflictingOptions, "'--\(option.name)' requires '--recover-with'",
-        hint: "Give the directory of the Postgres programs with '--recover-with'.")
-    }
   }
 
   func run() throws(Failure) {

@@ -3,7 +3,7 @@ import Operations
 import System
 
 /// `verify`: reads and checks a timeline, and compares it with a backup.
-struct VerifyCommand: ReportingCommand, StoreCommand {
+struct VerifyCommand: ReportingCommand, StoreCommand, RecoveringCommand {
   static let name = "verify"
   static let operands = "[TIMELINE]"
   static let summary = "read and check every layer and every key of a timeline"
@@ -22,10 +22,26 @@ struct VerifyCommand: ReportingCommand, StoreCommand {
     """
     If a pageserver has written to the timeline, only its structure is checked.
     """,
+    """
+    With --recover-with, the BACKUP of --against is recovered first, as by the import, in the directory \
+    of --scratch: always a full copy of it.
+    """,
     storeDiscussion,
   ]
 
-  static let options: [CommandOption<VerifyCommand>] = [
+  static let options: [CommandOption<VerifyCommand>] =
+    ownOptions
+    + recoveryOptions(scratchDefault: "none").filter { $0.description.name != "full-copy" } + [
+      CommandOption("json", help: "print the result and the findings as one JSON object") {
+        command, _ in command.printsJSON = true
+      },
+
+      .endpointURL, .region, .caBundle,
+
+      .progress, .inputSize, .quiet("show no progress"),
+    ]
+
+  private static let ownOptions: [CommandOption<VerifyCommand>] = [
     CommandOption(
       "against", value: "BACKUP", help: "backup to compare with; - reads it from standard input"
     ) { command, value throws(Failure) in
@@ -57,17 +73,11 @@ struct VerifyCommand: ReportingCommand, StoreCommand {
     ) { command, value throws(Failure) in
       command.settings.jobs = try value.integer(in: 1...256)
     },
-
-    CommandOption("json", help: "print the result and the findings as one JSON object") {
-      command, _ in command.printsJSON = true
-    },
-
-    .endpointURL, .region, .caBundle,
-
-    .progress, .inputSize, .quiet("show no progress"),
   ]
 
   var settings = VerifyOptions(timeline: nil)
+  var recovery = RecoveryOptions(programs: "")
+  var isScratchGiven = false
   var printsJSON = false
   var reporting = ReportingOptions()
 
@@ -77,6 +87,20 @@ struct VerifyCommand: ReportingCommand, StoreCommand {
   }
 
   mutating func read(operands: [String]) throws(Failure) {
+    settings.recovery = try recoveryIfAny()
+    if let recovery = settings.recovery {
+      guard settings.backup != nil else {
+        throw Failure(
+          .conflictingOptions, "'--recover-with' requires '--against'",
+          hint: "Give the backup to compare with.")
+      }
+      guard recovery.scratchParent != nil else {
+        throw Failure(
+          .missingArgument,
+          "'--recover-with' requires '--scratch': a directory for Postgres to work in",
+          hint: "It may also be given as the variable IMPORT_BACKUP_SCRATCH.")
+      }
+    }
     if settings.receipt != nil && operands.isEmpty { return }
     let timeline = try Operands.single(
       operands, missing: "no timeline given",
@@ -88,8 +112,10 @@ struct VerifyCommand: ReportingCommand, StoreCommand {
   func run() throws(Failure) {
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
-    let summary = try ProgressReporter.run(self) { progress, _ throws(Failure) in
-      try verifyTimeline(settings, progress: progress)
+    let summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
+      var settings = settings
+      if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
+      return try verifyTimeline(settings, progress: progress)
     }
     let failure = VerifyText.failure(summary)
     try StandardStream.output.write(
