@@ -90,7 +90,10 @@ struct Scene: Sendable {
   }
 
   /// The calls that the library has counted, in order.
-  func calls() throws -> [Call] {
+  func calls() throws -> [Call] { try Self.calls(in: log) }
+
+  /// The calls in a log of the fault library.
+  static func calls(in log: String) throws -> [Call] {
     let text = try String(contentsOf: URL(filePath: log), encoding: .utf8)
     return text.split(separator: "\n").map { line in
       let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
