@@ -117,4 +117,65 @@ struct ArchiveServerTests {
       failed.error.contains("'cp \(scene.directory)/backup/barman_wal/%f %p'. If you trust"),
       "\(failed.error)")
   }
+
+  /// Goal: on the cluster's own machine a recovery writes nothing outside its scratch and its output, not
+  /// even where the WAL names a directory. Method: a tablespace that a running server made and filled after
+  /// the backup, with its WAL from an archive and given, both ways, and a backup that has the tablespace;
+  /// every file of the tablespace, of the server, of the backup and of the archive stays as it is.
+  @Test func liveTablespace() async throws {
+    let programs = try #require(PostgresServer.programs)
+    let server = try PostgresServer(
+      newWith: programs,
+      settings: """
+        fsync = off
+        archive_mode = on
+        archive_command = 'cp %p ../archive/%f'
+        wal_keep_size = 1GB
+        checkpoint_timeout = 1h
+        """)
+    let directory = server.directory.path
+    try PostgresServer.shell(
+      "mkdir archive space; [[ $(id -u) != 0 ]] || chown nobody archive space", [], directory)
+    try server.start(options: "-c bgwriter_lru_maxpages=0")
+    _ = try server.check(
+      "pg_basebackup", "-c", "fast", "--no-sync", "-X", "none", "-D", directory + "/before")
+    _ = try server.query("CREATE TABLESPACE space LOCATION '\(directory)/space'")
+    _ = try server.query("CREATE TABLE t (a int) TABLESPACE space")
+    _ = try server.query("INSERT INTO t SELECT generate_series(1, 1000)")
+    _ = try server.check(
+      "pg_basebackup", "-c", "fast", "--no-sync", "-X", "fetch", "-Ft", "-D", directory + "/after")
+    _ = try server.query("INSERT INTO t SELECT generate_series(1, 500)")
+    let last = try server.query("SELECT pg_walfile_name(pg_switch_wal())")[0]
+    try PostgresServer.shell(
+      #"for try in {1..600}; do [[ ! -f "$1" ]] || exit 0; sleep 0.1; done; exit 1"#,
+      ["archive/" + last], directory)
+    _ = try server.query("CHECKPOINT")
+    func state() throws -> [String] {
+      try PostgresServer.shell(
+        #"""
+        find space archive before after data -type f ! -name '*.stat' -printf '%p %i %T@ %s\n' | sort
+        find space before after archive -type f -exec sha256sum {} + | sort
+        """#, [], directory)
+    }
+    let before = try state()
+    let fetch = "cp '\(directory)/archive/%f' '%p'"
+    let refused = [
+      ["before", "--restore-command", fetch], ["before", "--wal", directory + "/archive"],
+      ["before", "--restore-command", fetch, "--full-copy"],
+      ["before", "--wal", directory + "/archive", "--full-copy"],
+    ]
+    for (arguments, exitCode) in refused.map({ ($0, 69) }) + [(["after"], 0)] {
+      let output = try TemporaryDirectory()
+      let run = try await ProgramRun.run(
+        [
+          directory + "/" + arguments[0], "--output", output.path + "/out", "--recover-with",
+          programs,
+        ] + arguments.dropFirst() + Sandboxing.options)
+      #expect(run.exitCode == Int32(exitCode), "\(arguments): \(run.error)")
+      #expect(exitCode == 0 || run.error.contains("[new-tablespace]"), "\(arguments): \(run.error)")
+      #expect(try state() == before, "\(arguments)")
+    }
+    #expect(try server.query("SELECT count(*), sum(a) FROM t") == ["1500|625750"])
+    try server.stop()
+  }
 }
