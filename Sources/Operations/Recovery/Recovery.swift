@@ -309,9 +309,18 @@ struct Recovery {
   ) throws(Failure) -> WriteAheadLogCheck.Extent {
     let check = check(copy, scratch)
     var changes = copy.label == nil ? try check.earlierChanges() : nil
-    let log = try check.run { record, change throws(Failure) in
-      try changes?.add(record, change, isEarlier: false)
-      try observe(record, change)
+    let log: WriteAheadLogCheck.Extent
+    do throws(Failure) {
+      log = try check.run { record, change throws(Failure) in
+        try changes?.add(record, change, isEarlier: false)
+        try observe(record, change)
+      }
+    } catch {
+      // WAL that was copied while it was written may be broken off: a torn copy explains more.
+      if error.code == .walDamaged || error.code == .walMissing {
+        _ = try changes?.requireOneMoment(knowsLaterRecords: false, page)
+      }
+      throw error
     }
     let count = try changes?.requireOneMoment(knowsLaterRecords: !check.asksFromStart, page)
     if copy.label == nil, count ?? 0 == 0, !options.assumesSnapshot,
