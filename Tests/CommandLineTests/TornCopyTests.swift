@@ -128,7 +128,7 @@ struct TornCopyTests {
       let asked = try await copies.recover("later", more)
       #expect(asked.exitCode == 69, "\(asked.error)")
       #expect(asked.error.contains("[snapshot-unproved]"), "\(asked.error)")
-      #expect(asked.error.contains(" --assume-snapshot"), "\(asked.error)")
+      #expect(asked.error.contains("'--assume-snapshot'"), "\(asked.error)")
       #expect(try await copies.recover("later", more + ["--assume-snapshot"]).exitCode == 0)
       let given = try await copies.recover(
         "later", more + ["--wal", copies.directory + "/archive"])

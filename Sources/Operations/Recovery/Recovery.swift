@@ -342,7 +342,7 @@ struct Recovery {
         + "say so with '--assume-snapshot'. A copy of a running server's files in any other way lacks "
         + "rows, without an error: take a backup with pg_basebackup instead. Or give the WAL of the "
         + "time before with '--wal', which shows it."
-    ).remedied(by: Remedy(options: ["--assume-snapshot"]))
+    ).remedied(by: nil)  // to be read, not to be pasted
   }
 
   /// Refuses a copy that lacks a tablespace.

@@ -41,7 +41,8 @@ final class RestoreChannel: Sendable {
   /// How many prepared transactions a server allows for that replays WAL which nobody has read yet.
   ///
   /// Of the settings that WAL can raise, replay needs only this one: it keeps prepared transactions in
-  /// memory of that size, and 1000 take 2 MiB. (Postgres, `twophase.c`, `PrepareRedoAdd`; the others
+  /// memory of that size. The tables of locks grow with it as well, by about 35 MiB for 1000 of them and
+  /// 64 locks each. (Postgres, `twophase.c`, `PrepareRedoAdd`; the others
   /// are for queries meanwhile, `xlogrecovery.c`, `CheckRequiredParameterValues`)
   static let preparedTransactionLimit: Int32 = 1000
 

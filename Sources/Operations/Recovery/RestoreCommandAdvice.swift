@@ -48,6 +48,10 @@ struct RestoreCommandAdvice {
 
   /// The command as it works from another directory; nil if that takes what is not known.
   func adapted(_ command: String) -> String? {
+    // A shell runs it, and Postgres expands what follows a percent sign.
+    let directory = directory.flatMap { path in
+      path.utf8.allSatisfy { Self.plainBytes.contains($0) } ? path : nil
+    }
     var words = command.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
     for index in words.indices {
       guard let place = relativePlace(words[index]) else { continue }
@@ -61,6 +65,10 @@ struct RestoreCommandAdvice {
     }
     return words.joined(separator: " ")
   }
+
+  /// What means nothing but itself to a shell and to Postgres.
+  private static let plainBytes = Set(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+@-".utf8)
 
   /// The path in a word that is one of a file in the data directory; nil for other words.
   private func relativePlace(_ word: String) -> String? {

@@ -45,7 +45,13 @@ struct BackupComparison {
       backup: backup, stripComponents: stripComponents, checksManifest: false,
       smallRelationSize: BackupReaderOptions.usualSmallRelationSize,
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
-      recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
+      recoveryRefusal: { code, message, version in
+        // The place for the copy is the user's to choose.
+        var failure = RecoveryAdvice(backup: backup).refusal(code, message, version)
+          .remedied(by: nil)
+        failure.hint = failure.hint.map { $0 + " Give '--scratch' as well." }
+        return failure
+      })
     options.sizeLimit = sizeLimit
     self.timeline = timeline
     self.jobs = jobs

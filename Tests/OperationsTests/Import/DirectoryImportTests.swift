@@ -16,6 +16,7 @@ import Testing
     var options = ImportOptions(backup: path, outputDirectory: directory.path)
     options.tenantID = "11111111111111111111111111111111"
     options.timelineID = "22222222222222222222222222222222"
+    options.layout = .level0  // as of a tar; what is sorted: `ShardedImportTests`
     configure(&options)
     let summary = try importBackup(options, progress: nil)
     return (

@@ -118,7 +118,7 @@ import Testing
     let shell = Process()
     shell.executableURL = URL(filePath: "/bin/sh")
     shell.currentDirectoryURL = URL(filePath: data)
-    shell.arguments = ["-c", "sleep 0.5 & echo $!; exec sleep 60"]
+    shell.arguments = ["-c", "sleep 0.5 & echo $!; exec sleep 86400"]
     let output = Pipe()
     shell.standardOutput = output
     try shell.run()
