@@ -46,6 +46,38 @@ struct StoreServerTests {
     #expect(run.output.count > 1 << 20)
   }
 
+  /// Goal: the shards of a tenant are read as one. Method: the same, of three shards, by the path of the
+  /// tenant; every byte of the tar.
+  @Test(arguments: stores) func shards(kind: StoreServer.Kind) async throws {
+    let server = try await StoreServer.shared(kind)
+    let directory = try TemporaryDirectory()
+    let output = directory.path + "/out"
+    let imported = try await ProgramRun.run([
+      StoredTimeline.backup, "--output", output, "--tenant-id", StoredTimeline.tenantID,
+      "--timeline-id", StoredTimeline.timelineID, "--shards", "3", "--stripe-size", "8", "--quiet",
+    ])
+    try #require(imported.exitCode == 0, "\(imported.error)")
+    try server.upload(output, to: "shards")
+    let disk = "\(output)/tenants/\(StoredTimeline.tenantID)"
+    let store = "s3://shards/tenants/\(StoredTimeline.tenantID)"
+    let receipt =
+      "\(output)/receipts/\(StoredTimeline.tenantID)-\(StoredTimeline.timelineID)-00000001.json"
+    for command in [
+      ["list"], ["verify", "--json"], ["verify", "--receipt", receipt],
+      ["verify", "--against", StoredTimeline.backup], ["inspect"], ["export", "--quiet"],
+    ] {
+      let expected = try await ProgramRun.run(command + [disk])
+      let run = try await ProgramRun.run(command + [store], environment: server.environment)
+      #expect(expected.exitCode == 0 && run.exitCode == 0, "\(command): \(run.error)")
+      if command[0] == "export" {
+        #expect(run.output == expected.output)
+      } else {
+        #expect(
+          run.text(replacing: store, with: disk) == expected.text(replacing: store, with: disk))
+      }
+    }
+  }
+
   /// Goal: each refusal of a real server has its code. Method: wrong keys, buckets and places.
   @Test(arguments: stores) func refusals(kind: StoreServer.Kind) async throws {
     let server = try await StoreServer.shared(kind)

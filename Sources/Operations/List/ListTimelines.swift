@@ -37,10 +37,7 @@ private func listOnDisk(_ given: String) throws(Failure) -> TimelineList {
   // With shards, the path of a tenant or of its timeline is no directory.
   if !SystemCalls.exists(given), let place = TenantPath(given), isDirectory(place.root) {
     var list = try listOnDisk(place.root)
-    list.timelines.removeAll {
-      $0.tenantID != place.tenant.description
-        || place.timeline.map { $0.description } ?? $0.timelineID != $0.timelineID
-    }
+    list.timelines.removeAll { !place.names($0.tenantID, $0.timelineID) }
     if !list.timelines.isEmpty { return list }
   }
   let path: String

@@ -31,6 +31,17 @@ struct StoredTenantWalk {
       try walk.take(object)
     }
     try walk.endTimeline()
+    guard walk.list.timelines.isEmpty, let place = TenantPath(location.description) else {
+      return walk.list
+    }
+    // With shards, nothing begins with the path of a tenant or of its timeline.
+    let root = try StoreLocation(place.root)
+    try client.list(root.keyPrefix + place.tenant.description + "-") { object throws(Failure) in
+      try Interruption.check()
+      try walk.take(object)
+    }
+    try walk.endTimeline()
+    walk.list.timelines.removeAll { !place.names($0.tenantID, $0.timelineID) }
     return walk.list
   }
 

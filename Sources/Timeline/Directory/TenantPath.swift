@@ -31,6 +31,12 @@ package struct TenantPath {
     root = names[..<(end - depth)].joined(separator: "/")
   }
 
+  /// Whether it is the path of this tenant, or of this timeline of it.
+  package func names(_ tenantID: String?, _ timelineID: String?) -> Bool {
+    tenantID == tenant.description
+      && (timeline.map { timelineID == $0.description } ?? true)
+  }
+
   /// The only one of the timelines that were found; throws `.usage` if there are several, and
   /// `.cannotOpen` if there is none.
   package func only(of timelines: Set<String>) throws(Failure) -> Identifier {

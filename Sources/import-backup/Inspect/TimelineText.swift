@@ -44,16 +44,19 @@ enum TimelineText {
   }
 
   private static func layers(_ layers: [LayerDescription]) -> [String] {
-    var table = TextTable([
-      ("#", .right), ("layer", .left), ("LSN", .left), ("size", .right), ("values", .right),
-      ("ratio", .right), ("keys", .left),
-    ])
-    for layer in layers {
-      table.add([
-        "\(layer.number)", layer.kind.rawValue, lsns(layer), Quantity.bytes(layer.byteCount),
-        layer.contents.map { Quantity.grouped($0.valueCount) } ?? "damaged",
-        ratio(layer.contents), layer.keys,
+    let isSharded = layers.contains { $0.shard != nil }
+    var table = TextTable(
+      [("#", .right)] + (isSharded ? [("shard", .left)] : []) + [
+        ("layer", .left), ("LSN", .left), ("size", .right), ("values", .right), ("ratio", .right),
+        ("keys", .left),
       ])
+    for layer in layers {
+      table.add(
+        ["\(layer.number)"] + (isSharded ? [layer.shard ?? ""] : []) + [
+          layer.kind.rawValue, lsns(layer), Quantity.bytes(layer.byteCount),
+          layer.contents.map { Quantity.grouped($0.valueCount) } ?? "damaged",
+          ratio(layer.contents), layer.keys,
+        ])
     }
     return table.lines
   }
