@@ -67,6 +67,11 @@ struct EasyHandle: ~Copyable {
     note(unsafe loaded_set_text(easy, option, value))
   }
 
+  /// Takes away a text that libcurl sets by itself.
+  func unset(_ option: CURLoption) {
+    note(unsafe loaded_set_pointer(easy, option, nil))
+  }
+
   @unsafe func set(_ option: CURLoption, pointer: UnsafeMutableRawPointer) {
     note(unsafe loaded_set_pointer(easy, option, pointer))
   }

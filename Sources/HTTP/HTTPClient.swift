@@ -6,8 +6,8 @@ import System
 /// Sends requests to servers, each on the caller's thread, and keeps connections open between them.
 ///
 /// Redirects are not followed. TLS trusts the system's authorities, or those of the options. Nothing
-/// is tried twice. A signal that ends the program ends a request within 100 ms. Memory: some 100 KiB
-/// a request that is under way at once.
+/// is tried twice, but for what libcurl does by itself (`HTTPRequest.isSentOnce`). A signal that ends
+/// the program ends a request within 100 ms. Memory: some 100 KiB a request that is under way at once.
 package final class HTTPClient: Sendable {
   private let options: HTTPOptions
   private let idle = Mutex<[HTTPConnection]>([])
@@ -125,6 +125,7 @@ private final class HTTPConnection: @unchecked Sendable {
       handle.set(CURLOPT_PATH_AS_IS, 1)
     }
     set(request.method, bodyByteCount: request.body?.count)
+    if request.isSentOnce { handle.set(CURLOPT_FRESH_CONNECT, 1) }
     handle.set(CURLOPT_USERAGENT, "import-backup")
     handle.set(headers: request.headers)
     transfer.attach(to: handle)
@@ -141,7 +142,11 @@ private final class HTTPConnection: @unchecked Sendable {
     handle.set(CURLOPT_LOW_SPEED_LIMIT, 1)
     handle.set(CURLOPT_LOW_SPEED_TIME, max(1, options.stallTimeout.milliseconds / 1000))
     if let timeout = options.timeout { handle.set(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }
-    if let bundle = options.caBundle { handle.set(CURLOPT_CAINFO, bundle) }
+    if let bundle = options.caBundle {
+      handle.set(CURLOPT_CAINFO, bundle)
+      // The system's directory of authorities would be trusted as well.
+      handle.unset(CURLOPT_CAPATH)
+    }
     if !options.usesProxy { handle.set(CURLOPT_PROXY, "") }
   }
 

@@ -37,6 +37,9 @@ package struct HTTPRequest: Sendable {
   package var body: [UInt8]?
   /// What libcurl signs it with; nil for nothing.
   package var signature: Signature?
+  /// Whether it must not reach the server twice. It then has a connection of its own, as libcurl sends a
+  /// request again by itself if the server ends a connection that was open before.
+  package var isSentOnce = false
 
   /// A request without a body, unless there is one.
   package init(
