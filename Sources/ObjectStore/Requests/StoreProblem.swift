@@ -88,7 +88,7 @@ struct StoreProblem {
           + "this machine.")
     case .wrongRegion:
       let known = region.map {
-        "Bucket \(bucket) is in region \($0.quoted). Give '--region \($0)'."
+        "Bucket \(bucket) is in region \($0.quoted). Give '--region \(escaped($0.utf8))'."
       }
       return Failure(
         .wrongRegion, subject + " (signed for region \(endpoint.region.quoted))",
