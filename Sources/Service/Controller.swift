@@ -29,9 +29,10 @@ package struct Controller {
     return nodes.count { $0.availability == "Active" }
   }
 
-  /// Where the tenant's shards are attached; nil if it does not know the tenant.
+  /// Where the tenant's shards are attached; nil if it does not know the tenant (404), or has not
+  /// attached all of them yet (400).
   package func location(of tenant: Identifier) throws(Failure) -> TenantLocation? {
-    try client.read(get("/debug/v1/tenant/\(tenant)/locate"))
+    try client.read(locationCall(tenant), absent: [400, 404])
   }
 
   /// What the pageserver of the tenant's first shard says of a timeline; nil if it has none.
@@ -57,6 +58,11 @@ package struct Controller {
   // MARK: Calls
 
   private func get(_ path: String) -> ServiceCall { ServiceCall(.get, url, path) }
+
+  /// The call of `location`.
+  package func locationCall(_ tenant: Identifier) -> ServiceCall {
+    get("/debug/v1/tenant/\(tenant)/locate")
+  }
 
   /// The call of `timeline`.
   package func timelineCall(_ timeline: Identifier, of tenant: Identifier) -> ServiceCall {

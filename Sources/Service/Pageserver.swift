@@ -86,7 +86,7 @@ package struct AttachedTenant: Decodable, Sendable {
 
   private struct State: Decodable { var slug: String }
 
-  /// Whether it has been loaded, and can be used.
+  /// Whether it has been loaded, and can be used; until then, it shows no timelines.
   package var isActive: Bool { state.slug == "Active" }
 }
 

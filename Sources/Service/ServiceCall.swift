@@ -36,8 +36,9 @@ package enum ServiceAnswer: Sendable {
   /// Any other status.
   case refused(ServiceRefusal)
   /// Nobody knows whether it was done, or the server could not do it at the moment: it may be
-  /// different when it is tried again. Gives the error for the case that it is not.
-  case unknown(Failure)
+  /// different when it is tried again. Gives the error for the case that it is not, and whether the
+  /// server may still be doing it.
+  case unknown(Failure, mayBeUnderWay: Bool)
 }
 
 /// An answer that is no success.

@@ -10,6 +10,8 @@ import System
 package final class ServiceClient {
   private let token: Secret?
   private let client: HTTPClient
+  /// For calls by plain HTTP: a proxy would see the token.
+  private let plainClient: HTTPClient
   private let timeout: Duration
 
   /// How often a call that only reads is tried, with a longer and longer wait in between.
@@ -26,8 +28,12 @@ package final class ServiceClient {
     var httpOptions = HTTPOptions()
     httpOptions.caBundle = options.caBundle
     httpOptions.timeout = options.callTimeout
+    // A server sends nothing until a call is done.
+    httpOptions.stallTimeout = options.callTimeout
     httpOptions.connectTimeout = min(httpOptions.connectTimeout, options.callTimeout)
     client = HTTPClient(httpOptions)
+    httpOptions.usesProxy = false
+    plainClient = HTTPClient(httpOptions)
   }
 
   /// Sends a call.
@@ -53,7 +59,9 @@ package final class ServiceClient {
     if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed)")) }
     if call.body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
     let body = call.body.map { Array($0.utf8) } ?? (call.method == .get ? nil : [])
-    let request = HTTPRequest(call.method, call.url, headers: headers, body: body)
+    var request = HTTPRequest(call.method, call.url, headers: headers, body: body)
+    request.isSentOnce = call.method != .get
+    let client = call.server.scheme == "https" ? client : plainClient
     let response: HTTPResponse
     do throws(TransferError) {
       response = try client.send(request, limit: 16 << 20)
@@ -74,7 +82,7 @@ package final class ServiceClient {
     failure.code = .serviceUnavailable
     failure.hint = "Check the URL, the network, and whether the service is running."
     guard error.mayPass else { throw failure }
-    return .unknown(failure)
+    return .unknown(failure, mayBeUnderWay: error.reason == .lost)
   }
 
   private func answer(
@@ -95,7 +103,9 @@ package final class ServiceClient {
       return .unknown(
         Failure(
           .serviceUnavailable, subject,
-          hint: "The service cannot do this at the moment. Try again, and look into its log."))
+          hint: "The service cannot do this at the moment. Try again, and look into its log."),
+        // A gateway, or the server itself, may have waited for this long enough.
+        mayBeUnderWay: [502, 504].contains(response.status))
     default:
       return .refused(
         ServiceRefusal(
@@ -118,15 +128,16 @@ package final class ServiceClient {
 }
 
 extension ServiceClient {
-  /// The answer to a call that reads one thing; nil if there is none (404).
+  /// The answer to a call that reads one thing; nil if there is none (404, or another status that says
+  /// so).
   func read<Value: Decodable>(
-    _ call: ServiceCall, as type: Value.Type = Value.self
+    _ call: ServiceCall, as type: Value.Type = Value.self, absent: Set<Int> = [404]
   ) throws(Failure) -> Value? {
     switch try send(call) {
     case .done(_, let body): return try Self.decode(body, of: call)
-    case .refused(let refusal) where refusal.status == 404: return nil
+    case .refused(let refusal) where absent.contains(refusal.status): return nil
     case .refused(let refusal): throw refusal.failure
-    case .unknown(let failure): throw failure
+    case .unknown(let failure, _): throw failure
     }
   }
 

@@ -36,8 +36,8 @@ package struct ServiceURL: Sendable, Equatable, CustomStringConvertible {
 
   /// A server that another one has named.
   ///
-  /// Throws `.unsupported` if it takes calls by plain HTTP only, and the other one was called by HTTPS:
-  /// a token must not leave that.
+  /// Throws `.serviceFailed` if that is not the name of a server, or if it takes calls by plain HTTP
+  /// only, and the other one was called by HTTPS: a token must not leave that.
   init(
     host: String, port: Int?, securePort: Int?, likeThat other: ServiceURL
   ) throws(Failure) {
@@ -48,7 +48,14 @@ package struct ServiceURL: Sendable, Equatable, CustomStringConvertible {
           + "one. If the network is safe, give its URL with http://.")
     }
     let name = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
-    try self.init("\(other.scheme)://\(name):\(port)")
+    do throws(Failure) {
+      try self.init("\(other.scheme)://\(name):\(port)")
+    } catch {
+      throw Failure(
+        .serviceFailed,
+        "'\(other.description)' names a server \("\(host):\(port)".quoted), which cannot be one",
+        hint: "Check with which host and port the server has registered.")
+    }
   }
 
   /// Host and port, if they are what they should be.

@@ -88,8 +88,8 @@ import Testing
     try await Self.requireNothingLeft(storage, service, servers, place: storage.tenantPath)
   }
 
-  /// Goal: files of a higher generation than that of the tenant are seen, too, as that is lower than
-  /// what a pageserver looks for.
+  /// Goal: files of a higher generation than that of the tenant, which no pageserver sees, are refused
+  /// before anything is changed.
   @Test func newerGeneration() async throws {
     let storage = try await ServiceStorage()
     let service = try StandIn(storage.path)
@@ -97,11 +97,64 @@ import Testing
     #expect(try await Self.attach(storage, servers).exitCode == 0)
     try await storage.add(.newer)
     let place = "\(storage.tenantPath)/timelines/\(ServiceStorage.secondTimeline)"
-    let run = try await Self.attach(storage, servers, place: place)
+    let count = try service.calls().count
+    for more in [[], ["--dry-run"]] {
+      let run = try await Self.attach(storage, servers, more + ["--json"], place: place)
+      #expect(run.exitCode == 69, "\(run.error)")
+      #expect(
+        run.error.contains("is attached at generation 2, and the files are of generation 5"))
+      #expect(run.error.contains("Import with '--generation 2' or less."), "\(run.error)")
+    }
+    #expect(try service.calls().dropFirst(count).allSatisfy(\.isRead))
+    try service.requireNoHarm()
+  }
+
+  /// Goal: a controller that does not know the tenant right after an import gets no second one, even if
+  /// it never does.
+  @Test(arguments: [(3, []), (500, ["--wait", "1"])] as [(Int, [String])])
+  func unknownAfterImport(failureCount: Int, options: [String]) async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    try service.fail("GET", "/control/v1/tenant/", .status(404), count: failureCount)
+    let run = try await Self.attach(storage, service.servers(true), options + ["--json"])
+    #expect(run.exitCode == (options.isEmpty ? 0 : 69), "\(run.error)")
+    #expect(options.isEmpty || run.error.contains("does not know tenant"), "\(run.error)")
+    #expect(try service.calls().count { $0.path.hasSuffix("/import") } == 1)
+    try service.requireNoHarm()
+  }
+
+  /// Goal: a call that the server is still busy with after the connection was lost is not sent again,
+  /// and is waited for even without `--wait`.
+  @Test(
+    arguments: [
+      (true, "POST", "/debug/v1/tenant/\(ServiceStorage.tenant)/import"),
+      (true, "POST", "/v1/tenant/\(ServiceStorage.tenant)/timeline"),
+      (false, "PUT", "/v1/tenant/\(ServiceStorage.tenant)/location_config"),
+    ])
+  func late(hasController: Bool, method: String, path: String) async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    let servers = service.servers(hasController)
+    try service.fail(method, path, .late)
+    let run = try await Self.attach(storage, servers, ["--wait", "0"])
     #expect(run.exitCode == 0, "\(run.error)")
-    let imports = try service.calls().filter { $0.path.hasSuffix("/import") && !$0.isRead }
-    #expect(imports.count == 2, "\(imports)")
-    try await Self.requireNothingLeft(storage, service, servers, place: place)
+    #expect(try service.calls().count { $0.method == method && $0.path == path } == 1)
+    try await Self.requireNothingLeft(storage, service, servers)
+  }
+
+  /// Goal: a tenant that the controller has not attached yet is waited for.
+  @Test func notAttachedYet() async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    let path = "/debug/v1/tenant/\(ServiceStorage.tenant)/locate"
+    try service.fail("GET", path, .status(400), count: 2)
+    let run = try await Self.attach(storage, service.servers(true))
+    #expect(run.exitCode == 0, "\(run.error)")
+    #expect(run.error.contains("has not attached '\(ServiceStorage.tenant)' yet"), "\(run.error)")
+    try service.fail("GET", path, .status(400))
+    let plan = try await Self.attach(storage, service.servers(true), ["--dry-run", "--json"])
+    #expect(plan.exitCode == 69 && plan.error.contains("[service-not-ready]"), "\(plan.error)")
+    try service.requireNoHarm()
   }
 
   /// Goal: a whole tenant, and one with shards, is taken up, by each of its directories.
@@ -183,6 +236,89 @@ import Testing
     let asked = try await Self.attach(storage, servers, ["--attach-generation", "7"], place: place)
     #expect(asked.exitCode == 0, "\(asked.error)")
     try await Self.requireNothingLeft(storage, service, servers, place: storage.tenantPath)
+  }
+
+  /// Goal: a tenant that is loading is not taken for an empty one, which could be attached again.
+  @Test func loading() async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    let servers = service.servers(false)
+    #expect(try await Self.attach(storage, servers).exitCode == 0)
+    try await storage.add(.newer)
+    let (count, place) = (try service.calls().count, storage.tenantPath)
+    let path = "/v1/tenant/\(ServiceStorage.tenant)"
+    try service.fail("GET", path, .loading)
+    let plan = try await Self.attach(storage, servers, ["--dry-run", "--json"], place: place)
+    #expect(plan.error.contains("is not active on the pageserver yet"), "\(plan.error)")
+    try service.fail("GET", path, .loading, count: 3)
+    let run = try await Self.attach(storage, servers, ["--json"], place: place)
+    #expect(run.exitCode == 69, "\(run.error)")
+    #expect(run.error.contains("is attached at generation 1"), "\(run.error)")
+    #expect(try service.calls().dropFirst(count).allSatisfy(\.isRead))
+  }
+
+  /// Goal: without a controller, files that a pageserver has written are attached only at a generation
+  /// that a person gives, and get on safekeepers only where others have them already.
+  @Test func writtenFiles() async throws {
+    let storage = try await ServiceStorage()
+    try storage.addWrittenLayer()
+    let service = try StandIn(storage.path)
+    let servers = service.servers(false)
+    for more in [[], ["--dry-run"]] {
+      let run = try await Self.attach(storage, servers, more + ["--json"])
+      #expect(run.exitCode == 64, "\(run.error)")
+      #expect(run.error.contains("'--attach-generation' is required"), "\(run.error)")
+    }
+    #expect(try service.calls().allSatisfy(\.isRead))
+    let words = "none of the safekeepers has timeline '\(ServiceStorage.timeline)', to which a"
+    for more in [["--attach-generation", "4"], [], ["--dry-run"]] {
+      let run = try await Self.attach(storage, servers, more + ["--json"])
+      #expect(run.exitCode == 69 && run.error.contains(words), "\(run.error)")
+    }
+    let changes = try service.calls().filter { !$0.isRead }
+    #expect(changes.map(\.method) == ["PUT"], "\(changes)")
+
+    let members = (1...3).map { #"{"id":\#($0),"host":"h","pg_port":1}"# }.joined(separator: ",")
+    func make(on safekeeper: Int, from start: String) throws {
+      try service.call(
+        "POST", service.safekeeper(safekeeper) + "/v1/tenant/timeline",
+        #"{"tenant_id":"\#(ServiceStorage.tenant)","timeline_id":"\#(ServiceStorage.timeline)","#
+          + #""mconf":{"generation":1,"members":[\#(members)],"new_members":null},"#
+          + #""pg_version":150000,"system_id":null,"wal_seg_size":null,"#
+          + #""start_lsn":"\#(start)","commit_lsn":null}"#)
+    }
+    try make(on: 1, from: ServiceStorage.importLSN)
+    let run = try await Self.attach(storage, servers)
+    #expect(run.exitCode == 0, "\(run.error)")
+    let starts = try service.calls().filter { $0.server > 2 && $0.method == "POST" }
+    #expect(starts.count == 2, "\(starts)")
+    #expect(
+      starts.allSatisfy { $0.body.contains("\"start_lsn\":\"\(ServiceStorage.importLSN)\"") })
+    try await Self.requireNothingLeft(storage, service, servers)
+  }
+
+  /// Goal: safekeepers that begin a timeline at different LSNs are left to a person.
+  @Test func differentStarts() async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    let servers = service.servers(false)
+    for (safekeeper, start) in [(1, "0/215AD68"), (2, ServiceStorage.importLSN)] {
+      try service.call(
+        "POST", service.safekeeper(safekeeper) + "/v1/tenant/timeline",
+        #"{"tenant_id":"\#(ServiceStorage.tenant)","timeline_id":"\#(ServiceStorage.timeline)","#
+          + #""mconf":{"generation":1,"members":[{"id":1,"host":"h","pg_port":1},"#
+          + #"{"id":2,"host":"h","pg_port":1},{"id":3,"host":"h","pg_port":1}],"#
+          + #""new_members":null},"pg_version":150000,"system_id":null,"wal_seg_size":null,"#
+          + #""start_lsn":"\#(start)","commit_lsn":null}"#)
+    }
+    try storage.addWrittenLayer()
+    for command in [["attach", "--attach-generation", "2"], ["attach", "--dry-run"], ["status"]] {
+      let run = try await ProgramRun.run(command + [storage.timelinePath, "--json"] + servers)
+      #expect(run.exitCode == 65, "\(run.error)")
+      #expect(
+        run.error.contains("begins at different LSNs on its safekeepers: 0/215ACF0, 0/215AD68"))
+    }
+    #expect(try service.calls().allSatisfy { $0.isRead || $0.method == "PUT" || $0.server < 4 })
   }
 
   /// Goal: other data under the same ids is refused, and nothing is changed. Method: files that differ
@@ -308,6 +444,10 @@ import Testing
     #expect(run.error.contains("timeline \(ServiceStorage.timeline) is active at 0/215AD68"))
     let alone = try await Self.attach(storage, service.servers(false))
     #expect(alone.exitCode == 0, "\(alone.error)")
+    let status = try await ProgramRun.run(
+      ["status", storage.timelinePath, "--json"] + service.servers(false))
+    #expect(status.exitCode == 1, "\(status.error)")
+    #expect(status.error.contains("it is on no safekeeper"), "\(status.error)")
     try service.requireNoHarm()
   }
 
@@ -330,6 +470,47 @@ import Testing
     #expect(run.error.contains(") \(words) timeline"), "\(run.error)")
     #expect(run.outputText.hasSuffix(", safekeepers 2, 3\n"), "\(run.outputText)")
     try service.requireNoHarm()
+  }
+
+  /// Goal: safekeepers that a controller names and that do not take its token are not looked at, which
+  /// is said. Method: a tenant with shards, for the same reason.
+  @Test func safekeepersRefuse() async throws {
+    let storage = try await ServiceStorage(shards: 2)
+    let service = try StandIn(storage.path)
+    let servers = service.servers(true)
+    let path = "/v1/tenant/\(ServiceStorage.tenant)/timeline/\(ServiceStorage.timeline)"
+    try service.fail("GET", path, .status(403), count: 3)
+    let run = try await Self.attach(storage, servers)
+    #expect(run.exitCode == 0, "\(run.error)")
+    for number in 1...3 {
+      #expect(
+        run.error.contains(
+          "note: safekeeper \(number) (\(service.safekeeper(number))) does not take"))
+    }
+    try service.fail("GET", path, .status(401), count: 3)
+    let status = try await ProgramRun.run(["status", storage.timelinePath] + servers)
+    #expect(status.exitCode == 0, "\(status.error)")
+    #expect(status.outputText.contains("3 (does not take the token)"), "\(status.outputText)")
+    // Without a controller, the token is meant for them.
+    try service.fail("GET", path, .status(403))
+    let alone = try await Self.attach(storage, service.servers(false))
+    #expect(alone.exitCode == 77, "\(alone.error)")
+    try service.requireNoHarm()
+  }
+
+  /// Goal: a proxy of the environment gets no call by plain HTTP, from the program or the commands.
+  @Test func proxy() async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    let proxy = ["http_proxy": "http://127.0.0.1:1", "no_proxy": ""]
+    let plan = try await Self.attach(
+      storage, service.servers(true), ["--dry-run"], environment: proxy)
+    #expect(plan.exitCode == 0, "\(plan.error)")
+    let script = try await ProgramRun.run(
+      [], script: "set -e\n" + plan.outputText, environment: proxy)
+    #expect(script.exitCode == 0, "\(script.error)")
+    let run = try await Self.attach(storage, service.servers(true), environment: proxy)
+    #expect(run.error == "note: everything was in place already\n")
   }
 
   // MARK: Files

@@ -28,6 +28,19 @@ import Testing
     #expect(try service.calls().dropFirst(count).allSatisfy(\.isRead))
     let script = try await ProgramRun.run([], script: "set -e\n" + plan.outputText)
     #expect(script.exitCode == 0, "\(plan.outputText)\n\(script.error)")
+    // Where the shards are is known only after the first call.
+    let hasMore = hasController && scene.shards > 0
+    #expect(plan.outputText.contains("run --dry-run again") == hasMore)
+    if hasMore {
+      let rest = try await ProgramRun.run(["attach", storage.tenantPath, "--dry-run"] + servers)
+      for shard in storage.shardNames {
+        // Before the call, and after it.
+        let url = "\(service.pageserver)/v1/tenant/\(shard)/timeline/\(ServiceStorage.timeline)"
+        #expect(rest.outputText.split(separator: url).count == 3, "\(rest.outputText)")
+      }
+      let script = try await ProgramRun.run([], script: "set -e\n" + rest.outputText)
+      #expect(script.exitCode == 0, "\(rest.outputText)\n\(script.error)")
+    }
     let status = try await ProgramRun.run(["status", storage.tenantPath, "--json"] + servers)
     #expect(status.exitCode == 0, "\(status.error)")
     let again = try await ProgramRun.run(["attach", storage.tenantPath] + servers)

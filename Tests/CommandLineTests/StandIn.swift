@@ -30,6 +30,10 @@ final class StandIn: Sendable {
     case drop
     /// It is done, and the answer never comes.
     case hang
+    /// It has no answer, and is done a second later.
+    case late
+    /// The tenant is said to be loading, and shows no timelines.
+    case loading
 
     fileprivate var json: String {
       switch self {
@@ -37,6 +41,8 @@ final class StandIn: Sendable {
       case .cut: "\"cut\""
       case .drop: "\"drop\""
       case .hang: "\"hang\""
+      case .late: "\"late\""
+      case .loading: "\"loading\""
       }
     }
 
@@ -229,6 +235,17 @@ final class ServiceStorage: Sendable {
   /// Writes a file below the storage.
   func write(_ text: String, to file: String) throws {
     try text.write(toFile: "\(path)/\(file)", atomically: false, encoding: .utf8)
+  }
+
+  /// Adds a layer to the first timeline, as a pageserver does for the WAL that it takes.
+  func addWrittenLayer() throws {
+    let name =
+      String(repeating: "0", count: 36) + "-" + String(repeating: "F", count: 36)
+      + "__000000000215ACF1-000000000215AD69"
+    try changeIndex(
+      "\"layer_metadata\":{",
+      to: "\"layer_metadata\":{\"\(name)\":{\"file_size\":1,\"generation\":1},")
+    try write("x", to: "tenants/\(shardNames[0])/timelines/\(Self.timeline)/\(name)-00000001")
   }
 
   /// Replaces a text in the first timeline's index.

@@ -6,7 +6,8 @@ PORT controller, PORT + 1 pageserver, PORT + 2 … safekeepers (N of them, 3 if 
   --nodes-after S   the first S seconds the controller knows no pageserver (400)
   --token T         every call needs `Authorization: Bearer T` (401, 403)
 GET /standin on PORT: what happened, a list of [method, port offset, path, body, status], and `initdb`: timelines that were made empty by a call that came too early (a fault of the caller).
-POST /standin {"fail": [[METHOD, PATH PREFIX, HOW], …]}: the next call of that kind fails once; HOW is a status, or "cut" (the answer breaks off), "drop" (done, but no answer), "hang".
+POST /standin {"fail": [[METHOD, PATH PREFIX, HOW], …]}: the next call of that kind fails once; HOW is a status, or "cut" (the answer breaks off), "drop" (done, but no answer), "hang",
+  "late" (no answer, and done a second later), "loading" (a tenant that is not active yet, and shows no timelines).
 It checks nothing of layers, only indexes. Ends when its standard input ends or on SIGTERM; prints "ready" when it serves."""
 import argparse, http.server, json, os, re, sys, threading, time
 
@@ -177,6 +178,14 @@ def safekeeper(i, method, path, b):
     raise Refuse(404, None)
 
 
+def serve_call(off, method, path, body):
+    return controller(method, path, body) if off == 0 else pageserver(method, path, body) if off == 1 else safekeeper(off - 2, method, path, body)
+
+
+def serve_late(*call):
+    with LOCK: serve_call(*call)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -200,7 +209,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     if f[0] == self.command and path.startswith(f[1]):
                         how = f[2]; fails.remove(f); break
                 if isinstance(how, int): raise Refuse(how, "made to fail")
-                status, out = controller(self.command, path, body) if off == 0 else pageserver(self.command, path, body) if off == 1 else safekeeper(off - 2, self.command, path, body)
+                if how == "late":
+                    threading.Timer(1, serve_late, (off, self.command, path, body)).start()
+                    status, out, how = 0, None, "drop"
+                else: status, out = serve_call(off, self.command, path, body)
+                if how == "loading": out = {**out, "state": {"slug": "Loading"}, "timelines": []}
             except Refuse as r:
                 status, out = r.status, None if r.msg is None else {"msg": r.msg}
             except (ValueError, KeyError, TypeError) as e:

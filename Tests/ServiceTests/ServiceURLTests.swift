@@ -47,6 +47,13 @@ import Testing
     #expect(try url(safe, 2, 3) == "https://p:3")
     #expect(throws: Failure.self) { try url(safe, 2, nil) }
     #expect(throws: Failure.self) { try url(plain, nil, 3) }
+    // What is wrong there is not the command line.
+    for (host, port) in [("p/x", 2), ("u@p", 2), ("p", 65536)] {
+      let failure = #expect(throws: Failure.self) {
+        try ServiceURL(host: host, port: port, securePort: nil, likeThat: plain)
+      }
+      #expect(failure?.code == .serviceFailed)
+    }
     let address = try ServiceURL(host: "::1", port: 2, securePort: nil, likeThat: plain)
     #expect(address.description == "http://[::1]:2")
   }

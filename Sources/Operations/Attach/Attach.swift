@@ -39,6 +39,9 @@ struct Attachment {
   /// Whether this run had the controller attach the tenant: what its pageservers have read is then no
   /// older than the files.
   var hasImported = false
+  /// The calls that got no answer, by their descriptions: until when the server may be busy with them,
+  /// and the error.
+  private var unanswered: [String: (end: ContinuousClock.Instant, failure: Failure)] = [:]
 
   init(_ files: TenantFiles, _ options: AttachOptions) {
     summary = AttachSummary(files)
@@ -76,13 +79,25 @@ struct Attachment {
 
   // MARK: Calls
 
-  /// Makes a call that changes something; false if nobody knows what came of it, after a wait.
+  /// Makes a call that changes something; nil if nobody knows what came of it, after a wait.
+  ///
+  /// The server may still be busy with a call that it did not answer. That is not made again before
+  /// another call's time has passed, in which the caller looks what came of it.
   mutating func make(
     _ call: ServiceCall, _ purpose: String, _ patience: inout Patience,
     _ send: (ServiceCall) throws(Failure) -> ServiceAnswer
   ) throws(Failure) -> ServiceAnswer? {
+    if let (end, failure) = unanswered[call.description] {
+      try patience.wait(or: failure)
+      if ContinuousClock.now < end { return nil }
+    }
     let answer = try send(call)
-    if case .unknown(let failure) = answer {
+    if case .unknown(let failure, let mayBeUnderWay) = answer {
+      if mayBeUnderWay {
+        let time = options.service.callTimeout
+        if unanswered[call.description] == nil { patience.extend(to: time) }
+        unanswered[call.description] = (.now + time, failure)
+      }
       summary.done.append("\(purpose), without an answer (\(call.description))")
       try patience.wait(or: failure)
       return nil
@@ -99,20 +114,35 @@ struct Attachment {
     var isKnown = try controller.knows(files.id)
     var patience = Patience(options)
     while !isKnown {
-      try importTenant(controller, &patience)
+      if hasImported {
+        try patience.wait(
+          or: Self.notReady("the controller does not know tenant '\(files.id)' yet"))
+      } else {
+        try importTenant(controller, &patience)
+      }
       isKnown = try patience.look { () throws(Failure) in try controller.knows(files.id) }
     }
     // Right after that, the shards may not be where they will be yet.
-    while try !patience.look({ () throws(Failure) in try view.locate() }) {
-      try patience.wait(or: Self.notReady("the controller has not attached '\(files.id)' yet"))
-    }
+    try locate(&patience)
     summary.shards = view.servedShards()
     summary.inPlace.append("tenant \(files.id) is known to the controller")
   }
 
+  /// Asks the controller, if there is one, where the shards are, until they are attached.
+  mutating func locate(_ patience: inout Patience) throws(Failure) {
+    while try !patience.look({ () throws(Failure) in try view.locate() }) {
+      try patience.wait(or: Self.notLocated(files))
+    }
+  }
+
+  /// The error of a tenant that the controller knows and has not attached.
+  static func notLocated(_ files: TenantFiles) -> Failure {
+    notReady("the controller has not attached '\(files.id)' yet")
+  }
+
   /// Has the controller attach the tenant, once a pageserver has registered with it; it may turn out
   /// that it did not.
-  mutating func importTenant(
+  private mutating func importTenant(
     _ controller: Controller, _ patience: inout Patience
   ) throws(Failure) {
     while try patience.look({ () throws(Failure) in try controller.activePageserverCount() }) == 0 {
@@ -145,16 +175,25 @@ struct Attachment {
       let pageserver = try view.pageserver(of: shard)
       var attached = try pageserver.tenant(shard.name)
       var patience = Patience(options)
-      while try Self.needsAttaching(attached, shard, files, isWanted: wanted != nil) {
-        let call = pageserver.attachCall(shard, generation: generation)
-        let answer = try make(
-          call, "attached \(shard.name) at generation \(generation)", &patience
-        ) { call throws(Failure) in try pageserver.perform(call) }
-        if case .refused(let refusal) = answer { throw refusal.failure }
-        attached = try patience.look { () throws(Failure) in try pageserver.tenant(shard.name) }
-        if answer != nil, try Self.needsAttaching(attached, shard, files, isWanted: true) {
+      var isDone = false
+      while true {
+        if let loading = Self.stillLoading(attached, shard), wanted == nil {
+          try patience.wait(or: loading)
+        } else if try !Self.needsAttaching(
+          attached, shard, files, isWanted: wanted != nil || isDone)
+        {
+          break
+        } else if isDone {
           try patience.wait(or: Self.notReady("'\(shard.name)' is not attached yet"))
+        } else {
+          let call = pageserver.attachCall(shard, generation: generation)
+          let answer = try make(
+            call, "attached \(shard.name) at generation \(generation)", &patience
+          ) { call throws(Failure) in try pageserver.perform(call) }
+          if case .refused(let refusal) = answer { throw refusal.failure }
+          if case .done = answer { isDone = true }
         }
+        attached = try patience.look { () throws(Failure) in try pageserver.tenant(shard.name) }
       }
       let words = attached?.generation.map { " at generation \($0)" } ?? ""
       summary.inPlace.append("\(shard.name) is attached to \(url)\(words)")
@@ -162,22 +201,38 @@ struct Attachment {
     summary.shards = view.servedShards()
   }
 
+  /// The error of a shard that is attached and not active yet: it shows no timelines until then.
+  static func stillLoading(_ attached: AttachedTenant?, _ shard: ShardName) -> Failure? {
+    guard let attached, !attached.isActive else { return nil }
+    return notReady("'\(shard.name)' is not active on the pageserver yet")
+  }
+
   /// Whether a shard is not attached, or at a generation below that of the files.
   ///
   /// Attaching again replaces the tenant's settings, which is for a person to decide if the tenant is
-  /// in use.
+  /// in use. So is the generation if a pageserver has written the files: two pageservers at one
+  /// generation would overwrite each other's.
   static func needsAttaching(
     _ attached: AttachedTenant?, _ shard: ShardName, _ files: TenantFiles, isWanted: Bool
   ) throws(Failure) -> Bool {
-    guard let attached else { return true }
-    guard let generation = attached.generation, generation < files.generation else { return false }
-    guard isWanted || attached.timelines.isEmpty else {
+    if let attached {
+      guard let generation = attached.generation, generation < files.generation else {
+        return false
+      }
+      guard isWanted || attached.timelines.isEmpty else {
+        throw ServiceView.tooLow(
+          shard, generation, files.generation,
+          hint:
+            "; or give '--attach-generation \(files.generation)', which replaces the settings of "
+            + "the tenant")
+      }
+    }
+    guard isWanted || files.areAsImported else {
       throw Failure(
-        .serviceFailed,
-        "'\(shard.name)' is attached at generation \(generation), and the files are of generation "
-          + "\(files.generation)",
-        hint: "Import with '--generation \(generation)' or less; or give '--attach-generation "
-          + "\(files.generation)', which replaces the settings of the tenant.")
+        .missingArgument,
+        "a pageserver has written files of tenant '\(files.id)': '--attach-generation' is required",
+        hint: "Give a generation above the highest at which any pageserver has had the tenant, and "
+          + "make sure that no other one has it attached.")
     }
     return true
   }

@@ -95,25 +95,62 @@ private struct Planner {
         expectations: expectations, conditions: conditions))
   }
 
+  /// Adds checks as calls of their own.
+  private mutating func add(_ checks: [AttachPlan.Condition], of timeline: TimelineFiles) {
+    for check in checks {
+      plan.steps.append(
+        .init(
+          purpose: "check timeline \(timeline.id)", method: "GET", url: check.url,
+          expectations: check.expectations))
+    }
+  }
+
+  /// What the pageserver of each shard has to say of a timeline.
+  private func checks(
+    of timeline: TimelineFiles, isNew: Bool
+  ) throws(Failure) -> [AttachPlan.Condition] {
+    var checks: [AttachPlan.Condition] = []
+    for (shard, end) in zip(files.shards, timeline.endLSNs) {
+      let call = try view.pageserver(of: shard).timelineCall(timeline.id, of: shard.name)
+      checks.append(
+        .init(url: call.url, expectations: Self.expectations(of: timeline, end, isNew: isNew)))
+    }
+    return checks
+  }
+
   // MARK: With a controller
 
   private mutating func planWithController(_ controller: Controller) throws(Failure) {
-    var isAttached = try controller.knows(files.id)
-    if isAttached { isAttached = try view.locate() }
-    if !isAttached { add(controller.importCall(files.id), "attach tenant \(files.id)") }
+    let isAttached = try controller.knows(files.id)
+    if isAttached {
+      guard try view.locate() else { throw Attachment.notLocated(files) }
+    } else {
+      add(controller.importCall(files.id), "attach tenant \(files.id)")
+      if files.isSharded {
+        // Nobody knows yet which pageservers will have the shards, and each has to be asked.
+        return add(
+          controller.locationCall(files.id),
+          "see where the shards are attached, then run --dry-run again for the other calls")
+      }
+    }
     for timeline in files.timelines {
-      if isAttached { try planReading(timeline, controller) }
+      if isAttached { try planReading(timeline) }
       let chosen = isAttached ? try view.safekeepers(of: timeline) : nil
-      let check = controller.timelineCall(timeline.id, of: files.id)
+      let checks =
+        files.isSharded
+        ? try checks(of: timeline, isNew: chosen == nil)
+        : [
+          AttachPlan.Condition(
+            url: controller.timelineCall(timeline.id, of: files.id).url,
+            expectations: Self.expectations(of: timeline, timeline.endLSN, isNew: chosen == nil))
+        ]
       if chosen == nil {
         add(
           controller.creationCall(timeline.id, of: files.id, version: timeline.postgresVersion),
           "make timeline \(timeline.id) on safekeepers, if the pageserver has it",
-          if: [.init(url: check.url, expectations: Self.expectations(of: timeline, isNew: true))])
+          if: checks)
       }
-      add(
-        check, "check timeline \(timeline.id)",
-        expecting: Self.expectations(of: timeline, isNew: chosen == nil))
+      add(checks, of: timeline)
       add(
         controller.safekeepersCall(of: timeline.id, of: files.id),
         "check that safekeepers were chosen")
@@ -122,7 +159,7 @@ private struct Planner {
 
   /// Has shards that do not have a timeline read the remote storage again.
   private mutating func planReading(
-    _ timeline: TimelineFiles, _ controller: Controller?
+    _ timeline: TimelineFiles
   ) throws(Failure) {
     let states = try view.states(of: timeline)
     let present = states.compactMap(\.self)
@@ -131,14 +168,10 @@ private struct Planner {
     }
     for (shard, state) in zip(files.shards, states) where state == nil {
       let pageserver = try view.pageserver(of: shard)
-      let call: ServiceCall
-      if let controller, let generation = try pageserver.tenant(shard.name)?.generation,
-        generation < timeline.generation
-      {
-        call = controller.importCall(files.id)
-      } else {
-        call = pageserver.resetCall(shard.name)
+      if let attached = try pageserver.tenant(shard.name) {
+        try view.requireVisible(timeline, to: attached, shard)
       }
+      let call = pageserver.resetCall(shard.name)
       // One is enough for several timelines.
       guard !plan.steps.contains(where: { $0.url == call.url && $0.method != "GET" }) else {
         continue
@@ -154,9 +187,10 @@ private struct Planner {
     var newShards: Set<String> = []
     for shard in files.shards {
       let pageserver = try view.pageserver(of: shard)
+      let attached = try pageserver.tenant(shard.name)
+      if let loading = Attachment.stillLoading(attached, shard), wanted == nil { throw loading }
       guard
-        try Attachment.needsAttaching(
-          try pageserver.tenant(shard.name), shard, files, isWanted: wanted != nil)
+        try Attachment.needsAttaching(attached, shard, files, isWanted: wanted != nil)
       else { continue }
       newShards.insert(shard.name)
       let generation = wanted ?? files.generation
@@ -165,35 +199,29 @@ private struct Planner {
         "attach \(shard.name) at generation \(generation)")
     }
     for timeline in files.timelines {
-      if newShards.isEmpty { try planReading(timeline, nil) }
+      if newShards.isEmpty { try planReading(timeline) }
       let safekeepers = try view.safekeepers(of: timeline) ?? []
       var seen: [AttachSummary.Safekeeper] = []
       for safekeeper in safekeepers { seen.append(try view.look(at: safekeeper, for: timeline)) }
-      let start = seen.compactMap(\.startLSN).first
-      var checks: [ServiceCall] = []
-      for shard in files.shards {
-        checks.append(
-          try view.pageserver(of: shard).timelineCall(timeline.id, of: shard.name))
-      }
-      let expectations = Self.expectations(of: timeline, isNew: start == nil)
+      let start = try ServiceView.commonStart(of: seen, timeline)
+      if start == nil && !seen.isEmpty { try ServiceView.requireKnownStart(timeline) }
+      let checks = try checks(of: timeline, isNew: start == nil)
       for (safekeeper, state) in zip(safekeepers, seen) where state.state != .ready {
         add(
           safekeeper.server.creationCall(
             timeline.id, of: files.id, version: timeline.postgresVersion,
-            start: start.flatMap { LogSequenceNumber($0) } ?? timeline.endLSN,
+            start: start ?? timeline.endLSN,
             members: safekeepers.compactMap(\.member)),
           "make timeline \(timeline.id) on safekeeper \(safekeeper.id), if the pageserver has it",
-          if: checks.map { .init(url: $0.url, expectations: expectations) })
+          if: checks)
       }
-      for check in checks {
-        add(check, "check timeline \(timeline.id)", expecting: expectations)
-      }
+      add(checks, of: timeline)
       for safekeeper in safekeepers {
         add(
           safekeeper.server.timelineCall(timeline.id, of: files.id),
           "check safekeeper \(safekeeper.id)",
           expecting: [
-            .init(field: "timeline_start_lsn", value: "\"\(start ?? "\(timeline.endLSN)")\"")
+            .init(field: "timeline_start_lsn", value: "\"\(start ?? timeline.endLSN)\"")
           ])
       }
     }
@@ -202,10 +230,9 @@ private struct Planner {
   /// What a pageserver has to say of a timeline; of one that no compute has written to, also where it
   /// ends.
   private static func expectations(
-    of timeline: TimelineFiles, isNew: Bool
+    of timeline: TimelineFiles, _ end: LogSequenceNumber, isNew: Bool
   ) -> [AttachPlan.Expectation] {
-    let end = AttachPlan.Expectation(
-      field: "last_record_lsn", value: "\"\(timeline.endLSN)\"")
+    let end = AttachPlan.Expectation(field: "last_record_lsn", value: "\"\(end)\"")
     return [
       .init(field: "state", value: "\"Active\""),
       .init(field: "initdb_lsn", value: "\"\(timeline.importLSN)\""),

@@ -28,6 +28,8 @@ public struct AttachSummary: Codable, Sendable {
       case missing
       /// It does not answer.
       case unreachable
+      /// It does not take the token, so it was not looked at; a controller has made the timeline there.
+      case refused
     }
 
     /// Its id.
@@ -38,6 +40,9 @@ public struct AttachSummary: Codable, Sendable {
     public var state: State
     /// The LSN that its WAL begins at.
     public var startLSN: String?
+
+    /// Whether it has the timeline, as it says itself, or else the controller.
+    package var hasTimeline: Bool { state == .ready || state == .refused }
   }
 
   /// A timeline.
@@ -101,4 +106,9 @@ public struct AttachSummary: Codable, Sendable {
         levelZeroCount: timeline.levelZeroCount)
     }
   }
+}
+
+extension [AttachSummary.Safekeeper] {
+  /// Whether most of them have the timeline, so that a compute can write.
+  var areEnough: Bool { count(where: \.hasTimeline) * 2 > count }
 }

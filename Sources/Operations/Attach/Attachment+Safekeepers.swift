@@ -25,17 +25,18 @@ extension Attachment {
         seen.append(try view.look(at: safekeeper, for: timeline))
         summary.served[index].safekeepers = seen
       }
+      let start = try ServiceView.commonStart(of: seen, timeline)
       if view.controller == nil,
-        try create(timeline, states, on: safekeepers, seen, &made, &patience)
+        try create(timeline, states, on: safekeepers, seen, start, &made, &patience)
       {
         continue
       }
-      let ready = seen.filter { $0.state == .ready }
-      if ready.count * 2 > safekeepers.count {
+      if seen.areEnough {
         try finish(timeline, index, seen)
         return
       }
-      let others = seen.filter { $0.state != .ready }
+      let ready = seen.filter(\.hasTimeline)
+      let others = seen.filter { !$0.hasTimeline }
       try patience.wait(
         or: Failure(
           .safekeepersMissing,
@@ -48,12 +49,19 @@ extension Attachment {
   private mutating func finish(
     _ timeline: TimelineFiles, _ index: Int, _ seen: [AttachSummary.Safekeeper]
   ) throws(Failure) {
-    let ready = seen.filter { $0.state == .ready }.map(\.id)
+    let ready = seen.filter(\.hasTimeline).map(\.id)
     summary.inPlace.append("timeline \(timeline.id) is on safekeepers \(ServiceView.list(ready))")
-    for other in seen where other.state != .ready {
-      summary.notes.append(
-        "safekeeper \(other.id) (\(other.url)) \(other.state == .missing ? "does not have" : "did not answer about") "
-          + "timeline \(timeline.id); most safekeepers have it")
+    for other in seen {
+      let words: String
+      switch other.state {
+      case .ready: continue
+      case .missing: words = "does not have timeline \(timeline.id); most safekeepers have it"
+      case .unreachable:
+        words = "did not answer about timeline \(timeline.id); most safekeepers have it"
+      case .refused:
+        words = "does not take the token, so timeline \(timeline.id) was not looked at there"
+      }
+      summary.notes.append("safekeeper \(other.id) (\(other.url)) \(words)")
     }
     summary.served[index].isInService = true
   }
@@ -65,6 +73,7 @@ extension Attachment {
   ) throws(Failure) -> [TimelineState]? {
     guard let controller = view.controller else { return nil }
     // Just before the call, which would make what is not there.
+    try locate(&patience)
     let states = try patience.look { () throws(Failure) in try view.states(of: timeline) }
     let present = states.compactMap(\.self)
     guard present.count == states.count else {
@@ -105,7 +114,8 @@ extension Attachment {
   /// run has not `made` it.
   private mutating func create(
     _ timeline: TimelineFiles, _ states: [TimelineState], on safekeepers: [ServiceView.Safekeeper],
-    _ seen: [AttachSummary.Safekeeper], _ made: inout Set<Int>, _ patience: inout Patience
+    _ seen: [AttachSummary.Safekeeper], _ start: LogSequenceNumber?, _ made: inout Set<Int>,
+    _ patience: inout Patience
   ) throws(Failure) -> Bool {
     let missing = zip(safekeepers, seen).filter {
       $0.1.state == .missing && !made.contains($0.0.id)
@@ -113,7 +123,11 @@ extension Attachment {
     .map { $0.0 }
     if missing.isEmpty { return false }
     // It begins where the others do, if a compute has written there meanwhile.
-    let start = seen.compactMap(\.startLSN).first.flatMap { LogSequenceNumber($0) }
+    if start == nil {
+      // One that does not answer may have it.
+      if seen.contains(where: { $0.state == .unreachable }) { return false }
+      try ServiceView.requireKnownStart(timeline)
+    }
     try view.check(states, of: timeline, mayGrow: start != nil)
     for safekeeper in missing {
       let call = safekeeper.server.creationCall(

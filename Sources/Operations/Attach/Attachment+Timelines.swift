@@ -24,6 +24,8 @@ extension Attachment {
     var patience = Patience(options)
     var resetShards: Set<String> = []
     while true {
+      // Shards may have moved since the last look.
+      try locate(&patience)
       let states = try patience.look { () throws(Failure) in try view.states(of: timeline) }
       let present = states.compactMap(\.self)
       summary.served[index].take(states, timeline)
@@ -61,8 +63,8 @@ extension Attachment {
 
   /// Has a shard's pageserver read the remote storage again, once; false if it was not ready for that.
   ///
-  /// A tenant below the generation of the files does not see them, however often it looks: the
-  /// controller attaches it again, then.
+  /// A tenant below the generation of the files does not see them, however often it looks, and a
+  /// controller that knows a tenant keeps to its own generation: that is for a person.
   private mutating func reread(
     _ shard: ShardName, _ timeline: TimelineFiles, _ resetShards: inout Set<String>,
     _ patience: inout Patience
@@ -72,12 +74,7 @@ extension Attachment {
     let pageserver = try view.pageserver(of: shard)
     let attached = try patience.look { () throws(Failure) in try pageserver.tenant(shard.name) }
     guard let attached, attached.isActive else { return false }
-    if let controller = view.controller, let generation = attached.generation,
-      generation < timeline.generation
-    {
-      try importTenant(controller, &patience)
-      return false
-    }
+    try view.requireVisible(timeline, to: attached, shard)
     let call = pageserver.resetCall(shard.name)
     let answer = try make(
       call, "had the pageserver of \(shard.name) read the remote storage again", &patience

@@ -3,7 +3,7 @@ import System
 
 /// The time that the service is given for one thing, and the waits between looks at it.
 struct Patience {
-  private let end: ContinuousClock.Instant
+  private var end: ContinuousClock.Instant
   private var delay = Duration.milliseconds(100)
   private let announce: @Sendable (String) -> Void
   private var hasAnnounced = false
@@ -23,6 +23,9 @@ struct Patience {
     try Interruption.wait(min(delay, end - .now))
     delay = min(delay * 2, Self.longestDelay)
   }
+
+  /// Gives at least this much time from now on.
+  mutating func extend(to duration: Duration) { end = max(end, .now + duration) }
 
   /// Looks until there is an answer: a server that is about to start may not give one.
   mutating func look<Value>(

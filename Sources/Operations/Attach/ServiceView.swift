@@ -65,6 +65,27 @@ struct ServiceView {
 
   private static func words(_ count: Int) -> String { count == 1 ? "1 shard" : "\(count) shards" }
 
+  /// Throws if a shard that does not have a timeline is attached below the timeline's generation.
+  func requireVisible(
+    _ timeline: TimelineFiles, to attached: AttachedTenant, _ shard: ShardName
+  ) throws(Failure) {
+    guard let generation = attached.generation, generation < timeline.generation else { return }
+    throw Self.tooLow(shard, generation, timeline.generation)
+  }
+
+  /// The error of a shard that is attached below the generation of the files.
+  ///
+  /// - Parameter hint: what else can be done than to import again.
+  static func tooLow(
+    _ shard: ShardName, _ generation: UInt32, _ filesGeneration: UInt32, hint: String = ""
+  ) -> Failure {
+    Failure(
+      .serviceFailed,
+      "'\(shard.name)' is attached at generation \(generation), and the files are of generation "
+        + "\(filesGeneration)",
+      hint: "Import with '--generation \(generation)' or less\(hint).")
+  }
+
   /// The pageserver that a shard is on.
   func pageserver(of shard: ShardName) throws(Failure) -> Pageserver {
     switch target {
@@ -180,6 +201,36 @@ struct ServiceView {
     }
   }
 
+  /// The LSN at which all safekeepers that have a timeline begin it; nil if none has it.
+  ///
+  /// Throws `.damaged` if they differ.
+  static func commonStart(
+    of seen: [AttachSummary.Safekeeper], _ timeline: TimelineFiles
+  ) throws(Failure) -> LogSequenceNumber? {
+    let starts = Set(seen.compactMap(\.startLSN))
+    guard starts.count < 2 else {
+      throw Failure(
+        .timelineConflict,
+        "timeline '\(timeline.id)' begins at different LSNs on its safekeepers: "
+          + starts.sorted().joined(separator: ", "),
+        hint: "Nothing is changed there. Find out which safekeepers a compute has written to.")
+    }
+    return starts.first.flatMap { LogSequenceNumber($0) }
+  }
+
+  /// Throws if nobody can tell where a timeline that is on no safekeeper has to begin.
+  ///
+  /// What a pageserver has added may be WAL that a compute has written, to other safekeepers.
+  static func requireKnownStart(_ timeline: TimelineFiles) throws(Failure) {
+    guard !timeline.isAsImported else { return }
+    throw Failure(
+      .safekeepersMissing,
+      "none of the safekeepers has timeline '\(timeline.id)', to which a pageserver has written",
+      hint:
+        "Give the safekeepers that have its WAL. If no compute has ever written to it, make it on "
+        + "the safekeepers by hand, from the import's end LSN on.")
+  }
+
   /// What a safekeeper has of a timeline.
   ///
   /// Throws `.damaged` if it has one that begins elsewhere, is of another version, or, without a
@@ -193,8 +244,12 @@ struct ServiceView {
     do throws(Failure) {
       state = try safekeeper.server.timeline(timeline.id, of: files.id)
     } catch {
-      guard error.code == .serviceUnavailable else { throw error }
-      seen.state = .unreachable
+      switch error.code {
+      case .serviceUnavailable: seen.state = .unreachable
+      // A token for the controller need not be one for the safekeepers that it names.
+      case .tokenRefused where safekeeper.member == nil: seen.state = .refused
+      default: throw error
+      }
       return seen
     }
     guard let state else { return seen }

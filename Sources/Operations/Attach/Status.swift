@@ -44,16 +44,15 @@ extension AttachSummary.Timeline {
     for safekeeper in chosen {
       safekeepers.append(try view.look(at: safekeeper, for: timeline))
     }
-    let readyCount = safekeepers.count { $0.state == .ready }
-    isInService =
-      present.allSatisfy(\.isActive) && (safekeepers.isEmpty || readyCount * 2 > safekeepers.count)
+    _ = try ServiceView.commonStart(of: safekeepers, timeline)
+    isInService = present.allSatisfy(\.isActive) && safekeepers.areEnough
   }
 
   /// Why a compute cannot use it.
   fileprivate var lack: String {
     guard let state else { return "the pageserver does not have it" }
-    guard state == "active" else { return "it is \(state) on the pageserver" }
-    let readyCount = safekeepers.count { $0.state == .ready }
+    guard state == "active" else { return "it is \(escaped(state.utf8)) on the pageserver" }
+    let readyCount = safekeepers.count(where: \.hasTimeline)
     return safekeepers.isEmpty
       ? "it is on no safekeeper" : "it is on \(readyCount) of \(safekeepers.count) safekeepers"
   }

@@ -20,6 +20,8 @@ struct TenantFiles {
   /// The highest generation of any index of the tenant's: one that is attached below it does not see
   /// everything.
   private(set) var generation: UInt32 = 0
+  /// Whether no pageserver has added a layer to any timeline of the tenant.
+  private(set) var areAsImported = true
   /// The path or URL of the tenant, without the digits of a shard.
   let path: String
 
@@ -150,8 +152,10 @@ struct TenantFiles {
         let directory = DirectoryBelow(parent: tenants, name: "\(parent)/\(id)")
         let generations = try directory.names().compactMap { IndexPart.parse(fileName: $0) }
         generation = max(generation, generations.max() ?? 0)
-        guard !generations.isEmpty, wanted == nil || wanted == id else { continue }
+        guard !generations.isEmpty else { continue }
         let timeline = try Timeline(directory)
+        areAsImported = areAsImported && timeline.isAsImported
+        guard wanted == nil || wanted == id else { continue }
         if let place = indexes.firstIndex(where: { $0.id == id }) {
           indexes[place].timelines.append(timeline)
         } else {

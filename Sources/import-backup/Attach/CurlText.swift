@@ -33,7 +33,9 @@ struct CurlText {
     var words = ["curl", "-sS", "--fail-with-body", "--max-time", "\(options.callSeconds)"]
     // What has just been asked for may take a moment.
     if isRepeated { words += ["--retry", "10", "--retry-delay", "1", "--retry-all-errors"] }
-    if let bundle = options.caBundle { words += ["--cacert", bundle] }
+    // As `attach` does: no other authorities, and no proxy that would see the token.
+    if let bundle = options.caBundle { words += ["--cacert", bundle, "--capath", "/dev/null"] }
+    if url.hasPrefix("http://") { words += ["--noproxy", "*"] }
     if method != "GET" { words += ["-X", method] }
     if let body { words += ["-H", "Content-Type: application/json", "--data-raw", body] }
     if options.token != nil { words += ["-K", "-"] }
@@ -45,7 +47,7 @@ struct CurlText {
   private var token: String {
     let text: String
     switch options.token?.source {
-    case .file(let path): text = "\"$(cat \(GivenCommand.quoted(path)))\""
+    case .file(let path): text = "\"$(tr -d '[:space:]' < \(GivenCommand.quoted(path)))\""
     case .variable(let name): text = "\"$\(name)\""
     case nil: return ""
     }

@@ -1,4 +1,5 @@
 import Operations
+import PostgresFormat
 import System
 
 /// The text about a tenant in service.
@@ -51,7 +52,7 @@ enum ServiceText {
         ("in service", timeline.isInService ? "yes" : "no"),
         ("Postgres version", "\(timeline.postgresVersion)"),
         ("pageserver", timeline.state == nil ? "does not have it" : place(summary)),
-        ("state", timeline.state),
+        ("state", timeline.state.map { escaped($0.utf8) }),
         ("LSN", timeline.lastRecordLSN),
         ("LSN of the files", timeline.endLSN),
         ("L0 layers", Quantity.grouped(timeline.levelZeroCount)),
@@ -67,14 +68,15 @@ enum ServiceText {
     var places: [String] = []
     for shard in summary.shards {
       let port = shard.port.map { ":\($0)" } ?? ""
-      let place = "pageserver \(shard.pageserverID.map { "\($0) at " } ?? "")\(shard.host)\(port)"
+      let host = escaped(shard.host.utf8)
+      let place = "pageserver \(shard.pageserverID.map { "\($0) at " } ?? "")\(host)\(port)"
       if !places.contains(place) { places.append(place) }
     }
     return places.joined(separator: ", ")
   }
 
   private static func ids(_ safekeepers: [AttachSummary.Safekeeper]) -> String {
-    safekeepers.filter { $0.state == .ready }.map { "\($0.id)" }.joined(separator: ", ")
+    safekeepers.filter(\.hasTimeline).map { "\($0.id)" }.joined(separator: ", ")
   }
 
   private static func words(_ safekeepers: [AttachSummary.Safekeeper]) -> String {
@@ -84,6 +86,7 @@ enum ServiceText {
         case .ready: "from \(safekeeper.startLSN ?? "")"
         case .missing: "does not have it"
         case .unreachable: "does not answer"
+        case .refused: "does not take the token"
         }
       return "\(safekeeper.id) (\(state))"
     }.joined(separator: ", ")

@@ -30,8 +30,8 @@ struct AttachCommand: TenantCommand {
     CommandOption(
       "attach-generation", value: "N",
       help: """
-        generation to attach at with --pageserver, in decimal (default: that of the files; a lower \
-        one is refused)
+        generation to attach at with --pageserver, in decimal (default: that of the files, if no \
+        pageserver has written them; a lower one is refused)
         """
     ) { command, value throws(Failure) in
       command.tenant.generation = try value.integer(in: 1...UInt32.max)
