@@ -31,7 +31,7 @@ final class TimelineWriter {
   private(set) var hasSortedBase = false
   /// Whether the first pass over a running cluster has ended, and what follows are changed pages.
   private var isChanges = false
-  /// L0s that were written before that was decided.
+  /// The paths of L0s that were taken back when small relations came to be sorted.
   private var takenBack: Set<String> = []
   private var unwrapper = PageUnwrapper()
   private var temporaryFileCount = 0
