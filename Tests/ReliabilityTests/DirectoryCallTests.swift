@@ -10,7 +10,7 @@ import Testing
     let data = scene.directory.path + "/data"
     try SmallBackup.tiny.unpack(into: data)
     return try await ProgramRun.run(
-      scene.arguments(backup: data, more),
+      scene.arguments(backup: data, ["--layout", "fake-l0"] + more),  // as of the tar
       environment: try FaultLibrary.environment([fault], under: data, log: scene.log))
   }
 

@@ -151,7 +151,9 @@ struct ImportPlan: Sendable {
     guard let list = options.onlyShards else { return ShardSelection(all: layout) }
     guard let shards = ShardSelection(layout, only: list) else {
       throw Failure(
-        .badOption, "--only-shards must be numbers below \(layout.count), not \(list.quoted)",
+        .badOption,
+        "option '--only-shards' must be numbers below \(layout.count) and ranges of them, not "
+          + list.quoted,
         hint: "For example, of 8 shards: --only-shards 0-3,7.")
     }
     return shards

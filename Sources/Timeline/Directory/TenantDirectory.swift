@@ -53,8 +53,13 @@ struct TenantDirectory {
       throw Failure(
         .shardsDiffer,
         "the shards of \(path.quoted) have stripe sizes of "
-          + sizes.sorted().map { "\($0)" }.joined(separator: " and ") + " blocks",
-        hint: "Copy the manifests of all shards again, or import the backup again.")
+          + sizes.sorted().map { "\($0)" }.joined(separator: " and ") + " blocks"
+          + (sizes.contains(TenantManifest.stripeSizeIfUnknown)
+            ? "; one without a tenant-manifest counts as \(TenantManifest.stripeSizeIfUnknown)"
+            : ""),
+        hint:
+          "Import all shards with the same '--stripe-size', or copy the manifests of all shards "
+          + "again.")
     }
     return size
   }
@@ -64,6 +69,7 @@ struct TenantDirectory {
   func requireStripeSize(of place: OutputPlace) throws(Failure) {
     guard place.requiresStripeSize else { return }
     var found = try stripeSize()
+    let isStated = found != nil
     if found == nil, place.layout.isSharded, try hasTimeline() {
       found = TenantManifest.stripeSizeIfUnknown
     }
@@ -71,7 +77,9 @@ struct TenantDirectory {
     throw Failure(
       .stripeSizeDiffers,
       "the tenant in \(directory.path.quoted) has a stripe size of \(found) blocks, not of "
-        + "\(place.layout.stripeSize)",
+        + "\(place.layout.stripeSize)"
+        + (isStated
+          ? "" : ": it has timelines and no tenant-manifest, so that a service takes that"),
       hint: "Import with '--stripe-size \(found)', or with another '--tenant-id'.")
   }
 

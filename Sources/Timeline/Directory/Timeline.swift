@@ -57,7 +57,7 @@ package struct Timeline: Sendable {
         throw Failure(
           .notATimeline,
           "\((prefix.isEmpty ? path : place.directory.path + "/" + prefix).quoted) has no '\(IndexPart.filePrefix)-…'",
-          hint: Self.directoryHint)
+          hint: prefix.isEmpty ? Self.directoryHint : Self.unpublishedHint)
       }
       let indexName = prefix + IndexPart.fileName(generation: generation)
       let bytes = try place.directory.contents(of: indexName, limit: Self.indexLimit)
@@ -129,6 +129,9 @@ package struct Timeline: Sendable {
 
   private static let directoryHint =
     "Give the directory of a timeline: DIR/tenants/…/timelines/…."
+
+  private static let unpublishedHint =
+    "If its shards were imported with '--only-shards', run 'import-backup publish' first."
 
   private static let rightsHint =
     "Only the user who ran the import may read a timeline: run this as that user, or as root."

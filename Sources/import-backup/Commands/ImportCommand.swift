@@ -97,7 +97,8 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand {
     ]
     if let option = needed.first(where: { !$0.isGiven }) {
       throw Failure(
-        .conflictingOptions, "'--only-shards' requires '--\(option.name)'",
+        .conflictingOptions,
+        "'--only-shards' requires '--\(option.name)'" + (option.name == "shards" ? " above 1" : ""),
         hint: "All imports of one tenant must have the same '--shards', '--tenant-id' and "
           + "'--timeline-id'.")
     }

@@ -40,8 +40,8 @@ struct PublishCommand: Command {
       printsJSON ? try ResultObject(Self.self, summary, nil).line() : Self.text(summary))
     if !printsJSON && !isQuiet {
       StandardStream.error.writeIfPossible(
-        "next: attach tenant \(summary.tenantID) (timeline \(summary.timelineID)) to a pageserver at "
-          + "generation \(summary.generation)\n")
+        "next: take it into service, at generation \(summary.generation) or above: \(Program.name) "
+          + "attach \(summary.timelinePath) --controller URL\n")
     }
   }
 
@@ -50,7 +50,9 @@ struct PublishCommand: Command {
     let what =
       count == summary.shardCount
       ? "published \(count) shards"
-      : "published \(count) of \(summary.shardCount) shards, the others were"
+      : count == 0
+        ? "all \(summary.shardCount) shards were published already"
+        : "published \(count) of \(summary.shardCount) shards, the others were already"
     return "\(what): Postgres \(summary.postgresVersion), LSN \(summary.importLSN) to "
       + "\(summary.endLSN), \(Quantity.count(summary.layerCount, "layer")), "
       + "\(Quantity.bytes(summary.layerByteCount))\n"

@@ -115,6 +115,7 @@ enum HelpText {
     }
     let margin = String(repeating: " ", count: indent)
     let lines = wrapped(meaning, columns: columns - indent).map { margin + $0 }
+    guard term.count < indent else { return [term] + lines }
     return [term + lines[0].dropFirst(term.count)] + lines.dropFirst()
   }
 }
@@ -123,11 +124,7 @@ enum HelpText {
 enum EnvironmentVariable {
   /// First the defaults of options, then the others.
   static let all: [(name: String, meaning: String)] =
-    Program.commands.flatMap { command in
-      command.describedOptions.compactMap { option in
-        option.variable.map { ($0, "value of --\(option.name), if that option is not given") }
-      }
-    } + [
+    ofOptions + [
       (
         ServiceArguments.tokenVariable,
         "bearer token for the service, if --token-file is not given"
@@ -135,4 +132,18 @@ enum EnvironmentVariable {
       ("COLUMNS", "width of help and of what inspect shows (default: that of the terminal, or 80)"),
       ("TERM", "no progress is shown on a terminal of the type 'dumb'"),
     ]
+
+  /// Each once, whatever commands have the option.
+  private static var ofOptions: [(name: String, meaning: String)] {
+    var variables: [(name: String, meaning: String)] = []
+    for command in Program.commands {
+      for option in command.describedOptions {
+        guard let name = option.variable, !variables.contains(where: { $0.name == name }) else {
+          continue
+        }
+        variables.append((name, "value of --\(option.name), if that option is not given"))
+      }
+    }
+    return variables
+  }
 }
