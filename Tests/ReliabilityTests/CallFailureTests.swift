@@ -114,9 +114,9 @@ import Testing
     }
   }
 
-  /// Goal: if the last fsync fails, the index is removed before any layer; if that fails too,
+  /// Goal: if the last fsync fails, the index loses its name before any layer goes; if that fails too,
   /// everything stays, as an index without a layer would be worse. Method: fail the fsync of the
-  /// directory after the rename of the index; then fail the unlink too, or kill the program at each
+  /// directory after the rename of the index; then fail the rename back too, or kill the program at each
   /// call from there on.
   @Test func lastStep() async throws {
     // The very last is of the directory of the receipt.
@@ -127,14 +127,19 @@ import Testing
     let calls = try scene.calls()
     let failure = try #require(calls.firstIndex { $0.errorNumber == EIO })
     try Self.expectFailure(scene, run, code: 74, EIO, path: calls[failure].path, "\(fsync)")
-    let removed = calls[failure...].filter { $0.kind == "unlink" }
-    let first = try #require(removed.firstIndex { !$0.path.contains("/receipts/") })
-    #expect(removed[first].path == scene.output + "/" + Scene.index)
-    #expect(removed.count > 7)
+    let withdrawn = try #require(
+      calls[failure...].firstIndex {
+        $0.kind == "rename" && $0.path == scene.output + "/" + Scene.index
+      })
+    let removed = calls.indices[failure...].filter {
+      calls[$0].kind == "unlink" && !calls[$0].path.contains("/receipts/")
+    }
+    #expect(removed.count > 7 && removed.allSatisfy { $0 > withdrawn })
 
     let stuck = try Scene()
-    let unlink = Fault(kind: "unlink", call: .number(first + 1), action: .error(EIO))
-    let stuckRun = try await stuck.run([fsync, unlink])
+    let number = calls[...withdrawn].count { $0.kind == "rename" }
+    let rename = Fault(kind: "rename", call: .number(number), action: .error(EIO))
+    let stuckRun = try await stuck.run([fsync, rename])
     #expect(stuckRun.exitCode == 74)
     #expect(try stuck.files() == (try await Scene.expected.value).withoutReceipts)
 

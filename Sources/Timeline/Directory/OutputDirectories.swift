@@ -201,8 +201,10 @@ struct OutputDirectories {
   /// Gives the manifest its name, and makes that durable. Throws `.damaged` if another import has
   /// written one meanwhile, with another stripe size.
   mutating func publishManifest(_ place: OutputPlace) throws(Failure) {
-    if let (file, directory, name) = manifest.take() {
-      if try file.renameToFree(name) {
+    if let (file, directory, name) = manifest {
+      let isNamed = try file.renameToFree(name)
+      manifest = nil
+      if isNamed {
         let tenant = handles[Self.tenantDepth]
         madeManifest = (directory, name)
         try directory.sync()

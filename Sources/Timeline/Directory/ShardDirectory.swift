@@ -53,6 +53,9 @@ final class ShardDirectory {
     }
   }
 
+  // Also of one that could not be claimed.
+  deinit { abandon() }
+
   static func busy(_ path: String) -> Failure {
     Failure(
       .timelineBusy, "another import is writing to timeline directory \(path.quoted)",

@@ -104,9 +104,14 @@ struct TenantDirectory {
     let file = try OutputFile(
       creating: TenantManifest.fileName(generation: generation) + Self.temporarySuffix(timeline),
       in: directory, mode: 0o600, owner: owner)
-    try file.write(TenantManifest(stripeSize: stripeSize).encoded().bytes, at: 0)
-    try file.makeDurable()
-    return file
+    do throws(Failure) {
+      try file.write(TenantManifest(stripeSize: stripeSize).encoded().bytes, at: 0)
+      try file.makeDurable()
+      return file
+    } catch {
+      try? file.unlink()
+      throw error
+    }
   }
 
   /// Ends the names of a manifest's temporary files: imports of other timelines of the tenant may write
