@@ -122,7 +122,7 @@ import Testing
     let output = Pipe()
     shell.standardOutput = output
     try shell.run()
-    defer { shell.terminate() }
+    defer { kill(shell.processIdentifier, SIGKILL) }  // which it cannot ignore, unlike SIGTERM
     let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     let zombie = try #require(Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)))
     while try String(contentsOfFile: "/proc/\(zombie)/stat", encoding: .utf8).contains(") Z")
