@@ -105,26 +105,38 @@ package final class FileSource: ByteSource {
 
   /// Reads until `output` is full or the file ends; throws `.inputOutput` when read(2) fails.
   package func fill(_ output: inout OutputRawSpan) throws(Failure) {
-    while !output.isFull {
-      // Invariant: read(2) writes at most the free bytes after the initialised ones, and says how
-      // many.
-      let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
-        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
-        progress.setReading(true)
-        let count = unsafe read(descriptor.number, free.baseAddress, free.count)
-        progress.setReading(false)
-        initializedCount += max(count, 0)
-        return count
+    while true {
+      let count = try unsafe Self.read(into: &output, subject, progress) { buffer in
+        unsafe Glibc.read(descriptor.number, buffer.baseAddress, buffer.count)
       }
-      if count == 0 { return }
-      let reason = errno
-      if count < 0 && reason != EINTR {
-        throw Failure(
-          .readFailed, "cannot read \(subject): \(SystemCalls.describe(reason))")
-      }
-      progress.addBytesRead(max(count, 0))
-      readByteCount += UInt64(max(count, 0))
+      guard let count else { return }
+      progress.addBytesRead(count)
+      readByteCount += UInt64(count)
     }
+  }
+
+  /// Appends what one `call` of a kind of read(2) gives, and returns how many bytes that was, 0 if it
+  /// was interrupted; nil if `output` is full or the file has ended.
+  static func read(
+    into output: inout OutputRawSpan, _ subject: String, _ progress: InputProgress,
+    _ call: (UnsafeMutableRawBufferPointer) -> Int
+  ) throws(Failure) -> Int? {
+    if output.isFull { return nil }
+    // Invariant: the call writes at most the free bytes after the initialised ones, and says how many.
+    let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
+      let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
+      progress.setReading(true)
+      let count = unsafe call(free)
+      progress.setReading(false)
+      initializedCount += max(count, 0)
+      return count
+    }
+    if count == 0 { return nil }
+    let reason = errno
+    if count < 0 && reason != EINTR {
+      throw Failure(.readFailed, "cannot read \(subject): \(SystemCalls.describe(reason))")
+    }
+    return max(count, 0)
   }
 }
 

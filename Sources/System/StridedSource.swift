@@ -35,23 +35,12 @@ final class StridedSource: ByteSource, @unchecked Sendable {
   /// Reads the next piece, which is as long as there is room.
   func fill(_ output: inout OutputRawSpan) throws(Failure) {
     var end = offset
-    while !output.isFull {
-      // Invariant: pread(2) writes at most the free bytes after the initialised ones, and says how
-      // many.
-      let count = unsafe output.withUnsafeMutableBytes { buffer, initializedCount in
-        let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[initializedCount...])
-        progress.setReading(true)
-        let count = unsafe pread(descriptor.number, free.baseAddress, free.count, off_t(end))
-        progress.setReading(false)
-        initializedCount += max(count, 0)
-        return count
+    while true {
+      let count = try unsafe FileSource.read(into: &output, subject, progress) { buffer in
+        unsafe pread(descriptor.number, buffer.baseAddress, buffer.count, off_t(end))
       }
-      if count == 0 { break }
-      let reason = errno
-      if count < 0 && reason != EINTR {
-        throw Failure(.readFailed, "cannot read \(subject): \(SystemCalls.describe(reason))")
-      }
-      end += UInt64(max(count, 0))
+      guard let count else { break }
+      end += UInt64(count)
     }
     progress.addBytesRead(Int(end - min(end, max(offset, countedByteCount))))
     offset += stride

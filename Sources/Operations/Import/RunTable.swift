@@ -29,13 +29,10 @@ struct RunTable {
   }
 
   private var runs: [Run] = []
-  private var pieces: [Piece] = []
+  /// Where each piece is in the file.
+  private var pieces: [Range<UInt64>] = []
   private var file: OutputFile?
   private var fileByteCount: UInt64 = 0
-
-  private struct Piece {
-    var range: Range<UInt64>
-  }
 
   /// How many runs memory holds at most.
   static let memoryLimit = 1 << 17
@@ -94,7 +91,7 @@ struct RunTable {
       try file.write(block.bytes, at: fileByteCount)
       fileByteCount += UInt64(block.count)
     }
-    pieces.append(Piece(range: start..<fileByteCount))
+    pieces.append(start..<fileByteCount)
     runs.removeAll(keepingCapacity: true)
   }
 
@@ -106,7 +103,7 @@ struct RunTable {
 
   private mutating func merge(_ body: (Run) throws(Failure) -> Void) throws(Failure) {
     var sources = [Source(rest: 0..<0, block: runs[...])]
-    for piece in pieces { sources.append(Source(rest: piece.range, block: [])) }
+    for piece in pieces { sources.append(Source(rest: piece, block: [])) }
     // The lowest first, as a heap.
     var heap: [Source] = []
     for var source in sources where try refill(&source) {

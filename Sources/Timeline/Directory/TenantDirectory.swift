@@ -31,19 +31,29 @@ struct TenantDirectory {
 
   /// The stripe size that the newest manifest says; nil if there is none.
   func stripeSize() throws(Failure) -> UInt32? {
-    let names = try directory.names().map(DirectoryHandle.text)
+    try Self.stripeSize(
+      among: try directory.names().map(DirectoryHandle.text), in: directory.path
+    ) { name throws(Failure) in
+      try directory.openFile(DirectoryHandle.name(name)).contents(
+        limit: TenantManifest.byteCountLimit)
+    }
+  }
+
+  /// The same of a directory that has these names, and whose files `contents` reads.
+  static func stripeSize(
+    among names: [String], in path: String,
+    _ contents: (_ name: String) throws(Failure) -> [UInt8]
+  ) throws(Failure) -> UInt32? {
     guard let generation = names.compactMap(TenantManifest.parse(fileName:)).max() else {
       return nil
     }
     let name = TenantManifest.fileName(generation: generation)
-    let bytes = try directory.openFile(DirectoryHandle.name(name)).contents(
-      limit: TenantManifest.byteCountLimit)
+    let bytes = try contents(name)
     do throws(FormatError) {
       return try TenantManifest(decoding: bytes).stripeSize ?? TenantManifest.stripeSizeIfUnknown
     } catch {
       throw Failure(
-        error, in: "manifest \((directory.path + "/" + name).quoted)",
-        damage: .tenantManifestDamaged)
+        error, in: "manifest \((path + "/" + name).quoted)", damage: .tenantManifestDamaged)
     }
   }
 

@@ -179,17 +179,11 @@ private struct ShardSearch {
   }
 
   private func stripeSize(in directory: String) throws(Failure) -> UInt32 {
-    let generations = try tenants.names(in: directory).compactMap(TenantManifest.parse(fileName:))
-    guard let generation = generations.max() else {
-      return TenantManifest.stripeSizeIfUnknown
+    let found = try TenantDirectory.stripeSize(
+      among: try tenants.names(in: directory), in: tenants.path + "/" + directory
+    ) { name throws(Failure) in
+      try tenants.contents(of: directory + "/" + name, limit: TenantManifest.byteCountLimit)
     }
-    let name = directory + "/" + TenantManifest.fileName(generation: generation)
-    let bytes = try tenants.contents(of: name, limit: TenantManifest.byteCountLimit)
-    do throws(FormatError) {
-      return try TenantManifest(decoding: bytes).stripeSize ?? TenantManifest.stripeSizeIfUnknown
-    } catch {
-      throw Failure(
-        error, in: "manifest \((tenants.path + "/" + name).quoted)", damage: .tenantManifestDamaged)
-    }
+    return found ?? TenantManifest.stripeSizeIfUnknown
   }
 }
