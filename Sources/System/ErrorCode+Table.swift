@@ -707,8 +707,9 @@ extension ErrorCode {
     case .timelineShard:
       (
         .unsupported,
-        "The timeline is one shard of several.",
-        "Attach it to a pageserver and take a fullbackup."
+        "The timeline is one shard of several, or its shards were split by a pageserver.",
+        "Name all shards: TENANT without the shard's digits. After a split, take a fullbackup from "
+          + "the pageserver."
       )
     case .timelineBranch:
       (

@@ -70,6 +70,20 @@ extension Failure {
   }
 }
 
+extension Failure {
+  /// Does what `body` does with a path that a person has given: if nothing is there, that is no damage.
+  package static func ofGivenPath<Result>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    do throws(Failure) {
+      return try body()
+    } catch {
+      guard error.code == .missingFile else { throw error }
+      throw Failure(.inputNotFound, error.message, hint: error.hint)
+    }
+  }
+}
+
 extension Failure: Equatable {
   /// Whether both say the same, findings included.
   public static func == (left: Failure, right: Failure) -> Bool {

@@ -16,7 +16,7 @@ import Testing
   ) async throws -> ProgramRun {
     try await ProgramRun.run(
       ["attach", place ?? storage.timelinePath] + servers + more, environment: environment,
-      timeLimit: .seconds(120))
+      timeLimit: .seconds(300))
   }
 
   /// Runs `attach` again, and checks that it changes nothing.

@@ -47,7 +47,7 @@ import Testing
     #expect(again.error == "note: everything was in place already\n")
     let nothing = try await ProgramRun.run(["attach", storage.tenantPath, "-n"] + servers)
     #expect(
-      nothing.outputText.hasPrefix("# tenant \(ServiceStorage.tenant): everything is in place\n"))
+      nothing.outputText.hasPrefix("# tenant \(ServiceStorage.tenant): everything is in place;"))
     #expect(!nothing.outputText.contains("-X"))
     try service.requireNoHarm()
   }
@@ -142,6 +142,36 @@ import Testing
       "  in service        yes", "  LSN               0/215AD68", "  WAL not uploaded  0 bytes",
       "  safekeepers       1 (from 0/215AD68), 2 (from 0/215AD68), 3 (from 0/215AD68)",
     ] { #expect(text.outputText.contains("\n\(line)\n"), "\(text.outputText)") }
+    try service.requireNoHarm()
+  }
+
+  /// Goal: with a pageserver alone, `attach` and `status` agree that the timeline is not in service, and
+  /// what they say to do takes it there.
+  @Test func withoutSafekeepers() async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    let all = service.servers(false)
+    let pageserver = Array(all.prefix(2))
+    #expect(pageserver[0] == "--pageserver")
+    for _ in 0..<2 {
+      let attach = try await ProgramRun.run(["attach", storage.timelinePath] + pageserver)
+      #expect(attach.exitCode == 0, "\(attach.error)")
+      #expect(
+        attach.outputText.contains("is attached at LSN 0/215AD68: pageserver "),
+        "\(attach.outputText)")
+      #expect(
+        attach.error.contains(
+          "note: no safekeepers were given, so computes can only read timeline"),
+        "\(attach.error)")
+    }
+    let status = try await ProgramRun.run(["status", storage.timelinePath] + pageserver)
+    #expect(status.exitCode == 1, "\(status.error)")
+    #expect(
+      status.error.contains("hint: Name its safekeepers with '--safekeeper'"), "\(status.error)")
+    let attach = try await ProgramRun.run(["attach", storage.timelinePath] + all)
+    #expect(attach.exitCode == 0 && attach.outputText.contains("is in service"), "\(attach.error)")
+    let after = try await ProgramRun.run(["status", storage.timelinePath] + all)
+    #expect(after.exitCode == 0, "\(after.error)")
     try service.requireNoHarm()
   }
 

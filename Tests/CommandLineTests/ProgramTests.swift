@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Goal: streams, messages and exit codes are as documented.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ProgramTests {
   /// Method: the requested text is on standard output, and nothing is on standard error.
   @Test(arguments: [
@@ -109,7 +109,9 @@ struct ProgramTests {
     for path in [directory.path + "/empty", directory.path + "/none"] {
       for arguments in [
         [path, "-o", "out"], [path, "-o", "out", "--recover-with", "/usr/bin"],
-        ["verify", path], ["export", path], ["inspect", path],
+        ["verify", path], ["export", path], ["inspect", path], ["publish", path],
+        ["attach", path, "--controller", "http://127.0.0.1:1"],
+        ["publish", path + "/tenants/" + String(repeating: "a", count: 32)],
       ] {
         let run = try await ProgramRun.run(
           arguments, script: #"mkdir -p empty; "$@" | cat; exit ${PIPESTATUS[0]}"#,
@@ -117,6 +119,11 @@ struct ProgramTests {
         #expect(run.exitCode == 66, "\(arguments): \(run.error)")
       }
     }
+    let token = try await ProgramRun.run([
+      "status", directory.path, "--controller", "http://127.0.0.1:1",
+      "--token-file", directory.path + "/none",
+    ])
+    #expect(token.exitCode == 66 && token.error.contains("/none'"), "\(token.error)")
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
     #expect(names == ["empty"])
   }

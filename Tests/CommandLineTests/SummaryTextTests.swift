@@ -38,11 +38,12 @@ struct SummaryTextTests {
         + "1.2 s")
   }
 
-  /// Method: if nothing was lost or changed, only the path and the next step are noted.
+  /// Method: if nothing was lost or changed, only the path, the layout and the next step are noted.
   @Test func fewestNotes() {
     #expect(
       SummaryText.notes(summary) == [
         "note: the timeline is '\(summary.timelinePath)'",
+        "note: small relations are in L0 layers, as --layout fake-l0 asks",
         "next: take it into service, at generation 26 or above: "
           + "import-backup attach \(summary.timelinePath) --controller URL",
         "next: or upload the directory to a bucket first, index_part.json-0000001a last",
@@ -57,6 +58,7 @@ struct SummaryTextTests {
       Change(.walSegmentSize, "WAL segment size 16 MiB"),
     ]
     summary.stampedPageCount = 208
+    (summary.layout, summary.layoutReason) = (.sorted, .manyLevel0Layers)
     summary.segmentTableByteCount = 46_000_000
     summary.mendedTwoPhaseFileCount = 1
     summary.preparedTransactionCount = 1
@@ -70,6 +72,8 @@ struct SummaryTextTests {
     ]
     #expect(
       SummaryText.notes(summary).dropFirst().dropLast(2) == [
+        "note: small relations are in sorted image layers, as a pageserver would compact so many L0 "
+          + "layers",
         "note: changed in pg_control: data checksums off, WAL segment size 16 MiB",
         "note: 208 pages had no LSN; each was given one "
           + "(normal after bulk loads under wal_level = minimal)",

@@ -53,7 +53,7 @@ public struct ProgramRun: Sendable {
   public static func run(
     _ arguments: [String], input: Input = .none, script: String? = nil,
     environment: [String: String] = [:], directory: String? = nil,
-    timeLimit: Duration = .seconds(60),
+    timeLimit: Duration = .seconds(300),
     started: (@Sendable (Int32) -> Void)? = nil
   ) async throws -> ProgramRun {
     let scratch = FileManager.default.temporaryDirectory

@@ -13,6 +13,14 @@ public struct AttachOptions: Sendable {
     ///
     /// - Parameter generation: what to attach at; nil for that of the files.
     case pageserver(ServiceURL, [SafekeeperAddress], generation: UInt32?)
+
+    /// Whether a timeline gets on safekeepers; without them, computes can only read it.
+    var hasSafekeepers: Bool {
+      switch self {
+      case .controller: true
+      case .pageserver(_, let safekeepers, _): !safekeepers.isEmpty
+      }
+    }
   }
 
   /// A tenant or a timeline: a directory, or `s3://BUCKET/PREFIX`.

@@ -8,11 +8,13 @@ extension Attachment {
   mutating func serve(_ index: Int) throws(Failure) {
     let timeline = files.timelines[index]
     let states = try activeStates(of: timeline, index)
-    if view.controller != nil || options.target.hasSafekeepers {
+    if options.target.hasSafekeepers {
       try serveSafekeepers(timeline, index, states)
     } else {
       try view.check(states, of: timeline, mayGrow: true)
-      summary.served[index].isInService = true
+      summary.notes.append(
+        "no safekeepers were given, so computes can only read timeline \(timeline.id): run the same "
+          + "command with '--safekeeper' for each to take it into service")
     }
   }
 
@@ -85,15 +87,6 @@ extension Attachment {
     case .unknown, nil: return false
     }
     return true
-  }
-}
-
-extension AttachOptions.Target {
-  fileprivate var hasSafekeepers: Bool {
-    switch self {
-    case .controller: false
-    case .pageserver(_, let safekeepers, _): !safekeepers.isEmpty
-    }
   }
 }
 

@@ -27,7 +27,7 @@ public func serviceStatus(
     if summary.served.contains(where: { $0.state != nil }) { summary.shards = view.servedShards() }
   }
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)
-  return (summary, summary.notInService)
+  return (summary, summary.notInService(options.target))
 }
 
 extension AttachSummary.Timeline {
@@ -60,12 +60,14 @@ extension AttachSummary.Timeline {
 
 extension AttachSummary {
   /// The error of the first timeline that is not in service.
-  fileprivate var notInService: Failure? {
+  fileprivate func notInService(_ target: AttachOptions.Target) -> Failure? {
     let others = served.filter { !$0.isInService }
     guard let first = others.first else { return nil }
     let more = others.count > 1 ? " (and \(others.count - 1) more)" : ""
     return Failure(
       .notInService, "timeline '\(first.timelineID)' is not in service: \(first.lack)\(more)",
-      hint: "Take it into service with 'attach' and the same options.")
+      hint: target.hasSafekeepers
+        ? "Take it into service with 'attach' and the same options."
+        : "Name its safekeepers with '--safekeeper', for 'attach' and for 'status'.")
   }
 }

@@ -62,7 +62,10 @@ struct TenantFiles {
   /// Takes a path or URL apart, after the links on a disk if that is needed.
   private static func tenantPath(_ place: String) throws(Failure) -> TenantPath? {
     if let found = withoutShard(absolutePlace(place)) { return found }
-    return StoreLocation.isMeant(by: place) ? nil : withoutShard(try SystemCalls.resolved(place))
+    if StoreLocation.isMeant(by: place) { return nil }
+    return try Failure.ofGivenPath { () throws(Failure) in
+      withoutShard(try SystemCalls.resolved(place))
+    }
   }
 
   private static func withoutShard(_ path: String) -> TenantPath? {

@@ -59,9 +59,8 @@ struct ImportPlan: Sendable {
   /// What small relations come into, and why, if `isSorted` is what was decided.
   func layout(isSorted: Bool) -> (LayerLayout, ImportSummary.LayoutReason) {
     let reason: ImportSummary.LayoutReason =
-      isInKeyOrder
-      ? .directory
-      : layerLayout != .auto ? .asked : isSorted ? .manyLevel0Layers : .fewLevel0Layers
+      layerLayout != .auto
+      ? .asked : isInKeyOrder ? .directory : isSorted ? .manyLevel0Layers : .fewLevel0Layers
     return (isSorted ? .sorted : .level0, reason)
   }
 

@@ -41,7 +41,7 @@ extension ListedTimeline {
 
   /// What is said of the whole if it is true of one shard, the worst first.
   private static let worst: [State] = [
-    .unreadable, .damaged, .deleted, .locked, .unfinished, .complete,
+    .unreadable, .damaged, .deleted, .locked, .unfinished, .unpublished, .complete,
   ]
 
   /// The shards of a timeline, by their numbers, as one.
@@ -58,10 +58,14 @@ extension ListedTimeline {
     code = problematic?.code
     problem = problematic?.problem
     deletedAt = shards.lazy.compactMap(\.deletedAt).first
-    if state == .complete, let missing = (0..<count).first(where: { all[$0] == nil }) {
-      state = .damaged
-      code = ErrorCode.shardMissing.rawValue
-      problem = "shard \(ShardID(missing, of: count).suffix ?? "") is missing"
+    let missing = (0..<count).filter { all[$0] == nil }
+    if !missing.isEmpty, [.complete, .unpublished].contains(state) {
+      problem = Self.areMissing(missing.map { ShardID($0, of: count) })
+      // Other machines may still be writing the others.
+      if state == .complete {
+        state = .damaged
+        code = ErrorCode.shardMissing.rawValue
+      }
     } else if state == .complete, shards.contains(where: { !$0.isOfSameImport(as: shards[0]) }) {
       state = .damaged
       code = ErrorCode.shardsDiffer.rawValue
@@ -82,6 +86,17 @@ extension ListedTimeline {
         leftovers.append(leftover)
       }
     }
+  }
+
+  private static let shownLimit = 8
+
+  /// `shard 0104 is missing`, `shards 0104 and 0204 are missing`.
+  private static func areMissing(_ shards: [ShardID]) -> String {
+    let names = shards.prefix(shownLimit).map { $0.suffix ?? "" }.joined(separator: ", ")
+    let more = shards.count - min(shownLimit, shards.count)
+    return shards.count == 1
+      ? "shard \(names) is missing"
+      : "shards \(names)\(more > 0 ? " and \(more) more" : "") are missing"
   }
 
   private func isOfSameImport(as other: ListedTimeline) -> Bool {

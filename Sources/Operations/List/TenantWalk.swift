@@ -1,6 +1,7 @@
 import LayerFormat
 import PostgresFormat
 import System
+import Timeline
 
 /// Goes from a directory down to the timelines in it.
 ///
@@ -116,8 +117,14 @@ struct TenantWalk {
     var listed = ListedTimeline(
       timelinePath: escaped(directory.path.utf8), tenantID: tenant?.id.description,
       shard: tenant?.shard, timelineID: timeline?.description, state: .unfinished)
-    try TimelineSurvey(directory).describe(&listed)
+    try TimelineSurvey(directory, pending: Self.pending(of: directory)).describe(&listed)
     timelines.append(listed)
+  }
+
+  /// The directory in which an index waits for `publish`; nil if there is none.
+  private static func pending(of directory: DirectoryHandle) -> DirectoryHandle? {
+    guard let path = OutputPlace.pendingPath(ofTimeline: directory.path) else { return nil }
+    return try? DirectoryHandle(path: path)
   }
 
   private mutating func skip(_ path: String, _ reason: String) {

@@ -33,6 +33,8 @@ public struct ListedTimeline: Codable, Sendable {
     case complete
     /// It has no index: an import was interrupted, or has left an empty directory.
     case unfinished
+    /// It is complete but for its index, which waits for `publish`.
+    case unpublished
     /// An import is writing to it.
     case locked
     /// A pageserver has deleted it, and would go on if it found it.
@@ -92,7 +94,7 @@ public struct ListedTimeline: Codable, Sendable {
   public var state: State
   /// Why it is damaged or cannot be read: the code of the error.
   public var code: String?
-  /// The same in words.
+  /// The same in words; of one that is not published, which shards are not written yet.
   public var problem: String?
   /// The generation of the newest index, the highest; nil if there is none.
   public var generation: UInt32?

@@ -40,8 +40,13 @@ extension DirectoryHandle: SurveyedFiles {
 /// Looks at one timeline's directory: its lock, its newest index, and the files beside that.
 struct TimelineSurvey {
   private let directory: any SurveyedFiles
+  /// Where its index is while it is not published.
+  private let pending: (any SurveyedFiles)?
 
-  init(_ directory: any SurveyedFiles) { self.directory = directory }
+  init(_ directory: any SurveyedFiles, pending: (any SurveyedFiles)? = nil) {
+    self.directory = directory
+    self.pending = pending
+  }
 
   /// Fills in what can be found out; throws only what has nothing to do with this timeline.
   func describe(_ timeline: inout ListedTimeline) throws(Failure) {
@@ -65,7 +70,12 @@ struct TimelineSurvey {
     let isLocked = directory.isLocked()
     if isLocked { timeline.state = .locked }
     let names = try directory.fileNames().sorted()
-    timeline.generation = names.compactMap(IndexPart.parse(fileName:)).max()
+    var place = directory
+    timeline.generation = Self.newestIndex(among: names)
+    if timeline.generation == nil, let pending {
+      place = pending
+      timeline.generation = Self.newestIndex(among: try pending.fileNames())
+    }
     guard let generation = timeline.generation else {
       timeline.leftovers = try leftovers(names) { _ in false }
       return
@@ -75,7 +85,7 @@ struct TimelineSurvey {
     timeline.leftovers = try leftovers(names) {
       $0 == indexName || LayerName.parse(fileName: $0) != nil
     }
-    let index = try readIndex(indexName)
+    let index = try Self.readIndex(indexName, in: place)
     let layers = try layers(of: index)
     timeline.leftovers = try leftovers(names) { $0 == indexName || layers[$0] != nil }
     timeline.postgresVersion = index.metadata.postgresVersion
@@ -85,12 +95,20 @@ struct TimelineSurvey {
     timeline.byteCount = layers.values.reduce(0) { $0 &+ $1 }
     timeline.deletedAt = index.deletedAt.map { escaped($0.utf8) }
     guard !isLocked else { return }
-    timeline.state = index.deletedAt == nil ? .complete : .deleted
+    let isPublished = place.path == directory.path
+    timeline.state =
+      index.deletedAt != nil ? .deleted : isPublished ? .complete : .unpublished
     // A deletion begins with the layers.
     if index.deletedAt == nil { try requireLayers(layers) }
   }
 
-  private func readIndex(_ name: String) throws(Failure) -> IndexPart {
+  private static func newestIndex(among names: [String]) -> UInt32? {
+    names.compactMap(IndexPart.parse(fileName:)).max()
+  }
+
+  private static func readIndex(
+    _ name: String, in directory: any SurveyedFiles
+  ) throws(Failure) -> IndexPart {
     let path = directory.path + "/" + name
     guard let status = try directory.status(of: name) else {
       throw DirectoryHandle.changed(path)

@@ -48,6 +48,16 @@ package struct OutputPlace: Sendable {
     ["tenants", shard.directoryName(ofTenant: tenant), "timelines", timeline.description]
   }
 
+  /// Where what is not published of a shard's timeline at `path` is; nil if the path is that of none.
+  package static func pendingPath(ofTimeline path: String) -> String? {
+    let names = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard names.count >= 4, names[names.count - 2] == "timelines",
+      names[names.count - 4] == "tenants"
+    else { return nil }
+    let root = names.dropLast(4).joined(separator: "/")
+    return "\(root)/pending/\(names[names.count - 3])/\(names[names.count - 1])"
+  }
+
   /// The names of the directories from DIR to where what is not published of a shard is.
   func pendingNames(_ shard: ShardID) -> [String] {
     ["pending", shard.directoryName(ofTenant: tenant), timeline.description]

@@ -61,22 +61,26 @@ package struct PendingTimeline {
     timeline = search.timeline
     path = "\(place.root)/\(tenant)/timelines/\(timeline)"
     var shards: [Shard] = []
+    var missing: [ShardID] = []
     for number in 0..<search.count {
-      shards.append(try Self.shard(ShardID(number, of: search.count), search, path))
+      let id = ShardID(number, of: search.count)
+      if let shard = try Self.shard(id, search) { shards.append(shard) } else { missing.append(id) }
     }
+    guard missing.isEmpty else { throw Self.missing(missing, path) }
     self.shards = shards
     layout = ShardLayout(count: search.count, stripeSize: try Self.stripeSize(of: shards, path))
     try requireSame()
     try requireLayers()
   }
 
+  /// A shard and its index; nil if no import has completed it.
   private static func shard(
-    _ id: ShardID, _ search: PendingSearch, _ path: String
-  ) throws(Failure) -> Shard {
+    _ id: ShardID, _ search: PendingSearch
+  ) throws(Failure) -> Shard? {
     let tenantName = id.directoryName(ofTenant: search.tenant)
     guard let tenant = try search.tenants.existing([tenantName]),
       let directory = try tenant.existing(["timelines", search.timeline.description])
-    else { throw missing(id, path, "it has no directory") }
+    else { return nil }
     guard try directory.lock() else {
       throw Failure(
         .timelineBusy, "an import is writing to timeline directory \(directory.path.quoted)",
@@ -86,7 +90,7 @@ package struct PendingTimeline {
     let published = try newestIndex(in: directory)
     var newest = published
     if newest == nil, let pending { newest = try newestIndex(in: pending) }
-    guard let generation = newest else { throw missing(id, path, "no import has completed it") }
+    guard let generation = newest else { return nil }
     let name = IndexPart.fileName(generation: generation)
     let place = published == nil ? pending ?? directory : directory
     let bytes = try place.openFile(DirectoryHandle.name(name)).contents(limit: Timeline.indexLimit)
@@ -101,10 +105,15 @@ package struct PendingTimeline {
     }
   }
 
-  private static func missing(_ id: ShardID, _ path: String, _ reason: String) -> Failure {
-    Failure(
-      .shardMissing, "shard \(id.suffix ?? "") of \(path.quoted) is missing: \(reason)",
-      hint: "Import it with '--only-shards \(id.number)', and publish the timeline again.")
+  private static func missing(_ shards: [ShardID], _ path: String) -> Failure {
+    let numbers = shards.map { "\($0.number)" }.joined(separator: ",")
+    let (which, are, them) =
+      shards.count == 1
+      ? ("shard \(shards[0].suffix ?? "")", "is", "it")
+      : ("\(shards.count) of \(shards[0].count) shards", "are", "them")
+    return Failure(
+      .shardMissing, "\(which) of \(path.quoted) \(are) missing: no import has completed \(them)",
+      hint: "Import \(them) with '--only-shards \(numbers)', and publish the timeline again.")
   }
 
   private static func newestIndex(in directory: DirectoryHandle) throws(Failure) -> UInt32? {
@@ -230,7 +239,9 @@ private struct PendingSearch {
 
   init(_ place: TenantPath) throws(Failure) {
     tenant = place.tenant
-    tenants = try DirectoryHandle(path: place.root)
+    tenants = try Failure.ofGivenPath { () throws(Failure) in
+      try DirectoryHandle(path: place.root)
+    }
     let output = try DirectoryHandle(path: SystemCalls.parent(of: place.root))
     pending = try output.existing(["pending"])
     var counts: Set<Int> = []

@@ -14,7 +14,8 @@ struct CurlText {
   func script(of plan: AttachPlan) -> String {
     let title =
       plan.changeCount == 0
-      ? "# tenant \(plan.tenantID): everything is in place\n" : "# tenant \(plan.tenantID)\n"
+      ? "# tenant \(plan.tenantID): everything is in place; these calls only look\n"
+      : "# tenant \(plan.tenantID): run this with 'bash -e', which ends at the first call that fails\n"
     return title + plan.steps.map { "\n# \($0.purpose)\n\(command(for: $0))\n" }.joined()
   }
 

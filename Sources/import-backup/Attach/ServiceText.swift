@@ -22,13 +22,14 @@ enum ServiceText {
     StandardStream.error.writeIfPossible("note: waiting: \(message)\n")
   }
 
-  /// A line for each timeline that is in service.
+  /// A line for each timeline.
   static func attached(_ summary: AttachSummary) -> String {
     summary.served.map { timeline in
       let safekeepers =
         timeline.safekeepers.isEmpty ? "" : ", safekeepers \(ids(timeline.safekeepers))"
+      let state = timeline.isInService ? "in service" : "attached"
       return
-        "timeline \(timeline.timelineID) (Postgres \(timeline.postgresVersion)) is in service at "
+        "timeline \(timeline.timelineID) (Postgres \(timeline.postgresVersion)) is \(state) at "
         + "LSN \(timeline.lastRecordLSN ?? timeline.endLSN): \(place(summary))\(safekeepers)\n"
     }.joined()
   }

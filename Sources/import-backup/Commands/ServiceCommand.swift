@@ -20,7 +20,9 @@ struct ServiceArguments: Sendable {
   func withToken() throws(Failure) -> ServiceOptions {
     var options = options
     if let tokenFile {
-      let bytes = try SystemCalls.contents(of: tokenFile, limit: Self.tokenLimit, followsLink: true)
+      let bytes = try Failure.ofGivenPath { () throws(Failure) in
+        try SystemCalls.contents(of: tokenFile, limit: Self.tokenLimit, followsLink: true)
+      }
       options.token = try .init(String(decoding: bytes, as: UTF8.self), from: .file(tokenFile))
     } else if let text = Environment[Self.tokenVariable], !text.isEmpty {
       options.token = try .init(text, from: .variable(Self.tokenVariable))

@@ -52,8 +52,21 @@ enum SummaryText {
     "note: the timeline is \(summary.timelinePath.quoted)"
   }
 
+  /// What small relations became, and why: it decides what a pageserver has to compact.
+  static func layout(_ summary: ImportSummary) -> String {
+    let layers = summary.layout == .sorted ? "sorted image layers" : "L0 layers"
+    let reason =
+      switch summary.layoutReason {
+      case .asked: "as --layout \(summary.layout.rawValue) asks"
+      case .directory: "as a directory is read in the order of keys"
+      case .fewLevel0Layers: "too few for a pageserver to compact"
+      case .manyLevel0Layers: "as a pageserver would compact so many L0 layers"
+      }
+    return "note: small relations are in \(layers), \(reason)"
+  }
+
   static func changes(_ summary: ImportSummary) -> [String] {
-    var lines: [String] = []
+    var lines = [layout(summary)]
     if let server = summary.recoveredBy {
       let end = summary.recoveryEndLSN.map { ", up to LSN \($0)" } ?? ""
       let time = summary.recoveryEndTime.map { " (last commit \($0))" } ?? ""

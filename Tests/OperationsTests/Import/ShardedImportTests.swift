@@ -350,6 +350,17 @@ import Testing
     return try importBackup(options, progress: nil)
   }
 
+  /// `list` shows one timeline, in this state and without an error.
+  private static func expectListed(
+    _ tenant: String, _ state: ListedTimeline.State, problem: String?
+  ) throws {
+    let list = try listTimelines(ListOptions(path: tenant))
+    #expect(list.timelines.map(\.state) == [state] && list.failure == nil)
+    let timeline = try #require(list.timelines.first)
+    #expect(timeline.problem == problem && timeline.shardCount == 4)
+    #expect(timeline.postgresVersion != nil && timeline.byteCount != nil)
+  }
+
   /// Goal: shards that were written one by one and published are those of one import; until then there is
   /// no index. Method: shards in three imports, one of them twice; published, and published again.
   @Test func published() throws {
@@ -359,7 +370,9 @@ import Testing
     let tenant = "\(output)/tenants/\(Self.tenant)"
     _ = try Self.importShards("0,3", backup, output)
     var error = #expect(throws: Failure.self) { try publishTimeline(tenant) }
-    #expect(error?.code == .shardMissing && error?.hint?.contains("--only-shards 1") == true)
+    #expect(error?.code == .shardMissing && error?.hint?.contains("--only-shards 1,2") == true)
+    #expect(error?.message.hasPrefix("2 of 4 shards of ") == true)
+    try Self.expectListed(tenant, .unpublished, problem: "shards 0104, 0204 are missing")
     let summary = try Self.importShards("1", backup, output)
     #expect(summary.onlyShards == [1])
     _ = try Self.importShards("0,3", backup, output)
@@ -368,6 +381,8 @@ import Testing
     #expect(indexes.count == 4 && indexes.allSatisfy { $0.hasPrefix("out/pending/") })
     error = #expect(throws: Failure.self) { try Self.verify(tenant) }
     #expect(error?.exitCode == .cannotOpen)
+
+    try Self.expectListed(tenant, .unpublished, problem: nil)
 
     for expected in [4, 0] {
       let published = try publishTimeline(tenant + "/")
@@ -386,6 +401,7 @@ import Testing
     #expect(try files("out") == files("whole"))
     #expect(try directory.files().keys.allSatisfy { !$0.hasPrefix("out/pending") })
     #expect(try Self.verify(tenant, against: backup).findingCount == 0)
+    try Self.expectListed(tenant, .complete, problem: nil)
   }
 
   /// Goal: shards that do not belong together are not published. Method: one of another cluster, one with
