@@ -48,7 +48,8 @@ demo: build ## import the backup of a real Postgres 15 that comes with the proje
 
 test: stores ## build and run all tests
 	swift build --build-tests
-	swift test --skip-build --disable-xctest
+	@swift test --skip-build --disable-xctest 2>&1 | tee .build/test.log || \
+	  { echo 'The tests that failed:'; grep --text '✘' .build/test.log | tail -n 50; exit 1; }
 
 postgres: ## fetch Postgres 16 from PyPI, for tests that are skipped without it
 	@Scripts/fetch-postgres

@@ -147,7 +147,7 @@ struct ArchiveServerTests {
     _ = try server.query("INSERT INTO t SELECT generate_series(1, 500)")
     let last = try server.query("SELECT pg_walfile_name(pg_switch_wal())")[0]
     try PostgresServer.shell(
-      #"for try in {1..600}; do [[ ! -f "$1" ]] || exit 0; sleep 0.1; done; exit 1"#,
+      #"for try in {1..3000}; do [[ ! -f "$1" ]] || exit 0; sleep 0.1; done; exit 1"#,
       ["archive/" + last], directory)
     _ = try server.query("CHECKPOINT")
     func state() throws -> [String] {

@@ -66,7 +66,7 @@ import Testing
 
   /// Goal: every call may fail once, in each way. Method: one fault at a time; the state of all servers
   /// is that of an undisturbed run, and a second run changes nothing.
-  @Test(.timeLimit(.minutes(5)), arguments: Way.all) func everyCall(way: Way) async throws {
+  @Test(.timeLimit(.minutes(10)), arguments: Way.all) func everyCall(way: Way) async throws {
     let (calls, state) = try await way.undisturbed()
     #expect(calls.count >= (way.isSecond ? 2 : 5))
     for (number, call) in calls.enumerated() {
@@ -88,7 +88,7 @@ import Testing
 
   /// Goal: the program may be killed at any call, done or not. Method: the call does not end; the program
   /// is killed when the server has got it, and run again.
-  @Test(.timeLimit(.minutes(5)), arguments: Way.all) func killed(way: Way) async throws {
+  @Test(.timeLimit(.minutes(10)), arguments: Way.all) func killed(way: Way) async throws {
     let (calls, state) = try await way.undisturbed()
     for call in calls {
       let (storage, service, arguments) = try await way.start()

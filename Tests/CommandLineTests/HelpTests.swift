@@ -49,7 +49,7 @@ struct HelpTests {
   }
 
   /// Method: mandoc finds nothing wrong, and shows every example and every variable as it is.
-  @Test(.timeLimit(.minutes(1))) func manualPageAsItIsRead() async throws {
+  @Test(.timeLimit(.minutes(10))) func manualPageAsItIsRead() async throws {
     let lint = try await ProgramRun.run(
       [], script: #""$@" help --man | mandoc -T lint -W warning"#)
     #expect(lint.exitCode == 0, "\(lint.outputText)\(lint.error)")
@@ -67,7 +67,7 @@ struct HelpTests {
 
   /// Goal: help fits the terminal. Method: several widths in `COLUMNS`; only what is to be copied
   /// may be longer.
-  @Test(.timeLimit(.minutes(1)), arguments: [40, 66, 80, 100, 300])
+  @Test(.timeLimit(.minutes(10)), arguments: [40, 66, 80, 100, 300])
   func widths(columns: Int) async throws {
     for arguments in [["--help"], ["import", "--help"], ["export", "--help"], ["inspect", "-h"]] {
       let run = try await ProgramRun.run(arguments, environment: ["COLUMNS": "\(columns)"])
@@ -106,7 +106,7 @@ struct HelpTests {
 
   /// Method: zsh parses the script, and its completion system completes words with it.
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(10)),
     arguments: [
       ("import-backup --tim", ["--timeline-id"]), ("import-backup ver", ["verify"]),
       ("import-backup verify --aga", ["--against"]),
@@ -157,7 +157,7 @@ struct HelpTests {
 
   /// Method: bash sources the script and completes words with it.
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(10)),
     arguments: [
       ("import-backup --tim", "--timeline-id"), ("import-backup imp", "import"),
       ("import-backup help --m", "--man"), ("import-backup x --output /us", "/usr"),

@@ -164,8 +164,7 @@ import Testing
     let server = try TestServer { _ in .silence }
     let limits = Mutex("")
     let run = try await ProgramRun.run(
-      ["verify", Self.place], environment: Self.environment(server),
-      timeLimit: .seconds(50)
+      ["verify", Self.place], environment: Self.environment(server)
     ) { process in
       DispatchQueue.global().async {
         while server.received.isEmpty { usleep(10_000) }

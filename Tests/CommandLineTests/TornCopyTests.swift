@@ -80,7 +80,7 @@ struct TornCopyTests {
       let last = try server.query("SELECT pg_walfile_name(pg_switch_wal())")[0]
       _ = try server.query("CHECKPOINT")
       try PostgresServer.shell(
-        #"for try in {1..600}; do [[ ! -f "$1" ]] || exit 0; sleep 0.1; done; exit 1"#,
+        #"for try in {1..3000}; do [[ ! -f "$1" ]] || exit 0; sleep 0.1; done; exit 1"#,
         ["archive/" + last], directory)
       try server.run("pg_ctl", "-D", server.data, "-w", "-m", "immediate", "stop")
       try PostgresServer.shell(

@@ -5,7 +5,7 @@ import Testing
 @testable import import_backup
 
 /// Goal: `--version` says what a report of a fault needs, and the changelog names the same version.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct VersionTests {
   /// Method: the lines that the program prints. The tests' build is a plain one, which knows no
   /// commit, unless the variable that `make` sets was set for it as well.

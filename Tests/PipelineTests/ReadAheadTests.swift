@@ -59,7 +59,7 @@ import Testing
   }
 
   /// Goal: a failure elsewhere ends the wait for the input. Method: a source that gives nothing.
-  @Test(.timeLimit(.minutes(1))) func failureElsewhere() throws {
+  @Test(.timeLimit(.minutes(10))) func failureElsewhere() throws {
     let gate = DispatchSemaphore(value: 0)
     let failure = FirstFailure()
     let readAhead = try ReadAhead(failure: failure) { () throws(Failure) in
@@ -75,7 +75,7 @@ import Testing
 
   /// Goal: giving up early waits for nobody. Method: drop the read-ahead while its thread is
   /// blocked in a read, and while it waits for a free buffer.
-  @Test(.timeLimit(.minutes(1)), arguments: [1, 100])
+  @Test(.timeLimit(.minutes(10)), arguments: [1, 100])
   func earlyEnd(fillCount: Int) throws {
     let gate = DispatchSemaphore(value: 0)
     var readAhead: ReadAhead? = try ReadAhead { () throws(Failure) in

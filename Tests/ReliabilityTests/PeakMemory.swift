@@ -8,7 +8,7 @@ extension ProgramRun {
   /// Other processes of a `script` that may end after the program must not have `LD_PRELOAD` in
   /// their environment.
   static func measured(
-    _ arguments: [String], script: String? = nil, timeLimit: Duration = .seconds(60)
+    _ arguments: [String], script: String? = nil, timeLimit: Duration = .seconds(300)
   ) async throws -> (result: ProgramRun, peak: Int) {
     let scratch = try TemporaryDirectory()
     let file = scratch.path + "/peak"

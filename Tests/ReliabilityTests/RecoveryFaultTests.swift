@@ -193,7 +193,7 @@ struct RecoveryScene: Sendable {
   /// Imports, with faults among the calls on the output and the scratch directory; nil for none, and no
   /// library.
   func run(
-    _ faults: [Fault]?, with more: [String] = [], timeLimit: Duration = .seconds(120)
+    _ faults: [Fault]?, with more: [String] = [], timeLimit: Duration = .seconds(300)
   ) async throws -> ProgramRun {
     try await ProgramRun.run(
       arguments(more),

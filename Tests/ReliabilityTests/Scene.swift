@@ -39,7 +39,7 @@ struct Scene: Sendable {
   /// Imports, with faults among the calls on `path`, by default the output directory.
   func run(
     _ faults: [Fault]? = nil, under path: String? = nil, with more: [String] = [],
-    timeLimit: Duration = .seconds(60)
+    timeLimit: Duration = .seconds(300)
   ) async throws -> ProgramRun {
     let environment =
       try faults.map {

@@ -48,7 +48,7 @@ import Testing
   /// Goal: a comparison ends wherever its batches keep the input's buffers. Method: relations that are
   /// just big enough to be left in them, files between them that are left out, and where the first
   /// begins within a buffer in steps.
-  @Test(.timeLimit(.minutes(5)), arguments: [0, 256, 512, 768]) func gaps(kibibytes: Int)
+  @Test(.timeLimit(.minutes(10)), arguments: [0, 256, 512, 768]) func gaps(kibibytes: Int)
     async throws
   {
     var members = [
