@@ -29,15 +29,18 @@ DEMO_OUTPUT := .build/demo
 # How many tests run at once. All of them at once take 6 GB of memory and slow each other down.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 4
 
-.PHONY: help build deps demo test test-address test-thread postgres stores fuzz errors soak soak-recovery lint format check \
-  bench bench-quick install uninstall clean
+.PHONY: help build build-deps deps demo test test-address test-thread postgres stores fuzz errors soak soak-recovery lint format check \
+  bench bench-quick install uninstall deb check-deb check-containerfile clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
 
-build: deps ## build the program, optimised (the default)
+build: build-deps ## build the program, optimised (the default)
 	IMPORT_BACKUP_COMMIT=$(COMMIT) swift build $(RELEASE)
 	@chrpath --delete $(PROGRAM)  # SwiftPM's: libraries beside the program would be loaded
+
+build-deps: ## install missing Debian packages, for building
+	@Scripts/install-dependencies --build
 
 deps: ## install missing Debian packages, for building and testing
 	@Scripts/install-dependencies
@@ -103,7 +106,7 @@ fuzz-%: deps
 
 check: lint test test-address test-thread ## run what must pass before a change is merged
 
-bench: build ## measure speed and memory: half an hour, 24 GB of disk
+bench: deps build ## measure speed and memory: half an hour, 24 GB of disk
 	$(MAKE) -C Benchmarks
 	Benchmarks/bench --program $(CURDIR)/$(PROGRAM) $(BENCH_OPTIONS)
 
@@ -123,6 +126,16 @@ install: $(PROGRAM) ## install the program (stripped), man page and completions:
 uninstall: ## remove the files that install wrote, with the same DESTDIR and PREFIX
 	rm -f $(INSTALLED_PROGRAM) $(INSTALLED_MANUAL) $(INSTALLED_COMPLETIONS) \
 	  $(INSTALLED_ZSH_COMPLETIONS)
+
+deb: build ## make a Debian package: .build/import-backup_VERSION_ARCH.deb (needs dpkg-dev)
+	@rm -f .build/import-backup_*.deb
+	Scripts/make-deb $(PROGRAM) .build
+
+check-deb: deb ## try the package on a clean Debian 12, as root (needs debootstrap, lintian)
+	Scripts/check-deb .build/import-backup_*.deb $(PROGRAM)
+
+check-containerfile: deb ## run the last steps of the Containerfile there, as root (needs debootstrap)
+	Scripts/check-containerfile .build/import-backup_*.deb
 
 clean: ## remove everything that was built
 	rm -rf .build Benchmarks/.build
