@@ -16,7 +16,10 @@ struct DocumentPage: Sendable, CustomStringConvertible {
 
   /// Its path below the project's directory.
   var name: String
+  var text: String
   var blocks: [Block]
+  /// What links to its headings name them by.
+  var anchors: Set<String>
   /// Lines with a comment that belongs to no block of commands.
   var strayComments: [Int]
 
@@ -41,7 +44,9 @@ struct DocumentPage: Sendable, CustomStringConvertible {
   /// Finds the blocks in a text. One in a list is indented, and so is its text.
   init(_ name: String, text: String) {
     self.name = name
+    self.text = text
     blocks = []
+    anchors = []
     strayComments = []
     var comment: (line: Int, reason: String)?
     var block: Block?
@@ -63,6 +68,9 @@ struct DocumentPage: Sendable, CustomStringConvertible {
           reasonNotToRun: comment?.reason)
         if let comment, block?.language != "sh" { strayComments.append(comment.line) }
         comment = nil
+      } else if let heading = line.wholeMatch(of: /#+ (.*)/) {
+        anchors.insert(
+          heading.1.lowercased().replacing(/[^\w\- ]/, with: "").replacing(" ", with: "-"))
       } else if let match = trimmed.wholeMatch(of: /<!-- not run: (.*) -->/) {
         comment = (index + 1, String(match.1))
       } else if !trimmed.isEmpty, let before = comment {

@@ -103,6 +103,22 @@ import Testing
     }
   }
 
+  /// Goal: no link leads nowhere. Method: every link to a file of the project, with the headings of pages.
+  @Test func links() throws {
+    for page in DocumentPage.all {
+      for match in page.text.matches(of: /\]\(([^)\s]+)\)/) where !match.1.contains(":") {
+        let parts = match.1.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+        let file = URL(filePath: DocumentPage.root + "/" + page.name)
+        let target = parts[0].isEmpty ? file : URL(filePath: String(parts[0]), relativeTo: file)
+        let place = "\(page.name): \(match.1)"
+        #expect(FileManager.default.fileExists(atPath: target.path), "\(place)")
+        guard parts.count == 2, target.pathExtension == "md" else { continue }
+        let text = try String(contentsOf: target, encoding: .utf8)
+        #expect(DocumentPage("", text: text).anchors.contains(String(parts[1])), "\(place)")
+      }
+    }
+  }
+
   /// Goal: marks are found where they are, and only there. Method: a text of each kind.
   @Test func parsing() {
     let page = DocumentPage(
