@@ -117,8 +117,9 @@ bench-quick: bench ## measure the same with less data: a few minutes
 $(PROGRAM):
 	$(MAKE) build
 
-install: $(PROGRAM) ## install the program (stripped), man page and completions: DESTDIR, PREFIX
-	install -D -s -m 755 $(PROGRAM) $(INSTALLED_PROGRAM)
+install: $(PROGRAM) ## install what was built, man page and completions, without Swift: DESTDIR, PREFIX
+	install -D -m 755 $(PROGRAM) $(INSTALLED_PROGRAM)
+	@! command -v strip >/dev/null || strip $(INSTALLED_PROGRAM)
 	$(PROGRAM) help --man | install -D -m 644 /dev/stdin $(INSTALLED_MANUAL)
 	$(PROGRAM) help --completions bash | install -D -m 644 /dev/stdin $(INSTALLED_COMPLETIONS)
 	$(PROGRAM) help --completions zsh | install -D -m 644 /dev/stdin $(INSTALLED_ZSH_COMPLETIONS)
