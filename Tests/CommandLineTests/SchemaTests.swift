@@ -97,13 +97,13 @@ struct SchemaTests {
     }
   }
 
-  /// Goal: the tables of an import's fields in `Docs/operations.md` have those of its schema.
+  /// Goal: the tables of an import's fields in `Docs/output.md` have those of its schema.
   /// Method: the names in backquotes in the first column; for those of the objects in it, in the row.
   @Test func tables() throws {
     let text = try String(
-      contentsOf: Self.documents.appending(path: "operations.md"), encoding: .utf8)
+      contentsOf: Self.documents.appending(path: "output.md"), encoding: .utf8)
     let rows = ["The JSON of all commands", "The JSON of an import"].flatMap { title in
-      (text.split(separator: "### \(title)\n").last ?? "").split(separator: "\n")
+      (text.split(separator: "## \(title)\n").last ?? "").split(separator: "\n")
         .prefix { !$0.hasPrefix("#") }.filter { $0.hasPrefix("| `") }.map(Self.names)
     }
     let schema = try #require(try Self.schemas()["import.json"])
