@@ -9,3 +9,4 @@ int pthread_setname_np(pthread_t thread, const char *name);
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
 int renameat2(int old_directory, const char *old_name, int new_directory, const char *new_name,
               unsigned flags);
+int memfd_create(const char *name, unsigned flags);

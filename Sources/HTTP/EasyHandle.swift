@@ -102,7 +102,8 @@ struct EasyHandle: ~Copyable {
   /// How long one wait for the network is, in milliseconds: a signal is noticed after it.
   private static let waitTime: Int32 = 100
 
-  /// Sends the request and takes the answer; throws if a signal ends the program meanwhile.
+  /// Sends the request and takes the answer; throws if a signal ends the program meanwhile, or whatever
+  /// else ends waits of this thread.
   func perform() throws(Failure) -> CURLcode {
     guard faults.first == CURLE_OK else { return faults.first }
     guard unsafe loaded_multi_add_handle(multi, easy) == CURLM_OK else {
@@ -111,7 +112,7 @@ struct EasyHandle: ~Copyable {
     defer { unsafe _ = loaded_multi_remove_handle(multi, easy) }
     var runningCount: Int32 = 1
     while true {
-      try Interruption.check()
+      try Interruption.checkWait()
       guard unsafe loaded_multi_perform(multi, &runningCount) == CURLM_OK else {
         return CURLE_OUT_OF_MEMORY
       }

@@ -63,6 +63,7 @@ package final class HTTPClient: Sendable {
     defer {
       idle.withLock { if $0.count < Self.idleLimit { $0.append(connection) } }
     }
+    if let failure = transfer.failure { throw TransferError(.permanent, failure) }
     guard !transfer.isTooLong else {
       throw TransferError(
         .tooLong,
@@ -124,7 +125,7 @@ private final class HTTPConnection: @unchecked Sendable {
     } else {
       handle.set(CURLOPT_PATH_AS_IS, 1)
     }
-    set(request.method, bodyByteCount: request.body?.count)
+    set(request.method, bodyByteCount: request.body?.byteCount)
     if request.isSentOnce { handle.set(CURLOPT_FRESH_CONNECT, 1) }
     handle.set(CURLOPT_USERAGENT, "import-backup")
     handle.set(headers: request.headers)
@@ -154,6 +155,9 @@ private final class HTTPConnection: @unchecked Sendable {
     if let bodyByteCount {
       handle.set(CURLOPT_UPLOAD, 1)
       handle.set(CURLOPT_INFILESIZE_LARGE, size: bodyByteCount)
+      handle.set(CURLOPT_UPLOAD_BUFFERSIZE, 512 << 10)
+      // Long bodies wait for the server's consent, which not every server gives.
+      handle.set(CURLOPT_EXPECT_100_TIMEOUT_MS, 300)
     }
     switch method {
     case .get where bodyByteCount == nil: handle.set(CURLOPT_HTTPGET, 1)

@@ -34,17 +34,31 @@ package struct HTTPRequest: Sendable {
   /// what belongs to a signature.
   package var headers: [HTTPHeader]
   /// The body; nil for none, which is another thing than an empty one.
-  package var body: [UInt8]?
+  package var body: Body?
   /// What libcurl signs it with; nil for nothing.
   package var signature: Signature?
   /// Whether it must not reach the server twice. It then has a connection of its own, as libcurl sends a
   /// request again by itself if the server ends a connection that was open before.
   package var isSentOnce = false
 
+  /// What is sent after the header.
+  package enum Body: Sendable {
+    /// These bytes.
+    case bytes([UInt8])
+    /// So many bytes from the beginning of a file, which must stay open and as it is.
+    case file(OutputFile, byteCount: Int)
+
+    /// Its length.
+    package var byteCount: Int {
+      switch self {
+      case .bytes(let bytes): bytes.count
+      case .file(_, let byteCount): byteCount
+      }
+    }
+  }
+
   /// A request without a body, unless there is one.
-  package init(
-    _ method: Method, _ url: String, headers: [HTTPHeader] = [], body: [UInt8]? = nil
-  ) {
+  package init(_ method: Method, _ url: String, headers: [HTTPHeader] = [], body: Body? = nil) {
     self.method = method
     self.url = url
     self.headers = headers

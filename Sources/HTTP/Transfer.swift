@@ -1,4 +1,6 @@
 import CCurl
+import PostgresFormat
+import System
 
 /// What libcurl's callbacks work on while one request is under way.
 ///
@@ -27,12 +29,16 @@ final class Transfer {
   private let sink: Sink
   // Invariant: set for the time of one call of the client, which lends the buffer.
   private let destination: UnsafeMutableRawBufferPointer?
-  private let upload: [UInt8]
+  private let upload: HTTPRequest.Body
   private var sentByteCount = 0
+  /// Why the body could not be read.
+  private(set) var failure: Failure?
 
-  init(_ sink: Sink, upload: [UInt8]?, destination: UnsafeMutableRawBufferPointer? = nil) {
+  init(
+    _ sink: Sink, upload: HTTPRequest.Body?, destination: UnsafeMutableRawBufferPointer? = nil
+  ) {
     self.sink = sink
-    self.upload = upload ?? []
+    self.upload = upload ?? .bytes([])
     unsafe self.destination = destination
   }
 
@@ -75,20 +81,32 @@ final class Transfer {
     return !isTooLong
   }
 
-  /// Gives the next piece of what is uploaded; returns its length, 0 at the end.
-  private func giveUpload(_ room: UnsafeMutableRawBufferPointer) -> Int {
-    let count = min(room.count, upload.count - sentByteCount)
-    // Invariant: `count` does not exceed either buffer.
-    unsafe upload.withUnsafeBytes { bytes in
-      unsafe room.copyMemory(
-        from: UnsafeRawBufferPointer(rebasing: bytes[sentByteCount..<sentByteCount + count]))
+  /// Gives the next piece of what is uploaded; returns its length, 0 at the end, and nil if it cannot be
+  /// read.
+  private func giveUpload(_ room: UnsafeMutableRawBufferPointer) -> Int? {
+    let count = min(room.count, upload.byteCount - sentByteCount)
+    // Invariant: `count` does not exceed the room.
+    let target = unsafe UnsafeMutableRawBufferPointer(rebasing: room[..<count])
+    switch upload {
+    case .bytes(let bytes):
+      unsafe bytes.withUnsafeBytes { bytes in
+        unsafe target.copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: bytes[sentByteCount..<sentByteCount + count]))
+      }
+    case .file(let file, _):
+      do throws(Failure) {
+        try unsafe file.read(into: target, at: UInt64(sentByteCount))
+      } catch {
+        failure = error
+        return nil
+      }
     }
     sentByteCount += count
     return count
   }
 
   private func rewind(to offset: Int) -> Bool {
-    guard (0...upload.count).contains(offset) else { return false }
+    guard (0...upload.byteCount).contains(offset) else { return false }
     sentByteCount = offset
     return true
   }
@@ -127,7 +145,7 @@ extension Transfer {
       })
     unsafe handle.set(sender: { bytes, size, count, context in
       let room = unsafe UnsafeMutableRawBufferPointer(start: bytes, count: size * count)
-      return unsafe Transfer.at(context)?.giveUpload(room) ?? 0
+      return unsafe Transfer.at(context)?.giveUpload(room) ?? Int(CURL_READFUNC_ABORT)
     })
     unsafe handle.set(rewinder: { context, offset, origin in
       let isDone = unsafe origin == SEEK_SET && Transfer.at(context)?.rewind(to: offset) == true

@@ -59,7 +59,8 @@ package final class ServiceClient {
     if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed)")) }
     if call.body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
     let body = call.body.map { Array($0.utf8) } ?? (call.method == .get ? nil : [])
-    var request = HTTPRequest(call.method, call.url, headers: headers, body: body)
+    var request = HTTPRequest(
+      call.method, call.url, headers: headers, body: body.map { .bytes($0) })
     request.isSentOnce = call.method != .get
     let client = call.server.scheme == "https" ? client : plainClient
     let response: HTTPResponse

@@ -51,15 +51,24 @@ package final class Descriptor: Sendable {
     into bytes: inout [UInt8], count: Int, at offset: UInt64
   ) throws(Failure) -> Int {
     precondition(count <= bytes.count)
+    // Invariant: the array is lent for the call, and `count` does not exceed it.
+    return try unsafe bytes.withUnsafeMutableBufferPointer { buffer throws(Failure) in
+      try unsafe read(
+        into: UnsafeMutableRawBufferPointer(
+          UnsafeMutableBufferPointer(rebasing: buffer[..<count])), at: offset)
+    }
+  }
+
+  /// Fills a buffer from `offset`; returns how many bytes there were, fewer only at the file's end.
+  @unsafe func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+  ) throws(Failure) -> Int {
     var done = 0
-    while done < count {
+    while done < buffer.count {
       let got = try SystemCalls.retrying(.read, name) {
-        // Invariant: the buffer is lent for the call, which writes at most `count - done` bytes,
-        // and `count` does not exceed the array's.
-        unsafe bytes.withUnsafeMutableBytes { buffer in
-          unsafe pread(
-            number, buffer.baseAddress! + done, count - done, off_t(offset) + off_t(done))
-        }
+        // Invariant: the call writes at most to the buffer's end.
+        unsafe pread(
+          number, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
       }
       if got == 0 { break }
       done += got

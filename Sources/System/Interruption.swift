@@ -12,6 +12,10 @@ import Synchronization
 public enum Interruption {
   private static let received = Atomic<Int32>(0)
   private static let isProgressRequested = Atomic<Bool>(false)
+  /// Whether this thread does something that has to come to its end.
+  @TaskLocal private static var isDeferred = false
+  /// What else ends waits of this thread.
+  @TaskLocal private static var ending: (@Sendable () -> Failure?)?
 
   /// Catches SIGHUP, SIGINT and SIGTERM from here on, and ignores SIGPIPE, so that a closed pipe is
   /// a write error.
@@ -80,8 +84,9 @@ public enum Interruption {
   ///
   /// Costs one load: called once a batch or buffer, and at least every 200 ms while work waits.
   public static func check() throws(Failure) {
-    switch received.load(ordering: .relaxed) {
-    case 0: return
+    let signal = received.load(ordering: .relaxed)
+    if signal == 0 || isDeferred { return }
+    switch signal {
     case SIGHUP: throw Failure(.hungUp, "hung up: the terminal or session was closed")
     case SIGTERM: throw Failure(.terminated, "terminated by a signal")
     default: throw Failure(.interrupted, "interrupted by a signal")
@@ -90,11 +95,31 @@ public enum Interruption {
 }
 
 extension Interruption {
-  /// Waits for some time; throws as `check` does when a signal comes meanwhile.
+  /// Does what has to come to its end, with signals passed over on this thread meanwhile.
+  package static func deferring<Value>(
+    _ body: () throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    try $isDeferred.withValue(true) { Result(catching: body) }.get()
+  }
+
+  /// Ends what `body` waits for in `wait`, and for the network, once `failure` gives one.
+  package static func ending<Value>(
+    on failure: @escaping @Sendable () -> Failure?, _ body: () throws(Failure) -> Value
+  ) throws(Failure) -> Value {
+    try $ending.withValue(failure) { Result(catching: body) }.get()
+  }
+
+  /// Throws as `check` does, or what else ends a wait; called every 100 ms while this thread waits.
+  package static func checkWait() throws(Failure) {
+    try check()
+    if let failure = ending?() { throw failure }
+  }
+
+  /// Waits for some time; throws as `checkWait` does.
   package static func wait(_ duration: Duration) throws(Failure) {
     let end = ContinuousClock.now + duration
     while true {
-      try check()
+      try checkWait()
       let rest = end - ContinuousClock.now
       if rest <= .zero { return }
       usleep(UInt32(min(100_000, max(1, rest / .microseconds(1)))))

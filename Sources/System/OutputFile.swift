@@ -1,15 +1,17 @@
+import CGlibc
 import Glibc
 import PostgresFormat
 
-/// A file that is being written, under its temporary name.
+/// A file that is being written, under its temporary name, or without a name.
 ///
 /// Closed once: by `makeDurable`, or, if an import ends before that, with the object.
 package final class OutputFile: Sendable {
-  /// Where the file is.
-  package var path: String { directory.path + "/" + name }
+  /// Where the file is; of one without a name, what messages call it.
+  package var path: String { directory.map { $0.path + "/" + name } ?? name }
   /// Its name in the directory.
   package let name: String
-  private let directory: DirectoryHandle
+  /// Nil for a file without a name.
+  private let directory: DirectoryHandle?
   private let descriptor: Descriptor
   /// What is told of every write; nil for nobody.
   private let reserve: SpaceReserve?
@@ -34,13 +36,30 @@ package final class OutputFile: Sendable {
 
   /// Takes over an open file that has this name in the directory.
   init(
-    _ descriptor: Descriptor, _ name: String, in directory: DirectoryHandle,
+    _ descriptor: Descriptor, _ name: String, in directory: DirectoryHandle?,
     reserve: SpaceReserve? = nil
   ) {
     self.descriptor = descriptor
     self.name = name
     self.directory = directory
     self.reserve = reserve
+  }
+
+  /// Creates a file without a name on a directory's file system: it goes with this object, however the
+  /// program ends. Messages call it by `name`, which nothing there may have.
+  package convenience init(
+    unnamed name: String, on directory: DirectoryHandle, reserve: SpaceReserve
+  ) throws(Failure) {
+    let descriptor = try directory.createFile(name, mode: 0o600)
+    try directory.remove(DirectoryHandle.name(name))
+    self.init(descriptor, directory.path + "/" + name, in: nil, reserve: reserve)
+  }
+
+  /// Creates a file in memory; messages call it by `name`. (memfd_create(2))
+  package convenience init(inMemory name: String) throws(Failure) {
+    // Invariant: the name is a C string for the call.
+    let opened = try SystemCalls.retrying(.create, name) { unsafe memfd_create(name, 1) }
+    self.init(Descriptor(opened, name: name), name, in: nil)
   }
 
   /// Creates the file at a path; throws likewise.
@@ -100,9 +119,22 @@ package final class OutputFile: Sendable {
   /// Fills `bytes` up to `count`; throws if the file ends before that.
   package func read(into bytes: inout [UInt8], count: Int, at offset: UInt64) throws(Failure) {
     guard try descriptor.read(into: &bytes, count: count, at: offset) == count else {
-      throw Failure(
-        .writtenDataChanged, "cannot read \(path.quoted): it is shorter than when it was written")
+      throw shortened
     }
+  }
+
+  /// Fills a buffer; throws if the file ends before that.
+  @unsafe package func read(
+    into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+  ) throws(Failure) {
+    guard try unsafe descriptor.read(into: buffer, at: offset) == buffer.count else {
+      throw shortened
+    }
+  }
+
+  private var shortened: Failure {
+    Failure(
+      .writtenDataChanged, "cannot read \(path.quoted): it is shorter than when it was written")
   }
 
   /// Fills `bytes` from `offset` on; returns how many there were, fewer only at the file's end.
@@ -122,19 +154,19 @@ package final class OutputFile: Sendable {
   /// Closes a file that need not be durable.
   package func close() throws(Failure) { try descriptor.close() }
 
-  /// Removes the name; what was written can be read as long as the file is open.
+  /// Removes the name, if there is one; what was written can be read as long as the file is open.
   package func unlink() throws(Failure) {
-    try directory.remove(DirectoryHandle.name(name))
+    try directory?.remove(DirectoryHandle.name(name))
   }
 
   /// Gives the file another name in its directory, or in another one of the file system; one that has
   /// that name is replaced in the same step. Durable only after the directory is synced.
   package func rename(to new: String, in other: DirectoryHandle? = nil) throws(Failure) {
-    try directory.rename(name, to: new, in: other)
+    try directory?.rename(name, to: new, in: other)
   }
 
   /// Gives the file another name in its directory, unless something has it: then it returns false.
   package func renameToFree(_ new: String) throws(Failure) -> Bool {
-    try directory.rename(name, toFree: new)
+    try directory?.rename(name, toFree: new) ?? false
   }
 }

@@ -34,8 +34,23 @@ public final class TestServer: Sendable {
   /// What a test gives: it is called on the connections' threads.
   public typealias Handler = @Sendable (Request) -> Reply
 
+  /// What the server does before it has read the body of a request.
+  public enum EarlyReply: Sendable {
+    /// Reads it, as usual.
+    case none
+    /// Reads it, but does not say that it will.
+    case noConsent
+    /// Answers, and ends the connection.
+    case answer(Reply)
+    /// Ends the connection in the middle of the body, in the way that is an error at once.
+    case reset
+    /// Reads nothing more, for as long as the server lives or the client waits.
+    case hang
+  }
+
   private let listener: Int32
   private let handler: Handler
+  private let early: @Sendable (Request) -> EarlyReply
   private let requests = Mutex<[Request]>([])
   private let isOver = Atomic<Bool>(false)
   /// The port that it listens on.
@@ -47,8 +62,14 @@ public final class TestServer: Sendable {
   public var received: [Request] { requests.withLock { $0 } }
 
   /// Starts to listen on a free port.
-  public init(_ handler: @escaping Handler) throws {
+  ///
+  /// - Parameter early: is asked once the header of a request has come, which has no body yet.
+  public init(
+    early: @escaping @Sendable (Request) -> EarlyReply = { _ in .none },
+    _ handler: @escaping Handler
+  ) throws {
     self.handler = handler
+    self.early = early
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     self.listener = listener
     var address = sockaddr_in()
@@ -74,6 +95,8 @@ public final class TestServer: Sendable {
         }
         Thread.detachNewThread { [weak server] in
           Connection(connection).serve { request in
+            server?.early(request) ?? .none
+          } handle: { request in
             guard let server, !server.isOver.load(ordering: .relaxed) else { return nil }
             server.requests.withLock { $0.append(request) }
             return server.handler(request)
@@ -101,30 +124,52 @@ private struct Connection {
 
   /// Answers requests until the client closes the connection, or a reply does.
   consuming func serve(
-    _ handle: (TestServer.Request) -> TestServer.Reply?, isOver: () -> Bool
+    _ early: (TestServer.Request) -> TestServer.EarlyReply,
+    handle: (TestServer.Request) -> TestServer.Reply?, isOver: () -> Bool
   ) {
     var connection = self
     defer { close(connection.number) }
-    while let request = connection.next(), let reply = handle(request) {
+    while var request = connection.nextHead() {
+      let reply: TestServer.Reply
+      let first = early(request)
+      switch first {
+      case .answer(.answer(let status, let headers, let body)):
+        connection.send(Self.head(status, headers, byteCount: body.count) + body)
+        connection.readRest(of: request)
+        return
+      case .answer(let other): reply = other
+      case .reset:
+        connection.reset()
+        return
+      case .hang: reply = .silence
+      case .none, .noConsent:
+        if case .none = first, request.headers["expect"] != nil {
+          connection.send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        }
+        guard connection.readBody(of: &request), let answer = handle(request) else { return }
+        reply = answer
+      }
       switch reply {
       case .answer(let status, let headers, let body):
         let head = Self.head(status, headers, byteCount: body.count)
         connection.send(head + (request.method == "HEAD" ? [] : body))
       case .cut(let status, let headers, let body, let count, let reset):
         connection.send(Self.head(status, headers, byteCount: body.count) + body.prefix(count))
-        if reset {
-          var linger = linger(l_onoff: 1, l_linger: 0)
-          // Invariant: the structure is lent for the call, with its length.
-          unsafe setsockopt(
-            connection.number, SOL_SOCKET, SO_LINGER, &linger,
-            socklen_t(MemoryLayout<Glibc.linger>.size))
-        }
+        if reset { connection.reset() }
         return
       case .silence:
         while !isOver() && !connection.isClosed() { usleep(20_000) }
         return
       }
     }
+  }
+
+  /// Has the connection end in the way that is an error at once.
+  private func reset() {
+    var linger = linger(l_onoff: 1, l_linger: 0)
+    // Invariant: the structure is lent for the call, with its length.
+    unsafe setsockopt(
+      number, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
   }
 
   private static func head(_ status: Int, _ headers: [String: String], byteCount: Int) -> [UInt8] {
@@ -162,8 +207,8 @@ private struct Connection {
     return true
   }
 
-  /// The next request; nil at the end.
-  private mutating func next() -> TestServer.Request? {
+  /// The next request without its body; nil at the end.
+  private mutating func nextHead() -> TestServer.Request? {
     let mark = Array("\r\n\r\n".utf8)
     while input.firstRange(of: mark) == nil { if !receive() { return nil } }
     guard let end = input.firstRange(of: mark) else { return nil }
@@ -177,12 +222,7 @@ private struct Connection {
       headers[line[..<colon].lowercased()] =
         line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
     }
-    if headers["expect"] != nil { send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
     input.removeSubrange(..<end.upperBound)
-    let count = headers["content-length"].flatMap { Int($0) } ?? 0
-    while input.count < count { if !receive() { return nil } }
-    let body = Array(input.prefix(count))
-    input.removeFirst(count)
     let parts = words[1].split(separator: "?", maxSplits: 1).map(String.init)
     var query: [String: String] = [:]
     for pair in (parts.count > 1 ? parts[1] : "").split(separator: "&") {
@@ -190,6 +230,21 @@ private struct Connection {
       query[String(pair[0])] = pair.count > 1 ? pair[1].removingPercentEncoding ?? "" : ""
     }
     return TestServer.Request(
-      method: words[0], path: parts[0], query: query, headers: headers, body: body)
+      method: words[0], path: parts[0], query: query, headers: headers, body: [])
+  }
+
+  /// Reads the body of a request; false if the client has gone.
+  private mutating func readBody(of request: inout TestServer.Request) -> Bool {
+    let count = request.headers["content-length"].flatMap { Int($0) } ?? 0
+    while input.count < count { if !receive() { return false } }
+    request.body = Array(input.prefix(count))
+    input.removeFirst(count)
+    return true
+  }
+
+  /// Reads what the client still sends, so that the answer reaches it.
+  private mutating func readRest(of request: TestServer.Request) {
+    shutdown(number, Int32(SHUT_WR))
+    while receive() { input = [] }
   }
 }

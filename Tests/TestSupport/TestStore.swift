@@ -1,6 +1,7 @@
 import Foundation
+import Synchronization
 
-/// Objects in memory, and what S3 answers about them: just what reading a timeline needs.
+/// Objects in memory, and what S3 answers about them: just what timelines need.
 ///
 /// Signatures are not checked: the real servers of the tests do that.
 public struct TestStore: Sendable {
@@ -10,6 +11,19 @@ public struct TestStore: Sendable {
   public var objects: [String: [UInt8]]
   /// How many keys a page of a listing has.
   public var pageSize = 1000
+  /// Whether a conditional PUT of a key that exists is refused.
+  public var honoursConditions = true
+  /// Whether an object keeps what it was put with besides its bytes.
+  public var keepsMetadata = true
+  /// Whether an answer has the tag of its object.
+  public var givesTags = true
+  /// Longer keys are answered with 500.
+  public var keyLimit = 1024
+  /// What objects were put with besides their bytes.
+  private var metadata: [String: [String: String]] = [:]
+  /// When objects were put, in seconds since 1970; the others are older.
+  public var times: [String: Int] = [:]
+  private static let oldTime = 1_000_000_000
 
   /// The variables for programs that are to find a store at this URL, and nothing of the machine's own
   /// settings.
@@ -42,10 +56,15 @@ public struct TestStore: Sendable {
     guard let object = objects[String(path.dropFirst(root.count + 1))] else {
       return Self.error(404, "NoSuchKey")
     }
-    let tag = [
-      "ETag":
-        "\"\(object.count)-\(object.prefix(999).reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) })\""
-    ]
+    let key = String(path.dropFirst(root.count + 1))
+    var tag = givesTags ? ["ETag": "\"\(Self.tag(of: object))\""] : [:]
+    tag["Last-Modified"] = Self.date(times[key] ?? Self.oldTime)
+    tag["Date"] = Self.date(Int(Date().timeIntervalSince1970))
+    tag.merge(metadata[key] ?? [:]) { $1 }
+    if request.method == "HEAD" {
+      return .answer(
+        status: 200, headers: tag.merging(["Content-Length": "\(object.count)"]) { $1 })
+    }
     guard let range = request.headers["range"] else {
       return .answer(status: 200, headers: tag, body: object)
     }
@@ -57,6 +76,41 @@ public struct TestStore: Sendable {
     let place = "bytes \(bounds[0])-\(bounds[0] + piece.count - 1)/\(object.count)"
     return .answer(
       status: 206, headers: tag.merging(["Content-Range": place]) { $1 }, body: Array(piece))
+  }
+
+  private static func tag(of object: [UInt8]) -> String {
+    "\(object.count)-\(object.prefix(999).reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) })"
+  }
+
+  private static func date(_ seconds: Int) -> String {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.timeZone = TimeZone(identifier: "GMT")
+    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+    return formatter.string(from: Date(timeIntervalSince1970: Double(seconds)))
+  }
+
+  /// Answers a request of path style, which may also change what is there.
+  public mutating func handle(_ request: TestServer.Request) -> TestServer.Reply {
+    let root = "/" + Self.bucket + "/"
+    let path = request.path.removingPercentEncoding ?? ""
+    guard path.hasPrefix(root), ["PUT", "DELETE"].contains(request.method) else {
+      return answer(request)
+    }
+    let key = String(path.dropFirst(root.count))
+    if key.utf8.count > keyLimit { return Self.error(500, "InternalError") }
+    if request.method == "DELETE" {
+      objects[key] = nil
+      return .answer(status: 204)
+    }
+    if request.headers["if-none-match"] != nil, honoursConditions, objects[key] != nil {
+      return Self.error(412, "PreconditionFailed")
+    }
+    objects[key] = request.body
+    times[key] = Int(Date().timeIntervalSince1970)
+    metadata[key] = keepsMetadata ? request.headers.filter { $0.key.hasPrefix("x-amz-meta-") } : [:]
+    return .answer(
+      status: 200, headers: givesTags ? ["ETag": "\"\(Self.tag(of: request.body))\""] : [:])
   }
 
   /// An error as S3 writes it.
@@ -75,7 +129,12 @@ public struct TestStore: Sendable {
     var entries: [String] = []
     for key in objects.keys.sorted(by: { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) })
     where key.hasPrefix(prefix) {
-      var entry = Self.element("Contents", "Key", key, "<Size>\(objects[key]?.count ?? 0)</Size>")
+      let object = objects[key] ?? []
+      let time = Date(timeIntervalSince1970: Double(times[key] ?? Self.oldTime))
+      var entry = Self.element(
+        "Contents", "Key", key,
+        "<Size>\(object.count)</Size><LastModified>\(time.ISO8601Format())</LastModified>"
+          + (givesTags ? "<ETag>&quot;\(Self.tag(of: object))&quot;</ETag>" : ""))
       if let delimiter, let end = key.dropFirst(prefix.count).firstRange(of: delimiter) {
         entry = Self.element("CommonPrefixes", "Prefix", String(key[..<end.upperBound]), "")
       }
@@ -99,4 +158,23 @@ public struct TestStore: Sendable {
     let encoded = key.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     return "<\(element)><\(name)>\(encoded)</\(name)>\(more)</\(element)>"
   }
+}
+
+/// A bucket that requests change.
+public final class WritableStore: Sendable {
+  private let store: Mutex<TestStore>
+
+  /// A bucket that is like this at first.
+  public init(_ store: TestStore = TestStore([:])) { self.store = Mutex(store) }
+
+  /// What it holds now.
+  public var objects: [String: [UInt8]] { store.withLock { $0.objects } }
+
+  /// Answers a request, and does it.
+  public func answer(_ request: TestServer.Request) -> TestServer.Reply {
+    store.withLock { $0.handle(request) }
+  }
+
+  /// Does something to it.
+  public func change(_ body: (inout TestStore) -> Void) { store.withLock { body(&$0) } }
 }

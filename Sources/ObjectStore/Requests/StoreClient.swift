@@ -12,7 +12,7 @@ package final class StoreClient: Sendable {
   package let location: StoreLocation
   private let endpoint: StoreEndpoint
   private let credentials: CredentialSource
-  private let client: HTTPClient
+  let client: HTTPClient
   private let policy: RetryPolicy
 
   /// Looks up endpoint, region and credentials; nothing is sent to the store yet.
@@ -41,22 +41,22 @@ package final class StoreClient: Sendable {
   }
 
   /// The SHA-256 of no bytes.
-  private static let emptyHash = SHA2(.sha256).value.hexadecimal
+  static let emptyHash = SHA2(.sha256).value.hexadecimal
 
   /// What is to be done, before it is signed.
-  private struct Operation {
+  struct Operation {
     var method: HTTPRequest.Method
     var key = ""
     var query: [(name: String, value: String)] = []
     var headers: [HTTPHeader] = []
-    var body: [UInt8]?
+    var body: HTTPRequest.Body?
     var payloadHash = StoreClient.emptyHash
     /// The verb of messages: `read`.
     var verb: String
   }
 
   /// An answer, or what is wrong with it in the store's words.
-  private enum Outcome {
+  enum Outcome {
     case done(HTTPResponse)
     case refused(StoreProblem, Failure)
   }
@@ -79,7 +79,7 @@ package final class StoreClient: Sendable {
   }
 
   /// Signs and sends until there is an answer that does not pass.
-  private func perform(
+  func perform(
     _ operation: Operation,
     _ send: (HTTPRequest) throws(TransferError) -> HTTPResponse
   ) throws(Failure) -> Outcome {
@@ -114,7 +114,8 @@ package final class StoreClient: Sendable {
     }
   }
 
-  private func url(of key: String) -> String {
+  /// The URL of an object, for messages.
+  package func url(of key: String) -> String {
     "s3://" + location.bucket + (key.isEmpty ? "" : "/" + key)
   }
 }
@@ -130,6 +131,10 @@ extension StoreClient {
     package var objectByteCount: UInt64
     /// What changes when the object is written again; nil if the store does not say it.
     package var entityTag: String?
+    /// Whether the store says when the object was written.
+    package var hasTime = false
+    /// The time of the store's clock, if it says it.
+    package var storeTime: UTCTime?
   }
 
   /// Reads `count` bytes of an object from `offset` into `bytes` from `start`; fewer only at the
@@ -155,7 +160,9 @@ extension StoreClient {
           hint: "The store does not serve ranges of objects as S3 does.")
       }
       return Piece(
-        byteCount: response.byteCount, objectByteCount: length, entityTag: response["ETag"])
+        byteCount: response.byteCount, objectByteCount: length, entityTag: response["ETag"],
+        hasTime: response["Last-Modified"] != nil,
+        storeTime: response["Date"].flatMap(CurlLibrary.time(of:)))
     case .refused(let problem, let failure):
       switch problem.kind {
       case .noSuchKey: return nil
@@ -185,6 +192,20 @@ package struct ListedObject: Equatable, Sendable {
   package var key: String
   /// Its length.
   package var byteCount: UInt64
+  /// What changes when it is written again, without quotes; nil if the store does not say it.
+  package var entityTag: String?
+  /// When it was written, by the store's clock; nil if the store does not say it.
+  package var time: UTCTime?
+
+  /// An object of a key and a length.
+  package init(
+    key: String, byteCount: UInt64, entityTag: String? = nil, time: UTCTime? = nil
+  ) {
+    self.key = key
+    self.byteCount = byteCount
+    self.entityTag = entityTag
+    self.time = time
+  }
 }
 
 extension StoreClient {
@@ -265,7 +286,11 @@ package struct ListingPage {
         guard let key = element["Key"]?.text,
           let byteCount = element["Size"].flatMap({ UInt64($0.text) })
         else { return nil }
-        objects.append(ListedObject(key: decoded(key), byteCount: byteCount))
+        objects.append(
+          ListedObject(
+            key: decoded(key), byteCount: byteCount,
+            entityTag: element["ETag"].flatMap { StoreClient.tag($0.text) },
+            time: element["LastModified"].flatMap { UTCTime($0.text) }))
       case "CommonPrefixes":
         guard let prefix = element["Prefix"]?.text else { return nil }
         directories.append(decoded(prefix))

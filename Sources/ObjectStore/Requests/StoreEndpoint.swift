@@ -38,6 +38,13 @@ struct StoreEndpoint: Sendable, Equatable {
     guard !name.isEmpty, rest.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
       !rest.contains(where: { "?#@\\".contains($0) })
     else { throw Self.refusal(of: endpointURL) }
+    guard !name.lowercased().contains(".core.windows.net") else {
+      throw Failure(
+        .urlUnsupported, "the endpoint \(endpointURL.quoted) is one of Azure's, which is not S3",
+        hint:
+          "Write to a local directory, and copy that with 'azcopy copy', index_part.json last; to "
+          + "read, copy to a local directory first.")
+    }
     scheme = endpointURL[..<end.lowerBound].lowercased()
     host = Self.withoutUsualPort(String(name), scheme: scheme)
     basePath = path + "/" + PercentEncoding.path(bucket)

@@ -16,6 +16,10 @@ struct StoreProblem {
     case busy
     /// The credentials are no longer valid, or are not yet known everywhere.
     case expired
+    /// The condition of a conditional request does not hold.
+    case conditionFailed
+    /// The store does not do this at all.
+    case notImplemented
     case wrongClock, wrongRegion, wrongKeys, noRights, noBucket
     case other
   }
@@ -57,7 +61,9 @@ struct StoreProblem {
     case "SlowDown", "SlowDownRead", "SlowDownWrite", "ServiceUnavailable", "Throttling",
       "ThrottlingException", "RequestLimitExceeded", "TooManyRequests":
       return .busy
-    case "InternalError", "RequestTimeout": return .transient
+    case "InternalError", "RequestTimeout", "ConditionalRequestConflict", "OperationAborted":
+      return .transient
+    case "NotImplemented": return .notImplemented
     default: break
     }
     switch status {
@@ -65,7 +71,9 @@ struct StoreProblem {
     case 401: return .wrongKeys
     case 403: return .noRights
     case 404: return .noSuchKey
+    case 412: return .conditionFailed
     case 416: return .invalidRange
+    case 501: return .notImplemented
     case 429, 503: return .busy
     case 500, 502, 504: return .transient
     default: return .other
@@ -107,7 +115,8 @@ struct StoreProblem {
       return Failure(
         .storeAccessDenied, subject,
         hint: "The credentials are valid, but may not do this. Reading a timeline needs "
-          + "s3:ListBucket on the bucket and s3:GetObject on its objects.")
+          + "s3:ListBucket on the bucket and s3:GetObject on its objects; writing one needs "
+          + "s3:PutObject and s3:DeleteObject as well.")
     case .noBucket:
       return Failure(
         .bucketNotFound, "cannot \(action): bucket \(bucket) does not exist",
@@ -115,8 +124,9 @@ struct StoreProblem {
     case .busy:
       return Failure(
         .storeBusy, subject,
-        hint: "The store asks for fewer requests. Try again later, or with fewer '--jobs'.")
-    case .noSuchKey, .invalidRange, .transient, .other:
+        hint: "The store asks for fewer requests. Try again later, or with fewer "
+          + (action.hasPrefix("write") ? "'--uploads'." : "'--jobs'."))
+    case .noSuchKey, .invalidRange, .conditionFailed, .notImplemented, .transient, .other:
       return Failure(
         .storeFailed, subject, hint: "Check that the endpoint is an S3 service, and try again.")
     }

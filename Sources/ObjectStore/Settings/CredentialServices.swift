@@ -25,7 +25,7 @@ struct WebIdentity {
     options.caBundle = settings.caBundle
     let service = CredentialService(name: "STS", options: options)
     let response = try service.answer(
-      to: HTTPRequest(.post, url + "/", headers: [type], body: Array(form.utf8)))
+      to: HTTPRequest(.post, url + "/", headers: [type], body: .bytes(Array(form.utf8))))
     let root = XMLElement(document: response.body)
     guard response.isSuccess,
       let given = root?["AssumeRoleWithWebIdentityResult"]?["Credentials"],
@@ -107,7 +107,7 @@ struct InstanceMetadata {
     let lifetime = HTTPHeader("X-aws-ec2-metadata-token-ttl-seconds", "21600")
     guard
       let token = try service.answerIfReachable(
-        HTTPRequest(.put, url + "/latest/api/token", headers: [lifetime], body: [])),
+        HTTPRequest(.put, url + "/latest/api/token", headers: [lifetime], body: .bytes([]))),
       token.isSuccess
     else { return nil }
     let proof = HTTPHeader("X-aws-ec2-metadata-token", String(decoding: token.body, as: UTF8.self))
