@@ -140,8 +140,11 @@ package final class FirstFailure: Sendable {
     }
   }
 
+  /// The failure, if there is one.
+  package var error: Failure? { first.withLock { $0 } }
+
   /// Throws the failure, if there is one.
   package func check() throws(Failure) {
-    if let error = first.withLock({ $0 }) { throw error }
+    if let error { throw error }
   }
 }

@@ -813,7 +813,28 @@ extension ErrorCode {
       (
         .notPermitted,
         "The credentials do not allow the request.",
-        "Allow s3:ListBucket on the bucket and s3:GetObject on its objects."
+        "Allow s3:ListBucket on the bucket and s3:GetObject on its objects; to write, s3:PutObject and "
+          + "s3:DeleteObject as well."
+      )
+    case .storeUnsuitable:
+      (
+        .unsupported,
+        "No pageserver could read a timeline from the object store, or the store cannot hold one.",
+        "Change the store's settings as the error says, or write all the same with "
+          + "'--allow-any-store'."
+      )
+    case .layerOfOtherRun:
+      (
+        .inUse,
+        "Another import has written or removed an object of the timeline in the bucket.",
+        "Let only one import of the timeline run. Import with another '--timeline-id' or a higher "
+          + "'--generation' if it was of another backup."
+      )
+    case .generationTooLow:
+      (
+        .usage,
+        "In a bucket, '--force' replaces a timeline of lower generations only.",
+        "Give a higher '--generation'."
       )
 
     // The service

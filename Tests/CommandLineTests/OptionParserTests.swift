@@ -113,7 +113,7 @@ struct OptionParserTests {
   @Test(arguments: [
     ("IMPORT_BACKUP_MEMORY", "5", "must be a size from 16M to 1024G, not '5'"),
     ("IMPORT_BACKUP_MEMORY", "much", "must be a size in bytes, or end in K, M or G, not 'much'"),
-    ("IMPORT_BACKUP_OUTPUT", "s3://b/p", "must be a path, not the URL 's3://b/p'"),
+    ("IMPORT_BACKUP_OUTPUT", "az://b/p", "must be a path, not the URL 'az://b/p'"),
     ("IMPORT_BACKUP_SCRATCH", "nfs://b", "must be a path, not the URL 'nfs://b'"),
   ])
   func wrongVariables(name: String, value: String, message: String) {
@@ -165,10 +165,13 @@ struct OptionParserTests {
     ([], "no backup given", "For example: "),
     ([""], "no backup given", "For example: "),
     (
-      ["a"], "option '--output' is required: the directory to write the timeline to",
+      ["a"], "option '--output' is required: the directory or s3://BUCKET to write the timeline to",
       "It may also be given as the variable IMPORT_BACKUP_OUTPUT. "
     ),
-    (["a", "-o", ""], "option '--output' is required: the directory to write the timeline to", ""),
+    (
+      ["a", "-o", ""],
+      "option '--output' is required: the directory or s3://BUCKET to write the timeline to", ""
+    ),
     (["a", "-o", "x", "-"], "unexpected argument '-'", "Standard input"),
     (["a", "-o"], "option '--output' needs a value: DIR", "See "),
     (["a", "--output"], "option '--output' needs a value: DIR", "See "),

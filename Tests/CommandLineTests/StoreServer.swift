@@ -78,9 +78,21 @@ final class StoreServer: Sendable {
     let directory: TemporaryDirectory
   }
 
+  /// Copies a bucket into a directory, which is made, with another program's signatures.
+  func download(_ bucket: String, to directory: String) throws {
+    _ = try Shell.output(
+      Self.scripts.appending(path: "download").path, url, bucket, directory)
+  }
+
   /// Copies a directory into a bucket, which is made, with another program's signatures.
   func upload(_ directory: String, to bucket: String) throws {
     _ = try Shell.output(
       Self.scripts.appending(path: "upload").path, url, bucket, directory)
+  }
+
+  /// Makes a bucket, unless it is there.
+  func make(_ bucket: String) throws {
+    let directory = try TemporaryDirectory(inMemory: true)
+    try upload(directory.path, to: bucket)
   }
 }

@@ -40,9 +40,13 @@ private struct DryRun {
     forecast.summary.stripeSize = Int(plan.layout.stripeSize)
     if plan.place.shards.isPartial { forecast.summary.onlyShards = plan.place.shards.numbers }
     forecast.summary.backupPath = absoluteInput(options.backup)
-    forecast.summary.timelinePath = SystemCalls.absolute(plan.place.path)
+    forecast.summary.timelinePath = absolutePlace(plan.place.path)
     try refusals.collect { () throws(Failure) in
-      try TimelineDirectory.requireClaimable(plan.place, force: plan.force)
+      if let bucket = plan.bucket {
+        try TimelineBucket.requireClaimable(plan.place, bucket)
+      } else {
+        try TimelineDirectory.requireClaimable(plan.place, force: plan.force)
+      }
     }
     if let recovery = options.recovery {
       try checkRecovery(recovery)
@@ -52,7 +56,7 @@ private struct DryRun {
       }
     }
     try read(plan)
-    try checkSpace()
+    try checkSpace(plan)
     let reasons = refusals.failures.filter { !isRemoved($0.code) }
     forecast.reasons = reasons.map { ImportForecast.Reason($0) }
     forecast.reasonCount = refusals.count - UInt64(refusals.failures.count - reasons.count)
@@ -195,10 +199,12 @@ private struct DryRun {
     }
   }
 
-  private func checkSpace() throws(Failure) {
-    let path = SystemCalls.nearestExisting(forecast.summary.timelinePath)
-    try refusals.collect { [forecast] () throws(Failure) in
-      try FreeSpace.require(forecast.summary.outputByteCount, at: path)
+  private func checkSpace(_ plan: ImportPlan) throws(Failure) {
+    if plan.bucket == nil {
+      let path = SystemCalls.nearestExisting(forecast.summary.timelinePath)
+      try refusals.collect { [forecast] () throws(Failure) in
+        try FreeSpace.require(forecast.summary.outputByteCount, at: path)
+      }
     }
     guard let recovery = forecast.recovery else { return }
     try refusals.collect { () throws(Failure) in

@@ -1,4 +1,5 @@
 import Backup
+import ObjectStore
 import System
 import Timeline
 
@@ -10,8 +11,21 @@ public struct ImportOptions: Sendable {
   /// The paths of the other tars of a backup in several, in the order in which they are read.
   public var backupParts: [String] = []
 
-  /// The directory that becomes the root of the remote storage: it gets `tenants/…/timelines/…`.
+  /// The root of the remote storage, a directory or `s3://BUCKET[/PREFIX]`: it gets
+  /// `tenants/…/timelines/…`.
   public var outputDirectory: String
+
+  /// How the object store is reached that the output is in.
+  public var store = StoreOptions()
+
+  /// How many layers are sent to a bucket at once.
+  public var uploadCount = 4
+
+  /// The directory for files that are not sent to the bucket yet; nil for memory.
+  public var stagingDirectory: String?
+
+  /// Whether to write to a store from which no pageserver can read.
+  public var allowsAnyStore = false
 
   /// The id of the tenant: 32 hexadecimal digits; nil for a random one.
   public var tenantID: String?
@@ -115,5 +129,17 @@ public struct ReceiptOptions: Sendable {
   ) {
     self.place = place
     self.encode = encode
+  }
+}
+
+extension BucketOptions {
+  /// What an import's options say of the bucket.
+  init(_ options: ImportOptions) {
+    self.init(
+      generation: options.generation, force: options.force, isOwn: options.timelineID == nil)
+    store = options.store
+    scratch = options.stagingDirectory
+    uploadCount = options.uploadCount
+    allowsAnyStore = options.allowsAnyStore
   }
 }

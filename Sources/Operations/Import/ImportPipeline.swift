@@ -17,7 +17,7 @@ import Timeline
 /// `read` reads the input ahead and decompresses it. `tar` decides about every member and fills
 /// batches with pages (`BackupReader`). `write` makes layers of them (`TimelineWriter`), `chunk`
 /// writes those of small relations (`ChunkWriter`), `hash` reads finished ones back (`HashStage`),
-/// `sync` makes them durable. Memory stays as `ImportPlan` shares it out. A stage that fails ends all
+/// `sync` makes them durable, or `upload-1` … send them to a bucket (`StoreStage`). Memory stays as `ImportPlan` shares it out. A stage that fails ends all
 /// others.
 struct ImportPipeline {
   private let group = StageGroup()
@@ -26,7 +26,7 @@ struct ImportPipeline {
   private let writer: TimelineWriter
   private let chunks: ChunkWriter
   private let hashes: HashStage
-  private let durability: DurabilityStage
+  private let store: StoreStage
   private let start: ContinuousClock.Instant
   private let counters = ImportCounters()
   private let progress: RunProgress?
@@ -70,9 +70,10 @@ struct ImportPipeline {
     self.plan = plan
     self.start = start
     self.progress = progress
-    durability = DurabilityStage(counters: counters)
+    store = StoreStage(counters: counters)
     chunks = ChunkWriter(
       group, memoryLimit: plan.chunkMemoryByteCount, shardCount: plan.place.shards.numbers.count,
+      stagedLimit: plan.bucket?.uploadCount,
       finished: group.channel(capacity: ImportPlan.pendingLayerLimit))
     hashes = HashStage(group, jobs: plan.jobs, finished: chunks.finished)
     input = try open(group.failure, counters)
@@ -83,16 +84,14 @@ struct ImportPipeline {
   func run() throws(Failure) -> ImportSummary {
     do throws(Failure) {
       try requireSpace()
-      let makeDurable = Stage("sync") { [durability, hashes] () throws(Failure) in
-        try durability.run(hashes.hashed)
-      }
       let writeChunks = Stage("chunk") { [chunks] () throws(Failure) in try chunks.run() }
       let written = try group.run(
-        [makeDurable, writeChunks] + hashes.stages, beside: "import", writeLayers)
+        store.stages(hashes.hashed, writer.layerStore, chunks, group.failure) + [writeChunks]
+          + hashes.stages,
+        beside: "import", writeLayers)
       return try commit(written)
     } catch {
-      writer.abandon()
-      throw error
+      throw writer.abandon(after: error)
     }
   }
 
@@ -127,7 +126,8 @@ struct ImportPipeline {
     let (segments, pageCheck) = try writer.finishBase()
     let sizes = BaseSizes(segments)
     try backup.replay(
-      over: segments, sizes, pageCheck, try WrittenPages(chunks.layers, plan.layout))
+      over: segments, sizes, pageCheck,
+      try WrittenPages(chunks.layers, plan.layout, open: writer.open))
     let changes = try storePages { feed throws(Failure) in try backup.readChanges(sizes, feed) }
     try finishPages()
     var written = try finish(
@@ -208,7 +208,7 @@ struct ImportPipeline {
   /// Writes index and receipt, gives everything its name, and gives the whole summary.
   private func commit(_ written: Written) throws(Failure) -> ImportSummary {
     try Interruption.check()
-    let layers = writer.valid(durability.layers)
+    let layers = writer.valid(store.layers)
     let indexes = try writer.writeIndexes(layers, written.metadata)
     var summary = written.summary
     summary.backupPath = absoluteInput(plan.backupPath)
@@ -219,29 +219,32 @@ struct ImportPipeline {
     (summary.layout, summary.layoutReason) = plan.layout(isSorted: writer.hasSortedBase)
     if plan.place.shards.isPartial { summary.onlyShards = plan.place.shards.numbers }
     summary.stripeSize = Int(plan.layout.stripeSize)
-    summary.timelinePath = SystemCalls.absolute(writer.timelinePath)
+    summary.timelinePath = absolutePlace(writer.timelinePath)
     summary.indexPath = writer.path(of: indexes[0])
-    summary.receiptPath = writer.receiptPath.map(SystemCalls.absolute)
+    summary.receiptPath = writer.receiptPath.map(absolutePlace)
     summary.take(layers, indexes.map(\.digest), digest: writer.digest)
     summary.stampedPageCount = writer.stampedPageCount
     summary.segmentTableByteCount = writer.segmentTableByteCount
     summary.listChanges()
-    summary.listWarnings()
+    summary.listWarnings(storeWeakness: writer.storeWeakness)
     summary.seconds = (ContinuousClock.now - start) / .seconds(1)
     try writer.commit(layers, indexes, summary)
+    if let leftover = writer.leftover {
+      summary.warnings.append(ImportSummary.Warning(.remainsNotRemoved, leftover))
+    }
     return summary
   }
 
   /// Refuses a clear shortage of space before any work, if the backup's size is known.
   private func requireSpace() throws(Failure) {
-    guard case .stopped(let reader, _) = input, let inputByteCount = reader.inputByteCount else {
-      return
-    }
+    guard case .stopped(let reader, _) = input, let inputByteCount = reader.inputByteCount,
+      let path = writer.directoryPath
+    else { return }
     try FreeSpace.require(
       FreeSpace.leastNeeded(
         inputByteCount: inputByteCount, isCompressed: reader.isCompressed,
         level: plan.compressionLevel),
-      at: writer.directoryPath)
+      at: path)
   }
 }
 

@@ -1,5 +1,6 @@
 import Backup
 import LayerFormat
+import ObjectStore
 import Pipeline
 import PostgresFormat
 import System
@@ -26,6 +27,8 @@ struct ImportPlan: Sendable {
   /// Of a copy, the path of what it was made of.
   var backupPath: String
   let place: OutputPlace
+  /// How the bucket is written to that the place is in; nil if it is a directory.
+  let bucket: BucketOptions?
   let generation: UInt32
   let force: Bool
   let receipt: ReceiptOptions?
@@ -111,6 +114,7 @@ struct ImportPlan: Sendable {
       requiresStripeSize: options.stripeSize != nil, owner: owner)
     generation = options.generation
     force = options.force
+    bucket = StoreLocation.isMeant(by: place.output) ? BucketOptions(options) : nil
     receipt = options.receipt
     pageChecksums = options.pageChecksums
     compressionLevel = options.compressionLevel
@@ -118,9 +122,16 @@ struct ImportPlan: Sendable {
       byteCount: options.imageLayerSize, valueCount: Int(RelationSegment.blockCount))
     chunkSize = options.chunkSize
     jobs = options.jobs ?? Processors.count
-    layerLayout = options.layout
     isInKeyOrder =
-      layerLayout != .level0 && options.recovery == nil && isDirectory(options.backup)
+      options.layout != .level0 && options.recovery == nil && isDirectory(options.backup)
+    let isInMemory = bucket != nil && bucket?.scratch == nil
+    // What is to be sorted is as large as all small relations.
+    layerLayout = isInMemory && options.layout == .auto && !isInKeyOrder ? .level0 : options.layout
+    if isInMemory && layerLayout == .sorted && !isInKeyOrder {
+      throw Failure(
+        .conflictingOptions, "'--layout sorted' needs a scratch directory",
+        hint: "Give a directory with '--scratch', or '--layout fake-l0'.")
+    }
     reading = BackupReaderOptions(
       backup: backup, stripComponents: options.stripComponents,
       manifest: options.manifest, checksManifest: options.checksManifest,
@@ -129,9 +140,26 @@ struct ImportPlan: Sendable {
       recoveryRefusal: RecoveryAdvice(backup: backup).refusal)
     reading.sizeLimit = SizeLimit(options.sizeLimit)
     reading.parts = options.backupParts
-    let rest =
-      options.memory - Self.fixedMemoryByteCount(place.shards) - reading.memoryByteCount
-    chunkMemoryByteCount = max(1 << 20, rest / 2)
+    var needed = Self.fixedMemoryByteCount(place.shards) + reading.memoryByteCount
+    if isInMemory {
+      let shardCount = place.shards.numbers.count
+      let chunk = isInKeyOrder ? 0 : Int(chunkSize)
+      let layer = max(Int(imageLayerLimit.byteCount), chunk) + 8 << 20
+      // Those that are written, and those that are finished and not yet stored.
+      needed += (options.uploadCount + shardCount) * layer
+      try Self.requireMemory(options.memory, needed + 2 * chunk * shardCount)
+    }
+    chunkMemoryByteCount = max(1 << 20, (options.memory - needed) / 2)
+  }
+
+  private static func requireMemory(_ memory: Int, _ needed: Int) throws(Failure) {
+    guard memory < needed else { return }
+    let megabytes = (needed >> 20) + 1
+    throw Failure(
+      .badOption,
+      "with '--scratch none', layers of these sizes need '--memory' of at least \(megabytes)M",
+      hint: "Give '--memory \(megabytes)M', a scratch directory, fewer '--uploads', or a smaller "
+        + "'--chunk-size' and '--image-layer-size'.")
   }
 
   private static func identifier(
@@ -176,7 +204,7 @@ struct ImportPlan: Sendable {
   /// What the import writes, as progress says it first.
   var target: RunProgress.Target {
     RunProgress.Target(
-      timelinePath: SystemCalls.absolute(place.path), tenantID: tenant.description,
+      timelinePath: absolutePlace(place.path), tenantID: tenant.description,
       timelineID: timeline.description, generation: generation)
   }
 

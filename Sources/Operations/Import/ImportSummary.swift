@@ -212,16 +212,17 @@ extension ImportSummary {
   }
 
   /// Lists what to look at, once all other fields are complete.
-  mutating func listWarnings() {
-    guard pageChecksums.damagedPageCount > 0 else { return }
+  mutating func listWarnings(storeWeakness: String?) {
     let count = pageChecksums.damagedPageCount
-    warnings = [
-      Warning(
-        .pagesDamaged,
-        count == 1
-          ? "1 page was imported although its checksum does not match its contents"
-          : "\(count) pages were imported although their checksums do not match their contents")
-    ]
+    if count > 0 {
+      warnings.append(
+        Warning(
+          .pagesDamaged,
+          count == 1
+            ? "1 page was imported although its checksum does not match its contents"
+            : "\(count) pages were imported although their checksums do not match their contents"))
+    }
+    if let storeWeakness { warnings.append(Warning(.unconditionalStore, storeWeakness)) }
   }
 
   /// Adds what happened before the import of the copy.

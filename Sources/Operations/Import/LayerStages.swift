@@ -17,6 +17,9 @@ struct ChunkLayer: Sendable {
   var name: LayerName
 }
 
+/// Leave to have one more layer that is finished and not yet stored: each takes space in the scratch.
+struct StagedLayer: Sendable {}
+
 /// The chunks on their way to be written as L0 layers beside the rest of the pipeline, one at a time.
 ///
 /// A spool goes back when it is empty, so that there are two of them at most: one that is filled, one
@@ -26,6 +29,10 @@ struct ChunkWriter: Sendable {
   let empty: Channel<ChunkSpool>
   /// Gets every layer, and ends with the last.
   let finished: Channel<FinishedLayer>
+  /// As many as there may be finished layers that are not stored yet; nil if layers stay where they are
+  /// written. An L0 of a chunk counts from its beginning.
+  let staged: Channel<StagedLayer>?
+  private let stagedLimit: Int
   /// Every layer that was sent there.
   private let sent = SentLayers()
 
@@ -35,8 +42,13 @@ struct ChunkWriter: Sendable {
 
   /// Channels of `group`, and a spool that is empty.
   init(
-    _ group: StageGroup, memoryLimit: Int, shardCount: Int, finished: Channel<FinishedLayer>
+    _ group: StageGroup, memoryLimit: Int, shardCount: Int, stagedLimit: Int?,
+    finished: Channel<FinishedLayer>
   ) {
+    self.stagedLimit = stagedLimit ?? 0
+    staged = stagedLimit.map { count in
+      group.channel(capacity: count, Array(repeating: StagedLayer(), count: count))
+    }
     full = group.channel(capacity: 1)
     empty = group.channel(
       capacity: 2, [ChunkSpool(memoryLimit: memoryLimit, shardCount: shardCount)])
@@ -46,14 +58,25 @@ struct ChunkWriter: Sendable {
   /// Writes chunks until `full` ends, and then ends `finished`.
   func run() throws(Failure) {
     while let chunk = try full.receive() {
-      try chunk.spool.drain(into: chunk.layers) { layer throws(Failure) in try send(layer) }
+      var restCount = chunk.layers.count
+      _ = try staged?.receive()
+      try chunk.spool.drain(into: chunk.layers) { layer throws(Failure) in
+        try pass(on: layer)
+        restCount -= 1
+        if restCount > 0 { _ = try staged?.receive() }
+      }
       try empty.send(chunk.spool)
     }
     finished.finish()
   }
 
-  /// Hands on a layer that is complete.
+  /// Hands on a layer that is complete; waits while too many are not stored yet.
   func send(_ layer: FinishedLayer) throws(Failure) {
+    _ = try staged?.receive()
+    try pass(on: layer)
+  }
+
+  private func pass(on layer: FinishedLayer) throws(Failure) {
     sent.layers.withLock { $0.append(layer) }
     try finished.send(layer)
   }
@@ -70,12 +93,15 @@ struct ChunkWriter: Sendable {
     }
   }
 
-  /// Waits until the last chunk that was given is written.
+  /// Waits until the last chunk that was given is written, and every layer can be read.
   ///
   /// Whoever calls it has one of the two spools; the other comes back when it is empty.
   func waitUntilIdle() throws(Failure) {
     guard let spool = try empty.receive() else { return }
     try empty.send(spool)
+    guard let staged else { return }
+    for _ in 0..<stagedLimit { _ = try staged.receive() }
+    for _ in 0..<stagedLimit { try staged.send(StagedLayer()) }
   }
 }
 
@@ -120,25 +146,35 @@ struct HashStage: Sendable {
   }
 }
 
-/// Makes hashed layers durable beside the rest of the pipeline, as fsync(2) waits for the disk.
-final class DurabilityStage: @unchecked Sendable {
-  // Invariant: only the stage that runs it uses it until that has ended.
-
+/// Stores hashed layers beside the rest of the pipeline, as a disk or a network takes its time.
+final class StoreStage: Sendable {
   private let counters: ImportCounters
+  private let stored = Mutex<[HashedLayer]>([])
 
-  /// The layers that are durable.
-  private(set) var layers: [HashedLayer] = []
+  /// The layers that are stored.
+  var layers: [HashedLayer] { stored.withLock { $0 } }
 
   /// `counters` count the bytes of every layer.
   init(counters: ImportCounters) { self.counters = counters }
 
-  /// Takes layers until `hashed` ends.
-  func run(_ hashed: Channel<HashedLayer>) throws(Failure) {
-    while let next = try hashed.receive() {
-      try Interruption.check()
-      try next.layer.file.makeDurable()
-      counters.addOutput(next.layer.byteCount)
-      layers.append(next)
+  /// The stages, each of which takes layers until `hashed` ends.
+  func stages(
+    _ hashed: Channel<HashedLayer>, _ store: any LayerStore, _ chunks: ChunkWriter,
+    _ failure: FirstFailure
+  ) -> [Stage] {
+    store.threadNames.map { name in
+      Stage(name) { [self] () throws(Failure) in
+        while let next = try hashed.receive() {
+          try Interruption.check()
+          // What is on its way to a bucket need not arrive once another stage has failed.
+          try Interruption.ending(on: { failure.error }) { () throws(Failure) in
+            try store.store(next.layer, sha256: next.sha256)
+          }
+          counters.addOutput(next.layer.byteCount)
+          stored.withLock { $0.append(next) }
+          try chunks.staged?.send(StagedLayer())
+        }
+      }
     }
   }
 }

@@ -15,9 +15,7 @@ import Timeline
 /// Memory: the open image layers and the chunk's share (`ImportPlan`), and the segment table.
 final class TimelineWriter {
   private let plan: ImportPlan
-  private let directory: TimelineDirectory
-  /// Nil if none is to be written.
-  private let receipt: ReceiptFiles?
+  private let output: any TimelineOutput
   /// Chunks on their way to be written, and the layers that are complete.
   private let chunks: ChunkWriter
 
@@ -44,48 +42,58 @@ final class TimelineWriter {
   /// What the checksums of all pages said.
   private(set) var pageCheck = PageCheckResult()
 
-  /// Claims the timeline's directory and its receipt; throws as `TimelineDirectory` and `ReceiptFiles`
-  /// do.
+  /// Claims the timeline's place and its receipt; throws as `TimelineDirectory` and `TimelineBucket` do.
   init(plan: ImportPlan, chunks: ChunkWriter) throws(Failure) {
     self.plan = plan
     self.chunks = chunks
-    (directory, receipt) = try Self.claim(plan)
+    output = try Self.claim(plan)
     let written = plan.place.shards
     chunk = ChunkSpool(memoryLimit: plan.chunkMemoryByteCount, shardCount: written.numbers.count)
     sortsSmallRelations = plan.layerLayout == .sorted || plan.isInKeyOrder
-    shards = written.ids.enumerated().map { [directory] position, shard in
+    shards = written.ids.enumerated().map { [output] position, shard in
       ShardWriter(plan, shard, at: position) { () throws(Failure) in
-        try directory.makeTemporaryFile("index", shard: position)
+        try output.makeTemporaryFile("index", shard: position)
       }
     }
   }
 
-  private static func claim(
-    _ plan: ImportPlan
-  ) throws(Failure) -> (TimelineDirectory, ReceiptFiles?) {
-    let directory = try TimelineDirectory(plan.place, force: plan.force)
-    guard let place = plan.receipt?.place else { return (directory, nil) }
+  private static func claim(_ plan: ImportPlan) throws(Failure) -> any TimelineOutput {
+    let output: any TimelineOutput =
+      if let bucket = plan.bucket {
+        try TimelineBucket(plan.place, bucket)
+      } else {
+        try TimelineDirectory(plan.place, force: plan.force)
+      }
+    guard let place = plan.receipt?.place else { return output }
     do throws(Failure) {
-      return (directory, try directory.makeReceipt(place, generation: plan.generation))
+      try output.claimReceipt(place, generation: plan.generation)
     } catch {
-      directory.abandon()
+      output.abandon()
       throw error
     }
+    return output
   }
 
   /// Throws as `init` does if the output cannot be claimed, and leaves nothing behind.
   static func requireUsable(_ plan: ImportPlan) throws(Failure) {
-    let (directory, receipt) = try claim(plan)
-    receipt?.abandon()
-    directory.abandon()
+    try claim(plan).abandon()
   }
 
   /// The timeline's path.
-  var timelinePath: String { directory.path }
-  /// A directory on the file system of the output.
-  var directoryPath: String { directory.directoryPath }
+  var timelinePath: String { output.path }
+  /// A directory on the file system that the layers fill; nil if they do not stay on one.
+  var directoryPath: String? { output.directoryPath }
   /// The receipt, once it is written; nil for none.
-  var receiptPath: String? { receipt?.path }
+  var receiptPath: String? { output.receiptPath }
+  /// Keeps layers that are finished.
+  var layerStore: any LayerStore { output.layerStore }
+  /// What there is to say of the store; nil for nothing.
+  var storeWeakness: String? { output.weakness }
+  /// What the commit could not do although the timeline is complete; nil for nothing.
+  var leftover: String? { output.leftover }
+
+  /// Opens a layer that is stored, once the chunks are idle.
+  func open(_ layer: FinishedLayer) throws(Failure) -> LayerFile { try output.open(layer) }
 
   /// Stores the pages of the next batch.
   func store(_ pages: PageRuns) throws(Failure) {
@@ -278,7 +286,7 @@ final class TimelineWriter {
     for layer in chunks.takeBackLevel0Layers() {
       try gatherAgain(layer)
       takenBack.insert(layer.file.path)
-      try layer.file.unlink()
+      try output.takeBack(layer)
     }
     for shard in shards.indices { shards[shard].takeBackChunks() }
   }
@@ -286,7 +294,7 @@ final class TimelineWriter {
   /// Adds the pages of an L0 to the chunk.
   private func gatherAgain(_ layer: FinishedLayer) throws(Failure) {
     let shard = plan.position(of: layer)
-    var scanner = try LayerScanner(try LayerFile(path: layer.file.path, name: layer.name))
+    var scanner = try LayerScanner(try output.open(layer))
     var blobs: [UInt8] = []
     var first: Key?
     var count = 0
@@ -381,7 +389,7 @@ final class TimelineWriter {
 
   private func makeTemporaryFile(_ kind: String, shard: Int) throws(Failure) -> OutputFile {
     temporaryFileCount += 1
-    return try directory.makeTemporaryFile("\(kind)-\(temporaryFileCount)", shard: shard)
+    return try output.makeTemporaryFile("\(kind)-\(temporaryFileCount)", shard: shard)
   }
 
   /// Says that no layer follows.
@@ -407,35 +415,39 @@ final class TimelineWriter {
     var finished: [FinishedIndex] = []
     for (shard, index) in indexes.enumerated() {
       finished.append(
-        try directory.writeIndex(index.encoded(), generation: plan.generation, shard: shard))
+        try output.writeIndex(index.encoded(), generation: plan.generation, shard: shard))
     }
     return finished
   }
 
   /// The digest of a layer, by the name that it gets.
   func digest(of hashed: HashedLayer) -> FileDigest {
-    directory.digest(
+    output.digest(
       of: hashed.layer, at: plan.position(of: hashed.layer), generation: plan.generation,
       sha256: hashed.sha256)
   }
 
   /// The path that an index gets, from the root on.
-  func path(of index: FinishedIndex) -> String { SystemCalls.absolute(directory.path(of: index)) }
+  func path(of index: FinishedIndex) -> String { absolutePlace(output.path(of: index)) }
 
   /// Writes the receipt, if there is to be one, and gives everything its name.
   func commit(
     _ layers: [HashedLayer], _ indexes: [FinishedIndex], _ summary: ImportSummary
   ) throws(Failure) {
-    if let receipt, let encode = plan.receipt?.encode {
-      try receipt.write(try encode(summary), files: summary.layers + indexes.map(\.digest))
+    if let encode = plan.receipt?.encode {
+      try output.writeReceipt(
+        try encode(summary), files: summary.layers + indexes.map(\.digest))
     }
-    try directory.commit(layers.map(\.layer), indexes, receipt: receipt)
+    try output.commit(layers.map(\.layer), indexes)
   }
 
-  /// Takes away what was written.
-  func abandon() {
-    receipt?.abandon()
-    directory.abandon()
+  /// Takes away what was written, and says in the failure what is left.
+  func abandon(after failure: Failure) -> Failure {
+    output.abandon()
+    guard let advice = output.advice else { return failure }
+    var failure = failure
+    failure.hint = failure.hint.map { "\($0) \(advice)" } ?? advice
+    return failure
   }
 }
 

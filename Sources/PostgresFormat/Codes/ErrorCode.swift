@@ -111,6 +111,9 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case credentialsMissing = "credentials-missing"
   case credentialsRefused = "credentials-refused"
   case storeAccessDenied = "store-access-denied"
+  case storeUnsuitable = "store-unsuitable"
+  case layerOfOtherRun = "layer-of-other-run"
+  case generationTooLow = "generation-too-low"
 
   // MARK: The service
   case serviceUnavailable = "service-unavailable"

@@ -17,6 +17,12 @@ enum ReceiptName {
   /// Ends the name of the table of hashes.
   static let tableSuffix = ".sha256"
 
+  /// The name of the receipt of a timeline.
+  static func name(tenant: Identifier, timeline: Identifier, generation: UInt32) -> String {
+    prefix(tenant: tenant, timeline: timeline) + generation.hexadecimal(8, uppercase: false)
+      + ".json"
+  }
+
   /// What the names of all receipts of a timeline begin with, and those of no other.
   static func prefix(tenant: Identifier, timeline: Identifier) -> String {
     "\(tenant)-\(timeline)-"
@@ -37,9 +43,9 @@ enum ReceiptName {
 /// So what may well fail, for lack of permission or space, fails before there is anything to lose,
 /// and a receipt under its name always is that of a complete timeline. An import that is killed
 /// between index and receipt leaves a timeline without one. (Docs/reliability.md)
-package final class ReceiptFiles {
+final class ReceiptFiles {
   /// Where the object goes.
-  package let path: String
+  let path: String
 
   private let directory: DirectoryHandle
   private let name: String
@@ -78,6 +84,17 @@ package final class ReceiptFiles {
     }
   }
 
+  /// The files at a path that a person gave.
+  convenience init(at path: String, replaces: Bool) throws(Failure) {
+    // Imports of other timelines may have been given the same name.
+    let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
+    try self.init(
+      SystemCalls.name(of: path),
+      in: try DirectoryHandle(forWritingTo: SystemCalls.parent(of: path), named: path), path: path,
+      temporarySuffix: ".\(number)" + TimelineDirectory.temporarySuffix, replaces: replaces,
+      owner: nil)
+  }
+
   deinit { abandon() }
 
   private static func requireUsable(
@@ -96,7 +113,7 @@ package final class ReceiptFiles {
   }
 
   /// Writes the object and the table of `files`, and makes both durable.
-  package func write(_ bytes: [UInt8], files: [FileDigest]) throws(Failure) {
+  func write(_ bytes: [UInt8], files: [FileDigest]) throws(Failure) {
     try object.write(bytes.bytes, at: 0)
     try object.makeDurable()
     try table.write(Self.table(of: files).bytes, at: 0)
@@ -105,7 +122,7 @@ package final class ReceiptFiles {
 
   /// A line a file, as `sha256sum --check` reads it in the timeline's directory. (coreutils,
   /// `src/digest.c`)
-  private static func table(of files: [FileDigest]) -> [UInt8] {
+  static func table(of files: [FileDigest]) -> [UInt8] {
     files.flatMap { Array("\($0.sha256)  \($0.name)\n".utf8) }
   }
 
@@ -144,7 +161,7 @@ package final class ReceiptFiles {
   }
 
   /// Removes what has not got its name, as far as that is possible.
-  package func abandon() {
+  func abandon() {
     guard !isSettled else { return }
     isSettled = true
     try? object.unlink()

@@ -143,8 +143,11 @@ final class ShardDirectory {
   /// Gives the index its name, in the directory for what is to be published if it `isPending`.
   func publish(_ index: FinishedIndex, isPending: Bool) throws(Failure) {
     let target = isPending ? try directories.pending() : directory
+    guard case .file(let file) = index.contents else {
+      preconditionFailure("a directory's index is a file")
+    }
     self.index = (target, index.fileName)
-    try index.file.rename(to: index.fileName, in: target)
+    try file.rename(to: index.fileName, in: target)
     try target.sync()
   }
 

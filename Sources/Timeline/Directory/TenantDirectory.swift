@@ -12,21 +12,33 @@ struct TenantDirectory {
   static func requireLayout(
     of place: OutputPlace, in tenants: DirectoryHandle
   ) throws(Failure) {
-    let count = place.layout.count
-    let own = Set((0..<count).map { ShardID($0, of: count).directoryName(ofTenant: place.tenant) })
-    let tenant = place.tenant.description
     for name in try tenants.names().map(DirectoryHandle.text).sorted()
-    where (name == tenant || name.hasPrefix(tenant + "-")) && !own.contains(name) {
+    where isOfOtherLayout(name, place) {
       let directory = try tenants.openDirectory(DirectoryHandle.name(name))
       if try directory.names().isEmpty { continue }
-      throw Failure(
-        .tenantLayoutDiffers,
-        "tenant \(tenant) does not have \(count == 1 ? "one shard" : "\(count) shards"): "
-          + "\(directory.path.quoted) exists",
-        hint:
-          "Import with the '--shards' that the tenant has, or with another '--tenant-id'. Remove "
-          + "the directory if it is what an interrupted import has left.")
+      throw layoutDiffers(place, directory.path)
     }
+  }
+
+  /// Whether a directory of `tenants` is of the tenant, but not of its layout.
+  static func isOfOtherLayout(_ name: String, _ place: OutputPlace) -> Bool {
+    let count = place.layout.count
+    let tenant = place.tenant.description
+    guard name == tenant || name.hasPrefix(tenant + "-") else { return false }
+    return !(0..<count).contains {
+      ShardID($0, of: count).directoryName(ofTenant: place.tenant) == name
+    }
+  }
+
+  static func layoutDiffers(_ place: OutputPlace, _ path: String) -> Failure {
+    let count = place.layout.count
+    return Failure(
+      .tenantLayoutDiffers,
+      "tenant \(place.tenant) does not have \(count == 1 ? "one shard" : "\(count) shards"): "
+        + "\(path.quoted) exists",
+      hint:
+        "Import with the '--shards' that the tenant has, or with another '--tenant-id'. Remove "
+        + "the directory if it is what an interrupted import has left.")
   }
 
   /// The stripe size that the newest manifest says; nil if there is none.
@@ -77,6 +89,14 @@ struct TenantDirectory {
   /// Throws `.damaged` if there is a manifest with another stripe size than is required; with shards, no
   /// manifest counts as one if there is a timeline.
   func requireStripeSize(of place: OutputPlace) throws(Failure) {
+    try Self.requireStripeSize(of: place, directory.path, stripeSize, hasTimeline: hasTimeline)
+  }
+
+  /// The same of a tenant whose newest manifest says `stripeSize`, and which may have a timeline.
+  static func requireStripeSize(
+    of place: OutputPlace, _ path: String, _ stripeSize: () throws(Failure) -> UInt32?,
+    hasTimeline: () throws(Failure) -> Bool
+  ) throws(Failure) {
     guard place.requiresStripeSize else { return }
     var found = try stripeSize()
     let isStated = found != nil
@@ -86,7 +106,7 @@ struct TenantDirectory {
     guard let found, found != place.layout.stripeSize else { return }
     throw Failure(
       .stripeSizeDiffers,
-      "the tenant in \(directory.path.quoted) has a stripe size of \(found) blocks, not of "
+      "the tenant in \(path.quoted) has a stripe size of \(found) blocks, not of "
         + "\(place.layout.stripeSize)"
         + (isStated
           ? "" : ": it has timelines and no tenant-manifest, so that a service takes that"),

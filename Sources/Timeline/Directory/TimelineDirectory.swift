@@ -28,7 +28,7 @@ import System
 /// With `--force` the old timeline stays whole until the new one is complete on disk. A receipt has
 /// its name only as long as its timeline has an index.
 /// (Docs/reliability.md)
-package final class TimelineDirectory {
+package final class TimelineDirectory: TimelineOutput {
   /// Ends the names of files that only a running import knows.
   package static let temporarySuffix = ".import-temp"
 
@@ -37,9 +37,16 @@ package final class TimelineDirectory {
   package let path: String
 
   /// The path of a directory on the file system that holds it.
-  package var directoryPath: String { shards[0].path }
+  package var directoryPath: String? { shards[0].path }
+
+  package let layerStore: any LayerStore = DurableLayers()
+  package var receiptPath: String? { receipt?.path }
+  package var weakness: String? { nil }
+  package var leftover: String? { nil }
+  package var advice: String? { nil }
 
   private let shards: [ShardDirectory]
+  private var receipt: ReceiptFiles?
   /// What the names of the timeline's receipts begin with.
   private let receiptPrefix: String
   private let force: Bool
@@ -101,7 +108,7 @@ package final class TimelineDirectory {
     }
   }
 
-  private static func exists(_ path: String, _ index: String) -> Failure {
+  static func exists(_ path: String, _ index: String) -> Failure {
     Failure(
       .timelineExists, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
       hint: "Import with another '--timeline-id', or replace the timeline with '--force'.")
@@ -140,30 +147,32 @@ package final class TimelineDirectory {
 
   /// Creates a file for this run alone in a shard's directory; `name` is any that no other of its files
   /// has.
-  package func makeTemporaryFile(
-    _ name: String, shard: Int = 0
-  ) throws(Failure) -> OutputFile {
+  package func makeTemporaryFile(_ name: String, shard: Int) throws(Failure) -> OutputFile {
     try shards[shard].makeTemporaryFile(name)
   }
 
+  package func open(_ layer: FinishedLayer) throws(Failure) -> LayerFile {
+    try LayerFile(path: layer.file.path, name: layer.name)
+  }
+
+  package func takeBack(_ layer: FinishedLayer) throws(Failure) { try layer.file.unlink() }
+
   /// Claims the files of the receipt; throws as `ReceiptFiles` does, and `.usage` for a place below
   /// `DIR/tenants`, which a pageserver takes for its own.
-  package func makeReceipt(
-    _ place: ReceiptPlace, generation: UInt32
-  ) throws(Failure) -> ReceiptFiles {
-    guard case .file(let path) = place else {
-      return try makeReceipt(
-        receiptPrefix + generation.hexadecimal(8, uppercase: false) + ".json", attempts: 10)
+  package func claimReceipt(_ place: ReceiptPlace, generation: UInt32) throws(Failure) {
+    switch place {
+    case .standard:
+      let name = ReceiptName.name(
+        tenant: self.place.tenant, timeline: self.place.timeline, generation: generation)
+      receipt = try makeReceipt(name, attempts: 10)
+    case .file(let path):
+      try requireOutsideTenants(path)
+      receipt = try ReceiptFiles(at: path, replaces: force)
     }
-    try requireOutsideTenants(path)
-    let parent = SystemCalls.parent(of: path)
-    let directory = try DirectoryHandle(forWritingTo: parent, named: path)
-    let name = SystemCalls.name(of: path)
-    // Imports of other timelines may have been given the same name.
-    let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
-    return try ReceiptFiles(
-      name, in: directory, path: path, temporarySuffix: ".\(number)" + Self.temporarySuffix,
-      replaces: force, owner: nil)
+  }
+
+  package func writeReceipt(_ bytes: [UInt8], files: [FileDigest]) throws(Failure) {
+    try receipt?.write(bytes, files: files)
   }
 
   private func makeReceipt(_ name: String, attempts: Int) throws(Failure) -> ReceiptFiles {
@@ -207,7 +216,7 @@ package final class TimelineDirectory {
 
   /// Writes a shard's index, and its manifest if it has none, under temporary names, reads it back for its hash, and makes it durable.
   package func writeIndex(
-    _ bytes: [UInt8], generation: UInt32, shard: Int = 0
+    _ bytes: [UInt8], generation: UInt32, shard: Int
   ) throws(Failure) -> FinishedIndex {
     try shards[shard].directories.writeManifest(
       stripeSize: place.layout.stripeSize, generation: generation, isPending: isPending)
@@ -218,7 +227,7 @@ package final class TimelineDirectory {
     let hash = try hasher.hash(file, byteCount: UInt64(bytes.count))
     try file.makeDurable()
     return FinishedIndex(
-      file: file, fileName: name, shard: shard, generation: generation,
+      contents: .file(file), fileName: name, shard: shard, generation: generation,
       digest: FileDigest(
         name: namePrefix(ofShard: shard) + name, byteCount: UInt64(bytes.count), sha256: hash))
   }
@@ -237,13 +246,11 @@ package final class TimelineDirectory {
   /// When it throws, `abandon` leaves no index behind, unless nothing but the receipt is missing. A
   /// signal ends it before an index has its name, or before an old timeline is touched; after that
   /// it is done with rather than undone.
-  package func commit(
-    _ layers: [FinishedLayer], _ indexes: [FinishedIndex], receipt: ReceiptFiles?
-  ) throws(Failure) {
+  package func commit(_ layers: [FinishedLayer], _ indexes: [FinishedIndex]) throws(Failure) {
     precondition(indexes.count == shards.count)
     try Interruption.check()
     for shard in shards { try shard.directories.publishManifest(place) }
-    if replaces { try removeOldTimeline(receipt) }
+    if replaces { try removeOldTimeline() }
     let generation = indexes[0].generation
     for shard in shards {
       try shard.publish(
@@ -257,7 +264,7 @@ package final class TimelineDirectory {
     try receipt?.publish(timelinePath: path)
   }
 
-  private func removeOldTimeline(_ receipt: ReceiptFiles?) throws(Failure) {
+  private func removeOldTimeline() throws(Failure) {
     try removeReceipts { !$0.hasSuffix(Self.temporarySuffix) }
     try receipt?.removeOld()
     for shard in shards { try shard.removeIndexes() }
@@ -272,6 +279,7 @@ package final class TimelineDirectory {
   /// Takes away what this run wrote, as far as that is possible; an import that has failed has
   /// nothing better to report than its own error.
   package func abandon() {
+    receipt?.abandon()
     guard !isSettled else { return }
     // If shard 0 may have its index after a power failure, nothing more can be done: all are whole.
     guard shards[0].withdrawIndex() else { return settle() }
@@ -281,29 +289,5 @@ package final class TimelineDirectory {
     // What shard 0 has says to the next run that the others' indexes are remains.
     if !isWithdrawn { shards[0].settle() }
     for shard in shards.reversed() { shard.abandon() }
-  }
-}
-
-/// An index that is durable, but still has its temporary name. Only `TimelineDirectory` makes one.
-package struct FinishedIndex: Sendable {
-  /// The file under its temporary name.
-  let file: OutputFile
-  /// Its name in its directory, once it has it.
-  let fileName: String
-  /// The number of its shard.
-  let shard: Int
-  /// The generation that it is written for.
-  let generation: UInt32
-  /// Its name among those of all shards, its length, and the SHA-256 of what was read back.
-  package let digest: FileDigest
-
-  fileprivate init(
-    file: OutputFile, fileName: String, shard: Int, generation: UInt32, digest: FileDigest
-  ) {
-    self.file = file
-    self.fileName = fileName
-    self.shard = shard
-    self.generation = generation
-    self.digest = digest
   }
 }

@@ -279,7 +279,8 @@ package struct FinishedLayer: Sendable {
   package let name: LayerName
   /// The number of the shard that it belongs to.
   package let shard: Int
-  /// The file under its temporary name, complete but perhaps not durable.
+  /// The file under its temporary name, if it has one; complete but perhaps not durable. Its path tells
+  /// layers of this run apart.
   package let file: OutputFile
   /// The file's length in bytes.
   package let byteCount: UInt64

@@ -14,10 +14,15 @@ package struct WrittenPages: ~Copyable {
   private let chunks: [[FinishedLayer]]
   private var layer: (path: String, file: LayerFile, blobs: BlobReader)?
   private var decoder: BlobDecoder
+  private let openLayer: (FinishedLayer) throws(Failure) -> LayerFile
 
-  /// Reads from these layers, which are complete.
-  package init(_ layers: [FinishedLayer], _ layout: ShardLayout = .unsharded) throws(Failure) {
+  /// Reads from these layers, which are complete, and which `open` opens.
+  package init(
+    _ layers: [FinishedLayer], _ layout: ShardLayout,
+    open: @escaping (FinishedLayer) throws(Failure) -> LayerFile
+  ) throws(Failure) {
     self.layout = layout
+    openLayer = open
     let ordered = layers.sorted { $0.name.keys.lowerBound < $1.name.keys.lowerBound }
     images = (0..<layout.count).map { shard in
       ordered.filter { $0.shard == shard && $0.name.isImage }
@@ -61,7 +66,7 @@ package struct WrittenPages: ~Copyable {
   private mutating func open(_ finished: FinishedLayer) throws(Failure) -> LayerFile {
     let path = finished.file.path
     if let layer, layer.path == path { return layer.file }
-    let file = try LayerFile(path: path, name: finished.name)
+    let file = try openLayer(finished)
     layer = (path, file, BlobReader(file, bufferByteCount: BlobReader.lookupBufferByteCount))
     return file
   }

@@ -20,7 +20,10 @@ extension ImportCommand {
   }
 
   static let options: [CommandOption<ImportCommand>] =
-    ownOptions + recoveryOptions(scratchDefault: "next to the output") + [
+    ownOptions + bucketOptions
+    + recoveryOptions(
+      scratch: "directory for Postgres to work in, and for layers on their way to a bucket; 'none' "
+        + "for memory (default: next to the output; for a bucket TMPDIR, or /var/tmp)") + [
       CommandOption(
         "attach-to", value: "URL",
         help: """
@@ -43,8 +46,10 @@ extension ImportCommand {
 
   private static let ownOptions: [CommandOption<ImportCommand>] = [
     CommandOption(
-      "output", "o", value: "DIR", variable: "IMPORT_BACKUP_OUTPUT",
-      help: "root directory of the remote storage; created if it does not exist"
+      "output", "o", value: "DIR", variable: "IMPORT_BACKUP_OUTPUT", mayBeStored: true,
+      help: """
+        root directory of the remote storage, created if it does not exist; or s3://BUCKET/PREFIX
+        """
     ) { command, value in command.settings.outputDirectory = value.text },
 
     CommandOption(

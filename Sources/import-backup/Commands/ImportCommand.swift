@@ -5,7 +5,7 @@ import System
 import Timeline
 
 /// `import`, the default command: turns a backup into a timeline.
-struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand {
+struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, StoreCommand {
   static let name = "import"
   static let operands = "BACKUP... --output DIR"
   static let summary = "turn a backup of a whole Postgres cluster into a timeline"
@@ -26,6 +26,10 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand {
     tablespaces: the directory that pg_basebackup wrote, in tar or plain format, or a tar that \
     contains backup_label. It is read once; Postgres of the same version replays its WAL in a \
     scratch directory, and what that changes comes into layers above the others.
+    """,
+    """
+    DIR may also be s3://BUCKET or s3://BUCKET/PREFIX: layers are sent to the bucket as they are \
+    finished, --uploads of them at once, and wait for that in the directory of --scratch.
     """,
     """
     With --dry-run, BACKUP is read to its end, but nothing is written: the result is what an import \
@@ -49,6 +53,8 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand {
   /// The storage controller of the service that is to serve the timeline; nil for none.
   var controller: ServiceURL?
   var service = ServiceArguments()
+  /// What was said of uploads; nil if nothing was.
+  var uploadCount: Int?
 
   mutating func read(operands: [String]) throws(Failure) {
     settings.backup = try Operands.single(
@@ -60,18 +66,24 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand {
     }
     guard !settings.outputDirectory.isEmpty else {
       throw Failure(
-        .missingArgument, "option '--output' is required: the directory to write the timeline to",
+        .missingArgument,
+        "option '--output' is required: the directory or s3://BUCKET to write the timeline to",
         hint: "It may also be given as the variable IMPORT_BACKUP_OUTPUT.")
     }
     try requireUseOfShards()
     try requireUseOfService()
+    if isInBucket {
+      try takeBucket()
+    } else {
+      try requireUseOfBucket()
+    }
     settings.recovery = try recoveryIfAny()
   }
 
   /// Refuses options that do not go with `--attach-to`, or do not go without it.
   private func requireUseOfService() throws(Failure) {
     guard controller != nil else {
-      if service.tokenFile == nil && service.options.caBundle == nil { return }
+      if service.tokenFile == nil && (service.options.caBundle == nil || isInBucket) { return }
       throw Failure(
         .conflictingOptions, "'--token-file' and '--ca-bundle' require '--attach-to'",
         hint: "Give the URL of the storage controller with '--attach-to'.")
@@ -147,6 +159,7 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand {
   ) throws(Failure) {
     var options = AttachOptions(place: summary.timelinePath, target: .controller(controller))
     options.service = service
+    options.store = settings.store
     if !printsJSON {
       try SummaryOutput.write(
         summary, asJSON: false, isQuiet: reporting.isQuiet, isServed: true)

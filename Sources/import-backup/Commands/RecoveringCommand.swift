@@ -33,8 +33,8 @@ extension RecoveringCommand {
     return nil
   }
 
-  /// The options of a recovery; `scratchDefault` says where Postgres works unless told otherwise.
-  static func recoveryOptions(scratchDefault: String) -> [CommandOption<Self>] {
+  /// The options of a recovery; `scratch` is what the help says of that directory.
+  static func recoveryOptions(scratch: String) -> [CommandOption<Self>] {
     [
       CommandOption(
         "recover-with", value: "BINDIR",
@@ -46,7 +46,7 @@ extension RecoveringCommand {
 
       CommandOption(
         "scratch", value: "DIR", variable: "IMPORT_BACKUP_SCRATCH",
-        help: "directory for Postgres to work in (default: \(scratchDefault))"
+        help: scratch
       ) { command, value in
         command.recovery.scratchParent = value.text
         command.isScratchGiven = value.variable == nil

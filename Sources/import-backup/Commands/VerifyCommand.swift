@@ -31,7 +31,9 @@ struct VerifyCommand: ReportingCommand, StoreCommand, RecoveringCommand {
 
   static let options: [CommandOption<VerifyCommand>] =
     ownOptions
-    + recoveryOptions(scratchDefault: "none").filter { $0.description.name != "full-copy" } + [
+    + recoveryOptions(scratch: "directory for Postgres to work in (default: none)").filter {
+      $0.description.name != "full-copy"
+    } + [
       CommandOption("json", help: "print the result and the findings as one JSON object") {
         command, _ in command.printsJSON = true
       },

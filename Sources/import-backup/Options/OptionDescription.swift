@@ -17,6 +17,9 @@ struct OptionDescription: Sendable {
   /// The environment variable that gives the option's value if the option is not given.
   var variable: String?
 
+  /// Whether a path may also be a place in an object store: `s3://…`.
+  var mayBeStored = false
+
   /// A phrase: lower case, no final period.
   let help: String
 
@@ -48,12 +51,12 @@ struct CommandOption<C: Sendable>: Sendable {
 
   init(
     _ name: String, _ letter: Character? = nil, value placeholder: String? = nil,
-    choices: [String] = [], variable: String? = nil, help: String,
+    choices: [String] = [], variable: String? = nil, mayBeStored: Bool = false, help: String,
     apply: @escaping Application
   ) {
     description = OptionDescription(
       name: name, letter: letter, placeholder: placeholder, choices: choices, variable: variable,
-      help: help)
+      mayBeStored: mayBeStored, help: help)
     self.apply = apply
   }
 }

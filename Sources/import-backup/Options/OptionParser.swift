@@ -56,7 +56,9 @@ enum OptionParser {
           return options[index].name == "help" ? .help : .version
         }
         let value = OptionValue(option: options[index].name, text: value ?? "")
-        if options[index].takesPath { try value.requirePath() }
+        if options[index].takesPath {
+          try value.requirePath(mayBeStored: options[index].mayBeStored)
+        }
         try table[index].apply(&command, value)
         given.insert(index)
       case .missingValue(let index):
@@ -72,7 +74,7 @@ enum OptionParser {
       guard let variable = options[index].variable, let text = environment(variable), !text.isEmpty
       else { continue }
       let value = OptionValue(option: options[index].name, text: text, variable: variable)
-      if options[index].takesPath { try value.requirePath() }
+      if options[index].takesPath { try value.requirePath(mayBeStored: options[index].mayBeStored) }
       try table[index].apply(&command, value)
     }
     let operands = scanner.operands()

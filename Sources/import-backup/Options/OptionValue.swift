@@ -97,9 +97,10 @@ struct OptionValue {
     Failure(.badOption, "\(subject) must be \(required), not \(text.quoted)")
   }
 
-  /// Throws if the text is a URL: it would be taken for the path of a directory, `s3:`.
-  func requirePath() throws(Failure) {
-    guard let scheme = URLScheme(of: text) else { return }
+  /// Throws if the text is a URL: it would be taken for the path of a directory, `s3:`. One of an object
+  /// store is passed if it `mayBeStored`.
+  func requirePath(mayBeStored: Bool) throws(Failure) {
+    guard let scheme = URLScheme(of: text), !(mayBeStored && scheme.name == "s3") else { return }
     let isOutput = option == "output"
     throw Failure(
       .urlUnsupported, "\(subject) must be a path, not the URL \(text.quoted)",

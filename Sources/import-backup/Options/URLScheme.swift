@@ -38,10 +38,7 @@ struct URLScheme {
   var hintForTimeline: String {
     switch name {
     case "file": "Give the path, without 'file://'."
-    case "gs":
-      "Google's store has an interface for S3: give s3://BUCKET/PREFIX and '--endpoint-url "
-        + "https://storage.googleapis.com', with an HMAC key as AWS_ACCESS_KEY_ID and "
-        + "AWS_SECRET_ACCESS_KEY."
+    case "gs": Self.googleHint
     case "az", "abfs", "abfss", "wasb", "wasbs":
       "Azure's store is not supported. Copy the timeline to a local directory first, with 'azcopy "
         + "copy' for example."
@@ -49,10 +46,18 @@ struct URLScheme {
     }
   }
 
+  private static let googleHint =
+    "Google's store has an interface for S3: give s3://BUCKET/PREFIX and '--endpoint-url "
+    + "https://storage.googleapis.com', with an HMAC key as AWS_ACCESS_KEY_ID and "
+    + "AWS_SECRET_ACCESS_KEY."
+
   /// What to do with a URL to write to.
   var hintForOutput: String {
     switch name {
     case "file": "Give the path, without 'file://'."
+    case "gs": Self.googleHint
+    case "http", "https":
+      "Give s3://BUCKET/PREFIX, and the URL of the server with '--endpoint-url'."
     default:
       "Write to a local directory first. Then copy its files to the same names in the bucket, "
         + "index_part.json last."

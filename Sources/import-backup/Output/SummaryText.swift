@@ -1,4 +1,5 @@
 import Backup
+import ObjectStore
 import Operations
 import PostgresFormat
 import System
@@ -32,19 +33,25 @@ enum SummaryText {
   /// the program takes it itself.
   static func notes(_ summary: ImportSummary, isServed: Bool = false) -> [String] {
     [path(summary)] + changes(summary) + losses(summary) + computeNeeds(summary)
+      + messages(of: .unconditionalStore, summary).map { "note: \($0)" }
       + (isServed ? [] : nextSteps(summary))
   }
 
   /// The warnings on standard error, one per line; most imports have none.
   static func warnings(_ summary: ImportSummary) -> [String] {
+    let others = messages(of: .remainsNotRemoved, summary).map { "warning: \($0)" }
     let pages = summary.pageChecksums
-    guard pages.damagedPageCount > 0 else { return [] }
+    guard pages.damagedPageCount > 0 else { return others }
     let title =
       pages.damagedPageCount == 1
       ? "warning: imported 1 page although its checksum does not match its contents:"
       : "warning: imported \(Quantity.count(pages.damagedPageCount, "page")) although their "
         + "checksums do not match their contents:"
-    return [title] + pages.lines.map { "warning:   \($0)" }
+    return [title] + pages.lines.map { "warning:   \($0)" } + others
+  }
+
+  private static func messages(of code: WarningCode, _ summary: ImportSummary) -> [String] {
+    summary.warnings.filter { $0.code == code }.map(\.message)
   }
 
   /// The note that is always given.
@@ -181,17 +188,23 @@ enum SummaryText {
 
   private static func nextSteps(_ summary: ImportSummary) -> [String] {
     if summary.onlyShards != nil {
+      if StoreLocation.isMeant(by: summary.timelinePath) {
+        return [
+          "next: when all shards are written: move what is below 'pending' to 'tenants', indexes last "
+            + "and shard 0's last of all, as Docs/object-storage.md says"
+        ]
+      }
       let tenant = SystemCalls.parent(of: SystemCalls.parent(of: summary.timelinePath))
       return ["next: when all shards are written: \(Program.name) publish \(tenant)"]
     }
     let index = "index_part.json-" + summary.generation.hexadecimal(8, uppercase: false)
     let path = GivenCommand.quoted(summary.timelinePath)
     let which = summary.shardCount == 1 ? "the directory" : "the directories of all shards"
-    return [
+    let attach =
       "next: take it into service, at generation \(summary.generation) or above: "
-        + "import-backup attach \(path) --controller URL",
-      "next: or upload \(which) to a bucket first, \(index) last",
-    ]
+      + "import-backup attach \(path) --controller URL"
+    if StoreLocation.isMeant(by: summary.timelinePath) { return [attach] }
+    return [attach, "next: or upload \(which) to a bucket first, \(index) last"]
   }
 
   /// `title: a, b and 3 more`: as many of `names` as fit, at least one; `count` is the total.

@@ -118,7 +118,7 @@ import Testing
       OutputPlace(output: root, tenant: ids.0, timeline: try #require(ids.1[0])), force: true)
     let new = try TimelineDirectory(
       OutputPlace(output: root, tenant: ids.0, timeline: try #require(ids.1[1])), force: false)
-    _ = try new.makeTemporaryFile("layer-1")
+    _ = try new.makeTemporaryFile("layer-1", shard: 0)
     let list = try Self.list(root)
     #expect(Self.states(list) == ["locked", "locked"])
     #expect(list.timelines[0].generation == 1 && list.timelines[1].generation == nil)

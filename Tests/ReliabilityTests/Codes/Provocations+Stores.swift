@@ -49,10 +49,46 @@ extension Provocation {
     .init(.storeAccessDenied) {
       try await $0.listing { _ in TestStore.error(403, "AccessDenied") }
     },
+    .init(.storeUnsuitable) { scene in
+      var bucket = TestStore([:])
+      bucket.givesTags = false
+      return try await scene.importing(to: WritableStore(bucket))
+    },
+    .init(.layerOfOtherRun) { scene in
+      let store = WritableStore()
+      return try await scene.importing(to: store) { request in
+        if request.method == "PUT", request.path.contains("tenant-manifest") {
+          store.change { bucket in bucket.objects = [:] }
+        }
+      }
+    },
+    .init(.generationTooLow) { scene in
+      let store = WritableStore()
+      _ = try await scene.importing(to: store)
+      return try await scene.importing(to: store, ["--force"])
+    },
   ]
 }
 
 extension CodeScene {
+  /// Imports to a bucket, and does something at each request.
+  fileprivate func importing(
+    to store: WritableStore, _ more: [String] = [],
+    _ body: @escaping @Sendable (TestServer.Request) -> Void = { _ in }
+  ) async throws -> ProgramRun {
+    let server = try TestServer { request in
+      let reply = store.answer(request)
+      body(request)
+      return reply
+    }
+    _ = try file("backup.tar", SmallBackup.tiny.encoded())
+    return try await ProgramRun.run(
+      [
+        backup, "--output", "s3://\(TestStore.bucket)", "--json", "--tenant-id", Scene.tenantID,
+        "--timeline-id", Scene.timelineID, "--scratch", path,
+      ] + more, environment: TestStore.environment(server.url), directory: path)
+  }
+
   /// Lists a bucket of a server that answers like this.
   fileprivate func listing(_ handler: @escaping TestServer.Handler) async throws -> ProgramRun {
     let server = try TestServer(handler)

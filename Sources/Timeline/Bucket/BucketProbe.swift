@@ -1,0 +1,93 @@
+import LayerFormat
+import ObjectStore
+import PostgresFormat
+import System
+
+/// What an object store does, as it shows when it is tried.
+///
+/// ```
+/// PUT If-None-Match: *    a short key                  takes what is written
+/// PUT If-None-Match: *    the same, twice at most      412: honours conditions
+/// GET                     the same                     the bytes, ETag, Last-Modified, the time
+/// PUT                     a key as long as a layer's   takes it
+/// DELETE                  both
+/// ```
+struct BucketProbe {
+  /// Whether a conditional PUT of a key that exists is refused.
+  private(set) var honoursConditions = false
+  /// The time of the store's clock at the beginning; nil if it does not say it.
+  private(set) var time: UTCTime?
+  /// What keeps a pageserver from reading; nil for nothing.
+  private(set) var missingHeader: String?
+
+  /// The beginning of the keys of probes in a timeline's directory.
+  static let prefix = "import-probe-"
+
+  /// Tries the store below `directory`, the prefix of a timeline's keys; `layerName` is as long as any.
+  ///
+  /// Throws `.storeUnsuitable` if the store cannot hold a timeline. Objects that it made are removed.
+  init(_ client: StoreClient, below directory: String, longestName: String) throws(Failure) {
+    let name = Self.prefix + UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
+    let body = Array(name.utf8)
+    var sum = SHA2(.sha256)
+    sum.update(body.bytes)
+    let hash = sum.value.hexadecimal
+    func put(_ key: String, isConditional: Bool) throws(Failure) -> PutResult {
+      try client.put(key, .bytes(body), sha256: hash, isConditional: isConditional)
+    }
+
+    let key = directory + name
+    if case .unsupported = try put(key, isConditional: true) {
+      _ = try put(key, isConditional: false)
+    } else {
+      // An import of the same timeline that ends now may remove it, once.
+      for _ in 1...2 where !honoursConditions {
+        if case .exists = try put(key, isConditional: true) { honoursConditions = true }
+      }
+    }
+    var bytes = [UInt8](repeating: 0, count: body.count)
+    var piece = try client.get(key, into: &bytes, count: bytes.count, at: 0)
+    if piece == nil {
+      _ = try put(key, isConditional: false)
+      piece = try client.get(key, into: &bytes, count: bytes.count, at: 0)
+    }
+    guard let piece, piece.byteCount == body.count, bytes == body else {
+      throw Failure(
+        .storeUnsuitable,
+        "the store does not give back what was written to \(client.url(of: key).quoted)",
+        hint: "Check that the endpoint is an S3 service that keeps objects.")
+    }
+    time = piece.storeTime
+    if !piece.hasTime { missingHeader = "Last-Modified" }
+    if piece.entityTag == nil { missingHeader = "ETag" }
+    try client.remove(key)
+
+    let longKey =
+      key + String(repeating: "-", count: max(0, longestName.utf8.count - name.utf8.count))
+    do throws(Failure) {
+      _ = try put(longKey, isConditional: false)
+    } catch {
+      guard error.code == .storeFailed || error.code == .storeBusy else { throw error }
+      throw Failure(
+        .storeUnsuitable,
+        "the store takes no keys of \(longKey.utf8.count) bytes, as long as those of layers: "
+          + error.message,
+        hint:
+          "Use a shorter prefix, or have the store allow longer keys, as Ceph does with a larger "
+          + "'osd_max_object_name_len'.")
+    }
+    try client.remove(longKey)
+  }
+
+  /// Throws `.storeUnsuitable` if no pageserver can read from the store.
+  func requireReadable(_ location: StoreLocation) throws(Failure) {
+    guard let missingHeader else { return }
+    throw Failure(
+      .storeUnsuitable,
+      "the store of \(location.description.quoted) answers GET without \(missingHeader), and a "
+        + "pageserver cannot read from it",
+      hint:
+        "Have it send that, as the JuiceFS gateway does with '--keep-etag', or write all the same "
+        + "with '--allow-any-store'.")
+  }
+}

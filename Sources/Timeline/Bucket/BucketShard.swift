@@ -1,0 +1,136 @@
+import LayerFormat
+import ObjectStore
+import PostgresFormat
+import System
+
+/// The keys of one shard's timeline in a bucket, or of an unsharded one.
+struct BucketShard: Sendable {
+  /// Which shard it is.
+  let shard: ShardID
+  /// Begins the keys of the timeline's files.
+  let directory: String
+  /// Begins those of the tenant's own files.
+  let tenant: String
+  /// Begins those of what is not published yet.
+  let pending: String
+
+  init(_ shard: ShardID, of place: OutputPlace, below root: String) {
+    func prefix(_ names: [String]) -> String { root + names.joined(separator: "/") + "/" }
+    let names = place.names(shard)
+    self.shard = shard
+    directory = prefix(names)
+    tenant = prefix(Array(names[..<2]))
+    pending = prefix(place.pendingNames(shard))
+  }
+
+  /// Everything that the timeline's directory would hold.
+  func objects(_ client: StoreClient) throws(Failure) -> [ListedObject] {
+    var objects: [ListedObject] = []
+    try client.list(directory) { objects.append($0) }
+    return objects
+  }
+
+  /// The generation of the index that an object is; nil for any other.
+  func indexGeneration(_ object: ListedObject) -> UInt32? {
+    IndexPart.parse(fileName: name(object))
+  }
+
+  /// Whether an import may have written an object, and a timeline without it is none the worse.
+  func isRemovable(_ object: ListedObject) -> Bool {
+    let name = name(object)
+    return LayerName.parse(fileName: name) != nil || IndexPart.parse(fileName: name) != nil
+      || name.hasPrefix(BucketProbe.prefix)
+  }
+
+  private func name(_ object: ListedObject) -> String {
+    String(object.key.dropFirst(directory.count))
+  }
+}
+
+/// What a bucket holds of a tenant and a timeline before an import writes there.
+struct BucketContents {
+  let shards: [BucketShard]
+  /// The objects of each shard's timeline.
+  let objects: [[ListedObject]]
+
+  /// Looks at what there is.
+  ///
+  /// Throws `.inUse` if there is an index of the timeline and it is not to be replaced, `.usage` if it is
+  /// to be, but is not of a lower generation, `.damaged` if the tenant has other shards, or another
+  /// stripe size.
+  init(_ client: StoreClient, _ place: OutputPlace, _ options: BucketOptions) throws(Failure) {
+    let root = client.location.keyPrefix
+    shards = place.shards.ids.map { BucketShard($0, of: place, below: root) }
+    try Self.requireSameTenant(client, place)
+    var objects: [[ListedObject]] = []
+    for shard in shards { objects.append(try shard.objects(client)) }
+    self.objects = objects
+    try requireFree(place, options, client)
+  }
+
+  /// Without shard 0's index, those of other shards are what a run has left that was killed between the
+  /// first index and the last: they are compared when this run writes its own.
+  private func requireFree(
+    _ place: OutputPlace, _ options: BucketOptions, _ client: StoreClient
+  ) throws(Failure) {
+    for (shard, objects) in zip(shards, objects) {
+      let indexes = objects.compactMap { object in
+        shard.indexGeneration(object).map { (object: object, generation: $0) }
+      }
+      guard let newest = indexes.max(by: { $0.generation < $1.generation }) else { continue }
+      let isRemains =
+        !place.shards.isPartial && shard.shard.number > 0
+        && indexes.allSatisfy { $0.generation == options.generation }
+        && !self.objects[0].contains { shards[0].indexGeneration($0) != nil }
+      if isRemains { continue }
+      guard options.force else { throw Self.exists(client.url(of: newest.object.key)) }
+      guard options.generation > newest.generation else {
+        throw Failure(
+          .generationTooLow,
+          "\(client.url(of: newest.object.key).quoted) is of generation \(newest.generation), which "
+            + "an import for generation \(options.generation) cannot replace",
+          hint: newest.generation == .max
+            ? "Import with another '--timeline-id'."
+            : "In a bucket, '--force' needs a higher generation. Give '--generation "
+              + "\(newest.generation + 1)'.")
+      }
+    }
+  }
+
+  static func exists(_ url: String) -> Failure {
+    Failure(
+      .timelineExists, "the timeline already exists: there is \(url.quoted)",
+      hint:
+        "Import with another '--timeline-id', or replace the timeline with '--force' and a higher "
+        + "'--generation'.")
+  }
+
+  /// As `OutputDirectories.requireSameTenant` does on disk.
+  private static func requireSameTenant(
+    _ client: StoreClient, _ place: OutputPlace
+  ) throws(Failure) {
+    let tenants = StoredDirectory(client, at: client.location.keyPrefix + "tenants")
+    for name in try tenants.names(beginningWith: place.tenant.description)
+    where TenantDirectory.isOfOtherLayout(name, place) {
+      throw TenantDirectory.layoutDiffers(place, tenants.path + "/" + name)
+    }
+    for shard in place.shards.ids {
+      let name = shard.directoryName(ofTenant: place.tenant)
+      let path = tenants.path + "/" + name
+      try TenantDirectory.requireStripeSize(of: place, path) { () throws(Failure) in
+        try TenantDirectory.stripeSize(
+          among: try tenants.names(in: name), in: path
+        ) { file throws(Failure) in
+          try tenants.contents(of: name + "/" + file, limit: TenantManifest.byteCountLimit)
+        }
+      } hasTimeline: { () throws(Failure) in
+        let directory = name + "/timelines"
+        for timeline in try tenants.names(in: directory) {
+          let files = try tenants.names(in: directory + "/" + timeline)
+          if files.contains(where: { IndexPart.parse(fileName: $0) != nil }) { return true }
+        }
+        return false
+      }
+    }
+  }
+}
