@@ -44,3 +44,39 @@ public struct CatalogRow: Equatable, Sendable {
       offset + 4 <= columns.byteCount && columns.littleEndian(at: offset, as: Int32.self) == -2
   }
 }
+
+/// A version of a row of `pg_database`, visible or not: whether the database it is of keeps its files in
+/// the default tablespace, as far as this version shows.
+///
+/// `DROP DATABASE` marks the row (`datconnlimit = -2`, since 14.9, 15.4 and 16) and deletes it, throws the
+/// database's changed pages away, has a checkpoint made, and only then removes the files and writes a
+/// WAL record. `ALTER DATABASE … SET TABLESPACE` writes the row with the other tablespace before it
+/// removes the files. (Postgres, `src/backend/commands/dbcommands.c`, `dropdb`, `movedb`)
+public struct DatabaseRowVersion: Equatable, Sendable {
+  /// The oid of the database.
+  public let oid: UInt32
+  /// Whether no transaction has deleted or replaced the version, committed or not, it is not marked, and
+  /// it names the default tablespace.
+  public let keepsFiles: Bool
+
+  /// `DEFAULTTABLESPACE_OID`. (`src/include/catalog/pg_tablespace.dat`)
+  private static let defaultTablespaceID: UInt32 = 1663
+
+  /// All versions on a page of `pg_database`; for other pages, anything.
+  public static func all(on page: RawSpan, version: PostgresVersion) -> [Self] {
+    var found: [Self] = []
+    // The connection limit, and after it two or three fields of four bytes, the tablespace.
+    let limitOffset = version >= .v15 ? 80 : 208
+    let tablespaceOffset = version >= .v15 ? 92 : 224
+    VisibleRow.forEachVersion(on: page, leastByteCount: tablespaceOffset + 4) {
+      columns, isDeleted in
+      let isMarked = columns.littleEndian(at: limitOffset, as: Int32.self) == -2
+      let tablespaceID: UInt32 = columns.littleEndian(at: tablespaceOffset)
+      found.append(
+        Self(
+          oid: columns.littleEndian(at: 0),
+          keepsFiles: !isDeleted && !isMarked && tablespaceID == defaultTablespaceID))
+    }
+    return found
+  }
+}

@@ -17,6 +17,9 @@ enum VisibleRow {
   private static let isDeleted: UInt16 = 0x0400
   private static let isNotDeleted: UInt16 = 0x0800
   private static let isOnlyLocked: UInt16 = 0x0080
+  private static let isExclusivelyLocked: UInt16 = 0x0040
+  private static let lockKinds: UInt16 = 0x0050
+  private static let isMultiple: UInt16 = 0x1000
 
   /// Whether the hint bits show that a row is visible; nil if they do not say.
   private static func isVisible(_ mask: UInt16) -> Bool? {
@@ -35,6 +38,30 @@ enum VisibleRow {
   static func forEach(
     on page: RawSpan, leastByteCount: Int, _ body: (_ columns: RawSpan, _ isCertain: Bool) -> Void
   ) {
+    forEachRow(on: page, leastByteCount: leastByteCount) { row, mask, columns in
+      let isVisible = isVisible(mask)
+      if isVisible != false { body(columns, isVisible != nil) }
+    }
+  }
+
+  /// Lends the columns of every version of a row, also of one that is visible to nobody, and whether a
+  /// transaction has deleted or replaced it: one that is known to be rolled back does not count, nor does
+  /// a lock. (`src/include/access/htup_details.h`, `HEAP_XMAX_IS_LOCKED_ONLY`)
+  static func forEachVersion(
+    on page: RawSpan, leastByteCount: Int, _ body: (_ columns: RawSpan, _ isDeleted: Bool) -> Void
+  ) {
+    forEachRow(on: page, leastByteCount: leastByteCount) { row, mask, columns in
+      let isLock =
+        mask & isOnlyLocked != 0 || mask & (isMultiple | lockKinds) == isExclusivelyLocked
+      let hasDeleter = row.littleEndian(at: 4, as: UInt32.self) != 0
+      body(columns, hasDeleter && mask & isNotDeleted == 0 && !isLock)
+    }
+  }
+
+  private static func forEachRow(
+    on page: RawSpan, leastByteCount: Int,
+    _ body: (_ row: RawSpan, _ mask: UInt16, _ columns: RawSpan) -> Void
+  ) {
     let end = min(Int(page.littleEndian(at: 12, as: UInt16.self)), page.byteCount)
     for position in stride(from: linePointersStart, to: end - 3, by: 4) {
       let pointer: UInt32 = page.littleEndian(at: position)
@@ -42,12 +69,10 @@ enum VisibleRow {
       let count = Int(pointer >> 17)
       guard pointer >> 15 & 3 == 1, count >= leastHeaderByteCount, start + count <= page.byteCount
       else { continue }
-      let tuple = page.extracting(start..<start + count)
-      let mask: UInt16 = tuple.littleEndian(at: 20)
-      let columnsStart = Int(tuple.littleEndian(at: 22, as: UInt8.self))
-      let isVisible = isVisible(mask)
-      guard isVisible != false, columnsStart + leastByteCount <= count else { continue }
-      body(tuple.extracting(columnsStart..<count), isVisible != nil)
+      let row = page.extracting(start..<start + count)
+      let columnsStart = Int(row.littleEndian(at: 22, as: UInt8.self))
+      guard columnsStart + leastByteCount <= count else { continue }
+      body(row, row.littleEndian(at: 20), row.extracting(columnsStart..<count))
     }
   }
 

@@ -71,6 +71,37 @@ struct TornCopyTests {
         cp -a data frozen
         kill -CONT "$server" $(pgrep -P "$server")
         rm frozen/postmaster.pid
+
+        # A session that does not answer holds DROP DATABASE up between its checkpoint, which wrote none of
+        # the database's changed pages, and the removal of its files.
+        sql 'CREATE DATABASE gone'; sql 'CREATE TABLE other AS SELECT 1 AS a'
+        database=$(sql "SELECT oid FROM pg_database WHERE datname = 'gone'")
+        gone() { run "$bin/psql" -h "$PWD" -U postgres -d gone -qAtX -c "$1"; }
+        gone 'CREATE TABLE g (a int); INSERT INTO g SELECT 1'; sql CHECKPOINT
+        file=$(gone "SELECT pg_relation_filepath('g')")
+        other=$(sql "SELECT pg_relation_filepath('other')"); cp -a data/"$other" old
+        coproc idle { run "$bin/psql" -h "$PWD" -U postgres -d postgres -qAtX 2>&1; }
+        echo 'SELECT pg_backend_pid();' >&${idle[1]}; read -r backend <&${idle[0]}
+        gone 'INSERT INTO g SELECT generate_series(1, 50000)'; sql 'UPDATE other SET a = 2'
+        kill -STOP "$backend"
+        sql 'DROP DATABASE gone' > drop.log 2>&1 &
+        dropper=$!
+        for try in {1..600}; do
+          [[ $(sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ProcSignalBarrier'") != 1 ]] \
+            || break
+          sleep 0.1
+        done
+        (( try < 600 ))
+        for round in 1 2 3; do kill -STOP "$server" $(pgrep -P "$server"); done
+        cp -a data dropping
+        kill -CONT "$server" $(pgrep -P "$server")
+        wait $dropper; exec {idle[1]}>&-
+        rm dropping/postmaster.pid
+        # The same with a page of another database that is older.
+        cp -a dropping droppingtorn; cp -a old droppingtorn/"$other"
+        # The files of the database go one by one, in any order; and a file that nothing removes.
+        cp -a dropping dropped; rm dropped/"$file" dropped/base/"$database"/{PG_VERSION,1259}
+        cp -a dropped droppedmore; rm droppedmore/"$other"
         """#, [programs], directory)
       try server.run("pg_ctl", "-D", server.data, "-w", "-m", "immediate", "stop")
       try PostgresServer.shell("cp -a data crashed; rm -f crashed/postmaster.pid", [], directory)
@@ -107,7 +138,7 @@ struct TornCopyTests {
 
   /// Goal: torn copies are refused by file and block, and copies of one moment are not. Method: by `tar`
   /// and `rsync` under load with a checkpoint before the rest is copied; of a stopped machine, of a
-  /// crashed server; each in both ways.
+  /// crashed server, in the middle of DROP DATABASE; each in both ways.
   ///
   /// If nothing shows it, the user is asked, and older WAL is as good as the answer.
   @Test func copies() async throws {
@@ -121,7 +152,13 @@ struct TornCopyTests {
           #expect(run.error.contains(/: block [0-9]+ of 'base\/5\/[0-9]+' (has LSN|is not in use)/))
         }
       }
-      for backup in ["frozen", "crashed"] {
+      for (backup, words) in [("droppingtorn", "has LSN"), ("droppedmore", "is missing, with")] {
+        let run = try await copies.recover(backup, more)
+        #expect(run.exitCode == 65 && run.error.contains("[torn-copy]"), "\(backup): \(run.error)")
+        #expect(run.error.contains(/: block 0 of 'base\/5\/[0-9]+' (has|is)/), "\(run.error)")
+        #expect(run.error.contains(words), "\(run.error)")
+      }
+      for backup in ["frozen", "crashed", "dropping", "dropped"] {
         let run = try await copies.recover(backup, more)
         #expect(run.exitCode == 0, "\(backup): \(run.error)")
       }

@@ -309,6 +309,11 @@ struct Recovery {
   ) throws(Failure) -> WriteAheadLogCheck.Extent {
     let check = check(copy, scratch)
     var changes = copy.label == nil ? try check.earlierChanges() : nil
+    if changes != nil {
+      for id in try Self.databasesInRemoval(copy.version, in: scratch) {
+        changes?.remove(database: id)
+      }
+    }
     let log: WriteAheadLogCheck.Extent
     do throws(Failure) {
       log = try check.run { record, change throws(Failure) in

@@ -16,9 +16,18 @@ import System
 ///
 /// Postgres does not see that: it recovers the copy without an error, and rows are missing.
 ///
-/// A block that is not there at all counts only if its file is there and too short, if no later record
-/// has cut it off, and if the transaction that wrote it was committed: one that was not may have had its
-/// files removed before a record says so, and so may a database that is being dropped.
+/// A block that is not there at all, or whose file is not, counts only if no later record has cut it off
+/// or removed the file, and if the transaction that wrote it was committed: one that was not may have had
+/// its files removed before a record says so. What removes a committed relation's file writes its record
+/// to disk before (`xact.c`, `RecordTransactionCommit`, which waits if there are files to remove).
+///
+/// Databases that `pg_database` shows as being dropped or moved do not count (`databasesInRemoval`): what
+/// was changed in them is thrown away, and their files go, before a record says so.
+///
+/// One page that is new enough is an answer: the WAL from before the checkpoint is there, and shows
+/// nothing against the copy. It proves no more than that. A copy whose older pages were all changed
+/// before the WAL that is there begins passes, as it does where no block is named at all: when
+/// the copying began is written nowhere, so no amount of WAL is known to be enough.
 ///
 /// Memory: 20 MiB; of more blocks than 2^18 a part is looked at, chosen by their numbers.
 struct TornCopyCheck {
@@ -45,7 +54,7 @@ struct TornCopyCheck {
   /// The last record before the checkpoint that changed a block.
   private struct Change {
     var end: LogSequenceNumber
-    /// 0 for a record without a transaction, which is of a relation that others see.
+    /// The last that is known; 0 if all records are without one, as those of a relation that others see.
     var transactionID: UInt32
   }
 
@@ -101,7 +110,14 @@ struct TornCopyCheck {
 
   private mutating func add(_ relation: ReplayPlan.Relation, _ block: UInt32, _ change: Change) {
     guard isChosen(relation, block) else { return }
-    guard changes[relation, default: [:]].updateValue(change, forKey: block) == nil else { return }
+    let old = changes[relation, default: [:]].updateValue(change, forKey: block)
+    guard old == nil else {
+      // What tidies up a page without a transaction says nothing of the one that made it.
+      if change.transactionID == 0, let old {
+        changes[relation]?[block]?.transactionID = old.transactionID
+      }
+      return
+    }
     blockCount += 1
     while blockCount > Self.blockLimit {
       hashBits += 1
@@ -131,7 +147,8 @@ struct TornCopyCheck {
     changes[relation] = rest.isEmpty ? nil : rest
   }
 
-  private mutating func remove(database id: UInt32) {
+  /// Leaves out what was changed in a database.
+  mutating func remove(database id: UInt32) {
     for relation in Array(changes.keys) where relation.databaseID == id {
       remove(relation) { _ in true }
     }
@@ -155,14 +172,14 @@ struct TornCopyCheck {
     for relation in relations {
       for (block, change) in (changes[relation] ?? [:]).sorted(by: { $0.key < $1.key }) {
         try Interruption.check()
-        switch try page(relation, block) {
+        let page = try page(relation, block)
+        switch page {
         case .inUse(let lsn):
-          guard lsn >= change.end else { throw Self.torn(relation, block, change, lsn) }
+          guard lsn >= change.end else { throw Self.torn(relation, block, change, page) }
           count += 1
-        case .unused:
+        case .unused, .noFile:
           guard knowsLaterRecords, isVisible(change) else { continue }
-          throw Self.torn(relation, block, change, nil)
-        case .noFile: continue
+          throw Self.torn(relation, block, change, page)
         }
       }
     }
@@ -174,12 +191,17 @@ struct TornCopyCheck {
   }
 
   private static func torn(
-    _ relation: ReplayPlan.Relation, _ block: UInt32, _ change: Change, _ lsn: LogSequenceNumber?
+    _ relation: ReplayPlan.Relation, _ block: UInt32, _ change: Change, _ page: Page
   ) -> Failure {
     let segment = RelationSegment(
       databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main,
       segmentNumber: block / RelationSegment.blockCount)
-    let found = lsn.map { "has LSN \($0)" } ?? "is not in use"
+    let found =
+      switch page {
+      case .inUse(let lsn): "has LSN \(lsn)"
+      case .unused: "is not in use"
+      case .noFile: "is missing, with its file"
+      }
     return Failure(
       .tornCopy,
       "the copy is not of one moment: block \(block) of '\(segment.path)' \(found), but before the "

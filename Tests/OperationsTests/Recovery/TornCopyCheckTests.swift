@@ -113,12 +113,29 @@ import Testing
   /// transaction is known to have been committed.
   @Test(arguments: Backup.allCases) func missing(in backup: Backup) throws {
     let (check, _, end) = try Self.check(backup)
-    #expect(try check.requireOneMoment(knowsLaterRecords: true) { _, _ in .noFile } == 0)
-    #expect(try check.requireOneMoment(knowsLaterRecords: false) { _, _ in .unused } == 0)
-    let failure = Self.failure {
-      _ = try check.requireOneMoment(knowsLaterRecords: true) { _, _ in .unused }
+    for page in [TornCopyCheck.Page.unused, .noFile] {
+      #expect(try check.requireOneMoment(knowsLaterRecords: false) { _, _ in page } == 0)
+      let failure = Self.failure {
+        _ = try check.requireOneMoment(knowsLaterRecords: true) { _, _ in page }
+      }
+      #expect(failure?.code == .tornCopy)
     }
-    #expect(failure?.code == .tornCopy)
+    // A database that is being dropped loses its changes before a record says so.
+    var databases: Set<UInt32> = []
+    _ = try check.requireOneMoment(knowsLaterRecords: true) { relation, _ in
+      databases.insert(relation.databaseID)
+      return .inUse(end)
+    }
+    for id in databases {
+      var without = check
+      without.remove(database: id)
+      var asked: Set<UInt32> = []
+      _ = try without.requireOneMoment(knowsLaterRecords: true) { relation, _ in
+        asked.insert(relation.databaseID)
+        return .inUse(end)
+      }
+      #expect(asked == databases.subtracting([id]))
+    }
     // Blocks of transactions whose end is not known do not count; those of VACUUM do.
     let (uncommitted, _, _) = try Self.check(backup, withCommits: false)
     var counting: [Block] = []
