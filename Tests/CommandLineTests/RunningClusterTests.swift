@@ -61,8 +61,8 @@ struct RunningClusterTests {
   }
 
   /// Imports both ways into a directory by `run`, and expects exports that are equal in every byte but
-  /// the times in `pg_control` and in the last WAL segment, and the statistics, which a server without a
-  /// session does not write. Gives the summary and the timeline of the one pass.
+  /// the times in `pg_control` and in the last WAL segment. Gives the summary and the timeline of the one
+  /// pass.
   private static func compare(
     in directory: String, isOlder: Bool = false, shards: [String] = [], _ name: String,
     _ run: (_ output: String, _ more: [String]) async throws -> ProgramRun
@@ -76,7 +76,7 @@ struct RunningClusterTests {
     let timeline = try await export(directory + "/one", to: directory + "/a", isOlder: isOlder)
     _ = try await export(directory + "/full", to: directory + "/b")
     let differences = try PostgresServer.shell("diff -rq a b || true", [], directory)
-    let expected = ["global/pg_control", "pg_stat:", "pg_wal/"]
+    let expected = ["global/pg_control", "pg_wal/"]
     #expect(
       differences.filter { line in !expected.contains { line.contains($0) } } == [], "\(name)")
     return (summary, timeline)

@@ -14,23 +14,27 @@ extension Recovery {
     try OutputFile(creating: scratch.data + "/recovery.signal", mode: 0o600).close()
   }
 
+  /// A database that no cluster has.
+  private static let noDatabase = "import-backup-has-no-such-database"
+
   /// Has the server replay the WAL and stop, and gives the control file that it leaves.
   ///
-  /// A session that fails after that, as when the machine lacks the database's locale, does not
-  /// count: a server that has recovered writes a checkpoint before it ends, however it ends, and
-  /// one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
-  /// registered after `StartupXLOG`)
+  /// No session is opened: it would read catalogs, most of which are not in a skeleton, and would change
+  /// pages of a full copy (hint bits, dead rows that are pruned), which then would differ from those of a
+  /// recovery in one pass. A server that has recovered writes a checkpoint before it ends, however it
+  /// ends, and one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
+  /// registered after `StartupXLOG`) Only of a cluster that was shut down, on a full copy, a session is
+  /// opened: one that ends in order keeps the statistics, which are thrown away after any replay.
   ///
   /// - Parameters:
-  ///   - database: what the session is to enter; one that does not exist for none.
   ///   - pages: gets the records that a restore command brings; nil if all pages are there.
   func replay(
-    _ copy: Copy, _ log: WriteAheadLogCheck.Extent, _ place: Place, database: String,
-    pages: SkeletonPages? = nil
+    _ copy: Copy, _ log: WriteAheadLogCheck.Extent, _ place: Place, pages: SkeletonPages? = nil
   ) throws(Failure) -> Replay {
     let scratch = place.scratch
     let before = copy.control
-    try Self.removeFutureTransactions(log.firstCheckpoint ?? before.checkpointCopy, copy, scratch)
+    try Self.removeFutureTransactions(
+      log.firstCheckpoint ?? before.checkpointCopy, copy.version, scratch)
     // Only now: up to here files of the copy are opened by their paths.
     try place.give()
     let position = ReplayPosition(
@@ -43,15 +47,14 @@ extension Recovery {
     }
     var settings = Dictionary(uniqueKeysWithValues: before.settings.map { ($0.name, $0.value) })
     settings.merge(log.settings) { max($0, $1) }
-    let preparedTransactionLimit = max(
-      settings["max_prepared_transactions"] ?? 0, RestoreChannel.preparedTransactionLimit)
+    let preparedTransactionLimit = RestoreChannel.preparedTransactionLimit(settings)
     let channel = try options.restoreCommand.map { command throws(Failure) in
       try RestoreChannel(
         command: command, check: check(copy, scratch), log,
         preparedTransactionLimit: preparedTransactionLimit, pages: pages,
         requested: position.reach,
         began: { checkpoint throws(Failure) in
-          try Self.removeFutureTransactions(checkpoint, copy, scratch)
+          try Self.removeFutureTransactions(checkpoint, copy.version, scratch)
         })
     }
     progress?.note {
@@ -65,8 +68,10 @@ extension Recovery {
       others.merge(target.settings) { $1 }
       if options.isTargetExclusive { others["recovery_target_inclusive"] = "off" }
     }
+    let keepsStatistics = pages == nil && before.state == .shutDown
     let result = try place.server.run(
-      in: Array(database.utf8), commands: [], control: before, others: others, channel: channel,
+      in: Array((keepsStatistics ? "template1" : Self.noDatabase).utf8), commands: [],
+      control: before, others: others, channel: channel,
       position: position)
     var after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
@@ -185,13 +190,13 @@ extension Recovery {
   ///
   /// Servers of 14 to 16 do so themselves; 17 looks for them under a wrong name, and then does not
   /// take the transaction up when the WAL brings it. (Postgres 17.10, `twophase.c`)
-  private static func removeFutureTransactions(
-    _ checkpoint: Checkpoint, _ copy: Copy, _ scratch: ScratchDirectory
+  static func removeFutureTransactions(
+    _ checkpoint: Checkpoint, _ version: PostgresVersion, _ scratch: ScratchDirectory
   ) throws(Failure) {
     let directory = try DirectoryHandle(path: scratch.data).openForWriting("pg_twophase")
     for name in try directory.names() {
       guard let id = UInt64(hexadecimal: Array(DirectoryHandle.text(name).utf8)),
-        (try? checkpoint.requireAssigned(preparedTransaction: id, version: copy.version)) == nil
+        (try? checkpoint.requireAssigned(preparedTransaction: id, version: version)) == nil
       else { continue }
       try directory.remove(name)
     }

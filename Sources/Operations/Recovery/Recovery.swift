@@ -48,7 +48,7 @@ struct Recovery {
     let copy = try examine(intake, place)
     let files = CopiedPages(place.scratch.data)
     let log = try checkLog(copy, place.scratch, page: files.page)
-    let replay = try replay(copy, log, place, database: "template1")
+    let replay = try replay(copy, log, place)
     let moved = try moveTablespaces(place.server, replay.control, fileCount: intake.fileCount)
     try place.takeBack()
     return RecoveredCluster(copy, replay, movedTablespaces: moved, place)

@@ -40,18 +40,23 @@ final class RestoreChannel: Sendable {
 
   /// How many prepared transactions a server allows for that replays WAL which nobody has read yet.
   ///
-  /// Of the settings that WAL can raise, replay needs only this one: it keeps prepared transactions in
-  /// memory of that size. The tables of locks grow with it as well, by about 35 MiB for 1000 of them and
-  /// 64 locks each. (Postgres, `twophase.c`, `PrepareRedoAdd`; the others
-  /// are for queries meanwhile, `xlogrecovery.c`, `CheckRequiredParameterValues`)
-  static let preparedTransactionLimit: Int32 = 1000
+  /// Of the settings that a cluster can raise on the way, only this one matters to it, as it has shared
+  /// memory of that size, and tables of locks that grow with it: 35 MiB for 1000 of them and 64 locks each.
+  /// What is known of the cluster does not say what it raised the setting to later; but Postgres's manual
+  /// asks for no more than there are connections. (`twophase.c`, `PrepareRedoAdd`; the others are for queries
+  /// meanwhile, `xlogrecovery.c`, `CheckRequiredParameterValues`)
+  ///
+  /// - Parameter settings: the cluster's, as far as they are known.
+  static func preparedTransactionLimit(_ settings: [String: Int32]) -> Int32 {
+    max(settings["max_prepared_transactions"] ?? 0, settings["max_connections"] ?? 100)
+  }
 
   /// Creates the pipes; `command` is what `restore_command` would be in Postgres. `requested` gets
   /// the name of every segment that the server asks for, `pages` the records of each before it does, and
   /// `began` the checkpoint that replay begins with, before the server reads it.
   init(
     command: String, check: WriteAheadLogCheck, _ log: WriteAheadLogCheck.Extent,
-    preparedTransactionLimit: Int32 = RestoreChannel.preparedTransactionLimit,
+    preparedTransactionLimit: Int32,
     pages: SkeletonPages? = nil,
     requested: @escaping @Sendable (WALSegmentName) -> Void = { _ in },
     began: @escaping @Sendable (Checkpoint) throws(Failure) -> Void = { _ in }

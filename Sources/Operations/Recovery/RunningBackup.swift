@@ -99,9 +99,7 @@ final class RunningBackup: @unchecked Sendable {
       observe: { record, change throws(Failure) in try pages.take(record, change) },
       page: pages.page)
     try pages.flush()
-    // No database: a session would read catalogs, most of which are not in the skeleton.
-    replay = try recovery.replay(
-      copy, log, place, database: "import-backup-has-no-such-database", pages: pages)
+    replay = try recovery.replay(copy, log, place, pages: pages)
     try place.takeBack()
     self.copy = copy
     self.pages = pages
