@@ -5,11 +5,13 @@ import os
 import pathlib
 import re
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
 
 from measure import Input, compare, median, run
+from recovery import recovery
 from report import GIB, MIB, Row, available_memory, rate, size
 
 KINDS = ["accounts", "btree", "text", "random", "zero", "mixed"]
@@ -390,6 +392,24 @@ def copy_row(bench, byte_count, where, name, script, limit=None):
     )
 
 
+def wal(bench):
+    """Decoding of WAL that fills the memory of one program, on one core."""
+    tool = os.path.join(bench.tools, "decode")
+    pin = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
+    for kind, what, wanted in (
+        ("images", "WAL of pages' images, decoding", 1.0),
+        ("records", "WAL of records of 80 bytes, decoding", 0.4),
+    ):
+        speeds = [
+            float(subprocess.run(
+                [*pin, tool, kind, "256"], capture_output=True, text=True, check=True
+            ).stdout)
+            for _ in range(bench.runs)
+        ]
+        speed = statistics.median(speeds)
+        yield Row(what, f"{speed:.2f} GB/s", f"wanted {wanted:g} GB/s", wanted / speed, 1.0)
+
+
 def reading_back(bench):
     """Verify, and export to nowhere, against import."""
     commands = [name for name in ("verify", "export") if bench.has_command(name)]
@@ -432,5 +452,5 @@ def profile(bench):
 
 GROUPS = [
     files, pipes, memory, inputs, senders, levels, relations, shards, layouts, threads, one_core,
-    copying, reading_back, profile,
+    copying, recovery, wal, reading_back, profile,
 ]
