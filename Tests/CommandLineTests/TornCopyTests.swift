@@ -128,7 +128,7 @@ struct TornCopyTests {
       let run = try await ProgramRun.run(
         [
           directory + "/" + backup, "--output", output.path + "/out", "--recover-with", programs,
-        ] + Sandboxing.options + more)
+        ] + Sandboxing.options + more, timeLimit: .seconds(400))
       if run.exitCode != 0 {
         #expect(try FileManager.default.contentsOfDirectory(atPath: output.path) == [])
       }
