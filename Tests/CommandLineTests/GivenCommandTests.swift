@@ -62,7 +62,7 @@ import Testing
   /// whose backup is the value of an option.
   @Test func otherCommands() {
     let verify = GivenCommand(words: ["import-backup", "verify", "t", "--against", "b"])
-    #expect(verify.line(with: Remedy(options: ["--full-copy"])) == nil)
+    #expect(verify.line(with: Remedy(options: ["--force"])) == nil)
     #expect(verify.line(with: Remedy(backup: "c")) == nil)
     #expect(
       verify.line(with: Remedy(options: ["--strip-components", "1"]))

@@ -6,7 +6,7 @@ import Testing
 /// wrong, and its backups.
 ///
 /// Hash indexes whose overflow pages are cleaned, VACUUM that cuts tables and their visibility maps,
-/// VACUUM FULL, CLUSTER, TRUNCATE, DROP, GIN, unlogged tables, a prepared transaction, databases that
+/// a visibility map that is cut alone, VACUUM FULL, CLUSTER, TRUNCATE, DROP, GIN, unlogged tables, a prepared transaction, databases that
 /// are copied by their files, chains of them, and a dropped one whose id comes again.
 struct LoadedCluster: Sendable {
   /// A way to back it up.
@@ -67,6 +67,10 @@ struct LoadedCluster: Sendable {
       CREATE TABLE old1 AS SELECT * FROM v; CREATE TABLE old2 AS SELECT * FROM v;
       """)
     _ = try server.query("VACUUM")
+    if programs == PostgresServer.programs {  // another may come without extensions
+      _ = try server.query("CREATE EXTENSION pg_visibility")
+      try PostgresServer.shell("touch visibility", [], directory)
+    }
     for name in ["olddb", "again"] {
       _ = try server.query("CREATE DATABASE \(name)\(name == "again" ? " OID 70000" : "")")
       for number in 1...3 {
@@ -98,6 +102,12 @@ struct LoadedCluster: Sendable {
           "DROP TABLE IF EXISTS \"n$((i - 2))\""
         sql postgres "DROP TABLE IF EXISTS old1" "TRUNCATE old2" \
           "INSERT INTO old2 SELECT * FROM v LIMIT 100"
+        # What is copied has been changed and cut before, in part.
+        sql olddb "UPDATE o2 SET md5 = 'x$i' WHERE g % 40 = $i" "DELETE FROM o3 WHERE g > $((3000 - 500 * i))" \
+          "VACUUM o3"
+        if [[ -f visibility ]]; then
+          sql postgres "SELECT pg_truncate_visibility_map('pgbench_accounts')" > /dev/null
+        fi
         sql postgres "CREATE DATABASE copy$i TEMPLATE olddb STRATEGY file_copy" \
           "CREATE DATABASE second$i TEMPLATE copy$i STRATEGY file_copy"
         sql "copy$i" "DELETE FROM o1 WHERE g % 3 = 0" "INSERT INTO o2 SELECT 1" "VACUUM o1"
@@ -125,6 +135,7 @@ struct LoadedCluster: Sendable {
 
       # The archived copy takes `base` before the round and the rest after it.
       mkdir archived
+      sql postgres "SELECT pg_relation_filepath('tr')" > cut
       start="SELECT pg_backup_start('b', true)"; stop='SELECT labelfile FROM pg_backup_stop()'
       coproc session { run "$bin/psql" -h "$PWD" -U postgres -d postgres -qAtX 2>&1; }
       echo "$start;" >&${session[1]}; read -r _ <&${session[0]}

@@ -240,11 +240,13 @@ package struct SegmentTable: Sendable {
   /// Throws if the newest page of a segment is newer than `end`, unless `isExempt` says that it does not
   /// count.
   package func requireNoPage(
-    newerThan end: LogSequenceNumber, unless isExempt: (RelationSegment, _ block: UInt32) -> Bool
+    newerThan end: LogSequenceNumber,
+    unless isExempt: (RelationSegment, _ block: UInt32) throws(Failure) -> Bool
   ) throws(Failure) {
-    for entry in pieces.joined()
-    where entry.highestLSN > end && !isExempt(entry.segment, entry.highestLSNBlock) {
-      throw Self.tooNew(entry, end)
+    for entry in pieces.joined() where entry.highestLSN > end {
+      guard try isExempt(entry.segment, entry.highestLSNBlock) else {
+        throw Self.tooNew(entry, end)
+      }
     }
   }
 

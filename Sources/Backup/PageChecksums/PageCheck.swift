@@ -90,9 +90,13 @@ package struct PageCheckResult: Sendable {
   }
 
   /// Forgets damaged pages that do not count; those that are not kept by name do.
-  package mutating func removeDamaged(where isReplaced: (PageCheck.DamagedPage) -> Bool) {
+  package mutating func removeDamaged(
+    where isReplaced: (PageCheck.DamagedPage) throws(Failure) -> Bool
+  ) throws(Failure) {
     let count = damagedPages.count
-    damagedPages.removeAll(where: isReplaced)
+    var left: [PageCheck.DamagedPage] = []
+    for page in damagedPages where try !isReplaced(page) { left.append(page) }
+    damagedPages = left
     damagedPageCount -= UInt64(count - damagedPages.count)
   }
 

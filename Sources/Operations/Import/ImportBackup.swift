@@ -113,6 +113,7 @@ private func importInOnePass(
 ) throws(Failure) -> ImportSummary {
   var plan = plan
   plan.isRunning = true
-  let backup = RunningBackup(recovery, in: place, plan.reading, progress: progress)
+  let backup = try RunningBackup(
+    recovery, in: place, plan.reading, planMemory: plan.replayMemoryByteCount, progress: progress)
   return try ImportPipeline(plan: plan, backup, since: start, progress: progress).run()
 }

@@ -121,17 +121,17 @@ struct ImportPipeline {
 
   private func writeLayers(of backup: RunningBackup) throws(Failure) -> Written {
     try storePages { [counters, group] feed throws(Failure) in
-      try backup.readBase(feed, counters, group.failure)
+      try backup.readBase(feed, .reading, counters, group.failure)
     }
     let (segments, pageCheck) = try writer.finishBase()
     let sizes = BaseSizes(segments)
     try backup.replay(
       over: segments, sizes, pageCheck,
-      try WrittenPages(chunks.layers, plan.layout, open: writer.open))
+      WrittenBasePages(try WrittenPages(chunks.layers, plan.layout, open: writer.open)))
     let changes = try storePages { feed throws(Failure) in try backup.readChanges(sizes, feed) }
     try finishPages()
     var written = try finish(
-      changes.contents, pageCheck: backup.pageCheck(writer.pageCheck, sizes, changes)
+      changes.contents, pageCheck: try backup.pageCheck(writer.pageCheck, sizes, changes)
     ) { end throws(Failure) in
       try backup.requireNoPage(
         newerThan: end, in: segments, writer.segments, sizes, changes)

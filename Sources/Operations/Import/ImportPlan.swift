@@ -16,6 +16,7 @@ import Timeline
 ///   L0                17 MiB   the same, at most 2^19 keys
 ///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
 ///   hashes             1 MiB   128 KiB for each of at most 8 threads
+///   touched blocks    half of the rest, 1 MiB at least, of a running cluster
 ///   chunks in memory  the rest, the spools hold what is more
 /// ```
 ///
@@ -46,6 +47,8 @@ struct ImportPlan: Sendable {
   let chunkSize: UInt64
   let jobs: Int
   var reading: BackupReaderOptions
+  /// What the table of blocks that replay touches may hold in memory.
+  let replayMemoryByteCount: Int
   /// What each of the two chunks may hold in memory.
   let chunkMemoryByteCount: Int
 
@@ -149,7 +152,10 @@ struct ImportPlan: Sendable {
       needed += (options.uploadCount + shardCount) * layer
       try Self.requireMemory(options.memory, needed + 2 * chunk * shardCount)
     }
-    chunkMemoryByteCount = max(1 << 20, (options.memory - needed) / 2)
+    var rest = options.memory - needed
+    replayMemoryByteCount = max(1 << 20, rest / 2)
+    if options.recovery != nil { rest -= replayMemoryByteCount }
+    chunkMemoryByteCount = max(1 << 20, rest / 2)
   }
 
   private static func requireMemory(_ memory: Int, _ needed: Int) throws(Failure) {

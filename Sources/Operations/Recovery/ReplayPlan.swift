@@ -20,7 +20,9 @@ import System
 /// (`full_page_writes`); what does not is found by the same rule. Only forks in the default
 /// tablespace are in a plan: shared relations and other forks are in the scratch whole.
 ///
-/// Memory: 100 bytes for each 512 blocks of which one is touched, and for each relation.
+/// Blocks and relations that the base does not have are not remembered, as nothing of the base is theirs: so
+/// a plan grows with the base, and not with the WAL. Memory: as `TouchedTable` says, and 32 bytes for each
+/// relation of the base that is truncated or dropped.
 struct ReplayPlan: Sendable {
   /// The number of a relation in a database's directory.
   struct Relation: Hashable, Sendable {
@@ -36,13 +38,13 @@ struct ReplayPlan: Sendable {
     init(_ segment: RelationSegment) {
       self.init(databaseID: segment.databaseID, relationNumber: segment.relationNumber)
     }
-  }
 
-  /// What is done to a relation's main fork.
-  struct MainFork: Equatable, Sendable {
-    var touched = TouchedBlocks()
-    /// The least number of blocks that a truncation left; nil if there was none.
-    var leastBlockCount: UInt32?
+    /// The segment of the main fork that a block is in.
+    func segment(of block: UInt32) -> RelationSegment {
+      RelationSegment(
+        databaseID: databaseID, relationNumber: relationNumber, fork: .main,
+        segmentNumber: block / RelationSegment.blockCount)
+    }
   }
 
   /// What has to be put where replay looks for it, before it comes to the record that needs it.
@@ -60,13 +62,36 @@ struct ReplayPlan: Sendable {
   /// What a record would have replaced or removed may then be the cluster's after all, so that all
   /// that is touched is needed.
   let mayEndEarly: Bool
-  /// The forks that are touched or truncated.
-  private(set) var forks: [Relation: MainFork] = [:]
+  /// The blocks that are touched.
+  private let touched: TouchedTable
+  /// The least number of blocks that a truncation left of a relation.
+  private var cuts: [Relation: UInt32] = [:]
   /// Databases that are removed, or are copies: nothing of the base is theirs after it.
   private(set) var replacedDatabases: Set<UInt32> = []
+  /// What the base has; nil if that is not known.
+  private let base: BaseSizes?
 
   /// A plan of no records yet.
-  init(mayEndEarly: Bool = false) { self.mayEndEarly = mayEndEarly }
+  init(mayEndEarly: Bool = false, base: BaseSizes? = nil, touched: TouchedTable) {
+    self.mayEndEarly = mayEndEarly
+    self.base = base
+    self.touched = touched
+  }
+
+  /// The least number of blocks that a truncation left of a relation; nil if there was none.
+  func leastBlockCount(of relation: Relation) -> UInt32? { cuts[relation] }
+
+  /// The relation that was looked up last, as records often name the same one again.
+  private var last: (relation: Relation, blockCount: UInt32)?
+
+  /// Whether the base may have the block.
+  private mutating func isInBase(_ relation: Relation, _ block: UInt32) -> Bool {
+    guard let base else { return true }
+    if let last, last.relation == relation { return block < last.blockCount }
+    let blockCount = base.blockCount(of: relation)
+    last = (relation, blockCount)
+    return block < blockCount
+  }
 
   /// Adds the next record, which does `change` besides changing blocks, and gives `need` what has to be
   /// there before it is replayed.
@@ -84,10 +109,11 @@ struct ReplayPlan: Sendable {
         databaseID: reference.databaseID, relationNumber: reference.relationNumber)
       let replaces =
         reference.flags.contains(.imageIsApplied) || reference.flags.contains(.initialisesPage)
-      let isFirst = forks[relation, default: MainFork()].touched.note(reference.block)
-      guard isFirst, !replaces || mayEndEarly, mayBeOfBase(relation, reference.block) else {
-        continue
-      }
+      // Most records name a block again.
+      if try touched.contains(relation, reference.block) { continue }
+      guard isInBase(relation, reference.block) else { continue }
+      _ = try touched.note(relation, reference.block)
+      guard !replaces || mayEndEarly, mayBeOfBase(relation, reference.block) else { continue }
       try need(.block(relation, reference.block), self)
     }
     if let change { try add(change, need) }
@@ -96,7 +122,7 @@ struct ReplayPlan: Sendable {
   /// Whether a block that is named for the first time may be one that the base has.
   private func mayBeOfBase(_ relation: Relation, _ block: UInt32) -> Bool {
     !replacedDatabases.contains(relation.databaseID)
-      && block < forks[relation]?.leastBlockCount ?? .max
+      && block < cuts[relation] ?? .max
   }
 
   private mutating func add(
@@ -135,9 +161,9 @@ struct ReplayPlan: Sendable {
   private mutating func cut(
     _ relation: Relation, at block: UInt32, _ need: (Need, borrowing Self) throws(Failure) -> Void
   ) throws(Failure) {
-    guard block < forks[relation]?.leastBlockCount ?? .max else { return }
+    guard isInBase(relation, block), block < cuts[relation] ?? .max else { return }
     if mayEndEarly, mayBeOfBase(relation, block) { try need(.rest(relation, from: block), self) }
-    forks[relation, default: MainFork()].leastBlockCount = block
+    cuts[relation] = block
   }
 
   private mutating func replace(
@@ -159,13 +185,12 @@ struct ReplayPlan: Sendable {
 
   /// Gives the runs of blocks of a relation from `start` up to `end` that no record has touched, and
   /// that no truncation removed.
-  func forEachUntouchedRun<Error: Swift.Error>(
-    of relation: Relation, _ blocks: Range<UInt32>, _ body: (Range<UInt32>) throws(Error) -> Void
-  ) throws(Error) {
-    let fork = forks[relation]
-    let end = min(blocks.upperBound, fork?.leastBlockCount ?? .max)
+  func forEachUntouchedRun(
+    of relation: Relation, _ blocks: Range<UInt32>, _ body: (Range<UInt32>) throws(Failure) -> Void
+  ) throws(Failure) {
+    let end = min(blocks.upperBound, cuts[relation] ?? .max)
     var start = blocks.lowerBound
-    try fork?.touched.forEachRun(below: end) { run throws(Error) in
+    try touched.forEachRun(of: relation, below: end) { run throws(Failure) in
       if start < run.lowerBound { try body(start..<run.lowerBound) }
       start = max(start, run.upperBound)
     }
@@ -179,20 +204,20 @@ struct ReplayPlan: Sendable {
   ///   - baseBlockCount: the blocks of it in the base; 0 if it is not there.
   ///   - blockCount: the blocks that it has now.
   ///   - isUnlogged: whether it has an init fork, from which it was made again.
-  func forEachChangedRun<Error: Swift.Error>(
+  func forEachChangedRun(
     of relation: Relation, baseBlockCount: UInt32, blockCount: UInt32, isUnlogged: Bool,
-    _ body: (Range<UInt32>) throws(Error) -> Void
-  ) throws(Error) {
+    _ body: (Range<UInt32>) throws(Failure) -> Void
+  ) throws(Failure) {
     let kept = keptBlockCount(
       of: relation, baseBlockCount: baseBlockCount, blockCount: blockCount,
       isUnlogged: isUnlogged)
-    try forks[relation]?.touched.forEachRun(below: kept, body)
+    try touched.forEachRun(of: relation, below: kept, body)
     if kept < blockCount { try body(kept..<blockCount) }
   }
 
   /// Whether a record names the block.
-  func touches(_ relation: Relation, _ block: UInt32) -> Bool {
-    forks[relation]?.touched.contains(block) == true
+  func touches(_ relation: Relation, _ block: UInt32) throws(Failure) -> Bool {
+    try touched.contains(relation, block)
   }
 
   /// Below which block of a main fork those that no record touches are the base's; the parameters are
@@ -201,6 +226,6 @@ struct ReplayPlan: Sendable {
     of relation: Relation, baseBlockCount: UInt32, blockCount: UInt32, isUnlogged: Bool
   ) -> UInt32 {
     if isUnlogged || replacedDatabases.contains(relation.databaseID) { return 0 }
-    return min(baseBlockCount, blockCount, forks[relation]?.leastBlockCount ?? .max)
+    return min(baseBlockCount, blockCount, cuts[relation] ?? .max)
   }
 }

@@ -22,6 +22,8 @@ final class RunningBackup: @unchecked Sendable {
   private let progress: RunProgress?
   private let input = InputProgress()
 
+  /// Pages that were put into the skeleton in the first pass.
+  let kept: KeptPages
   private var intake: ScratchIntake
   private var copy: Recovery.Copy?
   private var replay: Recovery.Replay?
@@ -30,10 +32,13 @@ final class RunningBackup: @unchecked Sendable {
   private var baseCheck = PageCheckResult()
   private var unlogged: Set<ReplayPlan.Relation> = []
 
+  /// - Parameter planMemory: the bytes that the blocks may take which replay touches; a file in the scratch
+  ///   directory holds what is more.
   init(
     _ recovery: Recovery, in place: Recovery.Place, _ reading: BackupReaderOptions,
-    progress: RunProgress?
-  ) {
+    planMemory: Int, progress: RunProgress?
+  ) throws(Failure) {
+    kept = try KeptPages(place.scratch, memoryLimit: planMemory)
     self.recovery = recovery
     self.place = place
     self.progress = progress
@@ -48,9 +53,10 @@ final class RunningBackup: @unchecked Sendable {
 
   /// Reads the backup, all of it: pages of main forks go to batches as they are.
   func readBase(
-    _ feed: BatchFeed<PageBatch>, _ counters: ImportCounters, _ failure: FirstFailure
+    _ feed: BatchFeed<PageBatch>, _ phase: RunProgress.Phase, _ counters: ImportCounters?,
+    _ failure: FirstFailure
   ) throws(Failure) {
-    progress?.begin(.reading, reading: input, counters: counters)
+    progress?.begin(phase, reading: input, counters: counters)
     if !place.backup.isPipe { input.setInputByteCount(place.inputByteCount) }
     try recovery.takeGivenWriteAheadLog(into: &intake, input)
     let (path, origin, log): (String, InputOrigin, String?) =
@@ -80,20 +86,23 @@ final class RunningBackup: @unchecked Sendable {
 
   // MARK: Replay
 
-  /// Replays the WAL, once all pages of the base are in layers, and compares the backup with its
-  /// manifest before that.
+  /// Replays the WAL, once all pages of the base can be read back or are kept, and compares the backup with
+  /// its manifest before that.
   ///
   /// - Parameters:
   ///   - base: every segment of the base.
   ///   - check: what the checksums of its pages said.
-  ///   - written: reads pages of the base back.
+  ///   - written: reads pages of the base back that are not kept.
   func replay(
     over base: SegmentTable, _ sizes: BaseSizes, _ check: PageCheckResult,
-    _ written: consuming WrittenPages
+    _ written: any BasePages
   ) throws(Failure) {
+    try kept.close()
     let copy = try recovery.examine(intake, place, segments: base)
     let pages = try SkeletonPages(
-      place.scratch.data, sizes, written, ReplayPlan(mayEndEarly: recovery.options.target != nil))
+      place.scratch, sizes, written, kept,
+      ReplayPlan(
+        mayEndEarly: recovery.options.target != nil, base: sizes, touched: kept.touched))
     let log = try recovery.checkLog(
       copy, place.scratch,
       observe: { record, change throws(Failure) in try pages.take(record, change) },
@@ -116,10 +125,20 @@ final class RunningBackup: @unchecked Sendable {
     var segments: SegmentTable
   }
 
-  /// Reads what the skeleton holds now that is not the base's.
-  func readChanges(_ sizes: BaseSizes, _ feed: BatchFeed<PageBatch>) throws(Failure) -> Changes {
+  /// Reads what the skeleton holds now that is not the base's, and of the base those blocks that `wanted`
+  /// gives of a range.
+  func readChanges(
+    _ sizes: BaseSizes, _ feed: BatchFeed<PageBatch>,
+    wanted: ((ReplayPlan.Relation, Range<UInt32>) -> [Range<UInt32>])? = nil
+  ) throws(Failure) -> Changes {
     guard let pages else { throw Failure(.bug, "nothing was replayed") }
-    let reader = try SkeletonReader(place.scratch.data, plan: pages.plan, base: sizes)
+    let putBack = wanted.map { wanted -> SkeletonReader.PutBack in
+      { relation, blocks throws(Failure) in
+        for run in wanted(relation, blocks) { try pages.putBack(run, of: relation) }
+      }
+    }
+    let reader = try SkeletonReader(
+      place.scratch.data, plan: pages.plan, base: sizes, putBack: putBack)
     progress?.begin(.readingChanges) { RunProgress.Amount() }
     try reader.run(feed, progress)
     unlogged = reader.unlogged
@@ -129,10 +148,10 @@ final class RunningBackup: @unchecked Sendable {
   /// What the checksums of all pages say that are imported: of the base's those that still count.
   func pageCheck(
     _ changed: PageCheckResult, _ sizes: BaseSizes, _ changes: Changes
-  ) -> PageCheckResult {
+  ) throws(Failure) -> PageCheckResult {
     var result = baseCheck
     let isGone = replacement(sizes, changes)
-    result.removeDamaged { page in isGone(page.segment, page.block) }
+    try result.removeDamaged { page throws(Failure) in try isGone(page.segment, page.block) }
     result.add(changed)
     return result
   }
@@ -151,17 +170,18 @@ final class RunningBackup: @unchecked Sendable {
   /// Whether a page of the base no longer counts: it was replaced, cut off or dropped.
   private func replacement(
     _ sizes: BaseSizes, _ changes: Changes
-  ) -> (RelationSegment, _ block: UInt32) -> Bool {
-    let plan = pages?.plan ?? ReplayPlan()
+  ) -> (RelationSegment, _ block: UInt32) throws(Failure) -> Bool {
+    let plan = pages?.plan ?? ReplayPlan(touched: kept.touched)
     var known: BaseSizes?  // made when a page is asked for, as few backups have one
-    return { [unlogged] segment, block in
+    return { [unlogged] segment, block throws(Failure) in
       let ends = known ?? BaseSizes(changes.segments)
       known = ends
       let relation = ReplayPlan.Relation(segment)
       let kept = plan.keptBlockCount(
         of: relation, baseBlockCount: sizes.blockCount(of: relation),
         blockCount: ends.blockCount(of: relation), isUnlogged: unlogged.contains(relation))
-      return block >= kept || plan.touches(relation, block)
+      guard block < kept else { return true }
+      return try plan.touches(relation, block)
     }
   }
 

@@ -48,8 +48,9 @@ struct ScratchIntake {
   /// What the backup's own settings say about its recovery.
   private(set) var settings = OwnRecoverySettings()
   private(set) var fileCount = 0
-  /// Directories that were made, so that each is made once.
+  /// Directories that are known to be there; forgotten when they are many.
   private var directories: Set<String> = []
+  private static let directoryLimit = 1 << 12
 
   init(
     scratch: ScratchDirectory, programs: PostgresPrograms, manifest: ManifestCheck? = nil
@@ -290,7 +291,9 @@ struct ScratchIntake {
     _ names: ArraySlice<ArraySlice<UInt8>>, below directory: String
   ) throws(Failure) {
     let path = Self.join(directory, names)
-    guard !names.isEmpty, directories.insert(path).inserted else { return }
+    guard !names.isEmpty, !directories.contains(path) else { return }
+    if directories.count >= Self.directoryLimit { directories.removeAll(keepingCapacity: true) }
+    directories.insert(path)
     try makeDirectories(names.dropLast(), below: directory)
     guard try SystemCalls.status(at: path) == nil else { return }
     try SystemCalls.makePrivateDirectory(path)

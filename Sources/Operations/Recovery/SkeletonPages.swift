@@ -3,11 +3,7 @@ import PostgresFormat
 import System
 import Timeline
 
-/// Puts pages of the base into the skeleton, where replay needs them: from the layers into which they
-/// were read.
-///
-/// A file that the server has removed or cut meanwhile stays so. Files are opened from the directory
-/// above them, without following links.
+/// Puts pages of the base into the skeleton, where replay needs them: from where they are read back.
 final class SkeletonPages: @unchecked Sendable {
   // Invariant: used by one thread at a time: that of the pipeline, or, while that waits for the
   // server, the one that answers it.
@@ -15,20 +11,22 @@ final class SkeletonPages: @unchecked Sendable {
   /// What the WAL does, as far as it was read.
   private(set) var plan: ReplayPlan
   private let sizes: BaseSizes
-  private let base: DirectoryHandle
-  private var pages: WrittenPages
+  private let files: SkeletonFiles
+  private let pages: any BasePages
+  private let kept: KeptPages
   /// Blocks that are needed before the next segment is replayed.
   private var blocks: [(relation: ReplayPlan.Relation, block: UInt32)] = []
-  private var open: (segment: RelationSegment, file: OutputFile?, byteCount: UInt64)?
 
   /// Blocks are put there in the order of their keys, so many at a time at the most: 1 MiB.
   private static let blockLimit = 1 << 17 / 12
 
-  /// Pages for the data directory at a path, which has the files of `sizes`.
+  /// Pages for the copy in a scratch directory, which has the files of `sizes`.
   init(
-    _ directory: String, _ sizes: BaseSizes, _ pages: consuming WrittenPages, _ plan: ReplayPlan
+    _ scratch: ScratchDirectory, _ sizes: BaseSizes, _ pages: any BasePages, _ kept: KeptPages,
+    _ plan: ReplayPlan
   ) throws(Failure) {
-    base = try DirectoryHandle(path: directory).openDirectory(DirectoryHandle.name("base"))
+    files = try SkeletonFiles(scratch)
+    self.kept = kept
     self.sizes = sizes
     self.pages = pages
     self.plan = plan
@@ -61,7 +59,7 @@ final class SkeletonPages: @unchecked Sendable {
       try put(block, of: relation)
     }
     blocks.removeAll(keepingCapacity: true)
-    try close()
+    try files.close()
   }
 
   private func putUntouched(
@@ -72,7 +70,16 @@ final class SkeletonPages: @unchecked Sendable {
     try plan.forEachUntouchedRun(of: relation, first..<blockCount) { run throws(Failure) in
       for block in run { try put(block, of: relation) }
     }
-    try close()
+    try files.close()
+  }
+
+  /// Puts blocks of the base there after replay, which has not touched them or cut them off, so that they
+  /// are read from there as well.
+  func putBack(_ blocks: Range<UInt32>, of relation: ReplayPlan.Relation) throws(Failure) {
+    for block in blocks where try kept.touched.note(relation, block) {
+      try put(block, of: relation)
+    }
+    try files.close()
   }
 
   /// What the base has of a block.
@@ -80,6 +87,7 @@ final class SkeletonPages: @unchecked Sendable {
   {
     guard let blockCount = sizes.knownBlockCount(of: relation) else { return .noFile }
     guard block < blockCount else { return .beyond(blockCount) }
+    if let page = try kept.page(relation, block) { return page }
     var found = TornCopyCheck.Page.unused
     _ = try pages.lend(Self.key(relation, block)) { page in found = .init(PageHeader(page)) }
     return found
@@ -93,41 +101,12 @@ final class SkeletonPages: @unchecked Sendable {
 
   private func put(_ block: UInt32, of relation: ReplayPlan.Relation) throws(Failure) {
     try Interruption.check()
-    let segment = RelationSegment(
-      databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main,
-      segmentNumber: block / RelationSegment.blockCount)
-    if open?.segment != segment {
-      try close()
-      let file = try openFile(segment)
-      open = (segment, file, try file?.status().byteCount ?? 0)
-    }
-    let offset = UInt64(block % RelationSegment.blockCount) * UInt64(PageHeader.pageByteCount)
-    guard let open, let file = open.file, offset < open.byteCount else { return }
-    let isThere = try pages.lend(Key(segment.relation, block: block)) { page throws(Failure) in
-      try file.write(page, at: offset)
-      // An import gives a page without an LSN one; replay has to see it as it was.
-      if PageHeader(page).lsn == PageHeader.bootstrapLSN {
-        try file.write([UInt8](repeating: 0, count: 8).bytes, at: offset)
-      }
+    guard let (file, offset) = try files.place(of: block, relation) else { return }
+    let isThere = try pages.lend(Self.key(relation, block)) { page throws(Failure) in
+      try files.write(page, to: file, at: offset)
     }
     guard isThere else {
-      throw Failure(.bug, "block \(block) of '\(segment.path)' is in no layer")
+      throw Failure(.bug, "block \(block) of '\(relation.segment(of: block).path)' is in no layer")
     }
-  }
-
-  private func openFile(_ segment: RelationSegment) throws(Failure) -> OutputFile? {
-    let database = DirectoryHandle.name(String(segment.databaseID))
-    do throws(Failure) {
-      return try base.openDirectory(database).openFileForChanges(segment.fileName)
-    } catch {
-      // The server may remove it at any time.
-      guard try base.status(of: database) == nil else { throw error }
-      return nil
-    }
-  }
-
-  private func close() throws(Failure) {
-    try open?.file?.close()
-    open = nil
   }
 }

@@ -17,16 +17,23 @@ final class SkeletonReader {
 
   private let plan: ReplayPlan
   private let base: BaseSizes
+  private let putBack: PutBack?
   private let source = OpenFileSource()
   private var walk: DirectoryWalk
   private var intake: MemberIntake
   /// Relations that were made again from their init fork.
   let unlogged: Set<ReplayPlan.Relation>
 
+  /// Gets blocks of which those that no record touches are the base's, before changed ones are read.
+  typealias PutBack = (ReplayPlan.Relation, Range<UInt32>) throws(Failure) -> Void
+
   /// Begins at the top of the data directory; `unlogged` is found by a look at all names first.
+  ///
+  /// - Parameter putBack: may put pages there, and note them in the plan's table.
   init(
-    _ directory: String, plan: ReplayPlan, base: BaseSizes
+    _ directory: String, plan: ReplayPlan, base: BaseSizes, putBack: PutBack? = nil
   ) throws(Failure) {
+    self.putBack = putBack
     self.plan = plan
     self.base = base
     let root = try DirectoryHandle(path: directory)
@@ -80,6 +87,12 @@ final class SkeletonReader {
     let (end, isTooLong) = first.addingReportingOverflow(blockCount)
     guard !isTooLong else { return }  // the last segment is full, which is refused at the end
     let own = first..<end
+    if let putBack {
+      let kept = plan.keptBlockCount(
+        of: relation, baseBlockCount: base.blockCount(of: relation), blockCount: own.upperBound,
+        isUnlogged: unlogged.contains(relation))
+      try putBack(relation, own.clamped(to: 0..<kept))
+    }
     try plan.forEachChangedRun(
       of: relation, baseBlockCount: base.blockCount(of: relation), blockCount: own.upperBound,
       isUnlogged: unlogged.contains(relation)

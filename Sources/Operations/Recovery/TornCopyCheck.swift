@@ -29,7 +29,7 @@ import System
 /// before the WAL that is there begins passes, as it does where no block is named at all: when
 /// the copying began is written nowhere, so no amount of WAL is known to be enough.
 ///
-/// Memory: 20 MiB; of more blocks than 2^18 a part is looked at, chosen by their numbers.
+/// Memory: 28 MiB; of more blocks than 2^18 a part is looked at, chosen by their numbers.
 struct TornCopyCheck {
   /// What the copy has of a block.
   enum Page: Equatable {
@@ -64,8 +64,10 @@ struct TornCopyCheck {
   private var blockCount = 0
   /// So many low bits of a block's hash are zero if the block is looked at.
   private var hashBits: UInt64 = 0
-  /// Their numbers, as if they were blocks'.
+  /// Their numbers, as if they were blocks'. Those that do not fit count as not committed.
   private var committedTransactions = TouchedBlocks()
+  /// 8 MiB.
+  private static let committedPieceLimit = 1 << 16
 
   /// Takes a record, and what it does besides changing blocks.
   ///
@@ -75,7 +77,13 @@ struct TornCopyCheck {
     _ record: borrowing WALRecord, _ change: WALChange?, isEarlier: Bool
   ) throws(Failure) {
     do throws(FormatError) {
-      try record.forEachCommittedTransaction { _ = committedTransactions.note($0) }
+      try record.forEachCommittedTransaction { id in
+        guard
+          committedTransactions.pieceCount < Self.committedPieceLimit
+            || committedTransactions.hasPiece(id / TouchedBlocks.pieceBlockCount)
+        else { return }
+        _ = committedTransactions.note(id)
+      }
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: WriteAheadLogCheck.hint)
     }

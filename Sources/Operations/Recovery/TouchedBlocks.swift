@@ -1,10 +1,10 @@
-/// The blocks of one relation's main fork that replay touches.
+/// A set of numbers, as of the blocks of one relation's main fork that replay touches.
 ///
 /// Memory: 100 bytes for each 512 blocks of which one is touched, so a record takes no more than a few
 /// times its own length.
 struct TouchedBlocks: Equatable, Sendable {
-  private typealias Piece = SIMD8<UInt64>
-  private static let pieceBlockCount: UInt32 = 512
+  typealias Piece = SIMD8<UInt64>
+  static let pieceBlockCount: UInt32 = 512
 
   /// Bits of 512 blocks, by their number; 64 blocks a word, the first in the lowest bit.
   private var pieces: [UInt32: Piece] = [:]
@@ -22,6 +22,26 @@ struct TouchedBlocks: Equatable, Sendable {
   func contains(_ block: UInt32) -> Bool {
     let (word, bit) = Self.place(of: block)
     return pieces[block / Self.pieceBlockCount].map { $0[word] & bit != 0 } == true
+  }
+
+  /// How many pieces there are.
+  var pieceCount: Int { pieces.count }
+
+  /// Whether there is a piece of this number.
+  func hasPiece(_ number: UInt32) -> Bool { pieces[number] != nil }
+
+  /// Puts a piece in the place of what there is of it.
+  mutating func set(_ piece: Piece, _ number: UInt32) { pieces[number] = piece }
+
+  /// Gives the pieces whose numbers are in a range, in any order.
+  func forEachPiece(in numbers: Range<UInt32>, _ body: (UInt32, Piece) -> Void) {
+    if numbers.count < pieces.count {
+      for number in numbers {
+        if let piece = pieces[number] { body(number, piece) }
+      }
+    } else {
+      for (number, piece) in pieces where numbers.contains(number) { body(number, piece) }
+    }
   }
 
   private static func place(of block: UInt32) -> (word: Int, bit: UInt64) {

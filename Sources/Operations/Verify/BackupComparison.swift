@@ -18,12 +18,30 @@ import Timeline
 /// stored (`StoredPageReader`), `compare` compares, `check` gathers what came of it.
 ///
 /// The backup is read once, as an import reads it. Values are compared as they are stored.
+///
+/// A backup of a running cluster is recovered in one pass (`RunningBackup`):
+///
+/// ```
+/// page of the base     equal to the timeline's     different
+///                      read back from there, if    put into the skeleton (`KeptPages`)
+///                      replay needs it
+/// after the replay     compared, if replay touched it; cut off or dropped, or else equal
+/// ```
+///
+/// So the timeline serves as the copy of the base only where it was seen to be one, whatever import made it,
+/// and the skeleton holds what a sound timeline has above its base, and all that differs in one that is not.
 struct BackupComparison {
   private let group = StageGroup()
   private let timeline: Timeline
   private let jobs: Int
-  private let reader: BackupReader
-  private let batchCount: Int
+  private let progress: RunProgress?
+  private let options: BackupReaderOptions
+  /// Nil for a cluster that was running.
+  private let reader: BackupReader?
+  private let running: RunningBackup?
+
+  /// What the tables of touched blocks of a running cluster may take: 4 MiB each.
+  private static let planMemory = 4 << 20
 
   /// What came of it.
   struct Result: Sendable {
@@ -37,10 +55,37 @@ struct BackupComparison {
     var placements: PlacementTable
   }
 
+  /// A comparison with a backup of a cluster that was shut down.
   init(
     _ timeline: Timeline, backup: String, stripComponents: Int, sizeLimit: SizeLimit?,
     jobs: Int, progress: RunProgress?
   ) throws(Failure) {
+    self.timeline = timeline
+    self.jobs = jobs
+    self.progress = progress
+    options = Self.options(backup, stripComponents, sizeLimit, jobs)
+    running = nil
+    reader = try BackupReader(
+      options, phase: .comparing, counters: nil, progress: progress, failure: group.failure)
+  }
+
+  /// A comparison with one of a running cluster, which is recovered on the way.
+  init(
+    _ timeline: Timeline, _ recovery: Recovery, in place: Recovery.Place, backup: String,
+    stripComponents: Int, jobs: Int, progress: RunProgress?
+  ) throws(Failure) {
+    self.timeline = timeline
+    self.jobs = jobs
+    self.progress = progress
+    options = Self.options(backup, stripComponents, nil, jobs)
+    reader = nil
+    running = try RunningBackup(
+      recovery, in: place, options, planMemory: Self.planMemory, progress: progress)
+  }
+
+  private static func options(
+    _ backup: String, _ stripComponents: Int, _ sizeLimit: SizeLimit?, _ jobs: Int
+  ) -> BackupReaderOptions {
     var options = BackupReaderOptions(
       backup: backup, stripComponents: stripComponents, checksManifest: false,
       smallRelationSize: BackupReaderOptions.usualSmallRelationSize,
@@ -53,11 +98,7 @@ struct BackupComparison {
         return failure
       })
     options.sizeLimit = sizeLimit
-    self.timeline = timeline
-    self.jobs = jobs
-    batchCount = options.batchCount
-    reader = try BackupReader(
-      options, phase: .comparing, counters: nil, progress: progress, failure: group.failure)
+    return options
   }
 
   /// Throws what is wrong with the backup, as an import would.
@@ -66,11 +107,67 @@ struct BackupComparison {
   /// server recovered for the comparison has times of its own in its control file, and perhaps other
   /// statistics.
   ///
-  /// - Parameter control: the timeline's control file.
-  func run(
-    _ placements: PlacementTable, _ control: ControlFile?, isRecovered: Bool
+  /// - Parameters:
+  ///   - read: what was read of the timeline.
+  ///   - isRecovered: whether it is a copy that a server recovered for the comparison.
+  func run(_ read: VerifyPipeline.Result, isRecovered: Bool) throws(Failure) -> Result {
+    if let running { return try run(read, running) }
+    let (contents, collected) = try collect(in: [read.placements]) {
+      [reader] feed throws(Failure) in
+      guard let reader else { throw Failure(.bug, "there is no backup to read") }
+      return try reader.run(feed).contents
+    }
+    return try finish(contents, collected, read.controlFile, isRecovered: isRecovered) {
+      end throws(Failure) in
+      var segments = collected.segments
+      return try segments.relations(upTo: end)
+    }
+  }
+
+  private func run(
+    _ read: VerifyPipeline.Result, _ backup: RunningBackup
   ) throws(Failure) -> Result {
-    var (contents, collected) = try collect(placements)
+    let tables = [read.placements, read.gonePlacements]
+    let (_, base) = try collect(
+      in: tables,
+      keep: { segment, block, page throws(Failure) in
+        try backup.kept.keep(page, ReplayPlan.Relation(segment), block)
+      },
+      reading: { [group] feed throws(Failure) in
+        try backup.readBase(feed, .comparing, nil, group.failure)
+      })
+    let sizes = BaseSizes(base.segments)
+    try backup.replay(
+      over: base.segments, sizes, PageCheckResult(), try StoredBasePages(timeline, tables))
+    // What is gone from the timeline may not be gone from this backup.
+    let gone = read.gonePlacements
+    let (changes, collected) = try collect(in: [read.placements]) { feed throws(Failure) in
+      try backup.readChanges(sizes, feed) { relation, blocks in
+        gone.blocks(
+          of: RelationForkID(
+            databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main),
+          in: blocks)
+      }
+    }
+    return try finish(
+      changes.contents, collected, read.controlFile, isRecovered: true
+    ) { end throws(Failure) in
+      try backup.requireNoPage(
+        newerThan: end, in: base.segments, collected.segments, sizes, changes)
+      var segments = changes.segments
+      return try segments.relations(upTo: end)
+    }
+  }
+
+  /// Judges what was read, and compares everything that is no page.
+  ///
+  /// `relations` gives every fork, and throws as `SegmentTable` does.
+  private func finish(
+    _ contents: ClusterContents, _ collected: Collected, _ control: ControlFile?, isRecovered: Bool,
+    relations: (_ end: LogSequenceNumber) throws(Failure) -> [Cluster.Relation]
+  ) throws(Failure) -> Result {
+    var contents = contents
+    var collected = collected
     let assessment = try contents.assessed()
     let found = assessment.controlFile.systemIdentifier
     if let systemIdentifier = control?.systemIdentifier, found != systemIdentifier {
@@ -81,8 +178,12 @@ struct BackupComparison {
           + "\(systemIdentifier)")
       return result
     }
-    let relations = try collected.segments.relations(upTo: assessment.endLSN)
+    let relations = try relations(assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
+    if running != nil {
+      collected.placements.markCompared(mainForksOf: relations)
+      collected.result.pageCount = pageCount(contents, relations)
+    }
     collected.result.findings.add(timeline.index.metadata, assessment)
     collected.result.findings.addUncompared(collected.placements)
     var cluster = Cluster(contents, assessment, relations)
@@ -96,27 +197,41 @@ struct BackupComparison {
     return collected.result
   }
 
-  /// Reads the backup and compares all pages.
-  private func collect(
-    _ placements: PlacementTable
-  ) throws(Failure) -> (ClusterContents, Collected) {
+  private func pageCount(
+    _ contents: ClusterContents, _ relations: [Cluster.Relation]
+  ) -> UInt64 {
+    relations.reduce(0) { $0 + UInt64($1.blockCount) }
+      + contents.slruSegments.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + UInt64($1) } }
+  }
+
+  /// Has pages of the backup read and compares them with those in `tables`, the first of which is the
+  /// timeline as it is now.
+  ///
+  /// With `keep`, pages of relations that differ or that the timeline does not have go there, and are no
+  /// findings.
+  private func collect<Filled: Sendable>(
+    in tables: [PlacementTable],
+    keep: ((RelationSegment, _ block: UInt32, RawSpan) throws(Failure) -> Void)? = nil,
+    reading: @escaping @Sendable (BatchFeed<PageBatch>) throws(Failure) -> Filled
+  ) throws(Failure) -> (Filled, Collected) {
+    let batchCount = options.batchCount
     let empty = group.channel(
       capacity: batchCount, (0..<batchCount).map { _ in PageBatch() })
     let full = group.channel(capacity: batchCount, [PageBatch]())
-    let reading = StageResult<BackupReader.Result>()
-    let read = Stage("tar") { [reader] () throws(Failure) in
+    let result = StageResult<Filled>()
+    let read = Stage("tar") { () throws(Failure) in
       let feed = BatchFeed(free: empty, work: full)
-      reading.set(try reader.run(feed))
+      result.set(try reading(feed))
       try feed.finish()
     }
     let pipeline = BatchPipeline(
       group, BatchPipeline.Names(fill: "locate", work: "compare", drain: "check"), jobs: jobs,
-      batches: (0..<batchCount).map { _ in ComparisonBatch() })
-    var collected = Collected(placements: placements)
+      batches: (0..<batchCount).map { _ in ComparisonBatch(keepsPages: keep != nil) })
+    var collected = Collected(placements: tables[0])
     try pipeline.run(
       beside: [read],
       fill: { [timeline] feed throws(Failure) in
-        var reader = StoredPageReader(timeline, placements)
+        var reader = StoredPageReader(timeline, tables)
         try reader.run(full, into: feed)
       },
       work: { batches throws(Failure) in
@@ -127,14 +242,15 @@ struct BackupComparison {
         guard let backup = batch.backup else { return }
         for run in backup.pages.runs { collected.segments.add(run) }
         for case .some(let stored) in batch.stored {
-          collected.placements.markCompared(stored.run)
+          if let run = stored.run { collected.placements.markCompared(run) }
         }
         for difference in batch.differences { collected.result.findings.add(difference) }
+        if let keep { try batch.forEachKeptPage(keep) }
         collected.result.pageCount += UInt64(backup.pages.pageCount)
         batch.reset()  // it refers to the pages
         try empty.send(backup)
       })
-    return (try reading.get().contents, collected)
+    return (try result.get(), collected)
   }
 }
 

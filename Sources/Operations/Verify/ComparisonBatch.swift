@@ -12,8 +12,8 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
 
   /// What is stored for a page.
   struct Stored {
-    /// The run of `PlacementTable` that has the page.
-    var run: Int
+    /// The run of the first `PlacementTable` that has the page; nil if it is in another one.
+    var run: Int?
     var range: Range<Int>
     var isCompressed: Bool
     var isWrapped: Bool
@@ -26,9 +26,15 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
   private(set) var stored: [Stored?] = []
   private(set) var differences: [VerifySummary.Finding] = []
   private var buffer: [UInt8] = []
+  /// Whether pages that differ are kept, rather than reported.
+  private let keepsPages: Bool
+  private var kept: [(segment: RelationSegment, block: UInt32)] = []
+  private var keptPages: [UInt8] = []
 
-  /// An empty batch.
-  init() {
+  /// An empty batch. With `keepsPages`, pages of relations that differ are kept for `forEachKeptPage`, and
+  /// are no findings.
+  init(keepsPages: Bool = false) {
+    self.keepsPages = keepsPages
     buffer.reserveCapacity(PageRuns.byteCount)
     stored.reserveCapacity(PageRuns.pageCapacity)
   }
@@ -41,6 +47,8 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
     stored.removeAll(keepingCapacity: true)
     differences = []
     buffer.removeAll(keepingCapacity: true)
+    kept.removeAll(keepingCapacity: true)
+    keptPages.removeAll(keepingCapacity: true)
   }
 
   /// Takes the pages of the backup; what is stored for each must follow.
@@ -49,7 +57,7 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
   func appendMissing() { stored.append(nil) }
 
   /// Adds what is stored for the next page, without the blob's header.
-  func append(_ bytes: RawSpan, run: Int, isCompressed: Bool, isWrapped: Bool) {
+  func append(_ bytes: RawSpan, run: Int?, isCompressed: Bool, isWrapped: Bool) {
     let start = buffer.count
     buffer.append(bytes)
     stored.append(
@@ -63,13 +71,24 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
     let stored = stored
     var page = 0
     var differences: [VerifySummary.Finding] = []
+    var kept: [(segment: RelationSegment, block: UInt32)] = []
+    var keptPages = exchange(&self.keptPages, with: [])
+    func add(_ finding: VerifySummary.Finding, _ file: PageFile, _ block: UInt32, _ page: RawSpan) {
+      guard keepsPages, case .relation(let segment, _) = file else {
+        differences.append(finding)
+        return
+      }
+      kept.append((segment, block))
+      keptPages.append(page)
+    }
     try backup?.pages.examinePages { file, block, bytes throws(Failure) in
       defer { page += 1 }
       guard let key = file.key(block: block).meaning else { return }
       guard let stored = stored[page] else {
-        differences.append(
+        add(
           Self.finding(
-            .pageNotInTimeline, key, "\(key.words) is not in the timeline", bytes, nil))
+            .pageNotInTimeline, key, "\(key.words) is not in the timeline", bytes, nil),
+          file, block, bytes)
         return
       }
       do throws(FormatError) {
@@ -78,15 +97,30 @@ final class ComparisonBatch: PipelineBatch, @unchecked Sendable {
           isWrapped: stored.isWrapped,
           limit: PageHeader.pageByteCount + DeltaValue.imageHeaderByteCount)
         guard !value.bytes.holdsSameBytes(as: bytes) else { return }
-        differences.append(
+        add(
           Self.finding(
-            .pageDiffers, key, "\(key.words) differs from the backup", bytes, value.bytes))
+            .pageDiffers, key, "\(key.words) differs from the backup", bytes, value.bytes),
+          file, block, bytes)
       } catch {
-        differences.append(
-          Self.finding(.valueDamaged, key, "\(key.words): \(error.message)", bytes, nil))
+        add(
+          Self.finding(.valueDamaged, key, "\(key.words): \(error.message)", bytes, nil), file,
+          block, bytes)
       }
     }
     self.differences = differences
+    self.kept = kept
+    self.keptPages = keptPages
+  }
+
+  /// Lends every page that was kept.
+  func forEachKeptPage(
+    _ body: (RelationSegment, _ block: UInt32, RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    let pages = keptPages
+    for (index, (segment, block)) in kept.enumerated() {
+      let start = index * PageHeader.pageByteCount
+      try body(segment, block, pages.bytes.extracting(start..<start + PageHeader.pageByteCount))
+    }
   }
 
   private static func finding(

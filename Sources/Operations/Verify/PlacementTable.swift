@@ -58,8 +58,44 @@ struct PlacementTable: Sendable {
     return (low - 1, block)
   }
 
+  /// Which of a relation's blocks are in the table.
+  func blocks(of relation: RelationForkID, in range: Range<UInt32>) -> [Range<UInt32>] {
+    guard !range.isEmpty else { return [] }
+    let start = Key(relation, block: range.lowerBound)
+    var low = 0
+    var high = runs.count
+    while low < high {
+      let middle = (low + high) / 2
+      let last = runs[middle].firstKey.advanced(by: runs[middle].blockCount - 1)
+      if last < start { low = middle + 1 } else { high = middle }
+    }
+    var found: [Range<UInt32>] = []
+    for run in runs[low...] {
+      guard case .relationBlock(relation, let first) = run.firstKey.meaning else { break }
+      let blocks = (first..<first + run.blockCount).clamped(to: range)
+      guard !blocks.isEmpty else { break }
+      found.append(blocks)
+    }
+    return found
+  }
+
   mutating func markCompared(_ run: Int) {
     runs[run].comparedCount += 1
+  }
+
+  /// Says of main forks that just those blocks have been compared which these relations have, which come in
+  /// the order of their keys.
+  mutating func markCompared(mainForksOf relations: [Cluster.Relation]) {
+    var next = 0
+    for index in runs.indices {
+      guard case .relationBlock(let id, let first) = runs[index].firstKey.meaning,
+        id.fork == .main, id.databaseID != 0
+      else { continue }
+      while next < relations.count, relations[next].id < id { next += 1 }
+      let isThere = next < relations.count && relations[next].id == id
+      let end = isThere ? relations[next].blockCount : 0
+      runs[index].comparedCount = min(end - min(end, first), runs[index].blockCount)
+    }
   }
 }
 

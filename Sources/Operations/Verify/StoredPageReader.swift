@@ -8,17 +8,26 @@ import Timeline
 /// Finds what a timeline has stored for the pages of a backup, in the backup's order.
 ///
 /// The pages of a file follow each other in their layer as well, so most of what is read is read
-/// once and in large pieces. Belongs to one stage. Memory: 1 MiB.
+/// once and in large pieces. Belongs to one stage. Memory: 2 MiB.
 struct StoredPageReader {
   private let timeline: Timeline
-  private let placements: PlacementTable
-  private var layer: (index: UInt32, isImage: Bool, blobs: BlobReader)?
-  /// The page that the layer's next blob is of.
-  private var position: (run: Int, block: UInt32)?
+  /// Where a page is looked for, one after another.
+  private let tables: [PlacementTable]
+  /// The layer that was read last, and the one before it: changed pages are in layers of their own.
+  private var layer: OpenLayer?
+  private var otherLayer: OpenLayer?
 
-  init(_ timeline: Timeline, _ placements: PlacementTable) {
+  private struct OpenLayer {
+    var index: UInt32
+    var isImage: Bool
+    var blobs: BlobReader
+    /// The page that the next blob is of.
+    var position: (table: Int, run: Int, block: UInt32)?
+  }
+
+  init(_ timeline: Timeline, _ tables: [PlacementTable]) {
     self.timeline = timeline
-    self.placements = placements
+    self.tables = tables
   }
 
   /// Takes pages until `backup` ends, and fills the batches of `feed` with them and what is stored.
@@ -38,33 +47,74 @@ struct StoredPageReader {
   }
 
   private mutating func append(_ key: Key, to batch: ComparisonBatch) throws(Failure) {
-    guard let (run, block) = placements.find(key) else { return batch.appendMissing() }
-    try open(placements.runs[run].layerIndex)
-    if position?.run != run || (position?.block ?? 0) > block {
-      position = (run, 0)
-      let offset = placements.runs[run].offset
-      layer?.blobs.move(to: offset)
+    for table in tables.indices {
+      guard let (run, block) = tables[table].find(key) else { continue }
+      return try append(key, at: (table, run, block), to: batch)
     }
-    while let passed = position?.block, passed < block {
-      _ = try layer?.blobs.next(of: key)
-      position = (run, passed + 1)
-    }
-    guard let blob = try layer?.blobs.next(of: key), let layer else {
-      preconditionFailure("the layer is open")
-    }
-    position = (run, block + 1)
-    let buffer = layer.blobs.buffer
-    batch.append(
-      buffer.bytes.extracting(blob.range), run: run, isCompressed: blob.header.isCompressed,
-      isWrapped: !layer.isImage)
+    batch.appendMissing()
   }
 
-  private mutating func open(_ index: UInt32) throws(Failure) {
-    if layer?.index == index { return }
+  private mutating func append(
+    _ key: Key, at place: (table: Int, run: Int, block: UInt32), to batch: ComparisonBatch
+  ) throws(Failure) {
+    let run = tables[place.table].runs[place.run]
+    guard var layer = try take(run.layerIndex) else { preconditionFailure("the layer is open") }
+    var block: UInt32 = 0
+    if let position = layer.position, position.table == place.table, position.run == place.run,
+      position.block <= place.block
+    {
+      block = position.block
+    } else {
+      layer.blobs.move(to: run.offset)
+    }
+    while block < place.block {
+      _ = try layer.blobs.next(of: key)
+      block += 1
+    }
+    let blob = try layer.blobs.next(of: key)
+    layer.position = (place.table, place.run, place.block + 1)
+    let buffer = layer.blobs.buffer
+    batch.append(
+      buffer.bytes.extracting(blob.range), run: place.table == 0 ? place.run : nil,
+      isCompressed: blob.header.isCompressed, isWrapped: !layer.isImage)
+    self.layer = layer
+  }
+
+  /// Takes out the layer of this index, open.
+  private mutating func take(_ index: UInt32) throws(Failure) -> OpenLayer? {
+    if layer?.index == index { return layer.take() }
+    swap(&layer, &otherLayer)
+    if layer?.index == index { return layer.take() }
     let file = try timeline.open(timeline.layers[Int(index)])
     // The walk has read every blob before. A longer one is not a page, and already a finding.
     let blobs = BlobReader(file, limit: BlobReader.usualBufferByteCount)
-    layer = (index, file.name.isImage, blobs)
-    position = nil
+    return OpenLayer(index: index, isImage: file.name.isImage, blobs: blobs)
+  }
+}
+
+/// Pages of the base that a timeline has as they are in the backup: read back from there.
+final class StoredBasePages: BasePages {
+  private let timeline: Timeline
+  private let tables: [PlacementTable]
+  private var reader: LayerPageReader
+
+  /// Pages that are in one of the tables.
+  init(_ timeline: Timeline, _ tables: [PlacementTable]) throws(Failure) {
+    self.timeline = timeline
+    self.tables = tables
+    reader = try LayerPageReader()
+  }
+
+  func lend(
+    _ key: Key, to body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    for table in tables {
+      guard let (run, _) = table.find(key) else { continue }
+      let layer = timeline.layers[Int(table.runs[run].layerIndex)]
+      return try reader.lend(
+        key, in: layer.fileName, open: { () throws(Failure) in try timeline.open(layer) },
+        to: body)
+    }
+    return false
   }
 }

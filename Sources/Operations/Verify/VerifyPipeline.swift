@@ -32,6 +32,8 @@ struct VerifyPipeline {
     var controlFile: ControlFile?
     /// Empty unless asked for.
     var placements = PlacementTable()
+    /// The same of blocks of a running cluster's base that are gone.
+    var gonePlacements = PlacementTable()
   }
 
   /// Layers that are known to be missing are not looked for. What is read `isForComparison` has its
@@ -79,6 +81,9 @@ struct VerifyPipeline {
           guard shards.take(entry, &check.findings) else { continue }
           if gone?.contains(entry.value, entry.meaning) == true {
             result.goneKeyCount += 1
+            if isForComparison, case .page = entry.outcome {
+              result.gonePlacements.add(entry.value)
+            }
             continue
           }
           if isAsImported {

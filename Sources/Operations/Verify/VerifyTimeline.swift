@@ -63,17 +63,7 @@ private func verify(
 
   let compared: BackupComparison.Result
   do throws(Failure) {
-    let cluster = try recovered(backup, options, progress: progress)
-    let comparison = try BackupComparison(
-      timeline, backup: cluster?.scratch.data ?? backup,
-      stripComponents: cluster == nil ? options.stripComponents : 0,
-      sizeLimit: cluster == nil ? SizeLimit(options.sizeLimit) : nil, jobs: jobs,
-      progress: progress)
-    compared = try comparison.run(
-      result.placements, result.controlFile, isRecovered: cluster != nil)
-    if options.recovery?.keepsScratch == false {
-      cluster?.scratch.removeAtEnd(announce: options.recovery?.announce)
-    }
+    compared = try compare(timeline, backup, options, result, jobs: jobs, progress: progress)
   } catch {
     throw Interruption.cause(of: error, reading: backup)
   }
@@ -82,19 +72,48 @@ private func verify(
   return compared.findings
 }
 
-/// The backup, recovered on a full copy; nil if that is not asked for.
-private func recovered(
-  _ backup: String, _ options: VerifyOptions, progress: RunProgress?
-) throws(Failure) -> RecoveredCluster? {
-  guard var recovery = options.recovery, let scratch = recovery.scratchParent else { return nil }
+/// Compares a timeline with a backup, which is recovered if that is asked for: in one pass, or on a full copy
+/// if the cluster has tablespaces.
+private func compare(
+  _ timeline: Timeline, _ backup: String, _ options: VerifyOptions, _ read: VerifyPipeline.Result,
+  jobs: Int, progress: RunProgress?
+) throws(Failure) -> BackupComparison.Result {
+  guard let recovery = options.recovery, let scratch = recovery.scratchParent else {
+    return try BackupComparison(
+      timeline, backup: backup, stripComponents: options.stripComponents,
+      sizeLimit: SizeLimit(options.sizeLimit), jobs: jobs, progress: progress
+    ).run(read, isRecovered: false)
+  }
   if let wal = recovery.writeAheadLog, !isDirectory(wal) {
     try requireReadable(wal, option: "--wal")
   }
-  recovery.copiesAll = true
-  let run = Recovery(
+  var run = Recovery(
     of: backup, outputDirectory: scratch, stripComponents: options.stripComponents, manifest: nil,
     checksManifest: false, sizeLimit: SizeLimit(options.sizeLimit), recovery, progress: progress)
-  return try run.run(in: try run.prepare())
+  var place: Recovery.Place? = try run.prepare()
+  if let inOnePass = place, inOnePass.isInOnePass {
+    place = nil
+    do throws(Failure) {
+      let result = try BackupComparison(
+        timeline, run, in: inOnePass, backup: backup, stripComponents: options.stripComponents,
+        jobs: jobs, progress: progress
+      ).run(read, isRecovered: true)
+      if !recovery.keepsScratch { inOnePass.scratch.removeAtEnd(announce: recovery.announce) }
+      return result
+    } catch  where error.code == .fullCopyNeeded && !inOnePass.backup.isPipe {
+      recovery.announce?("the cluster has tablespaces, which show only now")
+      run.options.copiesAll = true
+    }
+  }
+  if place == nil { place = try run.prepare() }
+  guard let place else { preconditionFailure("a place has been prepared") }
+  let cluster = try run.run(in: place)
+  let result = try BackupComparison(
+    timeline, backup: cluster.scratch.data, stripComponents: 0, sizeLimit: nil, jobs: jobs,
+    progress: progress
+  ).run(read, isRecovered: true)
+  if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
+  return result
 }
 
 extension VerifySummary {

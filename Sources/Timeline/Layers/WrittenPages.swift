@@ -12,9 +12,8 @@ package struct WrittenPages: ~Copyable {
   /// Those of each shard.
   private let images: [[FinishedLayer]]
   private let chunks: [[FinishedLayer]]
-  private var layer: (path: String, file: LayerFile, blobs: BlobReader)?
-  private var decoder: BlobDecoder
   private let openLayer: (FinishedLayer) throws(Failure) -> LayerFile
+  private var reader: LayerPageReader
 
   /// Reads from these layers, which are complete, and which `open` opens.
   package init(
@@ -30,7 +29,7 @@ package struct WrittenPages: ~Copyable {
     chunks = (0..<layout.count).map { shard in
       layers.filter { $0.shard == shard && !$0.name.isImage }
     }
-    decoder = try BlobDecoder()
+    reader = try LayerPageReader()
   }
 
   /// Lends the page of a key to `body`; false if no layer has it.
@@ -38,17 +37,19 @@ package struct WrittenPages: ~Copyable {
     _ key: Key, to body: (RawSpan) throws(Failure) -> Void
   ) throws(Failure) -> Bool {
     guard case .shard(let shard) = layout.owner(of: key.meaning) else { return false }
-    if let image = image(of: key, in: images[shard]) {
-      guard let entry = try open(image).entry(of: key) else { return false }
-      try lend(entry, to: body)
-      return true
-    }
+    if let image = image(of: key, in: images[shard]) { return try lend(key, in: image, to: body) }
     for chunk in chunks[shard] {
-      guard let entry = try open(chunk).entry(of: key) else { continue }
-      try lend(entry, to: body)
-      return true
+      if try lend(key, in: chunk, to: body) { return true }
     }
     return false
+  }
+
+  private mutating func lend(
+    _ key: Key, in layer: FinishedLayer, to body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) -> Bool {
+    let openLayer = openLayer
+    return try reader.lend(
+      key, in: layer.file.path, open: { () throws(Failure) in try openLayer(layer) }, to: body)
   }
 
   /// The image layer whose keys the key is among.
@@ -61,37 +62,5 @@ package struct WrittenPages: ~Copyable {
     }
     guard low > 0, images[low - 1].name.keys.contains(key) else { return nil }
     return images[low - 1]
-  }
-
-  private mutating func open(_ finished: FinishedLayer) throws(Failure) -> LayerFile {
-    let path = finished.file.path
-    if let layer, layer.path == path { return layer.file }
-    let file = try openLayer(finished)
-    layer = (path, file, BlobReader(file, bufferByteCount: BlobReader.lookupBufferByteCount))
-    return file
-  }
-
-  private mutating func lend(
-    _ entry: LayerEntry, to body: (RawSpan) throws(Failure) -> Void
-  ) throws(Failure) {
-    guard var open = layer.take() else { return }  // one owner: its buffer is not copied
-    open.blobs.move(to: entry.offset)
-    let blob = try open.blobs.next(of: entry.key)
-    let buffer = open.blobs.buffer
-    let file = open.file
-    layer = open
-    let decoded: DecodedValue
-    do throws(FormatError) {
-      decoded = try decoder.decode(
-        buffer.bytes.extracting(blob.range), isCompressed: blob.header.isCompressed,
-        isWrapped: !file.name.isImage, limit: PageHeader.pageByteCount + 64)
-    } catch {
-      throw Failure(
-        error, in: "layer \(file.path.quoted): key \(entry.key)", damage: .layerDamaged)
-    }
-    guard decoded.bytes.byteCount == PageHeader.pageByteCount else {
-      throw file.failure("the value of key \(entry.key) is not a page")
-    }
-    try body(decoded.bytes)
   }
 }

@@ -24,16 +24,14 @@ struct VerifyCommand: ReportingCommand, StoreCommand, RecoveringCommand {
     """,
     """
     With --recover-with, the BACKUP of --against is recovered first, as by the import, in the directory \
-    of --scratch: always a full copy of it.
+    of --scratch.
     """,
     storeDiscussion,
   ]
 
   static let options: [CommandOption<VerifyCommand>] =
     ownOptions
-    + recoveryOptions(scratch: "directory for Postgres to work in (default: none)").filter {
-      $0.description.name != "full-copy"
-    } + [
+    + recoveryOptions(scratch: "directory for Postgres to work in (default: none)") + [
       CommandOption("json", help: "print the result and the findings as one JSON object") {
         command, _ in command.printsJSON = true
       },

@@ -1,15 +1,16 @@
 import LayerFormat
-import PostgresFormat
+import System
 import TestSupport
 import Testing
 
 @testable import Operations
+@testable import PostgresFormat
 
 /// Which pages replay needs and which it changes, against what real servers left.
 @Suite struct ReplayPlanTests {
   /// A backup of a running cluster, from `Tests/Fixtures`.
   struct Backup {
-    var plan = ReplayPlan()
+    var plan = ReplayPlan(touched: ReplayPlanTests.table())
     /// The main forks of relations in `base`.
     var pages: [ReplayPlan.Relation: [UInt8]] = [:]
     /// The CRC-32C of every block that the recovered cluster has, by relation.
@@ -21,9 +22,11 @@ import Testing
     var needs: [ReplayPlan.Need] = []
 
     init(
-      _ name: String, _ version: PostgresVersion, start: UInt64, mayEndEarly: Bool = false
+      _ name: String, _ version: PostgresVersion, start: UInt64, mayEndEarly: Bool = false,
+      memoryLimit: Int = .max
     ) throws {
-      plan = ReplayPlan(mayEndEarly: mayEndEarly)
+      plan = ReplayPlan(
+        mayEndEarly: mayEndEarly, touched: ReplayPlanTests.table(memoryLimit: memoryLimit))
       for member in TestTar(decoding: try Fixture.bytes(name + "/base.tar")).members {
         let path = member.name.split(separator: "/").map { Array($0.utf8)[...] }
         guard path.count == 3, path[0].elementsEqual("base".utf8),
@@ -124,7 +127,7 @@ import Testing
       var isChanged = [Bool](repeating: false, count: checksums.count)
       let baseBlockCount = backup.blockCount(relation)
       var last: UInt32 = 0
-      backup.plan.forEachChangedRun(
+      try backup.plan.forEachChangedRun(
         of: relation, baseBlockCount: baseBlockCount, blockCount: UInt32(checksums.count),
         isUnlogged: backup.unlogged.contains(relation)
       ) { run in
@@ -156,7 +159,7 @@ import Testing
     #expect(dropped.count > 3)
     let left = dropped.filter { backup.recovered[$0] != nil }
     #expect(left == [], "\(left)")
-    for relation in dropped { #expect(backup.plan.forks[relation]?.leastBlockCount == 0) }
+    for relation in dropped { #expect(backup.plan.leastBlockCount(of: relation) == 0) }
   }
 
   /// Goal: the pages that replay needs. Method: cleaning a hash index's overflow pages needs the
@@ -197,7 +200,7 @@ import Testing
     for relation in backup.pages.keys
     where !databases.contains(relation.databaseID) && !backup.unlogged.contains(relation) {
       let blockCount = backup.blockCount(relation)
-      backup.plan.forEachChangedRun(
+      try backup.plan.forEachChangedRun(
         of: relation, baseBlockCount: blockCount, blockCount: blockCount, isUnlogged: false
       ) { run in
         for block in run {
@@ -209,6 +212,173 @@ import Testing
       }
     }
     #expect(changed > 100)
+  }
+}
+
+extension ReplayPlanTests {
+  /// A table that holds so many bytes in memory, and more in a file in memory.
+  fileprivate static func table(memoryLimit: Int = .max) -> TouchedTable {
+    TouchedTable(memoryLimit: memoryLimit) { () throws(System.Failure) in
+      try OutputFile(
+        creating: "/dev/shm/touched-\(UInt64.random(in: 0 ... .max))", mode: 0o600)
+    }
+  }
+
+  /// Goal: a plan that does not fit into memory says the same. Method: memory for two pieces.
+  @Test(arguments: backups)
+  func spilledPlan(name: String, version: PostgresVersion, start: UInt64) throws {
+    let whole = try Backup(name, version, start: start)
+    let spilled = try Backup(name, version, start: start, memoryLimit: 1)
+    #expect(spilled.needs == whole.needs)
+    var runCount = 0
+    for relation in Set(whole.pages.keys).union(whole.recovered.keys) {
+      func runs(_ plan: ReplayPlan) throws -> [Range<UInt32>] {
+        var runs: [Range<UInt32>] = []
+        let blockCount = UInt32(whole.recovered[relation]?.count ?? 0)
+        try plan.forEachChangedRun(
+          of: relation, baseBlockCount: whole.blockCount(relation), blockCount: blockCount,
+          isUnlogged: false
+        ) { runs.append($0) }
+        return runs
+      }
+      let expected = try runs(whole.plan)
+      #expect(try runs(spilled.plan) == expected)
+      runCount += expected.count
+      for block in expected.joined() where block < 1000 {
+        let isTouched = try whole.plan.touches(relation, block)
+        #expect(try spilled.plan.touches(relation, block) == isTouched)
+      }
+    }
+    #expect(runCount > 50)
+  }
+}
+
+extension ReplayPlanTests {
+  /// Goal: what is removed is not the base's afterwards, and nothing else. Method: a truncation of the
+  /// visibility map alone, one of the main fork, a dropped relation, a dropped database whose id comes
+  /// again, a database that is copied over another one's id, an unlogged relation; each with files that
+  /// have the old number and length afterwards.
+  @Test(arguments: [false, true]) func removals(mayEndEarly: Bool) throws {
+    var plan = ReplayPlan(mayEndEarly: mayEndEarly, touched: Self.table())
+    var needs: [ReplayPlan.Need] = []
+    func relation(_ database: UInt32, _ number: UInt32) -> ReplayPlan.Relation {
+      ReplayPlan.Relation(databaseID: database, relationNumber: number)
+    }
+    func truncation(_ number: UInt32, at block: UInt32, _ forks: WALChange.Truncation.Forks)
+      -> WALChange
+    {
+      .truncation(
+        WALChange.Truncation(
+          tablespaceID: 1663, databaseID: 5, relationNumber: number, block: block, forks: forks))
+    }
+    let changes: [WALChange] = [
+      truncation(1, at: 0, .visibilityMap), truncation(1, at: 0, .freeSpaceMap),
+      truncation(2, at: 7, [.main, .visibilityMap]), truncation(2, at: 9, .main),
+      .relationRemoval([.init(tablespaceID: 1663, databaseID: 5, relationNumber: 3)]),
+      .databaseRemoval(databaseID: 6, tablespaceIDs: [1663]),
+      .databaseCopy(
+        .init(databaseID: 7, tablespaceID: 1663, sourceDatabaseID: 5, sourceTablespaceID: 1663)),
+      // Of a copy, and of an id that has come again, nothing of the base is needed.
+      .databaseCopy(
+        .init(databaseID: 8, tablespaceID: 1663, sourceDatabaseID: 7, sourceTablespaceID: 1663)),
+      .databaseCopy(
+        .init(databaseID: 9, tablespaceID: 1663, sourceDatabaseID: 6, sourceTablespaceID: 1663)),
+    ]
+    let tar = TestTar(decoding: try Fixture.bytes("online-16/pg_wal.tar"))
+    let segment = try #require(tar.members.first { !$0.contents.isEmpty && $0.type == "0" })
+    let found = WALSegmentName(
+      firstPage: segment.contents.bytes, of: .v16, segmentSize: UInt32(segment.contents.count))
+    let name = try #require(found)
+    var decoder = try WALDecoder(
+      version: .v16, systemIdentifier: segment.contents.bytes.littleEndian(at: 24),
+      segmentSize: name.segmentSize, from: .firstRecord)
+    decoder.begin(name)
+    var rest = changes[...]
+    try decoder.decode(segment.contents.bytes) { record in
+      guard record.references.isEmpty, let change = rest.popFirst() else { return }
+      try plan.add(record, change) { need, _ in needs.append(need) }
+    }
+    #expect(rest.isEmpty)
+    let kept: [(ReplayPlan.Relation, Bool, UInt32)] = [
+      (relation(5, 1), false, 20), (relation(5, 1), true, 0), (relation(5, 2), false, 7),
+      (relation(5, 3), false, 0), (relation(6, 1), false, 0), (relation(7, 1), false, 0),
+      (relation(8, 1), false, 0), (relation(9, 1), false, 0), (relation(10, 1), false, 20),
+    ]
+    for (relation, isUnlogged, blockCount) in kept {
+      let found = plan.keptBlockCount(
+        of: relation, baseBlockCount: 20, blockCount: 25, isUnlogged: isUnlogged)
+      #expect(found == blockCount, "\(relation)")
+      var runs: [Range<UInt32>] = []
+      try plan.forEachChangedRun(
+        of: relation, baseBlockCount: 20, blockCount: 25, isUnlogged: isUnlogged
+      ) { runs.append($0) }
+      #expect(runs == [blockCount..<25], "\(relation)")
+    }
+    // An early end keeps what would have been removed.
+    let early: [ReplayPlan.Need] = [
+      .rest(relation(5, 2), from: 7), .rest(relation(5, 3), from: 0), .database(6), .database(5),
+      .database(7), .database(8), .database(9),
+    ]
+    #expect(needs == (mayEndEarly ? early : [.database(5)]))
+  }
+}
+
+/// Blocks of many relations.
+@Suite struct TouchedTableTests {
+  /// Goal: a table says the same with little memory as with much, and takes no more. Method: against sets,
+  /// with blocks from a generator (seed 2) in three relations, over several segments, and the last of all.
+  @Test(arguments: [1, 3000, .max]) func blocks(memoryLimit: Int) throws {
+    var generator = SeededGenerator(state: 2)
+    var fileCount = 0
+    let table = TouchedTable(memoryLimit: memoryLimit) { () throws(System.Failure) in
+      fileCount += 1
+      return try OutputFile(
+        creating: "/dev/shm/touched-\(UInt64.random(in: 0 ... .max))", mode: 0o600)
+    }
+    var expected: [ReplayPlan.Relation: Set<UInt32>] = [:]
+    for round in 0..<4000 {
+      let relation = ReplayPlan.Relation(
+        databaseID: 5, relationNumber: UInt32.random(in: 1...3, using: &generator))
+      let block =
+        round == 0
+        ? UInt32.max - 1
+        : round.isMultiple(of: 4)
+          ? UInt32.random(in: 0..<3 << 17, using: &generator)
+          : UInt32.random(in: 0..<5000, using: &generator)
+      let isNew = expected[relation, default: []].insert(block).inserted
+      #expect(try table.note(relation, block) == isNew)
+    }
+    #expect(fileCount == (memoryLimit == .max ? 0 : 1))
+    for (relation, blocks) in expected {
+      for end in [0, 1, 4000, RelationSegment.blockCount, 3 << 17, .max] as [UInt32] {
+        var found: [UInt32] = []
+        try table.forEachRun(of: relation, below: end) { found += Array($0) }
+        #expect(found == blocks.filter { $0 < end }.sorted())
+      }
+      for block in 0..<6000 as Range<UInt32> {
+        #expect(try table.contains(relation, block) == blocks.contains(block))
+      }
+    }
+    let other = ReplayPlan.Relation(databaseID: 6, relationNumber: 1)
+    #expect(try !table.contains(other, 0))
+  }
+
+  /// Goal: what a disk changed is found. Method: a byte of the file is changed after it was written.
+  @Test func damage() throws {
+    let path = "/dev/shm/touched-\(UInt64.random(in: 0 ... .max))"
+    let file = try OutputFile(creating: path, mode: 0o600)
+    let table = TouchedTable(memoryLimit: 1) { file }
+    for number in 1...9 as ClosedRange<UInt32> {
+      _ = try table.note(ReplayPlan.Relation(databaseID: 5, relationNumber: number), 7)
+    }
+    try file.write([0xFF].bytes, at: 1)
+    let codes = (1...9 as ClosedRange<UInt32>).map { number -> ErrorCode? in
+      do throws(System.Failure) {
+        _ = try table.contains(ReplayPlan.Relation(databaseID: 5, relationNumber: number), 7)
+        return nil
+      } catch { return error.code }
+    }
+    #expect(codes.compactMap(\.self) == [.writtenDataChanged])
   }
 }
 
