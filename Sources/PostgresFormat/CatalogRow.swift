@@ -55,9 +55,13 @@ public struct CatalogRow: Equatable, Sendable {
 public struct DatabaseRowVersion: Equatable, Sendable {
   /// The oid of the database.
   public let oid: UInt32
-  /// Whether no transaction has deleted or replaced the version, committed or not, it is not marked, and
-  /// it names the default tablespace.
-  public let keepsFiles: Bool
+  /// Whether a transaction has deleted or replaced the version, committed or not, or it is marked.
+  public let isGoing: Bool
+  /// Whether it names the default tablespace.
+  public let isInDefaultTablespace: Bool
+
+  /// Whether the database keeps its files in the default tablespace by this version.
+  public var keepsFiles: Bool { !isGoing && isInDefaultTablespace }
 
   /// `DEFAULTTABLESPACE_OID`. (`src/include/catalog/pg_tablespace.dat`)
   private static let defaultTablespaceID: UInt32 = 1663
@@ -74,8 +78,8 @@ public struct DatabaseRowVersion: Equatable, Sendable {
       let tablespaceID: UInt32 = columns.littleEndian(at: tablespaceOffset)
       found.append(
         Self(
-          oid: columns.littleEndian(at: 0),
-          keepsFiles: !isDeleted && !isMarked && tablespaceID == defaultTablespaceID))
+          oid: columns.littleEndian(at: 0), isGoing: isDeleted || isMarked,
+          isInDefaultTablespace: tablespaceID == defaultTablespaceID))
     }
     return found
   }

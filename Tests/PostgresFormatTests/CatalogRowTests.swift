@@ -105,7 +105,17 @@ import Testing
       expect(true, [(start + 4, [0, 0, 0, 0]), (start + 20, bytes)])
     }
     expect(false, [(columns + (version == .v14 ? 208 : 80), [0xFE, 0xFF, 0xFF, 0xFF])])
-    expect(false, [(columns + (version == .v14 ? 224 : 92), [1, 64, 0, 0])])
+    // Of another tablespace: it lives there for good, unless it is being dropped or moved as well.
+    let tablespace = (
+      offset: columns + (version == .v14 ? 224 : 92), bytes: [1, 64, 0, 0] as [UInt8]
+    )
+    expect(false, [tablespace])
+    func going() -> [UInt32] {
+      DatabaseRowVersion.all(on: page.bytes, version: version).filter(\.isGoing).map(\.oid)
+    }
+    #expect(!going().contains(oid))
+    expect(false, [tablespace, deleter, (start + 20, [0, 1])])
+    #expect(going().contains(oid))
   }
 
   /// Goal: no page makes it trap. Method: random bytes, and line pointers to anywhere.

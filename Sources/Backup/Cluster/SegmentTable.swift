@@ -95,6 +95,9 @@ package struct SegmentTable: Sendable {
   private var pieces: [[Entry]] = [[]]
   var isAtFileStart = true
 
+  /// The segment that was added last.
+  var last: RelationSegment? { pieces.last?.last?.segment }
+
   /// How many segments were added.
   package private(set) var count = 0
 

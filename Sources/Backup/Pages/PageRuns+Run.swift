@@ -47,12 +47,14 @@ extension PageRuns {
 }
 
 extension SegmentTable {
-  /// Adds the next run of pages of the backup, whose pages have been examined.
+  /// Adds the next run of pages of the backup, whose pages have been examined; or of changed pages, of
+  /// which no run ends its file.
   package mutating func add(_ run: PageRuns.Run) {
     if case .relation(let segment, _) = run.file {
       add(
         segment, blockCount: UInt32(run.pageCount), highestLSN: run.highestLSN,
-        block: run.highestLSNBlock, checksum: run.checksum?.value ?? 0, isNew: isAtFileStart)
+        block: run.highestLSNBlock, checksum: run.checksum?.value ?? 0,
+        isNew: isAtFileStart || segment != last)
     }
     isAtFileStart = run.endsFile
   }

@@ -5,12 +5,14 @@ import System
 
 /// What the copy's `pg_database` says before the WAL is replayed.
 extension Recovery {
-  /// The databases that have a row in the copy's `pg_database`, but none by which they keep their files in
-  /// the default tablespace: they are being dropped, were dropped in part, or are being moved.
+  /// Those of some databases that have a row in the copy's `pg_database` that is deleted or marked, and
+  /// none by which they keep their files in the default tablespace: they are being dropped, were dropped
+  /// in part, or are being moved.
   ///
-  /// None if the catalog cannot be read: then every database has to have its files.
+  /// One that has its home in another tablespace for good is not among them: its relations in the default
+  /// one stay. None if the catalog cannot be read: then every database has to have its files.
   static func databasesInRemoval(
-    _ version: PostgresVersion, in scratch: ScratchDirectory
+    among databases: Set<UInt32>, _ version: PostgresVersion, in scratch: ScratchDirectory
   ) throws(Failure) -> Set<UInt32> {
     let directory = try DirectoryHandle(path: scratch.data)
       .openDirectory(DirectoryHandle.name("global"))
@@ -26,16 +28,17 @@ extension Recovery {
     let file = try directory.openFile(name)
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
     var offset: UInt64 = 0
-    var named: Set<UInt32> = []
+    var going: Set<UInt32> = []
     var kept: Set<UInt32> = []
     while try file.read(into: &page, at: offset) == page.count {
       try Interruption.check()
       for row in DatabaseRowVersion.all(on: page.bytes, version: version) {
-        named.insert(row.oid)
+        guard databases.contains(row.oid) else { continue }
+        if row.isGoing { going.insert(row.oid) }
         if row.keepsFiles { kept.insert(row.oid) }
       }
       offset += UInt64(page.count)
     }
-    return named.subtracting(kept)
+    return going.subtracting(kept)
   }
 }

@@ -68,7 +68,10 @@ extension Recovery {
       others.merge(target.settings) { $1 }
       if options.isTargetExclusive { others["recovery_target_inclusive"] = "off" }
     }
-    let keepsStatistics = pages == nil && before.state == .shutDown
+    // Tablespaces are moved by sessions in any case, and nothing is replayed.
+    let hasTablespaces = try Self.hasTablespaces(scratch)
+    let keepsStatistics =
+      hasTablespaces && before.state == .shutDown && copy.label == nil && channel == nil
     let result = try place.server.run(
       in: Array((keepsStatistics ? "template1" : Self.noDatabase).utf8), commands: [],
       control: before, others: others, channel: channel,
@@ -100,6 +103,13 @@ extension Recovery {
     }
     return Replay(
       control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log))
+  }
+
+  private static func hasTablespaces(_ scratch: ScratchDirectory) throws(Failure) -> Bool {
+    let name = DirectoryHandle.name("pg_tblspc")
+    let data = try DirectoryHandle(path: scratch.data)
+    guard try data.status(of: name)?.kind == .directory else { return false }
+    return try !data.openDirectory(name).names().isEmpty
   }
 
   private func advice(_ copy: Copy, _ place: Place) -> RestoreCommandAdvice {

@@ -309,10 +309,9 @@ struct Recovery {
   ) throws(Failure) -> WriteAheadLogCheck.Extent {
     let check = check(copy, scratch)
     var changes = copy.label == nil ? try check.earlierChanges() : nil
-    if changes != nil {
-      for id in try Self.databasesInRemoval(copy.version, in: scratch) {
-        changes?.remove(database: id)
-      }
+    if let databases = changes?.databases {
+      changes?.remove(
+        databases: try Self.databasesInRemoval(among: databases, copy.version, in: scratch))
     }
     let log: WriteAheadLogCheck.Extent
     do throws(Failure) {

@@ -190,7 +190,8 @@ struct ReplayPlan: Sendable {
   ) throws(Failure) {
     let end = min(blocks.upperBound, cuts[relation] ?? .max)
     var start = blocks.lowerBound
-    try touched.forEachRun(of: relation, below: end) { run throws(Failure) in
+    guard start < end else { return }
+    try touched.forEachRun(of: relation, in: start..<end) { run throws(Failure) in
       if start < run.lowerBound { try body(start..<run.lowerBound) }
       start = max(start, run.upperBound)
     }
@@ -202,17 +203,18 @@ struct ReplayPlan: Sendable {
   ///
   /// - Parameters:
   ///   - baseBlockCount: the blocks of it in the base; 0 if it is not there.
-  ///   - blockCount: the blocks that it has now.
+  ///   - blocks: those that are asked for: of a segment, up to the end of what it has now.
   ///   - isUnlogged: whether it has an init fork, from which it was made again.
   func forEachChangedRun(
-    of relation: Relation, baseBlockCount: UInt32, blockCount: UInt32, isUnlogged: Bool,
+    of relation: Relation, baseBlockCount: UInt32, in blocks: Range<UInt32>, isUnlogged: Bool,
     _ body: (Range<UInt32>) throws(Failure) -> Void
   ) throws(Failure) {
     let kept = keptBlockCount(
-      of: relation, baseBlockCount: baseBlockCount, blockCount: blockCount,
+      of: relation, baseBlockCount: baseBlockCount, blockCount: blocks.upperBound,
       isUnlogged: isUnlogged)
-    try touched.forEachRun(of: relation, below: kept, body)
-    if kept < blockCount { try body(kept..<blockCount) }
+    try touched.forEachRun(of: relation, in: blocks.clamped(to: 0..<kept), body)
+    let rest = blocks.clamped(to: kept..<max(kept, blocks.upperBound))
+    if !rest.isEmpty { try body(rest) }
   }
 
   /// Whether a record names the block.
@@ -220,8 +222,8 @@ struct ReplayPlan: Sendable {
     try touched.contains(relation, block)
   }
 
-  /// Below which block of a main fork those that no record touches are the base's; the parameters are
-  /// those of `forEachChangedRun`.
+  /// Below which block of a main fork those that no record touches are the base's; `blockCount` is how
+  /// many it has now, as far as it was read.
   func keptBlockCount(
     of relation: Relation, baseBlockCount: UInt32, blockCount: UInt32, isUnlogged: Bool
   ) -> UInt32 {

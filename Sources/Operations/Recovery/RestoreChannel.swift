@@ -41,14 +41,14 @@ final class RestoreChannel: Sendable {
   /// How many prepared transactions a server allows for that replays WAL which nobody has read yet.
   ///
   /// Of the settings that a cluster can raise on the way, only this one matters to it, as it has shared
-  /// memory of that size, and tables of locks that grow with it: 35 MiB for 1000 of them and 64 locks each.
-  /// What is known of the cluster does not say what it raised the setting to later; but Postgres's manual
-  /// asks for no more than there are connections. (`twophase.c`, `PrepareRedoAdd`; the others are for queries
-  /// meanwhile, `xlogrecovery.c`, `CheckRequiredParameterValues`)
+  /// memory of that size, and tables of locks that grow with it: 35 MiB for 1,000 of them and 64 locks each.
+  /// What is known of the cluster does not say what it raised the setting to later.
+  /// (`twophase.c`, `PrepareRedoAdd`; the others are for queries meanwhile, `xlogrecovery.c`,
+  /// `CheckRequiredParameterValues`)
   ///
   /// - Parameter settings: the cluster's, as far as they are known.
   static func preparedTransactionLimit(_ settings: [String: Int32]) -> Int32 {
-    max(settings["max_prepared_transactions"] ?? 0, settings["max_connections"] ?? 100)
+    max(settings["max_prepared_transactions"] ?? 0, 1000)
   }
 
   /// Creates the pipes; `command` is what `restore_command` would be in Postgres. `requested` gets

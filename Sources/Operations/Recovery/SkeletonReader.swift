@@ -94,12 +94,9 @@ final class SkeletonReader {
       try putBack(relation, own.clamped(to: 0..<kept))
     }
     try plan.forEachChangedRun(
-      of: relation, baseBlockCount: base.blockCount(of: relation), blockCount: own.upperBound,
+      of: relation, baseBlockCount: base.blockCount(of: relation), in: own,
       isUnlogged: unlogged.contains(relation)
     ) { run throws(Failure) in
-      // A relation is planned as a whole, and read segment by segment.
-      let run = run.clamped(to: own)
-      guard !run.isEmpty else { return }
       source.offset = UInt64(run.lowerBound - first) * UInt64(PageRuns.pageByteCount)
       var block = run.lowerBound
       while block < run.upperBound {

@@ -80,7 +80,7 @@ struct TornCopyCheck {
       try record.forEachCommittedTransaction { id in
         guard
           committedTransactions.pieceCount < Self.committedPieceLimit
-            || committedTransactions.hasPiece(id / TouchedBlocks.pieceBlockCount)
+            || committedTransactions.piece(id / TouchedBlocks.pieceBlockCount) != nil
         else { return }
         _ = committedTransactions.note(id)
       }
@@ -110,8 +110,8 @@ struct TornCopyCheck {
           databaseID: removed.databaseID, relationNumber: removed.relationNumber)
         remove(relation) { _ in true }
       }
-    case .databaseRemoval(let id, _): remove(database: id)
-    case .databaseCopy(let copy): remove(database: copy.databaseID)
+    case .databaseRemoval(let id, _): remove(databases: [id])
+    case .databaseCopy(let copy): remove(databases: [copy.databaseID])
     default: break
     }
   }
@@ -155,9 +155,13 @@ struct TornCopyCheck {
     changes[relation] = rest.isEmpty ? nil : rest
   }
 
-  /// Leaves out what was changed in a database.
-  mutating func remove(database id: UInt32) {
-    for relation in Array(changes.keys) where relation.databaseID == id {
+  /// The databases in which something was changed.
+  var databases: Set<UInt32> { Set(changes.keys.lazy.map(\.databaseID)) }
+
+  /// Leaves out what was changed in some databases.
+  mutating func remove(databases: Set<UInt32>) {
+    if databases.isEmpty { return }
+    for relation in Array(changes.keys) where databases.contains(relation.databaseID) {
       remove(relation) { _ in true }
     }
   }

@@ -27,8 +27,8 @@ struct TouchedBlocks: Equatable, Sendable {
   /// How many pieces there are.
   var pieceCount: Int { pieces.count }
 
-  /// Whether there is a piece of this number.
-  func hasPiece(_ number: UInt32) -> Bool { pieces[number] != nil }
+  /// The piece of this number; nil if there is none.
+  func piece(_ number: UInt32) -> Piece? { pieces[number] }
 
   /// Puts a piece in the place of what there is of it.
   mutating func set(_ piece: Piece, _ number: UInt32) { pieces[number] = piece }
@@ -48,17 +48,22 @@ struct TouchedBlocks: Equatable, Sendable {
     (Int(block % pieceBlockCount / 64), 1 << UInt64(block % 64))
   }
 
-  /// Gives every run of blocks below `end` that are touched, in their order.
+  /// Gives every run of touched blocks in a range, in their order.
   func forEachRun<Error: Swift.Error>(
-    below end: UInt32, _ body: (Range<UInt32>) throws(Error) -> Void
+    in blocks: Range<UInt32>, _ body: (Range<UInt32>) throws(Error) -> Void
   ) throws(Error) {
+    guard let lastBlock = blocks.last else { return }
+    var numbers: [UInt32] = []
+    let range =
+      blocks.lowerBound / Self.pieceBlockCount..<lastBlock / Self.pieceBlockCount + 1
+    forEachPiece(in: range) { number, _ in numbers.append(number) }
     var run: Range<UInt32>?
-    for number in pieces.keys.sorted() {
+    for number in numbers.sorted() {
       guard let piece = pieces[number] else { continue }
       for word in 0..<8 where piece[word] != 0 {
         for bit in 0..<64 as Range<UInt32> where piece[word] >> UInt64(bit) & 1 == 1 {
           let block = number * Self.pieceBlockCount + UInt32(word) * 64 + bit
-          guard block < end else { break }
+          guard blocks.contains(block) else { continue }
           if let open = run, open.upperBound == block {
             run = open.lowerBound..<block + 1
           } else {

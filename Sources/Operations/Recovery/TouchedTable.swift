@@ -12,10 +12,10 @@ import System
 /// ```
 ///
 /// A piece that is asked for again is read back, so that memory is a cache of the file, and is emptied into
-/// it as a whole. What was never written is a hole. A disk that fails tells nobody: what is read back must
-/// have the checksum of what was written.
+/// it as a whole. A disk that fails tells nobody: which pieces were written is remembered, and what is read
+/// back must have the checksum of what was written.
 ///
-/// Memory: `memoryLimit` and 40 bytes for each segment that is in the file.
+/// Memory: `memoryLimit` and 100 bytes for each segment that is in the file.
 final class TouchedTable: @unchecked Sendable {
   // Invariant: used by one thread at a time, as `SkeletonPages` is.
 
@@ -26,17 +26,53 @@ final class TouchedTable: @unchecked Sendable {
     var number: UInt32
   }
 
+  /// A segment's place in the file.
+  private struct Slot {
+    var number: UInt32
+    /// Which pieces are there, a bit each.
+    private var written = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
+
+    init(_ number: UInt32) { self.number = number }
+
+    func hasPiece(_ index: UInt32) -> Bool {
+      let word =
+        switch index / 64 {
+        case 0: written.0
+        case 1: written.1
+        case 2: written.2
+        default: written.3
+        }
+      return word >> UInt64(index % 64) & 1 == 1
+    }
+
+    mutating func addPiece(_ index: UInt32) {
+      let bit = 1 << UInt64(index % 64) as UInt64
+      switch index / 64 {
+      case 0: written.0 |= bit
+      case 1: written.1 |= bit
+      case 2: written.2 |= bit
+      default: written.3 |= bit
+      }
+    }
+
+    func offset(ofPiece index: UInt32) -> UInt64 {
+      UInt64(number) * TouchedTable.slotByteCount + UInt64(index)
+        * UInt64(TouchedTable.pieceByteCount)
+    }
+  }
+
   private var relations: [Relation: TouchedBlocks] = [:]
   /// What they take, in pieces.
   private var weight = 0
   private let weightLimit: Int
   private let makeFile: () throws(Failure) -> OutputFile
   private var file: OutputFile?
-  private var slots: [Segment: UInt32] = [:]
+  private var slots: [Segment: Slot] = [:]
   private var buffer: [UInt8] = []
 
-  /// The bytes of a piece in memory, with its share of tables that grow, and a relation's in pieces.
-  private static let pieceMemory = 160
+  /// The bytes of a piece in memory, with its share of tables that grow and of the list that a spill sorts,
+  /// and a relation's in pieces.
+  private static let pieceMemory = 224
   private static let relationWeight = 2
   private static let piecesPerSegment = RelationSegment.blockCount / TouchedBlocks.pieceBlockCount
   /// The bits, and their CRC-32C.
@@ -66,7 +102,7 @@ final class TouchedTable: @unchecked Sendable {
 
   /// Has a piece in memory; false if there is none.
   private func load(_ number: UInt32, of relation: Relation) throws(Failure) -> Bool {
-    if relations[relation]?.hasPiece(number) == true { return true }
+    if relations[relation]?.piece(number) != nil { return true }
     guard let piece = try readPiece(number, of: relation) else { return false }
     try insert(piece, number, of: relation)
     return true
@@ -80,31 +116,31 @@ final class TouchedTable: @unchecked Sendable {
     relations[relation, default: TouchedBlocks()].set(piece, number)
   }
 
-  /// Gives every run of touched blocks of a relation below `end`, in their order; a run ends at the end of
+  /// Gives every run of touched blocks of a relation in a range, in their order; a run ends at the end of
   /// a segment.
   func forEachRun(
-    of relation: Relation, below end: UInt32, _ body: (Range<UInt32>) throws(Failure) -> Void
+    of relation: Relation, in blocks: Range<UInt32>, _ body: (Range<UInt32>) throws(Failure) -> Void
   ) throws(Failure) {
-    guard end > 0 else { return }
+    guard let lastBlock = blocks.last else { return }
     guard file != nil else {
-      try relations[relation]?.forEachRun(below: end, body)
+      try relations[relation]?.forEachRun(in: blocks, body)
       return
     }
-    for segment in 0...(end - 1) / RelationSegment.blockCount {
+    let segments =
+      blocks.lowerBound / RelationSegment.blockCount...lastBlock / RelationSegment.blockCount
+    for segment in segments {
       let first = segment * Self.piecesPerSegment
-      var blocks = TouchedBlocks()
+      var found = TouchedBlocks()
       if let slot = slots[Segment(relation: relation, number: segment)] {
-        try read(at: UInt64(slot) * Self.slotByteCount, byteCount: Int(Self.slotByteCount))
-        for index in 0..<Self.piecesPerSegment {
-          if let piece = try piece(at: Int(index) * Self.pieceByteCount) {
-            blocks.set(piece, first + index)
-          }
+        try read(at: slot.offset(ofPiece: 0), byteCount: Int(Self.slotByteCount))
+        for index in 0..<Self.piecesPerSegment where slot.hasPiece(index) {
+          found.set(try piece(at: Int(index) * Self.pieceByteCount), first + index)
         }
       }
       relations[relation]?.forEachPiece(in: first..<first + Self.piecesPerSegment) {
-        blocks.set($1, $0)
+        found.set($1, $0)
       }
-      try blocks.forEachRun(below: end, body)
+      try found.forEachRun(in: blocks, body)
     }
   }
 
@@ -117,16 +153,16 @@ final class TouchedTable: @unchecked Sendable {
       try made.unlink()
       file = made
     }
-    var places: [(offset: UInt64, piece: TouchedBlocks.Piece)] = []
-    places.reserveCapacity(weight)
+    var places: [(offset: UInt64, relation: Relation, number: UInt32)] = []
     for (relation, blocks) in relations {
-      blocks.forEachPiece(in: 0..<UInt32.max) { number, piece in
-        places.append((offset(ofPiece: number, of: relation), piece))
+      blocks.forEachPiece(in: 0..<UInt32.max) { number, _ in
+        places.append((addPlace(ofPiece: number, of: relation), relation, number))
       }
     }
     places.sort { $0.offset < $1.offset }
     var bytes: [UInt8] = []
-    for (offset, piece) in places {
+    for (offset, relation, number) in places {
+      guard let piece = relations[relation]?.piece(number) else { continue }
       bytes.removeAll(keepingCapacity: true)
       for word in 0..<8 { bytes.appendLittleEndian(piece[word]) }
       bytes.appendLittleEndian(CRC32C.checksum(of: bytes.bytes))
@@ -136,13 +172,14 @@ final class TouchedTable: @unchecked Sendable {
     weight = 0
   }
 
-  /// Where a piece is in the file, which has a slot for its segment from now on.
-  private func offset(ofPiece number: UInt32, of relation: Relation) -> UInt64 {
+  /// Where a piece is put in the file, which has a slot for its segment from now on.
+  private func addPlace(ofPiece number: UInt32, of relation: Relation) -> UInt64 {
     let segment = Segment(relation: relation, number: number / Self.piecesPerSegment)
-    let slot = slots[segment] ?? UInt32(slots.count)
+    let index = number % Self.piecesPerSegment
+    var slot = slots[segment] ?? Slot(UInt32(slots.count))
+    slot.addPiece(index)
     slots[segment] = slot
-    return UInt64(slot) * Self.slotByteCount
-      + UInt64(number % Self.piecesPerSegment) * UInt64(Self.pieceByteCount)
+    return slot.offset(ofPiece: index)
   }
 
   /// A piece in the file; nil if it is not there.
@@ -150,8 +187,9 @@ final class TouchedTable: @unchecked Sendable {
     _ number: UInt32, of relation: Relation
   ) throws(Failure) -> TouchedBlocks.Piece? {
     let segment = Segment(relation: relation, number: number / Self.piecesPerSegment)
-    guard file != nil, slots[segment] != nil else { return nil }
-    try read(at: offset(ofPiece: number, of: relation), byteCount: Self.pieceByteCount)
+    let index = number % Self.piecesPerSegment
+    guard let slot = slots[segment], slot.hasPiece(index) else { return nil }
+    try read(at: slot.offset(ofPiece: index), byteCount: Self.pieceByteCount)
     return try piece(at: 0)
   }
 
@@ -162,15 +200,15 @@ final class TouchedTable: @unchecked Sendable {
     for index in count..<byteCount { buffer[index] = 0 }
   }
 
-  /// The piece in the buffer; nil for a hole.
-  private func piece(at offset: Int) throws(Failure) -> TouchedBlocks.Piece? {
+  /// The piece in the buffer.
+  private func piece(at offset: Int) throws(Failure) -> TouchedBlocks.Piece {
     let buffer = buffer  // a span cannot outlive the access to a class' property
     let bytes = buffer.bytes.extracting(offset..<offset + Self.pieceByteCount)
     let end = Self.pieceByteCount - 4
     let checksum: UInt32 = bytes.littleEndian(at: end)
     var piece = TouchedBlocks.Piece()
     for word in 0..<8 { piece[word] = bytes.littleEndian(at: 8 * word) }
-    if piece == TouchedBlocks.Piece(), checksum == 0 { return nil }
+    // The checksum of zeros is not zero, so a hole is damage as well.
     guard checksum == CRC32C.checksum(of: bytes.extracting(0..<end)) else {
       throw Failure(changedAfterWriting: file?.path ?? "")
     }

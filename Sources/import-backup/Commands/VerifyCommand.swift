@@ -23,8 +23,8 @@ struct VerifyCommand: ReportingCommand, StoreCommand, RecoveringCommand {
     If a pageserver has written to the timeline, only its structure is checked.
     """,
     """
-    With --recover-with, the BACKUP of --against is recovered first, as by the import, in the directory \
-    of --scratch.
+    With --recover-with, the BACKUP of --against is recovered on the way, as by the import, in the \
+    directory of --scratch.
     """,
     storeDiscussion,
   ]

@@ -10,6 +10,30 @@ import Testing
   private static let full = RelationSegment.blockCount
   private static let end = LogSequenceNumber(rawValue: 0x100_0000)
 
+  /// Goal: changed pages, whose runs never end a file, are counted for their own segments, however many they
+  /// are. Method: runs of three segments and of another relation, each almost full.
+  @Test func changedPages() throws {
+    var table = SegmentTable()
+    let segments =
+      (0..<3).map { number in
+        RelationSegment(
+          databaseID: 5, relationNumber: 16384, fork: .main, segmentNumber: UInt32(number))
+      } + [RelationSegment(databaseID: 5, relationNumber: 16385, fork: .main, segmentNumber: 0)]
+    for segment in segments {
+      for part in 0..<3 as Range<UInt32> {
+        var pages = PageRuns(checksPages: false)
+        pages.beginRun(
+          of: .relation(segment, isInImageLayer: false),
+          at: segment.segmentNumber * RelationSegment.blockCount + part * 43_000)
+        var run = try #require(pages.runs.first)
+        run.pageCount = 40_000
+        run.highestLSN = LogSequenceNumber(rawValue: UInt64(1 + part))
+        table.add(run)
+      }
+    }
+    #expect(table.count == 4)
+  }
+
   /// A table of one fork's segments, in the order given: number and blocks of each.
   private static func table(_ segments: [(number: UInt32, blocks: UInt32)]) -> SegmentTable {
     var table = SegmentTable()

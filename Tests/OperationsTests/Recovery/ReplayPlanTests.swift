@@ -128,7 +128,7 @@ import Testing
       let baseBlockCount = backup.blockCount(relation)
       var last: UInt32 = 0
       try backup.plan.forEachChangedRun(
-        of: relation, baseBlockCount: baseBlockCount, blockCount: UInt32(checksums.count),
+        of: relation, baseBlockCount: baseBlockCount, in: 0..<UInt32(checksums.count),
         isUnlogged: backup.unlogged.contains(relation)
       ) { run in
         #expect(run.lowerBound >= last && run.lowerBound < run.upperBound)
@@ -201,7 +201,7 @@ import Testing
     where !databases.contains(relation.databaseID) && !backup.unlogged.contains(relation) {
       let blockCount = backup.blockCount(relation)
       try backup.plan.forEachChangedRun(
-        of: relation, baseBlockCount: blockCount, blockCount: blockCount, isUnlogged: false
+        of: relation, baseBlockCount: blockCount, in: 0..<blockCount, isUnlogged: false
       ) { run in
         for block in run {
           changed += 1
@@ -236,7 +236,7 @@ extension ReplayPlanTests {
         var runs: [Range<UInt32>] = []
         let blockCount = UInt32(whole.recovered[relation]?.count ?? 0)
         try plan.forEachChangedRun(
-          of: relation, baseBlockCount: whole.blockCount(relation), blockCount: blockCount,
+          of: relation, baseBlockCount: whole.blockCount(relation), in: 0..<blockCount,
           isUnlogged: false
         ) { runs.append($0) }
         return runs
@@ -310,7 +310,7 @@ extension ReplayPlanTests {
       #expect(found == blockCount, "\(relation)")
       var runs: [Range<UInt32>] = []
       try plan.forEachChangedRun(
-        of: relation, baseBlockCount: 20, blockCount: 25, isUnlogged: isUnlogged
+        of: relation, baseBlockCount: 20, in: 0..<25, isUnlogged: isUnlogged
       ) { runs.append($0) }
       #expect(runs == [blockCount..<25], "\(relation)")
     }
@@ -352,8 +352,12 @@ extension ReplayPlanTests {
     for (relation, blocks) in expected {
       for end in [0, 1, 4000, RelationSegment.blockCount, 3 << 17, .max] as [UInt32] {
         var found: [UInt32] = []
-        try table.forEachRun(of: relation, below: end) { found += Array($0) }
+        try table.forEachRun(of: relation, in: 0..<end) { found += Array($0) }
         #expect(found == blocks.filter { $0 < end }.sorted())
+        found = []
+        let part = end / 3..<end
+        try table.forEachRun(of: relation, in: part) { found += Array($0) }
+        #expect(found == blocks.filter { part.contains($0) }.sorted())
       }
       for block in 0..<6000 as Range<UInt32> {
         #expect(try table.contains(relation, block) == blocks.contains(block))
@@ -363,15 +367,16 @@ extension ReplayPlanTests {
     #expect(try !table.contains(other, 0))
   }
 
-  /// Goal: what a disk changed is found. Method: a byte of the file is changed after it was written.
-  @Test func damage() throws {
+  /// Goal: what a disk changed is found. Method: a byte of the file is changed after it was written; or
+  /// a piece is zeros, as if it had never been.
+  @Test(arguments: [[0xFF], [UInt8](repeating: 0, count: 68)]) func damage(bytes: [UInt8]) throws {
     let path = "/dev/shm/touched-\(UInt64.random(in: 0 ... .max))"
     let file = try OutputFile(creating: path, mode: 0o600)
     let table = TouchedTable(memoryLimit: 1) { file }
     for number in 1...9 as ClosedRange<UInt32> {
       _ = try table.note(ReplayPlan.Relation(databaseID: 5, relationNumber: number), 7)
     }
-    try file.write([0xFF].bytes, at: 1)
+    try file.write(bytes.bytes, at: bytes.count == 1 ? 1 : 0)
     let codes = (1...9 as ClosedRange<UInt32>).map { number -> ErrorCode? in
       do throws(System.Failure) {
         _ = try table.contains(ReplayPlan.Relation(databaseID: 5, relationNumber: number), 7)
@@ -402,7 +407,7 @@ extension ReplayPlanTests {
       for limit in [0, end / 3, end, end + 70, .max] {
         var found: [UInt32] = []
         var runCount = 0
-        blocks.forEachRun(below: limit) { run in
+        blocks.forEachRun(in: 0..<limit) { run in
           found += Array(run)
           runCount += 1
         }

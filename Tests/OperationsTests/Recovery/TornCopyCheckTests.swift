@@ -128,7 +128,7 @@ import Testing
     }
     for id in databases {
       var without = check
-      without.remove(database: id)
+      without.remove(databases: [id])
       var asked: Set<UInt32> = []
       _ = try without.requireOneMoment(knowsLaterRecords: true) { relation, _ in
         asked.insert(relation.databaseID)
