@@ -52,6 +52,25 @@ import Testing
     #expect(server.received.allSatisfy { $0.headers["authorization"]?.isEmpty == false })
   }
 
+  /// Goal: a store that is away for a while is waited for. Method: more tries than reading has, without the
+  /// usual waits.
+  @Test func patient() throws {
+    let store = WritableStore()
+    let next = Atomic<Int>(0)
+    let server = try TestServer { request in
+      next.add(1, ordering: .relaxed).oldValue < 20
+        ? TestStore.error(503, "SlowDown") : store.answer(request)
+    }
+    var policy = RetryPolicy.patient
+    policy.longestDelay = .milliseconds(1)
+    let client = try StoreClientTests.client(server.url).with(policy)
+    guard case .stored = try Self.put(client) else {
+      Issue.record("it is not there")
+      return
+    }
+    #expect(store.objects["key"] == Self.contents)
+  }
+
   enum Fault: CaseIterable {
     case noConsent, busyBefore, busyAfter, refusedBefore, resetBefore, resetAfter, hang
   }

@@ -40,6 +40,12 @@ package final class StoreClient: Sendable {
     self.policy = policy
   }
 
+  /// The same bucket with another policy; credentials and connections are shared.
+  package func with(_ policy: RetryPolicy) -> StoreClient {
+    StoreClient(
+      location, endpoint: endpoint, credentials: credentials, client: client, policy: policy)
+  }
+
   /// The SHA-256 of no bytes.
   static let emptyHash = SHA2(.sha256).value.hexadecimal
 

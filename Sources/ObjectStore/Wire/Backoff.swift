@@ -13,6 +13,15 @@ package struct RetryPolicy: Sendable {
 
   /// The usual one: with the usual waits, 6 s until it gives up.
   package init() {}
+
+  /// For what must not fail because of a store that starts again, or asks for fewer requests for a while:
+  /// bounded by time alone, five minutes.
+  package static let patient: RetryPolicy = {
+    var policy = RetryPolicy()
+    policy.attemptLimit = .max
+    policy.timeLimit = .seconds(300)
+    return policy
+  }()
 }
 
 /// The tries of one request: exponential backoff with full jitter, so that many who were turned away
