@@ -1,4 +1,5 @@
 import Foundation
+import ObjectStore
 import Operations
 import PostgresFormat
 import Testing
@@ -48,6 +49,21 @@ struct SummaryTextTests {
           + "import-backup attach \(summary.timelinePath) --controller URL",
         "next: or upload the directory to a bucket first, index_part.json-0000001a last",
       ])
+  }
+
+  /// Goal: the next command reaches the same store. Method: options that were given.
+  @Test func nextInBucket() {
+    var summary = summary
+    summary.timelinePath = "s3://b/tenants/T/timelines/L"
+    var store = StoreOptions()
+    store.endpointURL = "https://rgw:8080"
+    store.region = "eu"
+    store.caBundle = "/c a"
+    #expect(
+      SummaryText.notes(summary, store: store).last
+        == "next: take it into service, at generation 26 or above: import-backup attach "
+        + "s3://b/tenants/T/timelines/L --controller URL --endpoint-url https://rgw:8080 --region eu "
+        + "--ca-bundle '/c a'")
   }
 
   /// Method: every possible note in full; names are dropped if the line would be too long.

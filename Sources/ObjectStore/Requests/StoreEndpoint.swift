@@ -57,8 +57,10 @@ struct StoreEndpoint: Sendable, Equatable {
   }
 
   private static func refusal(of url: String) -> Failure {
-    Failure(
-      .badOption, "the endpoint \(url.quoted) is not the URL of a server",
+    // What is before an @ may be a secret.
+    let shown = url.lastIndex(of: "@").map { "..." + url[$0...] } ?? url
+    return Failure(
+      .badOption, "the endpoint \(shown.quoted) is not the URL of a server",
       hint: "Write it as https://HOST or http://HOST:PORT.")
   }
 

@@ -88,6 +88,7 @@ struct StoreProblem {
     let words = message.isEmpty ? code : "\(code): \(message)"
     let subject = "cannot \(action): \(escaped(words.utf8))"
     let bucket = location.bucket.quoted
+    let isOfImport = ["write", "look for", "remove"].contains { action.hasPrefix($0) }
     switch kind {
     case .wrongClock:
       return Failure(
@@ -125,7 +126,7 @@ struct StoreProblem {
       return Failure(
         .storeBusy, subject,
         hint: "The store asks for fewer requests. Try again later, or with fewer "
-          + (action.hasPrefix("write") ? "'--uploads'." : "'--jobs'."))
+          + (isOfImport ? "'--uploads'." : "'--jobs'."))
     case .noSuchKey, .invalidRange, .conditionFailed, .notImplemented, .transient, .other:
       return Failure(
         .storeFailed, subject, hint: "Check that the endpoint is an S3 service, and try again.")

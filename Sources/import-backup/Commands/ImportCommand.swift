@@ -150,7 +150,8 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
       return try importBackup(settings, progress: progress)
     }
     if let controller, let service { return try attach(summary, to: controller, service) }
-    try SummaryOutput.write(summary, asJSON: printsJSON, isQuiet: reporting.isQuiet)
+    try SummaryOutput.write(
+      summary, asJSON: printsJSON, isQuiet: reporting.isQuiet, store: settings.store)
   }
 
   /// Says what was imported, and takes it into service.

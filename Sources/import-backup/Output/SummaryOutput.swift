@@ -1,4 +1,5 @@
 import FoundationEssentials
+import ObjectStore
 import Operations
 import System
 
@@ -12,8 +13,10 @@ enum SummaryOutput {
   ///
   /// - Parameter isServed: whether the timeline is to be taken into service as well, so that there is
   ///   nothing left to do for a person.
+  /// - Parameter store: how the object store was reached, for the next command.
   static func write(
-    _ summary: ImportSummary, asJSON: Bool, isQuiet: Bool, isServed: Bool = false
+    _ summary: ImportSummary, asJSON: Bool, isQuiet: Bool, isServed: Bool = false,
+    store: StoreOptions = StoreOptions()
   ) throws(Failure) {
     try write(
       asJSON ? try object(summary).line() : SummaryText.line(summary) + "\n", of: summary)
@@ -21,7 +24,9 @@ enum SummaryOutput {
     StandardStream.error.writeIfPossible(warnings.map { $0 + "\n" }.joined())
     if asJSON { return }
     let notes =
-      isQuiet ? [SummaryText.path(summary)] : SummaryText.notes(summary, isServed: isServed)
+      isQuiet
+      ? [SummaryText.path(summary)]
+      : SummaryText.notes(summary, isServed: isServed, store: store)
     StandardStream.error.writeIfPossible(notes.map { $0 + "\n" }.joined())
   }
 

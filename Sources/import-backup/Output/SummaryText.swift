@@ -31,10 +31,12 @@ enum SummaryText {
 
   /// The notes on standard error, one per line: the timeline's path first, the next step last, unless
   /// the program takes it itself.
-  static func notes(_ summary: ImportSummary, isServed: Bool = false) -> [String] {
+  static func notes(
+    _ summary: ImportSummary, isServed: Bool = false, store: StoreOptions = StoreOptions()
+  ) -> [String] {
     [path(summary)] + changes(summary) + losses(summary) + computeNeeds(summary)
       + messages(of: .unconditionalStore, summary).map { "note: \($0)" }
-      + (isServed ? [] : nextSteps(summary))
+      + (isServed ? [] : nextSteps(summary, store))
   }
 
   /// The warnings on standard error, one per line; most imports have none.
@@ -186,14 +188,8 @@ enum SummaryText {
     return lines
   }
 
-  private static func nextSteps(_ summary: ImportSummary) -> [String] {
+  private static func nextSteps(_ summary: ImportSummary, _ store: StoreOptions) -> [String] {
     if summary.onlyShards != nil {
-      if StoreLocation.isMeant(by: summary.timelinePath) {
-        return [
-          "next: when all shards are written: move what is below 'pending' to 'tenants', indexes last "
-            + "and shard 0's last of all, as Docs/object-storage.md says"
-        ]
-      }
       let tenant = SystemCalls.parent(of: SystemCalls.parent(of: summary.timelinePath))
       return ["next: when all shards are written: \(Program.name) publish \(tenant)"]
     }
@@ -203,7 +199,17 @@ enum SummaryText {
     let attach =
       "next: take it into service, at generation \(summary.generation) or above: "
       + "import-backup attach \(path) --controller URL"
-    if StoreLocation.isMeant(by: summary.timelinePath) { return [attach] }
+    if StoreLocation.isMeant(by: summary.timelinePath) {
+      let given = [
+        ("--endpoint-url", store.endpointURL), ("--region", store.region),
+        ("--ca-bundle", store.caBundle),
+      ]
+      return [
+        given.reduce(attach) { line, option in
+          option.1.map { "\(line) \(option.0) \(GivenCommand.quoted($0))" } ?? line
+        }
+      ]
+    }
     return [attach, "next: or upload \(which) to a bucket first, \(index) last"]
   }
 
