@@ -31,7 +31,6 @@ struct StoreImportServerTests {
     // L0s are taken back, and read back from the store.
     ("auto", ["--chunk-size", "1M", "--compression-level", "0", "--small-relation-size", "1G"]),
     ("shards", ["--shards", "3", "--stripe-size", "8"]),
-    ("some-shards", ["--shards", "3", "--stripe-size", "8", "--only-shards", "0,2"]),
   ]
 
   @Test(arguments: stores, layouts.indices) func sameAsOnDisk(
@@ -51,7 +50,6 @@ struct StoreImportServerTests {
       environment: server.environment)
     #expect(run.exitCode == 0, "\(run.error)")
     #expect(try Self.objects(server, bucket) == Self.timeline(directory))
-    guard name != "some-shards" else { return }
     let verified = try await ProgramRun.run(
       [
         "verify", "s3://\(bucket)/tenants/\(StoredTimeline.tenantID)", "--against",

@@ -11,9 +11,10 @@ import Testing
 
   private static func run(
     _ store: WritableStore, _ more: [String] = [], ids: Bool = true,
-    backup: String = StoredTimeline.backup
+    backup: String = StoredTimeline.backup,
+    before: @escaping @Sendable (TestServer.Request) -> TestServer.Reply? = { _ in nil }
   ) async throws -> (ProgramRun, [TestServer.Request]) {
-    let server = try TestServer { store.answer($0) }
+    let server = try TestServer { before($0) ?? store.answer($0) }
     let ids =
       ids
       ? ["--tenant-id", StoredTimeline.tenantID, "--timeline-id", StoredTimeline.timelineID] : []
@@ -75,7 +76,7 @@ import Testing
     let stray =
       StoredTimeline.path + "/"
       + (kept[0].components(separatedBy: "/").last ?? "")
-      .replacing("-00000001", with: "-00000007")
+      .replacing("-00000001", with: "-00000000")
     store.change { bucket in
       bucket.objects = bucket.objects.filter { kept.contains($0.key) }
       bucket.objects[stray] = [1]
@@ -103,12 +104,13 @@ import Testing
     let (run, _) = try await Self.run(store)
     #expect(run.exitCode == 2, "\(run.error)")
     #expect(run.error.contains("[layer-of-other-run]"), "\(run.error)")
+    #expect(!run.error.contains("To go on with it"), "\(run.error)")
     #expect(store.objects[Self.index] == nil)
     #expect(store.objects[key] != nil)
   }
 
-  /// Goal: an existing timeline is replaced only by a higher generation, and what is younger stays.
-  /// Method: imports one over the other.
+  /// Goal: an existing timeline is replaced only by a higher generation, and what was not there at the
+  /// start stays. Method: imports one over the other, and objects that come or change meanwhile.
   @Test func replaced() async throws {
     let store = WritableStore()
     _ = try await Self.run(store)
@@ -125,15 +127,27 @@ import Testing
     }
     #expect(store.objects == before)
     let young = StoredTimeline.path + "/index_part.json-00000001.young"
+    let layers = before.keys.filter { $0.contains("__") }.sorted()
+    let new = layers[1].replacing("-00000001", with: "-00000002")
+    let higher = layers[1].replacing("-00000001", with: "-0000000b")
     store.change { bucket in
       bucket.objects[young] = [1]
-      let layer = before.keys.filter { $0.contains("__") }.min() ?? ""
-      bucket.times[layer] = Int(Date().timeIntervalSince1970) + 1000
+      bucket.objects[higher] = [1]
     }
-    let (run, _) = try await Self.run(store, ["--force", "--generation", "10"])
+    let (run, _) = try await Self.run(
+      store, ["--force", "--generation", "10"],
+      before: { request in
+        guard request.method == "PUT", request.path.contains("__") else { return nil }
+        store.change { bucket in
+          bucket.objects[layers[0]] = [1, 2]
+          bucket.objects[new] = [1]
+        }
+        return nil
+      })
     #expect(run.exitCode == 0, "\(run.error)")
-    let old = store.objects.keys.filter { $0.hasSuffix("-00000001") }.sorted()
-    #expect(old == [before.keys.filter { $0.contains("__") }.min()].compactMap(\.self))
+    let kept = store.objects.keys.filter { $0.contains("__") && !$0.hasSuffix("-0000000a") }
+    #expect(kept.sorted() == [layers[0], new, higher].sorted())
+    #expect(store.objects[Self.index] == nil)
     #expect(store.objects[StoredTimeline.path + "/index_part.json-0000000a"] != nil)
     let receipts = store.objects.keys.filter { $0.hasPrefix("receipts/") }
     #expect(receipts.count == 2 && receipts.allSatisfy { $0.contains("-0000000a.json") })
@@ -180,19 +194,69 @@ import Testing
     #expect(run.outputText.contains("unconditional-store"))
   }
 
-  /// Goal: a store that ignores conditions is listed before the index. Method: another index appears when
-  /// the last layer has been put; a layer is replaced, or removed.
-  @Test(arguments: 0..<3) func noticed(what: Int) async throws {
+  /// Goal: a busy store is not called unsuitable, and what it was tried with is removed. Method: one that
+  /// is busy at each long key.
+  @Test func busyProbe() async throws {
+    let store = WritableStore()
+    let (run, _) = try await Self.run(
+      store,
+      before: { request in
+        request.method == "PUT" && request.path.contains("----")
+          ? TestStore.error(503, "SlowDown") : nil
+      })
+    #expect(run.exitCode == 74 && run.error.contains("[store-busy]"), "\(run.error)")
+    #expect(run.error.contains("'--uploads'") && store.objects.isEmpty, "\(run.error)")
+  }
+
+  /// Goal: of two imports for different generations one wins, with all its layers. Method: one that waits
+  /// before its first index until the other has ended.
+  @Test(arguments: [1, 2], [1, 2]) func generations(held: Int, shards: Int) async throws {
+    let store = WritableStore()
+    let isHere = Atomic<Bool>(false)
+    let mayGoOn = Atomic<Bool>(false)
+    let more = shards == 1 ? [] : ["--shards", "\(shards)", "--stripe-size", "8"]
+    async let waiting = Self.run(
+      store, more + ["--generation", "\(held)"],
+      before: { request in
+        if request.method == "PUT", request.path.contains("/index_part") {
+          isHere.store(true, ordering: .relaxed)
+          while !mayGoOn.load(ordering: .relaxed) { usleep(10_000) }
+        }
+        return nil
+      })
+    while !isHere.load(ordering: .relaxed) { try await Task.sleep(for: .milliseconds(10)) }
+    let (winner, _) = try await Self.run(store, more + ["--generation", "\(3 - held)"])
+    let before = store.objects
+    mayGoOn.store(true, ordering: .relaxed)
+    let (loser, _) = try await waiting
+    #expect(winner.exitCode == 0, "\(winner.error)")
+    #expect(loser.exitCode == 2 && loser.error.contains("[timeline-exists]"), "\(loser.error)")
+    #expect(!loser.error.contains("To go on with it"), "\(loser.error)")
+    #expect(store.objects == before)
+    #expect(before.keys.count { $0.contains("/index_part") } == shards)
+    if held == 2 && shards == 1 {
+      let named = Self.tenants(store).filter { $0.key.hasSuffix("-00000001") }
+      let expected = try await Self.expected().filter { $0.key.hasSuffix("-00000001") }
+      #expect(named == expected)
+    }
+  }
+
+  /// Goal: a store that ignores conditions is listed before the index and after it. Method: another index
+  /// appears when the last layer has been put; a layer is replaced, or removed; the index is replaced when
+  /// it has been put, or a layer is removed then.
+  @Test(arguments: 0..<5) func noticed(what: Int) async throws {
     var bucket = TestStore([:])
     bucket.honoursConditions = false
     let store = WritableStore(bucket)
     let server = try TestServer { request in
       let reply = store.answer(request)
-      if request.method == "PUT", request.path.contains("tenant-manifest") {
+      if request.method == "PUT",
+        request.path.contains(what < 3 ? "tenant-manifest" : "/index_part")
+      {
         store.change { bucket in
           let layer = bucket.objects.keys.filter { $0.contains("__") }.max() ?? ""
           switch what {
-          case 0: bucket.objects[Self.index] = [1]
+          case 0, 3: bucket.objects[Self.index] = [1]
           case 1: bucket.objects[layer] = bucket.objects[layer]?.reversed()
           default: bucket.objects[layer] = nil
           }
@@ -206,18 +270,27 @@ import Testing
         "--timeline-id", StoredTimeline.timelineID, "--quiet",
       ], environment: TestStore.environment(server.url))
     #expect(run.exitCode == 2, "\(run.error)")
-    #expect(store.objects[Self.index] == (what == 0 ? [1] : nil))
+    #expect(store.objects[Self.index] == (what % 3 == 0 ? [1] : nil))
   }
 
   /// Goal: an import that fails leaves what another may own, and nothing of what nobody else can know.
-  /// Method: a backup that is cut off, with ids and without.
+  /// Method: a backup that is cut off, with ids and without; the answer to the first layer is lost.
   @Test(arguments: [true, false]) func failed(ids: Bool) async throws {
     let directory = try TemporaryDirectory()
     let backup = directory.path + "/backup.tar"
     let whole = try Fixture.bytes("clean-15.tar")
     try Data(whole.prefix(whole.count * 3 / 4)).write(to: URL(filePath: backup))
     let store = WritableStore()
-    let (run, requests) = try await Self.run(store, ids: ids, backup: backup)
+    let isFirst = Atomic<Bool>(true)
+    let (run, requests) = try await Self.run(
+      store, ids: ids, backup: backup,
+      before: { request in
+        guard request.method == "PUT", request.path.contains("__"),
+          isFirst.exchange(false, ordering: .relaxed)
+        else { return nil }
+        _ = store.answer(request)
+        return .cut(status: 200, body: [1, 2, 3], after: 0, reset: true)
+      })
     #expect(run.exitCode == 65, "\(run.error)")
     #expect(requests.contains { $0.method == "PUT" && $0.path.contains("__") })
     #expect(store.objects.isEmpty == !ids)
@@ -239,6 +312,7 @@ import Testing
       (["--scratch", "none", "--recover-with", "/bin"], "'--scratch none'"),
       (["--image-layer-size", "6G"], "at most 5G"), (["--chunk-size", "6G"], "at most 5G"),
       (["--output-owner", "root"], "'--output-owner'"),
+      (["--shards", "2", "--only-shards", "0"], "'--only-shards'"),
       (["--endpoint-url", "https://a.blob.core.windows.net"], "Azure"),
       (["--output", "az://a/b"], "local directory first"),
       (["--output", "out", "--uploads", "2"], "'--uploads'"),
@@ -246,8 +320,9 @@ import Testing
       (["--output", "out", "--allow-any-store"], "'--allow-any-store'"),
     ]
     for (more, word) in cases {
-      let (run, _) = try await Self.run(WritableStore(), more)
+      let (run, requests) = try await Self.run(WritableStore(), more)
       #expect(run.exitCode == 64 && run.error.contains(word), "\(more): \(run.error)")
+      #expect(requests.isEmpty, "\(more)")
     }
   }
 

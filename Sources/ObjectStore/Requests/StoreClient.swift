@@ -139,8 +139,6 @@ extension StoreClient {
     package var entityTag: String?
     /// Whether the store says when the object was written.
     package var hasTime = false
-    /// The time of the store's clock, if it says it.
-    package var storeTime: UTCTime?
   }
 
   /// Reads `count` bytes of an object from `offset` into `bytes` from `start`; fewer only at the
@@ -167,8 +165,7 @@ extension StoreClient {
       }
       return Piece(
         byteCount: response.byteCount, objectByteCount: length, entityTag: response["ETag"],
-        hasTime: response["Last-Modified"] != nil,
-        storeTime: response["Date"].flatMap(CurlLibrary.time(of:)))
+        hasTime: response["Last-Modified"] != nil)
     case .refused(let problem, let failure):
       switch problem.kind {
       case .noSuchKey: return nil

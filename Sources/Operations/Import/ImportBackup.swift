@@ -5,7 +5,7 @@ import System
 /// Imports a backup: reads it once, writes its layers, and last the index.
 ///
 /// When anything fails, or the program is interrupted, the timeline's directory is left without an
-/// index and without what was written. Throws a `Failure` whose code is the program's exit
+/// index and without what was written; in a bucket, layers stay if the timeline's id was given. Throws a `Failure` whose code is the program's exit
 /// code. Memory: `ImportPlan` says how it is bounded.
 public func importBackup(
   _ options: ImportOptions, progress: RunProgress?
@@ -92,6 +92,8 @@ private func importRecovered(
   settings.timelineID = plan.timeline.description
   var copyPlan = try ImportPlan(settings)
   copyPlan.backupPath = options.backup
+  // The ids are the same, but who knows them, and whether the bytes would be, is not to be seen in them.
+  copyPlan.bucket = plan.bucket
   let pipeline = try ImportPipeline(
     plan: copyPlan, since: start, recovered: cluster, progress: progress)
   let summary = try pipeline.run()

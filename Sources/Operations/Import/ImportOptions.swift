@@ -137,6 +137,7 @@ extension BucketOptions {
   init(_ options: ImportOptions) {
     self.init(
       generation: options.generation, force: options.force, isOwn: options.timelineID == nil)
+    isRepeatable = options.recovery == nil
     store = options.store
     scratch = options.stagingDirectory
     uploadCount = options.uploadCount

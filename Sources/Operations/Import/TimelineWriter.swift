@@ -443,7 +443,7 @@ final class TimelineWriter {
 
   /// Takes away what was written, and says in the failure what is left.
   func abandon(after failure: Failure) -> Failure {
-    output.abandon()
+    output.abandon(after: failure)
     guard let advice = output.advice else { return failure }
     var failure = failure
     failure.hint = failure.hint.map { "\($0) \(advice)" } ?? advice

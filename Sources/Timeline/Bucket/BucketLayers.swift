@@ -22,6 +22,8 @@ final class BucketLayers: LayerStore {
     var tags: [String: String?] = [:]
     /// What this run has put itself.
     var put: Set<String> = []
+    /// Whether it has begun to put anything, of which the answer may have been lost.
+    var hasSent = false
     /// Layers that are not to be part of the timeline after all.
     var takenBack: Set<String> = []
   }
@@ -43,8 +45,11 @@ final class BucketLayers: LayerStore {
   /// The tag of an object that was stored, or found there; nil if it was neither, or has none.
   func tag(of key: String) -> String? { state.withLock { $0.tags[key] ?? nil } }
 
-  /// The keys of all objects that this run has written.
+  /// The keys of the objects that this run has surely written.
   var written: Set<String> { state.withLock { $0.put } }
+
+  /// Whether the bucket may hold something that this run has written.
+  var hasSent: Bool { state.withLock { $0.hasSent } }
 
   func store(_ layer: FinishedLayer, sha256: String) throws(Failure) {
     let body = StoredBody.file(layer.file, byteCount: layer.byteCount, sha256: sha256)
@@ -60,6 +65,7 @@ final class BucketLayers: LayerStore {
     if isOld || !isConditional, let tag = try requireSame(body, at: key) {
       return state.withLock { $0.tags[key] = tag }
     }
+    state.withLock { $0.hasSent = true }
     let result = try client.put(
       key, body.body, sha256: body.sha256, isConditional: isConditional)
     if case .stored(let tag) = result {

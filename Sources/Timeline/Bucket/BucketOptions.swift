@@ -18,6 +18,8 @@ package struct BucketOptions: Sendable {
   package var force: Bool
   /// Whether nobody else knows the timeline's id, so that a run that fails can remove what it sent.
   package var isOwn: Bool
+  /// Whether the same backup gives the same bytes again, as a recovery does not.
+  package var isRepeatable = true
 
   /// Those that are usual, but for these.
   package init(generation: UInt32, force: Bool, isOwn: Bool) {

@@ -8,26 +8,39 @@ import System
 /// ```
 /// PUT If-None-Match: *    a short key                  takes what is written
 /// PUT If-None-Match: *    the same, twice at most      412: honours conditions
-/// GET                     the same                     the bytes, ETag, Last-Modified, the time
+/// GET                     the same                     the bytes, ETag, Last-Modified
 /// PUT                     a key as long as a layer's   takes it
 /// DELETE                  both
 /// ```
 struct BucketProbe {
   /// Whether a conditional PUT of a key that exists is refused.
   private(set) var honoursConditions = false
-  /// The time of the store's clock at the beginning; nil if it does not say it.
-  private(set) var time: UTCTime?
   /// What keeps a pageserver from reading; nil for nothing.
   private(set) var missingHeader: String?
 
   /// The beginning of the keys of probes in a timeline's directory.
   static let prefix = "import-probe-"
 
-  /// Tries the store below `directory`, the prefix of a timeline's keys; `layerName` is as long as any.
+  /// Tries the store below `directory`, the prefix of a timeline's keys; `longestName` is as long as any.
   ///
-  /// Throws `.storeUnsuitable` if the store cannot hold a timeline. Objects that it made are removed.
+  /// Throws `.storeUnsuitable` if the store cannot hold a timeline. Objects that it made are removed, also
+  /// when it throws, unless a signal ends it.
   init(_ client: StoreClient, below directory: String, longestName: String) throws(Failure) {
     let name = Self.prefix + UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
+    let key = directory + name
+    let longKey =
+      key + String(repeating: "-", count: max(0, longestName.utf8.count - name.utf8.count))
+    do throws(Failure) {
+      try self.init(client, name: name, key, longKey)
+    } catch {
+      for key in Set([key, longKey]) { try? client.remove(key) }
+      throw error
+    }
+  }
+
+  private init(
+    _ client: StoreClient, name: String, _ key: String, _ longKey: String
+  ) throws(Failure) {
     let body = Array(name.utf8)
     var sum = SHA2(.sha256)
     sum.update(body.bytes)
@@ -36,7 +49,6 @@ struct BucketProbe {
       try client.put(key, .bytes(body), sha256: hash, isConditional: isConditional)
     }
 
-    let key = directory + name
     if case .unsupported = try put(key, isConditional: true) {
       _ = try put(key, isConditional: false)
     } else {
@@ -57,17 +69,14 @@ struct BucketProbe {
         "the store does not give back what was written to \(client.url(of: key).quoted)",
         hint: "Check that the endpoint is an S3 service that keeps objects.")
     }
-    time = piece.storeTime
     if !piece.hasTime { missingHeader = "Last-Modified" }
     if piece.entityTag == nil { missingHeader = "ETag" }
     try client.remove(key)
 
-    let longKey =
-      key + String(repeating: "-", count: max(0, longestName.utf8.count - name.utf8.count))
     do throws(Failure) {
       _ = try put(longKey, isConditional: false)
     } catch {
-      guard error.code == .storeFailed || error.code == .storeBusy else { throw error }
+      guard error.code == .storeFailed else { throw error }
       throw Failure(
         .storeUnsuitable,
         "the store takes no keys of \(longKey.utf8.count) bytes, as long as those of layers: "

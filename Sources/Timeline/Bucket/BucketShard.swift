@@ -11,8 +11,6 @@ struct BucketShard: Sendable {
   let directory: String
   /// Begins those of the tenant's own files.
   let tenant: String
-  /// Begins those of what is not published yet.
-  let pending: String
 
   init(_ shard: ShardID, of place: OutputPlace, below root: String) {
     func prefix(_ names: [String]) -> String { root + names.joined(separator: "/") + "/" }
@@ -20,7 +18,6 @@ struct BucketShard: Sendable {
     self.shard = shard
     directory = prefix(names)
     tenant = prefix(Array(names[..<2]))
-    pending = prefix(place.pendingNames(shard))
   }
 
   /// Everything that the timeline's directory would hold.
@@ -35,15 +32,25 @@ struct BucketShard: Sendable {
     IndexPart.parse(fileName: name(object))
   }
 
-  /// Whether an import may have written an object, and a timeline without it is none the worse.
-  func isRemovable(_ object: ListedObject) -> Bool {
+  /// Whether an import for this generation or a lower one may have written an object, and a timeline without
+  /// it is none the worse.
+  func isRemovable(_ object: ListedObject, upTo generation: UInt32) -> Bool {
     let name = name(object)
-    return LayerName.parse(fileName: name) != nil || IndexPart.parse(fileName: name) != nil
-      || name.hasPrefix(BucketProbe.prefix)
+    if name.hasPrefix(BucketProbe.prefix) { return true }
+    guard let found = IndexPart.parse(fileName: name) ?? LayerName.parse(fileName: name)?.generation
+    else { return false }
+    return found <= generation
   }
 
   private func name(_ object: ListedObject) -> String {
     String(object.key.dropFirst(directory.count))
+  }
+}
+
+extension ListedObject {
+  /// Whether another listing of the key shows the same object, as far as the store says it.
+  func isSame(as other: ListedObject) -> Bool {
+    byteCount == other.byteCount && (entityTag == nil || entityTag == other.entityTag)
   }
 }
 
@@ -52,6 +59,8 @@ struct BucketContents {
   let shards: [BucketShard]
   /// The objects of each shard's timeline.
   let objects: [[ListedObject]]
+  /// Those of the timeline's receipts.
+  let receipts: [ListedObject]
 
   /// Looks at what there is.
   ///
@@ -65,6 +74,12 @@ struct BucketContents {
     var objects: [[ListedObject]] = []
     for shard in shards { objects.append(try shard.objects(client)) }
     self.objects = objects
+    var receipts: [ListedObject] = []
+    try client.list(
+      root + ReceiptName.directory + "/"
+        + ReceiptName.prefix(tenant: place.tenant, timeline: place.timeline)
+    ) { receipts.append($0) }
+    self.receipts = receipts
     try requireFree(place, options, client)
   }
 
@@ -79,7 +94,7 @@ struct BucketContents {
       }
       guard let newest = indexes.max(by: { $0.generation < $1.generation }) else { continue }
       let isRemains =
-        !place.shards.isPartial && shard.shard.number > 0
+        shard.shard.number > 0
         && indexes.allSatisfy { $0.generation == options.generation }
         && !self.objects[0].contains { shards[0].indexGeneration($0) != nil }
       if isRemains { continue }

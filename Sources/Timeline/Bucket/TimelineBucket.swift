@@ -7,44 +7,40 @@ import System
 /// none at every moment.
 ///
 /// ```
-/// claim      list the tenant and each shard's timeline; refuse an index; try the store (`BucketProbe`)
+/// claim      list the tenant, each shard's timeline and its receipts; refuse an index; try the store (`BucketProbe`)
 /// write      each layer: a file without a name, hashed, PUT If-None-Match: *, closed (`BucketLayers`)
-/// commit  0  each shard: PUT the manifest, if the tenant has none
-///         1  list each shard: every layer is there, as it was sent, and no other index
-///         2  each shard, 0 last: PUT If-None-Match: * the index
-///         3  PUT the receipt
-///         4  list each shard: DELETE what the index does not name and is not younger than this run, old
-///            indexes first; DELETE old receipts
-/// abandon    if nobody else knows the timeline's id: DELETE the indexes, and then what else was put
+/// commit     manifests, indexes, receipt; removal of what they replace (`TimelineBucket+Commit.swift`)
+/// abandon    if nobody else knows the timeline's id: list and DELETE everything, indexes first
 /// ```
 ///
-/// Nothing has a lock. Whoever puts shard 0's index first has the timeline; another run sees the index, or
-/// objects that are not its own, and fails. A store that ignores conditions leaves the time between 1 and
-/// 2 in which two runs do not see each other. (Docs/reliability.md)
+/// Nothing has a lock. What keeps two runs of one timeline apart is in Docs/reliability.md.
 package final class TimelineBucket: TimelineOutput {
   package let path: String
   package var directoryPath: String? { nil }
   package var layerStore: any LayerStore { layers }
-  package private(set) var leftover: String?
+  package var leftover: String?
   package private(set) var advice: String?
 
-  private let client: StoreClient
-  private let place: OutputPlace
-  private let options: BucketOptions
-  private let contents: BucketContents
-  private let probe: BucketProbe
+  /// For what is before the first layer, and for cleaning up: gives up soon.
+  let client: StoreClient
+  /// For what is part of the timeline: hours of work are lost when it gives up.
+  let patientClient: StoreClient
+  let place: OutputPlace
+  let options: BucketOptions
+  let contents: BucketContents
+  let probe: BucketProbe
   private let staging: Staging
-  private let layers: BucketLayers
+  let layers: BucketLayers
   /// Reads layers back.
   private let tenants: StoredDirectory
-  private var receipt: BucketReceipt?
-  private var receiptFiles: ReceiptFiles?
+  private(set) var receipt: BucketReceipt?
+  private(set) var receiptFiles: ReceiptFiles?
   /// Tells this run's indexes from those of others that are the same.
-  private let mark = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
-  private var isSettled = false
+  let mark = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
+  var isSettled = false
 
-  private var shards: [BucketShard] { contents.shards }
-  private var root: String { client.location.keyPrefix }
+  var shards: [BucketShard] { contents.shards }
+  var root: String { client.location.keyPrefix }
 
   /// Looks at what there is, and tries the store.
   ///
@@ -53,8 +49,10 @@ package final class TimelineBucket: TimelineOutput {
     self.place = place
     self.options = options
     path = place.path
+    if place.layout.isSharded { SystemCalls.raiseOpenFileLimit() }
     staging = try Staging(options.scratch)
     client = try Self.client(place, options)
+    patientClient = client.with(.patient)
     contents = try BucketContents(client, place, options)
     let shards = contents.shards
     probe = try BucketProbe(
@@ -63,9 +61,9 @@ package final class TimelineBucket: TimelineOutput {
         .fileName(generation: options.generation))
     if !options.allowsAnyStore { try probe.requireReadable(client.location) }
     let tenants = client.location.keyPrefix + "tenants/"
-    self.tenants = StoredDirectory(client, at: String(tenants.dropLast()))
+    self.tenants = StoredDirectory(patientClient, at: String(tenants.dropLast()))
     layers = BucketLayers(
-      client, count: options.uploadCount, isConditional: probe.honoursConditions,
+      patientClient, count: options.uploadCount, isConditional: probe.honoursConditions,
       old: contents.objects.flatMap(\.self)
     ) { layer in
       tenants + Self.path(of: layer, in: place, options.generation)
@@ -139,9 +137,10 @@ package final class TimelineBucket: TimelineOutput {
       digest: FileDigest(name: prefix + name, byteCount: body.byteCount, sha256: body.sha256))
   }
 
-  private func key(of index: FinishedIndex) -> String {
-    let shard = shards[index.shard]
-    return (place.shards.isPartial ? shard.pending : shard.directory) + index.fileName
+  func key(of index: FinishedIndex) -> String { shards[index.shard].directory + index.fileName }
+
+  func key(of layer: FinishedLayer) -> String {
+    root + "tenants/" + Self.path(of: layer, in: place, options.generation)
   }
 
   package func path(of index: FinishedIndex) -> String { client.url(of: key(of: index)) }
@@ -168,166 +167,53 @@ package final class TimelineBucket: TimelineOutput {
     try receiptFiles?.write(bytes, files: files)
   }
 
-  // MARK: Commit
+  // MARK: Abandoning
 
-  package func commit(_ layers: [FinishedLayer], _ indexes: [FinishedIndex]) throws(Failure) {
-    precondition(indexes.count == shards.count)
-    try Interruption.check()
-    for shard in shards { try writeManifest(of: shard) }
-    try requireComplete(layers)
-    try Interruption.check()
-    // From here on it is done with rather than undone.
-    try Interruption.deferring { () throws(Failure) in
-      for index in indexes.reversed() { try publish(index) }
-      isSettled = true
-      try receiptFiles?.publish(timelinePath: path)
-      try receipt?.publish(client, timelinePath: path)
-    }
-    do throws(Failure) {
-      try removeRemains(layers, indexes)
-    } catch {
-      leftover =
-        "the timeline is complete, but what it replaces or an earlier import left could not be "
-        + "removed: \(error.message)"
-    }
+  package func abandon() { abandon(keepsLayers: !options.isOwn) }
+
+  /// What was sent stays if another run can go on with it, but not for this run's own second attempt.
+  package func abandon(after failure: Failure) {
+    abandon(keepsLayers: !options.isOwn && failure.code != .fullCopyNeeded)
+    // Importing the same again would end in the same way.
+    if failure.exitCode == .inUse { advice = nil }
   }
 
-  private func writeManifest(of shard: BucketShard) throws(Failure) {
-    let target = place.shards.isPartial ? shard.pending : shard.tenant
-    var isThere = false
-    for directory in Set([target, shard.tenant]) {
-      try client.list(directory + TenantManifest.filePrefix) { object in
-        let name = String(object.key.dropFirst(directory.count))
-        if TenantManifest.parse(fileName: name) != nil { isThere = true }
-      }
-    }
-    if isThere { return }
-    let body = StoredBody.bytes(TenantManifest(stripeSize: place.layout.stripeSize).encoded())
-    let key = target + TenantManifest.fileName(generation: options.generation)
-    try layers.store(body, at: key)
-  }
-
-  /// Throws unless all layers are in the bucket as they were sent, and no index is.
-  private func requireComplete(_ layers: [FinishedLayer]) throws(Failure) {
-    var found: [String: ListedObject] = [:]
-    for (shard, old) in zip(shards, contents.objects) {
-      let known = Set(old.map(\.key))
-      for object in try shard.objects(client) {
-        found[object.key] = object
-        guard let generation = shard.indexGeneration(object), !known.contains(object.key) else {
-          continue
-        }
-        let isFirst = shard.shard.number == 0 || place.shards.isPartial
-        if isFirst || generation != options.generation {
-          throw BucketContents.exists(client.url(of: object.key))
-        }
-      }
-    }
-    for layer in layers {
-      let key = root + "tenants/" + Self.path(of: layer, in: place, options.generation)
-      let tag = self.layers.tag(of: key)
-      guard let object = found[key], object.byteCount == layer.byteCount,
-        tag == nil || object.entityTag == nil || tag == object.entityTag
-      else {
-        throw Failure(
-          .layerOfOtherRun,
-          "\(client.url(of: key).quoted) was removed or replaced since this import sent it",
-          hint: "Another import of the same timeline runs at the same time. Let only one run.")
-      }
-    }
-  }
-
-  /// Puts an index. Throws `.inUse` if there is another one, or for shard 0 one of another run.
-  private func publish(_ index: FinishedIndex) throws(Failure) {
-    guard case .bytes(let bytes) = index.contents else {
-      preconditionFailure("a bucket's index is in memory")
-    }
-    let key = key(of: index)
-    let body = StoredBody.bytes(bytes)
-    let isCommit = shards[index.shard].shard.number == 0 && !place.shards.isPartial
-    let result: PutResult
-    do throws(Failure) {
-      result = try client.put(
-        key, body.body, sha256: body.sha256, isConditional: probe.honoursConditions, mark: mark)
-    } catch {
-      // The store may have done it all the same.
-      guard (try? isOwn(key, body, isCommit: isCommit)) == true else { throw error }
-      return
-    }
-    if case .stored = result { return }
-    guard try isOwn(key, body, isCommit: isCommit) else {
-      throw BucketContents.exists(client.url(of: key))
-    }
-  }
-
-  /// Whether the index that has a key is the one that this run puts there.
-  private func isOwn(
-    _ key: String, _ body: StoredBody, isCommit: Bool
-  ) throws(Failure) -> Bool {
-    guard let status = try client.status(of: key) else { return false }
-    if isCommit, let other = status.mark { return other == mark }
-    return try client.holds(body, at: key, status)
-  }
-
-  // MARK: Removal
-
-  private func removeRemains(
-    _ layers: [FinishedLayer], _ indexes: [FinishedIndex]
-  ) throws(Failure) {
-    guard let start = probe.time else {
-      throw Failure(.storeFailed, "the store does not say what time it is")
-    }
-    func isOld(_ object: ListedObject) -> Bool { object.time.map { $0 <= start } ?? false }
-    let takenBack = self.layers.takenBack
-    var named = Set(indexes.map(key(of:)))
-    for layer in layers {
-      named.insert(root + "tenants/" + Self.path(of: layer, in: place, options.generation))
-    }
-    var remains: [(key: String, isIndex: Bool)] = []
-    for shard in shards {
-      for object in try shard.objects(client)
-      where !named.contains(object.key) && shard.isRemovable(object)
-        && (isOld(object) || takenBack.contains(object.key))
-      {
-        remains.append((object.key, shard.indexGeneration(object) != nil))
-      }
-    }
-    try client.remove(remains.filter(\.isIndex).map(\.key))
-    try client.remove(remains.filter { !$0.isIndex }.map(\.key))
-    if place.shards.isPartial { return }
-    var receipts: [String] = []
-    try client.list(
-      root + ReceiptName.directory + "/"
-        + ReceiptName.prefix(tenant: place.tenant, timeline: place.timeline)
-    ) { object in
-      if receipt?.keys.contains(object.key) != true, isOld(object) { receipts.append(object.key) }
-    }
-    try client.remove(receipts)
-  }
-
-  package func abandon() {
+  private func abandon(keepsLayers: Bool) {
     guard !isSettled else { return }
     isSettled = true
     receiptFiles?.abandon()
-    let written = layers.written
-    if !written.isEmpty {
-      advice =
-        "What was uploaded is still there. To go on with it, import with '--tenant-id "
-        + "\(place.tenant) --timeline-id \(place.timeline)'."
-    }
-    guard options.isOwn else { return }
+    guard layers.hasSent else { return }
+    advice = "What was uploaded is still there. " + waysOn
+    if keepsLayers { return }
     do throws(Failure) {
-      for shard in shards {
-        for directory in [shard.directory, shard.pending] {
-          try client.remove(directory + IndexPart.fileName(generation: options.generation))
-        }
+      if options.isOwn {
+        try removeAll()
+      } else {
+        // Not a manifest: another timeline of the tenant may need it.
+        try client.remove(
+          layers.written.filter { key in shards.contains { key.hasPrefix($0.directory) } })
       }
-      // Not a manifest: another timeline of the tenant may need it.
-      try client.remove(
-        written.filter { key in shards.contains { key.hasPrefix($0.directory) } })
       advice = nil
     } catch {
       // The failure that ended the import is the one to report.
+    }
+  }
+
+  private var waysOn: String {
+    let ids = "'--tenant-id \(place.tenant) --timeline-id \(place.timeline)'"
+    if options.isRepeatable { return "To go on with it, import with \(ids)." }
+    guard options.generation < .max else { return "A recovery cannot go on with it." }
+    return "A recovery cannot go on with it; one with \(ids) and '--generation "
+      + "\(options.generation + 1)' removes it."
+  }
+
+  /// Removes everything that an import of this timeline may have written, also what the store has of
+  /// requests whose answers were lost.
+  private func removeAll() throws(Failure) {
+    for shard in shards {
+      let objects = try shard.objects(client).filter { shard.isRemovable($0, upTo: .max) }
+      try client.remove(objects.filter { shard.indexGeneration($0) != nil }.map(\.key))
+      try client.remove(objects.filter { shard.indexGeneration($0) == nil }.map(\.key))
     }
   }
 }

@@ -57,6 +57,13 @@ package protocol TimelineOutput: AnyObject {
 
   /// Takes away what this run wrote, as far as that is possible and nobody else's.
   func abandon()
+
+  /// The same, when `failure` has ended the import.
+  func abandon(after failure: Failure)
+}
+
+extension TimelineOutput {
+  package func abandon(after failure: Failure) { abandon() }
 }
 
 /// Keeps layers whose files are complete, by several threads if that helps.

@@ -67,7 +67,7 @@ import Testing
       #expect(!run.wasKilled, "\(comment)")
       if fault == .denied {
         // Also without what is done once the timeline is complete.
-        let codes: [Int32?] = scene.timeline[Scene.index] == nil ? [77] : [0, 74]
+        let codes: [Int32?] = scene.timeline[Scene.index] == nil ? [77] : [0, 74, 77]
         #expect(codes.contains(run.exitCode), "\(comment)")
       } else {
         #expect(run.exitCode == 0, "\(comment)")
