@@ -96,6 +96,10 @@ import Testing
     let servers = service.servers(true)
     #expect(try await Self.attach(storage, servers).exitCode == 0)
     try await storage.add(.newer)
+    // The first is not of its generation.
+    let first = try await Self.attach(storage, servers)
+    #expect(first.exitCode == 0, "\(first.error)")
+    #expect(first.error == "note: everything was in place already\n")
     let place = "\(storage.tenantPath)/timelines/\(ServiceStorage.secondTimeline)"
     let count = try service.calls().count
     for more in [[], ["--dry-run"]] {

@@ -207,7 +207,8 @@ struct Attachment {
     return notReady("'\(shard.name)' is not active on the pageserver yet")
   }
 
-  /// Whether a shard is not attached, or at a generation below that of the files.
+  /// Whether a shard is not attached, or at a generation below that of a timeline that is asked for; others
+  /// of the tenant's do not matter to it.
   ///
   /// Attaching again replaces the tenant's settings, which is for a person to decide if the tenant is
   /// in use. So is the generation if a pageserver has written the files: two pageservers at one
@@ -216,12 +217,11 @@ struct Attachment {
     _ attached: AttachedTenant?, _ shard: ShardName, _ files: TenantFiles, isWanted: Bool
   ) throws(Failure) -> Bool {
     if let attached {
-      guard let generation = attached.generation, generation < files.generation else {
-        return false
-      }
+      let needed = files.timelines.map(\.generation).max() ?? files.generation
+      guard let generation = attached.generation, generation < needed else { return false }
       guard isWanted || attached.timelines.isEmpty else {
         throw ServiceView.tooLow(
-          shard, generation, files.generation,
+          shard, generation, needed,
           hint:
             "; or give '--attach-generation \(files.generation)', which replaces the settings of "
             + "the tenant")
