@@ -197,17 +197,12 @@ package struct ListedObject: Equatable, Sendable {
   package var byteCount: UInt64
   /// What changes when it is written again, without quotes; nil if the store does not say it.
   package var entityTag: String?
-  /// When it was written, by the store's clock; nil if the store does not say it.
-  package var time: UTCTime?
 
   /// An object of a key and a length.
-  package init(
-    key: String, byteCount: UInt64, entityTag: String? = nil, time: UTCTime? = nil
-  ) {
+  package init(key: String, byteCount: UInt64, entityTag: String? = nil) {
     self.key = key
     self.byteCount = byteCount
     self.entityTag = entityTag
-    self.time = time
   }
 }
 
@@ -292,8 +287,7 @@ package struct ListingPage {
         objects.append(
           ListedObject(
             key: decoded(key), byteCount: byteCount,
-            entityTag: element["ETag"].flatMap { StoreClient.tag($0.text) },
-            time: element["LastModified"].flatMap { UTCTime($0.text) }))
+            entityTag: element["ETag"].flatMap { StoreClient.tag($0.text) }))
       case "CommonPrefixes":
         guard let prefix = element["Prefix"]?.text else { return nil }
         directories.append(decoded(prefix))

@@ -60,26 +60,28 @@ private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
   since start: ContinuousClock.Instant, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {
-  var run = Recovery(
+  let run = Recovery(
     of: options.backup, outputDirectory: options.outputDirectory,
     stripComponents: options.stripComponents, manifest: options.manifest,
     checksManifest: options.checksManifest, sizeLimit: SizeLimit(options.sizeLimit), recovery,
     progress: progress)
-  var place: Recovery.Place? = try run.prepare()
-  if place?.isInOnePass == false { try requireOnePart(options) }
-  if let inOnePass = place, inOnePass.isInOnePass {
-    place = nil
-    do throws(Failure) {
-      return try importInOnePass(run, inOnePass, plan, since: start, progress: progress)
-    } catch  where error.code == .fullCopyNeeded && !inOnePass.backup.isPipe {
-      try requireOnePart(options)
-      recovery.announce?("the cluster has tablespaces, which show only now")
-      run.options.copiesAll = true
-    }
-  }
-  if place == nil { place = try run.prepare() }
-  guard let place else { preconditionFailure("a place has been prepared") }
-  let cluster = try run.run(in: place)
+  return try run.recover(
+    inOnePass: { place throws(Failure) in
+      try importInOnePass(run, place, plan, since: start, progress: progress)
+    },
+    beforeCopy: { () throws(Failure) in try requireOnePart(options) },
+    onCopy: { cluster throws(Failure) in
+      let pipeline = try ImportPipeline(
+        plan: try copyPlan(options, plan, cluster), since: start, recovered: cluster,
+        progress: progress)
+      return try pipeline.run()
+    })
+}
+
+/// The plan of an import from the recovered copy.
+private func copyPlan(
+  _ options: ImportOptions, _ plan: ImportPlan, _ cluster: RecoveredCluster
+) throws(Failure) -> ImportPlan {
   var settings = options
   settings.backup = cluster.scratch.data
   settings.recovery = nil
@@ -94,11 +96,7 @@ private func importRecovered(
   copyPlan.backupPath = options.backup
   // The ids are the same, but who knows them, and whether the bytes would be, is not to be seen in them.
   copyPlan.bucket = plan.bucket
-  let pipeline = try ImportPipeline(
-    plan: copyPlan, since: start, recovered: cluster, progress: progress)
-  let summary = try pipeline.run()
-  if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
-  return summary
+  return copyPlan
 }
 
 /// Refuses a full copy of a backup in several parts.

@@ -205,9 +205,7 @@ struct TornCopyCheck {
   private static func torn(
     _ relation: ReplayPlan.Relation, _ block: UInt32, _ change: Change, _ page: Page
   ) -> Failure {
-    let segment = RelationSegment(
-      databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main,
-      segmentNumber: block / RelationSegment.blockCount)
+    let segment = relation.segment(of: block)
     let found =
       switch page {
       case .inUse(let lsn): "has LSN \(lsn)"
@@ -234,9 +232,7 @@ final class CopiedPages {
   /// What the copy has of a block.
   func page(_ relation: ReplayPlan.Relation, _ block: UInt32) throws(Failure) -> TornCopyCheck.Page
   {
-    let segment = RelationSegment(
-      databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main,
-      segmentNumber: block / RelationSegment.blockCount)
+    let segment = relation.segment(of: block)
     if open?.segment != segment {
       let path = directory + "/" + segment.path
       guard try SystemCalls.status(at: path) != nil else { return .noFile }

@@ -30,29 +30,16 @@ final class TouchedTable: @unchecked Sendable {
   private struct Slot {
     var number: UInt32
     /// Which pieces are there, a bit each.
-    private var written = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
+    private var written = SIMD4<UInt64>()
 
     init(_ number: UInt32) { self.number = number }
 
     func hasPiece(_ index: UInt32) -> Bool {
-      let word =
-        switch index / 64 {
-        case 0: written.0
-        case 1: written.1
-        case 2: written.2
-        default: written.3
-        }
-      return word >> UInt64(index % 64) & 1 == 1
+      written[Int(index / 64)] >> UInt64(index % 64) & 1 == 1
     }
 
     mutating func addPiece(_ index: UInt32) {
-      let bit = 1 << UInt64(index % 64) as UInt64
-      switch index / 64 {
-      case 0: written.0 |= bit
-      case 1: written.1 |= bit
-      case 2: written.2 |= bit
-      default: written.3 |= bit
-      }
+      written[Int(index / 64)] |= 1 << UInt64(index % 64)
     }
 
     func offset(ofPiece index: UInt32) -> UInt64 {

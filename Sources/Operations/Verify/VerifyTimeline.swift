@@ -87,33 +87,24 @@ private func compare(
   if let wal = recovery.writeAheadLog, !isDirectory(wal) {
     try requireReadable(wal, option: "--wal")
   }
-  var run = Recovery(
+  let run = Recovery(
     of: backup, outputDirectory: scratch, stripComponents: options.stripComponents, manifest: nil,
     checksManifest: false, sizeLimit: SizeLimit(options.sizeLimit), recovery, progress: progress)
-  var place: Recovery.Place? = try run.prepare()
-  if let inOnePass = place, inOnePass.isInOnePass {
-    place = nil
-    do throws(Failure) {
+  return try run.recover(
+    inOnePass: { place throws(Failure) in
       let result = try BackupComparison(
-        timeline, run, in: inOnePass, backup: backup, stripComponents: options.stripComponents,
+        timeline, run, in: place, backup: backup, stripComponents: options.stripComponents,
         jobs: jobs, progress: progress
       ).run(read, isRecovered: true)
-      if !recovery.keepsScratch { inOnePass.scratch.removeAtEnd(announce: recovery.announce) }
+      if !recovery.keepsScratch { place.scratch.removeAtEnd(announce: recovery.announce) }
       return result
-    } catch  where error.code == .fullCopyNeeded && !inOnePass.backup.isPipe {
-      recovery.announce?("the cluster has tablespaces, which show only now")
-      run.options.copiesAll = true
-    }
-  }
-  if place == nil { place = try run.prepare() }
-  guard let place else { preconditionFailure("a place has been prepared") }
-  let cluster = try run.run(in: place)
-  let result = try BackupComparison(
-    timeline, backup: cluster.scratch.data, stripComponents: 0, sizeLimit: nil, jobs: jobs,
-    progress: progress
-  ).run(read, isRecovered: true)
-  if !recovery.keepsScratch { cluster.scratch.removeAtEnd(announce: recovery.announce) }
-  return result
+    },
+    onCopy: { cluster throws(Failure) in
+      try BackupComparison(
+        timeline, backup: cluster.scratch.data, stripComponents: 0, sizeLimit: nil, jobs: jobs,
+        progress: progress
+      ).run(read, isRecovered: true)
+    })
 }
 
 extension VerifySummary {

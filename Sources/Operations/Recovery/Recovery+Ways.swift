@@ -1,0 +1,38 @@
+import PostgresFormat
+import System
+
+extension Recovery {
+  /// Recovers the backup in one pass, or on a full copy: if that is needed, as may show only when all has
+  /// been read. A pipe cannot be read again.
+  ///
+  /// - Parameters:
+  ///   - inOnePass: gets the prepared place.
+  ///   - beforeCopy: refuses what cannot be copied.
+  ///   - onCopy: gets the cluster once it is recovered; its scratch is removed afterwards, unless it is
+  ///     to be kept.
+  func recover<Result>(
+    inOnePass: (Place) throws(Failure) -> Result,
+    beforeCopy: () throws(Failure) -> Void = {},
+    onCopy: (RecoveredCluster) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var copying = self
+    var place: Place? = try prepare()
+    if let onePass = place, onePass.isInOnePass {
+      place = nil  // its scratch goes before there is another one
+      do throws(Failure) {
+        return try inOnePass(onePass)
+      } catch  where error.code == .fullCopyNeeded && !onePass.backup.isPipe {
+        try beforeCopy()
+        options.announce?("the cluster has tablespaces, which show only now")
+        copying.options.copiesAll = true
+      }
+    } else {
+      try beforeCopy()
+    }
+    let cluster =
+      if let place { try copying.run(in: place) } else { try copying.run(in: copying.prepare()) }
+    let result = try onCopy(cluster)
+    if !options.keepsScratch { cluster.scratch.removeAtEnd(announce: options.announce) }
+    return result
+  }
+}
