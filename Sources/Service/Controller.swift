@@ -17,15 +17,29 @@ package struct Controller {
   // MARK: What it knows
 
   /// Whether it knows the tenant, attached or not.
+  ///
+  /// Throws `.serviceFailed` if the server is not a storage controller.
   package func knows(_ tenant: Identifier) throws(Failure) -> Bool {
     struct Tenant: Decodable { var shards: [Ignored] }
-    return try client.read(get("/control/v1/tenant/\(tenant)"), as: Tenant.self) != nil
+    if try client.read(get("/control/v1/tenant/\(tenant)"), as: Tenant.self) != nil { return true }
+    // Any other server does not know it either.
+    _ = try activePageserverCount()
+    return false
   }
 
   /// How many pageservers have registered with it and answer.
+  ///
+  /// Throws `.serviceFailed` if the server is not a storage controller: no other has this call.
   package func activePageserverCount() throws(Failure) -> Int {
     struct Node: Decodable { var availability: String }
-    let nodes = try client.read(get("/control/v1/node"), as: [Node].self) ?? []
+    let call = get("/control/v1/node")
+    guard let nodes = try client.read(call, as: [Node].self) else {
+      throw Failure(
+        .serviceFailed,
+        "\(url.description.quoted) is not a storage controller: \(call.description) was answered with 404",
+        hint: "Give the storage controller's URL with '--controller', or a pageserver's with "
+          + "'--pageserver'.")
+    }
     return nodes.count { $0.availability == "Active" }
   }
 

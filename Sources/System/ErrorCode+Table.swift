@@ -48,7 +48,8 @@ extension ErrorCode {
       (
         .inUse,
         "The timeline directory already has an index.",
-        "Import with another '--timeline-id', or replace the timeline with '--force'."
+        "Import with another '--timeline-id'; or, if no service has the timeline attached, replace it "
+          + "with '--force'."
       )
 
     // The command line
@@ -896,6 +897,14 @@ extension ErrorCode {
         "The service has the tenant with another number of shards or another stripe size than the "
           + "files.",
         "Import for the shards that the tenant has, or with another '--tenant-id'."
+      )
+    case .generationConflict:
+      (
+        .unsupported,
+        "The service has the tenant attached at a generation below that of the files, so its "
+          + "pageserver does not see them.",
+        "Import again with another '--timeline-id' and with the tenant's generation, or a lower one, "
+          + "as '--generation'."
       )
     case .stripeSizeUnknown:
       (

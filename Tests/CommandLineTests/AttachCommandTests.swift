@@ -88,6 +88,18 @@ import Testing
     try await Self.requireNothingLeft(storage, service, servers, place: storage.tenantPath)
   }
 
+  /// Goal: a server of another kind is not waited for. Method: a pageserver in place of the controller.
+  @Test(arguments: [["attach"], ["attach", "--dry-run"], ["status"]])
+  func otherServer(command: [String]) async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    let run = try await ProgramRun.run(
+      command + [storage.timelinePath, "--controller", service.pageserver])
+    #expect(run.exitCode == 69, "\(run.error)")
+    #expect(run.error.contains("is not a storage controller: "), "\(run.error)")
+    #expect(run.error.contains("or a pageserver's with '--pageserver'."), "\(run.error)")
+  }
+
   /// Goal: files of a higher generation than that of the tenant, which no pageserver sees, are refused
   /// before anything is changed.
   @Test func newerGeneration() async throws {
@@ -107,7 +119,10 @@ import Testing
       #expect(run.exitCode == 69, "\(run.error)")
       #expect(
         run.error.contains("is attached at generation 2, and the files are of generation 5"))
-      #expect(run.error.contains("Import with '--generation 2' or less."), "\(run.error)")
+      #expect(
+        run.error.contains(
+          "Import again, with '--generation 2' or less and another '--timeline-id'."),
+        "\(run.error)")
     }
     #expect(try service.calls().dropFirst(count).allSatisfy(\.isRead))
     try service.requireNoHarm()
@@ -643,7 +658,8 @@ import Testing
     let output = directory.path + "/out"
     let service = try StandIn(output)
     let run = try await ProgramRun.run([
-      backup, "-o", output, "--attach-to", service.controller, "--json",
+      backup, "-o", output, "--attach-to", service.controller, "--json", "--tenant-id",
+      ServiceStorage.tenant,
     ])
     #expect(run.exitCode == 0, "\(run.error)")
     #expect(run.outputText.contains("\"service\":{"))
@@ -661,6 +677,14 @@ import Testing
     #expect(silent.exitCode == 69, "\(silent.error)")
     #expect(silent.error.contains("is complete; only the command 'attach' has to be run again."))
     #expect(silent.outputText.contains("\"timelinePath\""))
+    // The tenant is attached at generation 2, which does not see this one.
+    let newer = try await ProgramRun.run([
+      backup, "-o", output, "--attach-to", service.controller, "--generation", "5", "--tenant-id",
+      ServiceStorage.tenant,
+    ])
+    #expect(newer.exitCode == 69, "\(newer.error)")
+    #expect(
+      newer.error.contains("is complete. Import again, with '--generation "), "\(newer.error)")
     let both = try await ProgramRun.run([
       backup, "-o", output, "--attach-to", "http://127.0.0.1:1", "--dry-run",
     ])

@@ -80,10 +80,12 @@ struct ServiceView {
     _ shard: ShardName, _ generation: UInt32, _ filesGeneration: UInt32, hint: String = ""
   ) -> Failure {
     Failure(
-      .serviceFailed,
+      .generationConflict,
       "'\(shard.name)' is attached at generation \(generation), and the files are of generation "
         + "\(filesGeneration)",
-      hint: "Import with '--generation \(generation)' or less\(hint).")
+      hint:
+        "Import again, with '--generation \(generation)' or less and another '--timeline-id'\(hint)."
+    )
   }
 
   /// The pageserver that a shard is on.

@@ -125,6 +125,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
   case notInService = "not-in-service"
   case timelineConflict = "timeline-conflict"
   case shardConflict = "shard-conflict"
+  case generationConflict = "generation-conflict"
   case stripeSizeUnknown = "stripe-size-unknown"
 
   // MARK: What cannot be imported or read as it is

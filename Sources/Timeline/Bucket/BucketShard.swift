@@ -116,8 +116,8 @@ struct BucketContents {
     Failure(
       .timelineExists, "the timeline already exists: there is \(url.quoted)",
       hint:
-        "Import with another '--timeline-id', or replace the timeline with '--force' and a higher "
-        + "'--generation'.")
+        "Import with another '--timeline-id'; or, if no service has the timeline attached, replace it "
+        + "with '--force' and a higher '--generation'.")
   }
 
   /// As `OutputDirectories.requireSameTenant` does on disk.

@@ -111,7 +111,9 @@ package final class TimelineDirectory: TimelineOutput {
   static func exists(_ path: String, _ index: String) -> Failure {
     Failure(
       .timelineExists, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
-      hint: "Import with another '--timeline-id', or replace the timeline with '--force'.")
+      hint:
+        "Import with another '--timeline-id'; or, if no service has the timeline attached, replace it "
+        + "with '--force'.")
   }
 
   /// Refuses an existing index, and removes the remains of an interrupted run.

@@ -103,7 +103,7 @@ extension ImportCommand {
     },
 
     CommandOption(
-      "force", "f", help: "replace an existing timeline"
+      "force", "f", help: "replace an existing timeline, which no service may have attached"
     ) { command, _ in command.settings.force = true },
 
     CommandOption(

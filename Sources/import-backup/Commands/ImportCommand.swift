@@ -181,9 +181,13 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
         text: failure == nil ? ServiceText.attached(served) : "")
     }
     if var failure {
+      // Nothing but another import helps against a conflict with what the service has.
+      let next =
+        [.generationConflict, .shardConflict, .timelineConflict].contains(failure.code)
+        ? "" : "; only the command 'attach' has to be run again"
       failure.hint =
-        "The timeline at \(summary.timelinePath.quoted) is complete; only the command 'attach' "
-        + "has to be run again." + (failure.hint.map { " " + $0 } ?? "")
+        "The timeline at \(summary.timelinePath.quoted) is complete\(next)."
+        + (failure.hint.map { " " + $0 } ?? "")
       throw failure.inResult(printsJSON)
     }
   }

@@ -28,6 +28,11 @@ extension Provocation {
         )
       ])
     },
+    .init(.generationConflict) {
+      try await $0.attaching(
+        to: "--pageserver",
+        ["/v1/tenant/T": (200, #"{"generation":0,"state":{"slug":"Active"},"timelines":["a"]}"#)])
+    },
     .init(.stripeSizeUnknown) { scene in
       try await scene.attaching([:]) { files in
         let tenant = files + "/tenants/" + Scene.tenantID
@@ -62,13 +67,14 @@ extension CodeScene {
 
   /// Takes the imported timeline into a service that answers as usual, but for these paths.
   fileprivate func attaching(
-    command: String = "attach", _ answers: [String: (Int, String)],
+    command: String = "attach", to server: String = "--controller",
+    _ answers: [String: (Int, String)],
     _ change: (_ files: String) throws -> Void = { _ in }
   ) async throws -> ProgramRun {
     try await imported()
     try change(output)
     let all = Self.usual.merging(answers) { $1 }
-    let server = try TestServer { request in
+    let service = try TestServer { request in
       let path = request.path.replacing(Scene.tenantID, with: "T")
         .replacing(Scene.timelineID, with: "L")
       let (status, text) = all[path] ?? (404, "{}")
@@ -78,7 +84,7 @@ extension CodeScene {
     let names = try FileManager.default.contentsOfDirectory(atPath: output + "/tenants")
     return try await run(
       [
-        command, "\(output)/tenants/\(names[0])", "--controller", server.url,
+        command, "\(output)/tenants/\(names[0])", server, service.url,
       ] + (command == "attach" ? ["--wait", "0"] : []))
   }
 }
