@@ -131,22 +131,7 @@ extension ImportCommand {
       help: "write nothing; show what an import would do and why it would be refused"
     ) { command, _ in command.isDryRun = true },
 
-    CommandOption(
-      "strip-components", value: "N",
-      help: """
-        strip the first N directories from the names in the tar \
-        (default: \(defaults.stripComponents))
-        """
-    ) { command, value throws(Failure) in
-      command.settings.stripComponents = try value.integer(in: 0...1000)
-    },
-
-    CommandOption(
-      "max-size", value: "SIZE",
-      help: "refuse a backup that unpacks to more than this (default: no limit)"
-    ) { command, value throws(Failure) in
-      command.settings.sizeLimit = try value.size(in: 1...UInt64.max)
-    },
+    .stripComponents(\.settings.stripComponents), .maxSize(\.settings.sizeLimit),
 
     CommandOption(
       "manifest", value: "FILE",

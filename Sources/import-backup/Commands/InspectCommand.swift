@@ -48,19 +48,7 @@ struct InspectCommand: ReportingCommand, StoreCommand {
       help: "list the entries of a layer, given as its file name or its number in the list"
     ) { command, value in command.settings.layer = value.text },
 
-    CommandOption(
-      "strip-components", value: "N",
-      help: "strip the first N directories from the names in the tar (default: 0)"
-    ) { command, value throws(Failure) in
-      command.settings.stripComponents = try value.integer(in: 0...1000)
-    },
-
-    CommandOption(
-      "max-size", value: "SIZE",
-      help: "refuse a backup that unpacks to more than this (default: no limit)"
-    ) { command, value throws(Failure) in
-      command.settings.sizeLimit = try value.size(in: 1...UInt64.max)
-    },
+    .stripComponents(\.settings.stripComponents), .maxSize(\.settings.sizeLimit),
 
     .endpointURL, .region, .caBundle,
 

@@ -50,14 +50,7 @@ extension CommandOption where C: ServiceCommand {
   }
 
   /// `--ca-bundle`, for the service, and for an object store if the command reads one.
-  static var serviceCABundle: CommandOption {
-    CommandOption(
-      "ca-bundle", value: "FILE",
-      help: "certificates of the authorities to trust, in PEM format, instead of the system's"
-    ) { command, value throws(Failure) in
-      command.service.options.caBundle = try value.nonEmpty(placeholder: "FILE")
-    }
-  }
+  static var serviceCABundle: CommandOption { .caBundle(\.service.options.caBundle) }
 
   /// `--wait`.
   static var wait: CommandOption {

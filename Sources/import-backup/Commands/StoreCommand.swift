@@ -54,12 +54,5 @@ extension CommandOption where C: StoreCommand {
   }
 
   /// `--ca-bundle`.
-  static var caBundle: CommandOption {
-    CommandOption(
-      "ca-bundle", value: "FILE",
-      help: "certificates of the authorities to trust, in PEM format, instead of the system's"
-    ) { command, value throws(Failure) in
-      command.store.caBundle = try value.nonEmpty(placeholder: "FILE")
-    }
-  }
+  static var caBundle: CommandOption { .caBundle(\.store.caBundle) }
 }

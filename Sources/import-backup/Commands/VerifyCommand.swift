@@ -54,19 +54,7 @@ struct VerifyCommand: ReportingCommand, StoreCommand, RecoveringCommand {
       command.settings.receipt = try value.nonEmpty(placeholder: "FILE")
     },
 
-    CommandOption(
-      "strip-components", value: "N",
-      help: "strip the first N directories from the names in the tar (default: 0)"
-    ) { command, value throws(Failure) in
-      command.settings.stripComponents = try value.integer(in: 0...1000)
-    },
-
-    CommandOption(
-      "max-size", value: "SIZE",
-      help: "refuse a backup that unpacks to more than this (default: no limit)"
-    ) { command, value throws(Failure) in
-      command.settings.sizeLimit = try value.size(in: 1...UInt64.max)
-    },
+    .stripComponents(\.settings.stripComponents), .maxSize(\.settings.sizeLimit),
 
     CommandOption(
       "jobs", "j", value: "N", help: "number of decompression threads (default: one per CPU)"
