@@ -5,8 +5,8 @@ import Testing
 /// The program is killed: it leaves a complete timeline or no index, a receipt only of a complete
 /// timeline, and the next run ends as if nothing had happened.
 @Suite(.serialized) struct KillTests {
-  /// Goal: the program may be killed at any call. Method: SIGKILL before, and after, each call that
-  /// an import makes on its output.
+  /// Goal: the program may be killed at any call. Method: SIGKILL after each call that an import makes on
+  /// its output; what it leaves before the next call is the same.
   @Test func atEveryCall() async throws {
     try await Self.killAtEveryCall(over: nil)
   }
@@ -30,12 +30,8 @@ import Testing
     try #require(undisturbed.exitCode == 0, "\(undisturbed.error)")
     let callCount = try scene.calls().count
     #expect(callCount > 70, "the import makes few calls on its output")
-    let faults = (1...callCount).flatMap { number in
-      [Fault.Action.killBefore, .killAfter].map {
-        Fault(kind: "any", call: .number(number), action: $0)
-      }
-    }
-    try await inParallel(faults) { fault in
+    try await inParallel(1...callCount) { number in
+      let fault = Fault(kind: "any", call: .number(number), action: .killAfter)
       let scene = try Scene()
       if let old { try scene.put(old) }
       let run = try await scene.run([fault], with: old == nil ? [] : ["--force"])
