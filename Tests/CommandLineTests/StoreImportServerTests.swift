@@ -94,6 +94,55 @@ struct StoreImportServerTests {
         == Dictionary(uniqueKeysWithValues: expected.map { ("out/" + $0.key, $0.value) }))
   }
 
+  /// Goal: shards that several imports send to a bucket are invisible until they are published, and then the
+  /// timeline of one import. Method: two imports at once, one shard twice; `list`, `verify` and `publish`
+  /// before all are there, and after.
+  @Test(arguments: stores) func published(kind: StoreServer.Kind) async throws {
+    let server = try await StoreServer.shared(kind)
+    try server.make("published")
+    let directory = try TemporaryDirectory(inMemory: true)
+    let tenant = "s3://published/pre/tenants/\(StoredTimeline.tenantID)"
+    let words = [StoredTimeline.backup, "--shards", "3", "--stripe-size", "8"] + Self.ids
+    let onDisk = try await ProgramRun.run(words + ["--output", directory.path + "/out/pre"])
+    try #require(onDisk.exitCode == 0, "\(onDisk.error)")
+    func run(_ words: [String]) async throws -> ProgramRun {
+      try await ProgramRun.run(words, environment: server.environment)
+    }
+    func importing(_ shards: String) async throws -> ProgramRun {
+      try await run(words + ["--output", "s3://published/pre", "--only-shards", shards])
+    }
+    func expectInvisible(_ problem: String?, _ code: String) async throws {
+      let list = try await run(["list", "s3://published"])
+      #expect(list.exitCode == 0 && list.outputText.contains("  unpublished  15"), "\(list)")
+      #expect(problem.map(list.error.contains) ?? list.error.isEmpty, "\(list.error)")
+      let verified = try await run(["verify", tenant])
+      #expect([65, 66].contains(verified.exitCode), "\(verified.error)")
+      #expect(verified.error.contains(code), "\(verified.error)")
+    }
+    async let first = importing("0,2")
+    async let second = importing("0")
+    let codes = [try await first, try await second]
+    #expect(codes.allSatisfy { $0.exitCode == 0 }, "\(codes)")
+    try await expectInvisible("shard 0103 is missing", "[shard-missing]")
+    let early = try await run(["publish", tenant])
+    #expect(early.exitCode == 65, "\(early.error)")
+    #expect(early.error.contains("'--only-shards 1'"), "\(early.error)")
+    let last = try await importing("1")
+    #expect(last.exitCode == 0, "\(last.error)")
+    try await expectInvisible(nil, "publish")
+    for count in [3, 0] {
+      let published = try await run(["publish", tenant, "--json"])
+      #expect(published.exitCode == 0, "\(published.error)")
+      #expect(published.outputText.contains("\"publishedShardCount\":\(count),"))
+      #expect(published.outputText.contains("\"stripeSize\":8,"))
+    }
+    #expect(try Self.objects(server, "published") == Self.timeline(directory))
+    let again = try await importing("1")
+    #expect(again.exitCode == 2 && again.error.contains("[timeline-exists]"), "\(again.error)")
+    let verified = try await run(["verify", tenant, "--against", StoredTimeline.backup])
+    #expect(verified.exitCode == 0, "\(verified.error)")
+  }
+
   /// Goal: of three imports at once one wins and the others notice. Method: Ceph, whose conditions are
   /// atomic.
   @Test func severalAtOnce() async throws {

@@ -312,7 +312,6 @@ import Testing
       (["--scratch", "none", "--recover-with", "/bin"], "'--scratch none'"),
       (["--image-layer-size", "6G"], "at most 5G"), (["--chunk-size", "6G"], "at most 5G"),
       (["--output-owner", "root"], "'--output-owner'"),
-      (["--shards", "2", "--only-shards", "0"], "'--only-shards'"),
       (["--endpoint-url", "https://a.blob.core.windows.net"], "Azure"),
       (["--output", "az://a/b"], "local directory first"),
       (["--output", "out", "--uploads", "2"], "'--uploads'"),

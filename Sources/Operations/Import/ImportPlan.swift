@@ -118,13 +118,6 @@ struct ImportPlan: Sendable {
     generation = options.generation
     force = options.force
     bucket = StoreLocation.isMeant(by: place.output) ? BucketOptions(options) : nil
-    if bucket != nil && place.shards.isPartial {
-      throw Failure(
-        .conflictingOptions, "'--only-shards' cannot be used with an output in an object store",
-        hint:
-          "Import the shards to a directory, publish them there, and copy the tenant to the bucket, "
-          + "index_part.json last and that of shard 0 last of all.")
-    }
     receipt = options.receipt
     pageChecksums = options.pageChecksums
     compressionLevel = options.compressionLevel

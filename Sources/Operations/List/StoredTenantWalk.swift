@@ -120,9 +120,21 @@ struct StoredTenantWalk {
       shard: tenant?.shard,
       timelineID: isNamed ? identity.last.flatMap(Identifier.init)?.description : nil,
       state: .unfinished)
-    try TimelineSurvey(files).describe(&listed)
+    try TimelineSurvey(files, pending: try pending(of: files)).describe(&listed)
     list.timelines.append(listed)
     self.files = nil
+  }
+
+  /// What waits for `publish`, of a shard that has no index; nil of any other timeline.
+  private func pending(of files: StoredTimelineFiles) throws(Failure) -> StoredTimelineFiles? {
+    let prefix = OutputPlace.pendingPath(ofTimeline: "/" + files.prefix)?.dropFirst()
+    guard let prefix, files.byteCounts.keys.allSatisfy({ IndexPart.parse(fileName: $0) == nil })
+    else { return nil }
+    var pending = StoredTimelineFiles(prefix: String(prefix), client)
+    try client.list(prefix + "/") { object in
+      pending.byteCounts[String(object.key.dropFirst(prefix.count + 1))] = object.byteCount
+    }
+    return pending
   }
 }
 

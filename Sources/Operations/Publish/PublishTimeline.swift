@@ -1,20 +1,23 @@
 import LayerFormat
+import ObjectStore
 import PostgresFormat
 import System
 import Timeline
 
 /// Publishes the indexes of a timeline whose shards were imported on their own.
 ///
-/// Throws as `PendingTimeline` does, and `.usage` for a path that is not a tenant's. If it is
+/// `store` says how the object store is reached that it is in. Throws as `PendingTimeline` does, and `.usage` for a path that is not a tenant's. If it is
 /// interrupted, it can be done again; a timeline that is published already stays as it is.
-public func publishTimeline(_ path: String) throws(Failure) -> PublishSummary {
+public func publishTimeline(
+  _ path: String, store: StoreOptions = StoreOptions()
+) throws(Failure) -> PublishSummary {
   let start = ContinuousClock.now
-  guard let place = TenantPath(SystemCalls.absolute(path)) else {
+  guard let place = TenantPath(absolutePlace(path)) else {
     throw Failure(
       .notATimeline, "\(path.quoted) is not the path of a tenant",
       hint: "Give DIR/tenants/TENANT, where DIR is the '--output' of the imports.")
   }
-  let timeline = try PendingTimeline(place)
+  let timeline = try PendingTimeline(place, store)
   try timeline.publish()
   var summary = PublishSummary(timeline)
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)

@@ -11,6 +11,8 @@ struct BucketShard: Sendable {
   let directory: String
   /// Begins those of the tenant's own files.
   let tenant: String
+  /// Begins the keys of what waits to be published.
+  let pending: String
 
   init(_ shard: ShardID, of place: OutputPlace, below root: String) {
     func prefix(_ names: [String]) -> String { root + names.joined(separator: "/") + "/" }
@@ -18,32 +20,53 @@ struct BucketShard: Sendable {
     self.shard = shard
     directory = prefix(names)
     tenant = prefix(Array(names[..<2]))
+    pending = prefix(place.pendingNames(shard))
   }
 
-  /// Everything that the timeline's directory would hold.
+  /// Everything that the timeline's directory would hold, and what waits to be published.
   func objects(_ client: StoreClient) throws(Failure) -> [ListedObject] {
     var objects: [ListedObject] = []
+    if shard.suffix != nil { try client.list(pending) { objects.append($0) } }
     try client.list(directory) { objects.append($0) }
     return objects
   }
 
+  /// Whether the tenant has a manifest.
+  func hasManifest(_ client: StoreClient) throws(Failure) -> Bool {
+    var isThere = false
+    try client.list(tenant + TenantManifest.filePrefix) { object in
+      let name = String(object.key.dropFirst(tenant.count))
+      if TenantManifest.parse(fileName: name) != nil { isThere = true }
+    }
+    return isThere
+  }
+
   /// The generation of the index that an object is; nil for any other.
   func indexGeneration(_ object: ListedObject) -> UInt32? {
-    IndexPart.parse(fileName: name(object))
+    isPending(object) ? nil : IndexPart.parse(fileName: name(object))
   }
+
+  /// The same of an index that is not published.
+  func pendingGeneration(_ object: ListedObject) -> UInt32? {
+    isPending(object) ? IndexPart.parse(fileName: name(object)) : nil
+  }
+
+  /// Whether an object is among what waits to be published.
+  func isPending(_ object: ListedObject) -> Bool { object.key.hasPrefix(pending) }
 
   /// Whether an import for this generation or a lower one may have written an object, and a timeline without
   /// it is none the worse.
   func isRemovable(_ object: ListedObject, upTo generation: UInt32) -> Bool {
     let name = name(object)
     if name.hasPrefix(BucketProbe.prefix) { return true }
-    guard let found = IndexPart.parse(fileName: name) ?? LayerName.parse(fileName: name)?.generation
-    else { return false }
-    return found <= generation
+    let found =
+      IndexPart.parse(fileName: name) ?? LayerName.parse(fileName: name)?.generation
+      ?? (isPending(object) ? TenantManifest.parse(fileName: name) : nil)
+    return found.map { $0 <= generation } ?? false
   }
 
   private func name(_ object: ListedObject) -> String {
-    String(object.key.dropFirst(directory.count))
+    String(object.key.dropFirst(isPending(object) ? pending.count : directory.count))
   }
 }
 
@@ -89,16 +112,19 @@ struct BucketContents {
     _ place: OutputPlace, _ options: BucketOptions, _ client: StoreClient
   ) throws(Failure) {
     for (shard, objects) in zip(shards, objects) {
+      if place.shards.isPartial { try Self.requireNoneNewer(shard, objects, options, client) }
       let indexes = objects.compactMap { object in
         shard.indexGeneration(object).map { (object: object, generation: $0) }
       }
       guard let newest = indexes.max(by: { $0.generation < $1.generation }) else { continue }
       let isRemains =
-        shard.shard.number > 0
+        !place.shards.isPartial && shard.shard.number > 0
         && indexes.allSatisfy { $0.generation == options.generation }
         && !self.objects[0].contains { shards[0].indexGeneration($0) != nil }
       if isRemains { continue }
-      guard options.force else { throw Self.exists(client.url(of: newest.object.key)) }
+      guard options.force else {
+        throw Self.exists(client.url(of: newest.object.key), isPartial: place.shards.isPartial)
+      }
       guard options.generation > newest.generation else {
         throw Failure(
           .generationTooLow,
@@ -112,12 +138,30 @@ struct BucketContents {
     }
   }
 
-  static func exists(_ url: String) -> Failure {
+  /// Throws `.usage` if an index of a higher generation waits to be published.
+  private static func requireNoneNewer(
+    _ shard: BucketShard, _ objects: [ListedObject], _ options: BucketOptions,
+    _ client: StoreClient
+  ) throws(Failure) {
+    for object in objects {
+      guard let generation = shard.pendingGeneration(object), generation > options.generation
+      else { continue }
+      throw Failure(
+        .generationTooLow,
+        "\(client.url(of: object.key).quoted), which is to be published, is of a higher generation "
+          + "than \(options.generation)",
+        hint: "Import all shards with '--generation \(generation)'.")
+    }
+  }
+
+  static func exists(_ url: String, isPartial: Bool) -> Failure {
     Failure(
       .timelineExists, "the timeline already exists: there is \(url.quoted)",
-      hint:
-        "Import with another '--timeline-id'; or, if no service has the timeline attached, replace it "
-        + "with '--force' and a higher '--generation'.")
+      hint: "Import with another '--timeline-id'"
+        + (isPartial
+          ? "."
+          : "; or, if no service has the timeline attached, replace it with '--force' and a higher "
+            + "'--generation'."))
   }
 
   /// As `OutputDirectories.requireSameTenant` does on disk.

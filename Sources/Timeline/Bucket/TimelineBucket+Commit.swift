@@ -19,6 +19,9 @@ import System
 /// its index before it lists, so of two at least one sees the other, and whoever does gives way. Nothing
 /// is removed before that. A run that saw nobody removes nothing of a higher generation, and one of a lower
 /// generation that begins later is refused; so no layer that another run needs is removed.
+///
+/// Of shards that are left to be published, manifests and indexes get keys below `pending`, in any order,
+/// and nothing is removed: that is done by `PendingBucket`, once they are published.
 extension TimelineBucket {
   package func commit(_ layers: [FinishedLayer], _ indexes: [FinishedIndex]) throws(Failure) {
     precondition(indexes.count == shards.count)
@@ -43,6 +46,7 @@ extension TimelineBucket {
         receiptFailure = error
       }
     }
+    if isPending { return }
     do throws(Failure) {
       try removeRemains(layers, indexes, objects)
     } catch {
@@ -54,15 +58,12 @@ extension TimelineBucket {
   }
 
   private func writeManifest(of shard: BucketShard) throws(Failure) {
-    var isThere = false
-    try patientClient.list(shard.tenant + TenantManifest.filePrefix) { object in
-      let name = String(object.key.dropFirst(shard.tenant.count))
-      if TenantManifest.parse(fileName: name) != nil { isThere = true }
-    }
-    if isThere { return }
+    if !isPending, try shard.hasManifest(patientClient) { return }
     let body = StoredBody.bytes(TenantManifest(stripeSize: place.layout.stripeSize).encoded())
-    let key = shard.tenant + TenantManifest.fileName(generation: options.generation)
-    try layers.store(body, at: key)
+    try layers.store(
+      body,
+      at: (isPending ? shard.pending : shard.tenant)
+        + TenantManifest.fileName(generation: options.generation))
   }
 
   /// Gives the objects of all shards, by key, and throws `.inUse` unless all layers are there as they were
@@ -75,12 +76,18 @@ extension TimelineBucket {
       let known = Dictionary(old.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
       for object in try shard.objects(patientClient) {
         found[object.key] = object
-        guard let generation = shard.indexGeneration(object), own[object.key] == nil,
+        let generation =
+          isPending && shard.isPending(object)
+          ? shard.pendingGeneration(object) : shard.indexGeneration(object)
+        guard let generation, own[object.key] == nil,
           known[object.key].map({ object.isSame(as: $0) }) != true
         else { continue }
-        // Another shard's index may be what a run with the same bytes has left: `publish` compares it.
-        if shard.shard.number == 0 || generation != options.generation || !own.isEmpty {
-          throw BucketContents.exists(client.url(of: object.key))
+        // Another shard's index may be what a run with the same bytes has left: `publish` compares it,
+        // and one that is not published.
+        let mayBeSame =
+          isPending ? shard.isPending(object) : shard.shard.number > 0 && own.isEmpty
+        if !mayBeSame || generation != options.generation {
+          throw BucketContents.exists(client.url(of: object.key), isPartial: isPending)
         }
       }
     }
@@ -113,31 +120,17 @@ extension TimelineBucket {
   /// another run.
   private func publish(_ index: FinishedIndex) throws(Failure) -> String? {
     let key = key(of: index)
-    let body = Self.body(of: index)
-    let isCommit = shards[index.shard].shard.number == 0
-    func tagIfOwn() throws(Failure) -> String?? {
-      guard let status = try patientClient.status(of: key),
-        try isOwn(status, key, body, isCommit: isCommit)
-      else { return .none }
-      return .some(status.entityTag)
+    let tag = try indexes.put(
+      Self.body(of: index), at: key, isCommit: isCommit(index), checkHint: checkHint)
+    guard let tag else {
+      throw BucketContents.exists(client.url(of: key), isPartial: isPending)
     }
-    let result: PutResult
-    do throws(Failure) {
-      result = try patientClient.put(
-        key, body.body, sha256: body.sha256, isConditional: probe.honoursConditions, mark: mark)
-    } catch {
-      // The store may have done it all the same.
-      var error = error
-      do throws(Failure) {
-        if let tag = try tagIfOwn() { return tag }
-      } catch _ {
-        error.hint = checkHint
-      }
-      throw error
-    }
-    if case .stored(let tag) = result { return tag }
-    guard let tag = try tagIfOwn() else { throw BucketContents.exists(client.url(of: key)) }
     return tag
+  }
+
+  /// Whether an index is the one that makes the timeline.
+  private func isCommit(_ index: FinishedIndex) -> Bool {
+    !isPending && shards[index.shard].shard.number == 0
   }
 
   private static func body(of index: FinishedIndex) -> StoredBody {
@@ -148,17 +141,9 @@ extension TimelineBucket {
   }
 
   private var checkHint: String {
-    "The index may be in place all the same. Look with 'import-backup verify' for \(path.quoted)."
-  }
-
-  /// Whether an index is the one that this run puts there.
-  private func isOwn(
-    _ status: ObjectStatus, _ key: String, _ body: StoredBody, isCommit: Bool
-  ) throws(Failure) -> Bool {
-    if isCommit, let other = status.mark {
-      return other == mark && status.byteCount == body.byteCount
-    }
-    return try patientClient.holds(body, at: key, status)
+    isPending
+      ? "The index may be there all the same. Import the shards again."
+      : "The index may be in place all the same. Look with 'import-backup verify' for \(path.quoted)."
   }
 
   /// Gives the objects of all shards once the indexes are there; throws `.inUse`, without the indexes, if
@@ -171,8 +156,9 @@ extension TimelineBucket {
       // Where a condition does not keep another run from putting its index over this one.
       if !probe.honoursConditions {
         let key = key(of: indexes[0])
-        guard let status = try patientClient.status(of: key),
-          try isOwn(status, key, Self.body(of: indexes[0]), isCommit: true)
+        guard
+          try self.indexes.isOwn(
+            Self.body(of: indexes[0]), at: key, isCommit: isCommit(indexes[0]))
         else { throw disturbed(key) }
       }
       return found
@@ -191,7 +177,7 @@ extension TimelineBucket {
         error.message += "; this import's own index could not be removed again: \(other.message)"
         error.hint =
           "Two indexes may be there. Look with 'import-backup list', and import once more with "
-          + "'--force' and a higher '--generation'."
+          + (isPending ? "a higher '--generation'." : "'--force' and a higher '--generation'.")
         throw error
       }
       throw error
@@ -201,11 +187,7 @@ extension TimelineBucket {
   /// Removes the indexes that this run has put, shard 0's first.
   private func withdraw(_ indexes: [FinishedIndex]) throws(Failure) {
     for index in indexes {
-      let key = key(of: index)
-      guard let status = try patientClient.status(of: key),
-        try isOwn(status, key, Self.body(of: index), isCommit: true)
-      else { continue }
-      try patientClient.remove(key)
+      try self.indexes.withdraw(Self.body(of: index), at: key(of: index))
     }
   }
 

@@ -35,12 +35,14 @@ package final class TimelineBucket: TimelineOutput {
   private let tenants: StoredDirectory
   private(set) var receipt: BucketReceipt?
   private(set) var receiptFiles: ReceiptFiles?
-  /// Tells this run's indexes from those of others that are the same.
-  let mark = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
+  /// Puts this run's indexes.
+  let indexes: BucketIndexes
   var isSettled = false
 
   var shards: [BucketShard] { contents.shards }
   var root: String { client.location.keyPrefix }
+  /// Whether the indexes are left to be published, as there are other shards.
+  var isPending: Bool { place.shards.isPartial }
 
   /// Looks at what there is, and tries the store.
   ///
@@ -60,6 +62,10 @@ package final class TimelineBucket: TimelineOutput {
       longestName: LayerName.level0(LogSequenceNumber(rawValue: 0)..<LogSequenceNumber(rawValue: 1))
         .fileName(generation: options.generation))
     if !options.allowsAnyStore { try probe.requireReadable(client.location) }
+    // Tells this run's indexes from those of others that are the same.
+    indexes = BucketIndexes(
+      client: patientClient, isConditional: probe.honoursConditions,
+      mark: UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false))
     let tenants = client.location.keyPrefix + "tenants/"
     self.tenants = StoredDirectory(patientClient, at: String(tenants.dropLast()))
     layers = BucketLayers(
@@ -137,7 +143,10 @@ package final class TimelineBucket: TimelineOutput {
       digest: FileDigest(name: prefix + name, byteCount: body.byteCount, sha256: body.sha256))
   }
 
-  func key(of index: FinishedIndex) -> String { shards[index.shard].directory + index.fileName }
+  func key(of index: FinishedIndex) -> String {
+    let shard = shards[index.shard]
+    return (isPending ? shard.pending : shard.directory) + index.fileName
+  }
 
   func key(of layer: FinishedLayer) -> String {
     root + "tenants/" + Self.path(of: layer, in: place, options.generation)

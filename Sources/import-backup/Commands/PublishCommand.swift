@@ -1,8 +1,9 @@
+import ObjectStore
 import Operations
 import System
 
 /// `publish`: publishes the indexes of shards that were imported on their own.
-struct PublishCommand: Command {
+struct PublishCommand: StoreCommand {
   static let name = "publish"
   static let operands = "TENANT"
   static let summary = "publish the shards that imports with --only-shards have written"
@@ -13,7 +14,10 @@ struct PublishCommand: Command {
     timelines. If a shard is missing, or the shards are not of one backup, nothing is published. \
     Otherwise each shard gets its index, shard 0 last: a pageserver can attach the tenant after that. \
     The command can be run again after it was interrupted.
+    """,
     """
+    DIR may also be in an object store: s3://BUCKET/PREFIX. Credentials are found as by AWS's own tools.
+    """,
   ]
 
   static let options: [CommandOption<PublishCommand>] = [
@@ -21,9 +25,11 @@ struct PublishCommand: Command {
       command, _ in command.printsJSON = true
     },
     CommandOption("quiet", "q", help: "show no notes") { command, _ in command.isQuiet = true },
+    .endpointURL, .region, .caBundle,
   ]
 
   var path = ""
+  var store = StoreOptions()
   var printsJSON = false
   var isQuiet = false
 
@@ -31,17 +37,22 @@ struct PublishCommand: Command {
     path = try Operands.single(
       operands, missing: "no tenant given",
       hint: "For example: import-backup publish storage/tenants/TENANT.")
+    try requireUse(ofStoreOptionsFor: path)
   }
 
   func run() throws(Failure) {
     Interruption.install()
-    let summary = try publishTimeline(path)
+    let summary = try publishTimeline(path, store: store)
     try StandardStream.output.write(
       printsJSON ? try ResultObject(Self.self, summary, nil).line() : Self.text(summary))
     if !printsJSON && !isQuiet {
       StandardStream.error.writeIfPossible(
-        "next: take it into service, at generation \(summary.generation) or above: \(Program.name) "
-          + "attach \(summary.timelinePath) --controller URL\n")
+        "next: take it into service, at generation \(summary.generation) or above: "
+          + store.added(
+            to:
+              "\(Program.name) attach \(GivenCommand.quoted(summary.timelinePath)) --controller URL"
+          )
+          + "\n")
     }
   }
 

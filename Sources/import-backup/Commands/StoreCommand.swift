@@ -29,6 +29,18 @@ extension StoreCommand {
   }
 }
 
+extension StoreOptions {
+  /// A command line with these options.
+  func added(to command: String) -> String {
+    let given = [
+      ("--endpoint-url", endpointURL), ("--region", region), ("--ca-bundle", caBundle),
+    ]
+    return given.reduce(command) { line, option in
+      option.1.map { "\(line) \(option.0) \(GivenCommand.quoted($0))" } ?? line
+    }
+  }
+}
+
 extension CommandOption where C: StoreCommand {
   /// `--endpoint-url`, as AWS's own tools call it.
   static var endpointURL: CommandOption {

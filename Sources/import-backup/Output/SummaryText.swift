@@ -189,9 +189,13 @@ enum SummaryText {
   }
 
   private static func nextSteps(_ summary: ImportSummary, _ store: StoreOptions) -> [String] {
+    let isStored = StoreLocation.isMeant(by: summary.timelinePath)
     if summary.onlyShards != nil {
       let tenant = SystemCalls.parent(of: SystemCalls.parent(of: summary.timelinePath))
-      return ["next: when all shards are written: \(Program.name) publish \(tenant)"]
+      let publish = "\(Program.name) publish \(GivenCommand.quoted(tenant))"
+      return [
+        "next: when all shards are written: " + (isStored ? store.added(to: publish) : publish)
+      ]
     }
     let index = "index_part.json-" + summary.generation.hexadecimal(8, uppercase: false)
     let path = GivenCommand.quoted(summary.timelinePath)
@@ -199,17 +203,7 @@ enum SummaryText {
     let attach =
       "next: take it into service, at generation \(summary.generation) or above: "
       + "import-backup attach \(path) --controller URL"
-    if StoreLocation.isMeant(by: summary.timelinePath) {
-      let given = [
-        ("--endpoint-url", store.endpointURL), ("--region", store.region),
-        ("--ca-bundle", store.caBundle),
-      ]
-      return [
-        given.reduce(attach) { line, option in
-          option.1.map { "\(line) \(option.0) \(GivenCommand.quoted($0))" } ?? line
-        }
-      ]
-    }
+    if isStored { return [store.added(to: attach)] }
     return [attach, "next: or upload \(which) to a bucket first, \(index) last"]
   }
 

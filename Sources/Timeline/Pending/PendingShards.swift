@@ -1,0 +1,90 @@
+import LayerFormat
+import PostgresFormat
+import System
+
+/// One of the shards of a timeline that is to be published.
+struct PendingShard {
+  let id: ShardID
+  /// Whether its index is where a pageserver looks.
+  let isPublished: Bool
+  let generation: UInt32
+  /// The index as it is stored.
+  let bytes: [UInt8]
+  let index: IndexPart
+
+  /// Decodes an index; `path` is for messages.
+  init(
+    _ id: ShardID, isPublished: Bool, generation: UInt32, _ bytes: [UInt8], path: String
+  ) throws(Failure) {
+    self.id = id
+    self.isPublished = isPublished
+    self.generation = generation
+    self.bytes = bytes
+    do throws(FormatError) {
+      index = try IndexPart(decoding: bytes)
+    } catch {
+      throw Failure(error, in: "index \(path.quoted)", damage: .indexDamaged)
+    }
+  }
+}
+
+/// Where the shards of a timeline are that were written by several imports: in directories, or in a bucket.
+protocol PendingShards: AnyObject {
+  /// The timeline's id.
+  var timeline: Identifier { get }
+  /// How many shards the tenant has.
+  var count: Int { get }
+
+  /// Claims a shard and reads its index, the published one if there is one; nil if no import has completed
+  /// it.
+  func claim(_ id: ShardID) throws(Failure) -> PendingShard?
+
+  /// The path or URL of the directory of a shard's layers.
+  func path(of id: ShardID) -> String
+
+  /// The stripe size that the manifest of a shard says, published or not; nil if there is none.
+  func stripeSize(of id: ShardID) throws(Failure) -> UInt32?
+
+  /// The length of a layer's file; nil if there is none.
+  func byteCount(ofFile name: String, in id: ShardID) throws(Failure) -> UInt64?
+
+  /// Opens a layer.
+  func open(_ name: LayerName, generation: UInt32, in id: ShardID) throws(Failure) -> LayerFile
+
+  /// Publishes manifests and indexes, shard 0's index last, and removes what is left then.
+  func publish(_ shards: [PendingShard]) throws(Failure)
+}
+
+/// Looks for the timeline and the number of its shards, among the names of directories.
+struct PendingSearch {
+  private let place: TenantPath
+  private var counts: Set<Int> = []
+  private var timelines: Set<String> = []
+
+  init(_ place: TenantPath) { self.place = place }
+
+  /// Whether it need not look any further: once nothing waits, what is published is looked at again.
+  var isDone: Bool { !timelines.isEmpty && place.timeline == nil }
+
+  /// Takes the name of a directory of tenants; `names` gives those that are in it, if it is a shard's.
+  mutating func take(
+    _ name: String, _ names: () throws(Failure) -> [String]?
+  ) throws(Failure) {
+    guard let id = ShardID(name.dropFirst(33)), name.hasPrefix("\(place.tenant)-"),
+      let names = try names()
+    else { return }
+    counts.insert(id.count)
+    timelines.formUnion(names.filter { Identifier($0) != nil })
+  }
+
+  /// What was found; throws `.cannotOpen` if that is nothing, `.usage` if the timeline is one of several.
+  func result() throws(Failure) -> (timeline: Identifier, count: Int) {
+    guard let count = counts.max() else {
+      throw Failure(
+        .inputNotFound, "tenant \("\(place.root)/\(place.tenant)".quoted) has no shards",
+        hint: "Give DIR/tenants/TENANT, where DIR is the '--output' of the imports.")
+    }
+    if let timeline = place.timeline { return (timeline, count) }
+    return (try place.only(of: timelines), count)
+  }
+}

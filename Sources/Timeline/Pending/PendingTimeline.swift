@@ -1,0 +1,148 @@
+import LayerFormat
+import ObjectStore
+import PostgresFormat
+import System
+
+/// A timeline whose shards were written by several imports, and whose indexes are to be published.
+///
+/// ```
+/// claim    each shard: its index, published or waiting (`PendingShards`)
+/// check    no shard is missing; the indexes, the stripe sizes and the control files are the same; every
+///          layer is there, of its size
+/// publish  each shard: its manifest, if the tenant has none
+///          each shard, 0 last: its index
+/// ```
+///
+/// It can be interrupted at any moment and done again.
+package struct PendingTimeline {
+  /// Names all shards: `DIR/tenants/TENANT/timelines/TIMELINE`.
+  package let path: String
+  /// The tenant's id.
+  package let tenant: Identifier
+  /// The timeline's id.
+  package let timeline: Identifier
+  /// How the tenant's keys are spread.
+  package let layout: ShardLayout
+  private let place: any PendingShards
+  private let shards: [PendingShard]
+
+  /// The generation of all indexes.
+  package var generation: UInt32 { shards[0].generation }
+  /// What all indexes say.
+  package var metadata: IndexPart.Metadata { shards[0].index.metadata }
+  /// How many layers all shards have.
+  package var layerCount: Int { shards.reduce(0) { $0 + $1.index.layers.count } }
+  /// The bytes of these layers.
+  package var byteCount: UInt64 {
+    shards.reduce(0) { $0 + $1.index.layers.values.reduce(0) { $0 + $1.fileSize } }
+  }
+  /// How many indexes are still to be published.
+  package var pendingCount: Int { shards.count { !$0.isPublished } }
+
+  /// Claims and checks the shards of the timeline, or of the only one that a tenant has; `store` says how
+  /// the object store is reached that it is in.
+  ///
+  /// Throws `.cannotOpen` if there is none, `.damaged` if a shard is missing, or not of the same import
+  /// as the others, `.inUse` if an import is writing to one, `.usage` for a tenant of several.
+  package init(_ given: TenantPath, _ store: StoreOptions) throws(Failure) {
+    if StoreLocation.isMeant(by: given.root) {
+      place = try PendingBucket(given, store)
+    } else {
+      place = try PendingDirectories(given)
+    }
+    tenant = given.tenant
+    timeline = place.timeline
+    path = "\(given.root)/\(tenant)/timelines/\(timeline)"
+    var shards: [PendingShard] = []
+    var missing: [ShardID] = []
+    for number in 0..<place.count {
+      let id = ShardID(number, of: place.count)
+      if let shard = try place.claim(id) { shards.append(shard) } else { missing.append(id) }
+    }
+    guard missing.isEmpty else { throw Self.missing(missing, path) }
+    self.shards = shards
+    var sizes: Set<UInt32> = []
+    for shard in shards {
+      sizes.insert(try place.stripeSize(of: shard.id) ?? TenantManifest.stripeSizeIfUnknown)
+    }
+    layout = ShardLayout(count: place.count, stripeSize: try TenantDirectory.only(of: sizes, path))
+    try requireSame()
+    try requireLayers()
+  }
+
+  private static func missing(_ shards: [ShardID], _ path: String) -> Failure {
+    let numbers = shards.map { "\($0.number)" }.joined(separator: ",")
+    let (which, are, them) =
+      shards.count == 1
+      ? ("shard \(shards[0].suffix ?? "")", "is", "it")
+      : ("\(shards.count) of \(shards[0].count) shards", "are", "them")
+    return Failure(
+      .shardMissing, "\(which) of \(path.quoted) \(are) missing: no import has completed \(them)",
+      hint: "Import \(them) with '--only-shards \(numbers)', and publish the timeline again.")
+  }
+
+  // MARK: Checks
+
+  private func requireSame() throws(Failure) {
+    var first: [UInt8] = []
+    for shard in shards {
+      guard shard.generation == generation, shard.index.metadata == metadata else {
+        throw differs(shard, "its index has other LSNs, another version or another generation")
+      }
+      guard
+        shard.index.layers.values.allSatisfy({
+          $0.shard == shard.id.suffix && $0.generation == generation
+        })
+      else { throw differs(shard, "its index names layers of another shard or generation") }
+      let control = try controlFile(of: shard)
+      if shard.id.number == 0 { first = control }
+      guard control == first else { throw differs(shard, "its control file is another cluster's") }
+    }
+  }
+
+  private func differs(_ shard: PendingShard, _ how: String) -> Failure {
+    Failure(
+      .shardsDiffer,
+      "shard \(shard.id.suffix ?? "") of \(path.quoted) differs from shard 0: \(how)",
+      hint: "Import all shards from the same backup, with the same '--generation'.")
+  }
+
+  /// The control file that the last L0 of a shard holds.
+  private func controlFile(of shard: PendingShard) throws(Failure) -> [UInt8] {
+    let names = shard.index.layers.keys.compactMap { LayerName($0) }.filter(\.isLevel0)
+    guard let last = names.max(by: { $0.lsns.lowerBound < $1.lsns.lowerBound }) else {
+      throw differs(shard, "it has no L0 layer")
+    }
+    let file = try place.open(last, generation: generation, in: shard.id)
+    var decoder = try StoredValueDecoder(file)
+    guard let value = try decoder.value(of: Key(.controlFile)) else {
+      throw file.failure("it has no control file")
+    }
+    return value
+  }
+
+  /// Throws `.damaged` unless every layer is there, of its size.
+  private func requireLayers() throws(Failure) {
+    for shard in shards {
+      for (text, metadata) in shard.index.layers {
+        try Interruption.check()
+        guard let name = LayerName(text)?.fileName(generation: metadata.generation) else {
+          throw Failure(.indexDamaged, "\(text.quoted) is not the name of a layer")
+        }
+        let byteCount = try place.byteCount(ofFile: name, in: shard.id)
+        guard byteCount == metadata.fileSize else {
+          throw Failure(
+            .missingFile,
+            "layer \((place.path(of: shard.id) + "/" + name).quoted) "
+              + (byteCount == nil
+                ? "is missing"
+                : "does not have the \(metadata.fileSize) bytes that its index says"),
+            hint: "Import shard \(shard.id.number) again, and publish the timeline again.")
+        }
+      }
+    }
+  }
+
+  /// Publishes what is not published yet, shard 0's index last.
+  package func publish() throws(Failure) { try place.publish(shards) }
+}
