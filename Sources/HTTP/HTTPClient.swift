@@ -140,7 +140,7 @@ private final class HTTPConnection: @unchecked Sendable {
     handle.set(CURLOPT_TCP_KEEPALIVE, 1)
     handle.set(CURLOPT_BUFFERSIZE, 256 << 10)
     handle.set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)
-    handle.set(CURLOPT_LOW_SPEED_LIMIT, 1)
+    handle.set(CURLOPT_LOW_SPEED_LIMIT, options.leastRate)
     handle.set(CURLOPT_LOW_SPEED_TIME, max(1, options.stallTimeout.milliseconds / 1000))
     if let timeout = options.timeout { handle.set(CURLOPT_TIMEOUT_MS, timeout.milliseconds) }
     if let bundle = options.caBundle {

@@ -121,9 +121,12 @@ package struct HTTPOptions: Sendable {
   package var caBundle: String?
   /// How long connecting may take, the TLS handshake included.
   package var connectTimeout = Duration.seconds(10)
-  /// How long a transfer may stand still.
+  /// How long a transfer may stand still, or be slower than `leastRate`.
   package var stallTimeout = Duration.seconds(30)
-  /// How long a request may take; nil for any time, as long as it does not stand still.
+  /// The bytes a second below which a transfer counts as standing still. So a request is bounded by its
+  /// size: 128 MiB by nine hours at this rate.
+  package var leastRate = 4096
+  /// How long a request may take; nil for any time, as long as it is not too slow.
   package var timeout: Duration?
   /// Whether the proxies of the environment are used (`https_proxy`, `no_proxy`).
   package var usesProxy = true

@@ -50,7 +50,7 @@ extension TransferError {
     case CURLE_OPERATION_TIMEDOUT:
       reason = .lost
       failure = Failure(
-        .connectionLost, "\(server) does not answer in time",
+        .connectionLost, "\(server) does not answer in time, or is too slow",
         hint: "Try again, and check the network.")
     case CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR,
       CURLE_HTTP2, CURLE_HTTP2_STREAM:
@@ -58,8 +58,14 @@ extension TransferError {
       failure = Failure(
         .connectionLost, "the connection to \(server) was lost: \(reasonText)",
         hint: "Try again, and check the network.")
-    case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM,
-      CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CONNECT_ERROR:
+      reason = .permanent
+      failure = Failure(
+        .certificateRefused, "no safe connection to \(server): \(escaped(text.utf8))",
+        hint:
+          "Check that the server speaks TLS at this port. If it does not, give its URL with http://."
+      )
+    case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR:
       reason = .permanent
       failure = Failure(
         .certificateRefused, "no safe connection to \(server): \(escaped(text.utf8))",

@@ -89,6 +89,23 @@ import Testing
   }
 
   /// Method: a server that says nothing.
+  /// Goal: a store that sends a few bytes a second is given up. Method: all of its answers are so; the whole
+  /// object would take hours.
+  @Test func trickle() throws {
+    let body = [UInt8](repeating: 7, count: 1 << 20)
+    let server = try TestServer { _ in
+      .trickle(
+        status: 206, headers: ["Content-Range": "bytes 0-1048575/1048576"], body: body)
+    }
+    let client = try Self.client(server.url, attempts: 1, stall: .seconds(1))
+    var bytes = [UInt8](repeating: 0, count: body.count)
+    let error = #expect(throws: Failure.self) {
+      _ = try client.get("key", into: &bytes, count: body.count, at: 0)
+    }
+    #expect(error?.code == .connectionLost && error?.message.contains("too slow") == true)
+    #expect(bytes.contains(7), "nothing came at all")
+  }
+
   @Test func silence() throws {
     let server = try Self.server([.silence])
     #expect(try Self.get(try Self.client(server.url, stall: .seconds(1))) == Array("3456".utf8))
@@ -116,6 +133,7 @@ import Testing
     (
       TestStore.error(404, "NoSuchBucket"), .bucketNotFound, "bucket 'timelines' does not exist", ""
     ),
+    (TestStore.error(400, "InvalidBucketName"), .bucketNotFound, "InvalidBucketName", "hyphens"),
     (
       TestStore.error(
         403, "RequestTimeTooSkewed", headers: ["Date": "Thu, 01 Jan 2037 00:00:00 GMT"]),

@@ -52,6 +52,18 @@ import Testing
     #expect(server.received.allSatisfy { $0.headers["authorization"]?.isEmpty == false })
   }
 
+  /// Goal: a store that takes a few bytes a second is given up. Method: more than the connection's buffers
+  /// hold.
+  @Test func trickle() throws {
+    let server = try TestServer(early: { _ in .trickle }) { _ in .silence }
+    let client = try StoreClientTests.client(server.url, attempts: 1, stall: .seconds(1))
+    let body = StoreBody.bytes([UInt8](repeating: 0, count: 32 << 20))
+    let error = #expect(throws: Failure.self) {
+      _ = try client.put("key", body, sha256: Self.hash, isConditional: true)
+    }
+    #expect(error?.code == .connectionLost && error?.message.contains("too slow") == true)
+  }
+
   /// Goal: a store that is away for a while is waited for. Method: more tries than reading has, without the
   /// usual waits.
   @Test func patient() throws {

@@ -29,6 +29,9 @@ public final class TestServer: Sendable {
     case cut(status: Int, headers: [String: String] = [:], body: [UInt8], after: Int, reset: Bool)
     /// Nothing, for as long as the server lives or the client waits.
     case silence
+    /// An answer of which a byte of the body comes now and then, some 20 a second, for as long as the
+    /// client waits.
+    case trickle(status: Int, headers: [String: String] = [:], body: [UInt8])
   }
 
   /// What a test gives: it is called on the connections' threads.
@@ -46,6 +49,8 @@ public final class TestServer: Sendable {
     case reset
     /// Reads nothing more, for as long as the server lives or the client waits.
     case hang
+    /// Reads some bytes now and then, some 2,000 a second, for as long as the client sends.
+    case trickle
   }
 
   private let listener: Int32
@@ -142,6 +147,9 @@ private struct Connection {
         connection.reset()
         return
       case .hang: reply = .silence
+      case .trickle:
+        connection.readSlowly(isOver)
+        return
       case .none, .noConsent:
         if case .none = first, request.headers["expect"] != nil {
           connection.send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
@@ -159,6 +167,13 @@ private struct Connection {
         return
       case .silence:
         while !isOver() && !connection.isClosed() { usleep(20_000) }
+        return
+      case .trickle(let status, let headers, let body):
+        connection.send(Self.head(status, headers, byteCount: body.count))
+        for byte in body where !isOver() && !connection.isClosed() {
+          connection.send([byte])
+          usleep(50_000)
+        }
         return
       }
     }
@@ -198,8 +213,16 @@ private struct Connection {
     }
   }
 
-  private mutating func receive() -> Bool {
-    var piece = [UInt8](repeating: 0, count: 1 << 16)
+  private mutating func readSlowly(_ isOver: () -> Bool) {
+    send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+    while !isOver() && receive(atMost: 100) {
+      input = []
+      usleep(50_000)
+    }
+  }
+
+  private mutating func receive(atMost limit: Int = 1 << 16) -> Bool {
+    var piece = [UInt8](repeating: 0, count: limit)
     // Invariant: the array is lent for the call, with its length.
     let count = unsafe recv(number, &piece, piece.count, 0)
     guard count > 0 else { return false }

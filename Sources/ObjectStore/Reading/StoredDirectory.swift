@@ -4,19 +4,20 @@ import System
 
 /// What is below a prefix of a bucket, read as a directory.
 ///
-/// Memory: 64 MiB for what was read last (`WindowCache`), and some 300 bytes a file that was opened.
+/// Memory: 64 MiB, or what it is given, for what was read last (`WindowCache`), and some 300 bytes a file that was opened.
 package final class StoredDirectory: ReadableDirectory {
   /// The URL, without a slash at its end.
   package let path: String
   private let location: StoreLocation
   private let client: StoreClient
-  private let cache = WindowCache()
+  private let cache: WindowCache
   private let files = Mutex<[String: StoredFile]>([:])
 
   /// The directory at the client's location, or at another prefix of the same bucket; it need not have
-  /// anything in it.
-  package init(_ client: StoreClient, at prefix: String? = nil) {
+  /// anything in it. `memory` is for what was read last; nil for the usual.
+  package init(_ client: StoreClient, at prefix: String? = nil, memory: Int? = nil) {
     self.client = client
+    cache = WindowCache(memory: memory ?? WindowCache.usualMemory)
     location =
       prefix.map { StoreLocation(bucket: client.location.bucket, prefix: $0) }
       ?? client.location

@@ -2,11 +2,13 @@ import Synchronization
 
 /// Windows of the files of one directory, the ones used last: pieces of 128 KiB.
 ///
-/// Memory: 64 MiB.
+/// Memory: as much as it is given, 64 MiB if nobody says otherwise.
 final class WindowCache: Sendable {
   /// The length of a window; the last one of a file is shorter.
   static let windowByteCount = 128 << 10
-  private static let windowLimit = 512
+  /// The bytes that are usual.
+  static let usualMemory = 64 << 20
+  private let windowLimit: Int
 
   private struct Key: Hashable {
     var file: Int
@@ -23,10 +25,16 @@ final class WindowCache: Sendable {
     var fileCount = 0
     var useCount: UInt64 = 0
     var windows: [Key: Window] = [:]
-    var aheadLimit = 32
+    var aheadLimit: Int
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
+
+  /// A cache of so many bytes.
+  init(memory: Int) {
+    windowLimit = max(2, memory / Self.windowByteCount)
+    state = Mutex(State(aheadLimit: min(32, windowLimit / 2)))
+  }
 
   /// A number for one more file.
   func newFile() -> Int {
@@ -36,7 +44,7 @@ final class WindowCache: Sendable {
     }
   }
 
-  /// How many windows one request may get before they are wanted: 4 MiB, and half as many each time that
+  /// How many windows one request may get before they are wanted: 4 MiB, or half of all, and half as many each time that
   /// one had to go without having been used, as when many files are read at once.
   var aheadLimit: Int { state.withLock { $0.aheadLimit } }
 
@@ -61,7 +69,7 @@ final class WindowCache: Sendable {
   func keep(_ bytes: ArraySlice<UInt8>, number: Int, ofFile file: Int) {
     state.withLock { state in
       // To look at all of them costs less than the request that fetched this one.
-      if state.windows.count >= Self.windowLimit,
+      if state.windows.count >= windowLimit,
         let oldest = state.windows.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
       {
         if state.windows[oldest]?.isUsed == false {

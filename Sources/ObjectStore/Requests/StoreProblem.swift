@@ -20,7 +20,7 @@ struct StoreProblem {
     case conditionFailed
     /// The store does not do this at all.
     case notImplemented
-    case wrongClock, wrongRegion, wrongKeys, noRights, noBucket
+    case wrongClock, wrongRegion, wrongKeys, noRights, noBucket, wrongBucketName
     case other
   }
 
@@ -50,6 +50,7 @@ struct StoreProblem {
     switch code {
     case "NoSuchKey": return .noSuchKey
     case "NoSuchBucket": return .noBucket
+    case "InvalidBucketName": return .wrongBucketName
     case "InvalidRange": return .invalidRange
     case "RequestTimeTooSkewed", "RequestExpired": return .wrongClock
     case "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed",
@@ -122,6 +123,12 @@ struct StoreProblem {
       return Failure(
         .bucketNotFound, "cannot \(action): bucket \(bucket) does not exist",
         hint: "Check its name, and the server: \(endpoint.scheme)://\(endpoint.host).")
+    case .wrongBucketName:
+      return Failure(
+        .bucketNotFound, subject,
+        hint:
+          "The store takes no buckets of the name \(bucket). Most want 3 to 63 lower-case letters, "
+          + "digits, dots and hyphens.")
     case .busy:
       return Failure(
         .storeBusy, subject,

@@ -16,6 +16,7 @@ import Timeline
 ///   L0                17 MiB   the same, at most 2^19 keys
 ///   chunks' runs      13 MiB   at most 2^17 in each of two chunks, and half of that to sort them
 ///   hashes             1 MiB   128 KiB for each of at most 8 threads
+///   read back          8 MiB at least, from a bucket, and a quarter of the rest
 ///   touched blocks    half of the rest, 1 MiB at least, of a running cluster
 ///   chunks in memory  the rest, the spools hold what is more
 /// ```
@@ -125,12 +126,12 @@ struct ImportPlan: Sendable {
       byteCount: options.imageLayerSize, valueCount: Int(RelationSegment.blockCount))
     chunkSize = options.chunkSize
     jobs = options.jobs ?? Processors.count
-    isInKeyOrder =
-      options.layout != .level0 && options.recovery == nil && isDirectory(options.backup)
     let isInMemory = bucket != nil && bucket?.scratch == nil
-    // What is to be sorted is as large as all small relations.
-    layerLayout = isInMemory && options.layout == .auto && !isInKeyOrder ? .level0 : options.layout
-    if isInMemory && layerLayout == .sorted && !isInKeyOrder {
+    // What is to be sorted is as large as all small relations, and of a directory all SLRUs.
+    layerLayout = isInMemory && options.layout == .auto ? .level0 : options.layout
+    isInKeyOrder =
+      layerLayout != .level0 && options.recovery == nil && isDirectory(options.backup)
+    if isInMemory && layerLayout == .sorted {
       throw Failure(
         .conflictingOptions, "'--layout sorted' needs a scratch directory",
         hint: "Give a directory with '--scratch', or '--layout fake-l0'.")
@@ -144,27 +145,34 @@ struct ImportPlan: Sendable {
     reading.sizeLimit = SizeLimit(options.sizeLimit)
     reading.parts = options.backupParts
     var needed = Self.fixedMemoryByteCount(place.shards) + reading.memoryByteCount
+    if let bucket { needed += bucket.readMemory }
     if isInMemory {
       let shardCount = place.shards.numbers.count
-      let chunk = isInKeyOrder ? 0 : Int(chunkSize)
-      let layer = max(Int(imageLayerLimit.byteCount), chunk) + 8 << 20
+      // The index of an image layer is at most 3 MiB, and waits in a file as well with shards.
+      let layer = max(Int(imageLayerLimit.byteCount), Int(chunkSize)) + 8 << 20
       // Those that are written, and those that are finished and not yet stored.
       needed += (options.uploadCount + shardCount) * layer
-      try Self.requireMemory(options.memory, needed + 2 * chunk * shardCount)
+      try Self.requireMemory(options, needed + 2 * Int(chunkSize) * shardCount)
     }
     var rest = options.memory - needed
+    if let bucket, rest > 0 {
+      self.bucket?.readMemory = bucket.readMemory + rest / 4
+      rest -= rest / 4
+    }
     replayMemoryByteCount = max(1 << 20, rest / 2)
     if options.recovery != nil { rest -= replayMemoryByteCount }
     chunkMemoryByteCount = max(1 << 20, rest / 2)
   }
 
-  private static func requireMemory(_ memory: Int, _ needed: Int) throws(Failure) {
-    guard memory < needed else { return }
+  private static func requireMemory(_ options: ImportOptions, _ needed: Int) throws(Failure) {
+    guard options.memory < needed else { return }
     let megabytes = (needed >> 20) + 1
+    let fewer = options.uploadCount > 1 ? "fewer '--uploads', " : ""
     throw Failure(
       .badOption,
-      "with '--scratch none', layers of these sizes need '--memory' of at least \(megabytes)M",
-      hint: "Give '--memory \(megabytes)M', a scratch directory, fewer '--uploads', or a smaller "
+      "without a scratch directory, layers of these sizes need '--memory' of at least "
+        + "\(megabytes)M",
+      hint: "Give '--memory \(megabytes)M', a directory with '--scratch', \(fewer)or a smaller "
         + "'--chunk-size' and '--image-layer-size'.")
   }
 

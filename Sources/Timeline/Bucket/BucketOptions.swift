@@ -10,6 +10,8 @@ package struct BucketOptions: Sendable {
   package var scratch: String?
   /// How many layers are sent at once.
   package var uploadCount = 4
+  /// The bytes of memory for what is read back.
+  package var readMemory = 8 << 20
   /// Whether a store is good enough from which no pageserver can read.
   package var allowsAnyStore = false
   /// The generation that is written for.
@@ -44,7 +46,7 @@ struct Staging {
     guard isDirectory(scratch) else {
       throw Failure(
         .outputNotFound,
-        "directory \(scratch.quoted), for layers that are not uploaded yet, does not exist",
+        "scratch directory \(scratch.quoted) does not exist",
         hint: "Create it, or choose another one with '--scratch'.")
     }
     let handle = try DirectoryHandle(forWritingTo: scratch)

@@ -67,7 +67,8 @@ package final class TimelineBucket: TimelineOutput {
       client: patientClient, isConditional: probe.honoursConditions,
       mark: UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false))
     let tenants = client.location.keyPrefix + "tenants/"
-    self.tenants = StoredDirectory(patientClient, at: String(tenants.dropLast()))
+    self.tenants = StoredDirectory(
+      patientClient, at: String(tenants.dropLast()), memory: options.readMemory)
     layers = BucketLayers(
       patientClient, count: options.uploadCount, isConditional: probe.honoursConditions,
       old: contents.objects.flatMap(\.self)
