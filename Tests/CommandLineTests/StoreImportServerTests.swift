@@ -143,6 +143,52 @@ struct StoreImportServerTests {
     #expect(verified.exitCode == 0, "\(verified.error)")
   }
 
+  /// Goal: a real store from which no pageserver could read is refused, and written to if one insists.
+  /// Method: the JuiceFS gateway without ETags.
+  @Test func untagged() async throws {
+    let server = try await StoreServer.shared(.juicefsUntagged)
+    try server.make("untagged")
+    let words = [StoredTimeline.backup, "--output", "s3://untagged"] + Self.ids
+    let refused = try await ProgramRun.run(words, environment: server.environment)
+    #expect(refused.exitCode == 69 && refused.error.contains("'--keep-etag'"), "\(refused.error)")
+    let list = try await ProgramRun.run(["list", "s3://untagged"], environment: server.environment)
+    #expect(list.outputText.contains("no timelines"), "\(list)")
+    let run = try await ProgramRun.run(
+      words + ["--allow-any-store"], environment: server.environment)
+    #expect(run.exitCode == 0, "\(run.error)")
+    let verified = try await ProgramRun.run(
+      ["verify", "s3://untagged/" + StoredTimeline.path, "--against", StoredTimeline.backup],
+      environment: server.environment)
+    #expect(verified.exitCode == 0, "\(verified.error)")
+  }
+
+  /// Goal: a timeline is written over TLS, and nothing to a server that is not trusted. Method: one whose
+  /// authority nobody knows, without that and with it.
+  @Test func overTLS() async throws {
+    let server = try await StoreServer.shared(.motoTLS)
+    _ = try Shell.output(
+      "curl", "--silent", "--show-error", "--fail", "--cacert", server.authority, "--request",
+      "PUT",
+      server.url + "/over-tls")
+    var environment = server.environment
+    environment["AWS_ENDPOINT_URL_S3"] = ""
+    let place = ["--endpoint-url", server.url]
+    let trust = ["--ca-bundle", server.authority]
+    let words = [StoredTimeline.backup, "--output", "s3://over-tls"] + place + Self.ids
+    let refused = try await ProgramRun.run(words, environment: environment)
+    #expect(refused.exitCode == 74, "\(refused.error)")
+    #expect(refused.error.contains("[certificate-refused]"), "\(refused.error)")
+    let list = try await ProgramRun.run(
+      ["list", "s3://over-tls"] + place + trust, environment: environment)
+    #expect(list.outputText.contains("no timelines"), "\(list)")
+    let run = try await ProgramRun.run(words + trust, environment: environment)
+    #expect(run.exitCode == 0, "\(run.error)")
+    let verified = try await ProgramRun.run(
+      ["verify", "s3://over-tls/" + StoredTimeline.path, "--against", StoredTimeline.backup]
+        + place + trust, environment: environment)
+    #expect(verified.exitCode == 0, "\(verified.error)")
+  }
+
   /// Goal: of three imports at once one wins and the others notice. Method: Ceph, whose conditions are
   /// atomic.
   @Test func severalAtOnce() async throws {
@@ -207,5 +253,30 @@ struct StoreImportServerTests {
           })
           == files)
     }
+
+    // One that fails when layers have been sent leaves no index; a full copy of a higher generation takes
+    // its place.
+    let directory = try TemporaryDirectory()
+    let words =
+      [cluster.path(.tars), "--output", "s3://recovered/full", "--scratch", directory.path]
+      + ["--chunk-size", "1M"] + cluster.arguments(.tars) + Self.ids
+    func names() throws -> [String] {
+      try Self.objects(server, "recovered").keys.filter { $0.contains("/full/") }
+    }
+    let failed = try await ProgramRun.run(
+      words + ["--recovery-target", "lsn=FFFF/0"], environment: server.environment)
+    #expect(failed.exitCode == 65, "\(failed.error)")
+    #expect(failed.error.contains("'--generation 2'"), "\(failed.error)")
+    #expect(try names().contains { $0.contains("__") })
+    #expect(try !names().contains { $0.contains("index_part") })
+    let copied = try await ProgramRun.run(
+      words + ["--full-copy", "--generation", "2"], environment: server.environment)
+    #expect(copied.exitCode == 0, "\(copied.error)")
+    #expect(try names().allSatisfy { $0.contains("-00000002") || $0.contains("manifest") })
+    let verified = try await ProgramRun.run(
+      ["verify", "s3://recovered/full/tenants/\(StoredTimeline.tenantID)"],
+      environment: server.environment)
+    #expect(verified.exitCode == 0, "\(verified.error)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
   }
 }

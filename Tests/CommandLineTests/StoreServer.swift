@@ -10,6 +10,8 @@ final class StoreServer: Sendable {
     case ceph
     /// The JuiceFS gateway, which has MinIO's way with S3.
     case juicefs
+    /// The same without ETags.
+    case juicefsUntagged = "juicefs untagged"
     /// moto: instance metadata, and STS.
     case moto
     /// moto with a certificate of an authority of its own.
@@ -26,6 +28,7 @@ final class StoreServer: Sendable {
 
   private static let ceph = Task { try StoreServer(.ceph) }
   private static let juicefs = Task { try StoreServer(.juicefs) }
+  private static let juicefsUntagged = Task { try StoreServer(.juicefsUntagged) }
   private static let moto = Task { try StoreServer(.moto) }
   private static let motoTLS = Task { try StoreServer(.motoTLS) }
 
@@ -34,6 +37,7 @@ final class StoreServer: Sendable {
     switch kind {
     case .ceph: try await ceph.value
     case .juicefs: try await juicefs.value
+    case .juicefsUntagged: try await juicefsUntagged.value
     case .moto: try await moto.value
     case .motoTLS: try await motoTLS.value
     }
