@@ -106,6 +106,14 @@ import Timeline
     #expect(summary.comparedFileCount == (try imported.layers().count) + 1)
   }
 
+  /// Method: the directory that `--output` named.
+  @Test func outputRoot() async throws {
+    let imported = try await Imported(try TemporaryDirectory())
+    let root = imported.timeline.components(separatedBy: "/tenants/")[0]
+    let run = try await ProgramRun.run(["verify", root, "--receipt", imported.receipt])
+    #expect(run.exitCode == 66 && run.error.contains("[not-a-timeline]"), "\(run.error)")
+  }
+
   /// Goal: whatever differs in a copy is found, each with the name of its file. Method: change one
   /// thing after the other.
   @Test(arguments: [

@@ -177,8 +177,44 @@ import Testing
     #expect(limits.withLock { $0.contains(/Max core file size +0 +0\b/) })
   }
 
+  /// Goal: timelines below several prefixes are told apart, and sorted. Method: the same tenant below two, of
+  /// which one comes before the other in the order of keys only, and a timeline without an index.
+  @Test func prefixes() async throws {
+    let files = try await Self.store().objects.filter { $0.key.hasPrefix("tenants/") }
+    var store = TestStore([:])
+    for (key, bytes) in files {
+      store.objects["b/" + key] = bytes
+      store.objects["b-x/" + key] = key.contains("/index_part") ? nil : bytes
+    }
+    let server = try TestServer { [store] in store.answer($0) }
+    let place = "s3://\(TestStore.bucket)"
+    let run = try await ProgramRun.run(["list", place], environment: Self.environment(server))
+    #expect(run.exitCode == 0, "\(run.error)")
+    let titles = run.outputText.split(separator: "\n").filter { $0.hasPrefix("tenant ") }
+    #expect(
+      titles == ["b", "b-x"].map { "tenant \(StoredTimeline.tenantID) in '\(place)/\($0)'" })
+    #expect(run.outputText.contains("complete") && run.outputText.contains("unfinished"))
+    #expect(run.error.contains("22 layers and no index"), "\(run.error)")
+    let missing = try await ProgramRun.run(
+      ["inspect", "\(place)/b/tenants/" + String(repeating: "f", count: 32)],
+      environment: Self.environment(server))
+    #expect(missing.exitCode == 66 && missing.error.contains("'import-backup list'"))
+  }
+
+  /// Method: URLs where they are not taken, and places with one slash.
+  @Test(arguments: [
+    (["export", "s3://a/b", "--output", "s3://c/d"], "Write to standard output, and pipe that"),
+    (["export", "s3:/a/b"], "A bucket is given as s3://a/b"),
+    (["verify", "out", "--receipt", "s3://a/b"], "A receipt is a local file"),
+    (["publish", "s3:a"], "A bucket is given as s3://a"),
+  ])
+  func hints(words: [String], hint: String) async throws {
+    let run = try await ProgramRun.run(words)
+    #expect(run.exitCode == 64 && run.error.contains(hint), "\(run.error)")
+  }
+
   /// Method: options of stores without one.
-  @Test(arguments: ["verify", "inspect", "list", "export"])
+  @Test(arguments: ["verify", "inspect", "list", "export", "publish"])
   func optionsWithoutStore(command: String) async throws {
     let run = try await ProgramRun.run([command, "some/where", "--region", "x"])
     #expect(run.exitCode == 64)

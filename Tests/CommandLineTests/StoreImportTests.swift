@@ -180,6 +180,7 @@ import Testing
     let (noted, _) = try await Self.run(careless, ["--json"])
     #expect(noted.exitCode == 0, "\(noted.error)")
     #expect(noted.outputText.contains("unconditional-store"))
+    #expect(noted.error.contains("warning: the store of "), "\(noted.error)")
     #expect(Self.tenants(careless) == (try await Self.expected()))
 
     let old = WritableStore()
@@ -314,6 +315,9 @@ import Testing
       (["--output-owner", "root"], "'--output-owner'"),
       (["--endpoint-url", "https://a.blob.core.windows.net"], "Azure"),
       (["--output", "az://a/b"], "local directory first"),
+      (["--output", "s3:a/b"], "A bucket is given as s3://a/b"),
+      (["--output", "S3:/a"], "A bucket is given as s3://a"),
+      (["--receipt", "s3://a/b"], "A receipt is a local file"),
       (["--output", "out", "--uploads", "2"], "'--uploads'"),
       (["--output", "out", "--scratch", "none"], "'--scratch none'"),
       (["--output", "out", "--allow-any-store"], "'--allow-any-store'"),
@@ -322,6 +326,20 @@ import Testing
       let (run, requests) = try await Self.run(WritableStore(), more)
       #expect(run.exitCode == 64 && run.error.contains(word), "\(more): \(run.error)")
       #expect(requests.isEmpty, "\(more)")
+    }
+    let (single, _) = try await Self.run(
+      WritableStore(), ["--scratch", "none", "--uploads", "1"])
+    #expect(single.exitCode == 64 && !single.error.contains("'--uploads'"), "\(single.error)")
+    let (missing, requests) = try await Self.run(WritableStore(), ["--scratch", "/no/such"])
+    #expect(missing.exitCode == 73, "\(missing.error)")
+    #expect(missing.error.contains("scratch directory '/no/such' does not exist"))
+    #expect(requests.isEmpty)
+    for output in [Self.place, "out"] {
+      let run = try await ProgramRun.run(
+        [StoredTimeline.backup, "--output", output, "--recover-with", "/bin"],
+        environment: ["IMPORT_BACKUP_SCRATCH": "none"])
+      #expect(run.exitCode == 64, "\(run.error)")
+      #expect(run.error.contains("variable IMPORT_BACKUP_SCRATCH=none cannot"), "\(run.error)")
     }
   }
 

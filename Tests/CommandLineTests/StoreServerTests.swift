@@ -140,10 +140,17 @@ struct StoreServerTests {
         ["list", "s3://no-bucket-here", "--endpoint-url", url] + options, environment: environment)
       #expect(run.error.contains(word), "\(url) \(options): \(run.error)")
     }
-    environment["AWS_CA_BUNDLE"] = server.authority
+    let plain = try await StoreServer.shared(.moto)
     let run = try await ProgramRun.run(
+      [
+        "list", "s3://no-bucket-here", "--endpoint-url",
+        plain.url.replacing("http:", with: "https:"),
+      ], environment: environment)
+    #expect(run.error.contains("give its URL with http://"), "\(run.error)")
+    environment["AWS_CA_BUNDLE"] = server.authority
+    let trusting = try await ProgramRun.run(
       ["list", "s3://no-bucket-here", "--endpoint-url", server.url], environment: environment)
-    #expect(run.error.contains("[bucket-not-found]"), "\(run.error)")
+    #expect(trusting.error.contains("[bucket-not-found]"), "\(trusting.error)")
   }
 
   // MARK: Credentials

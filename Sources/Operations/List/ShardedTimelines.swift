@@ -6,6 +6,7 @@ extension TimelineList {
   /// Shows all shards of a timeline as one.
   mutating func joinShards() {
     struct Name: Hashable {
+      var root: String
       var tenant: String
       var timeline: String
       var count: Int
@@ -13,13 +14,16 @@ extension TimelineList {
     var shards: [Name: [Int: ListedTimeline]] = [:]
     for timeline in timelines {
       guard let (name, number) = timeline.shardOfMany else { continue }
-      shards[Name(tenant: name.tenant, timeline: name.timeline, count: number.count), default: [:]][
-        number.number] = timeline
+      let key = Name(
+        root: timeline.root, tenant: name.tenant, timeline: name.timeline, count: number.count)
+      shards[key, default: [:]][number.number] = timeline
     }
     var joined: [ListedTimeline] = []
     for timeline in timelines {
       guard let (name, number) = timeline.shardOfMany,
-        let all = shards[Name(tenant: name.tenant, timeline: name.timeline, count: number.count)]
+        let all = shards[
+          Name(
+            root: timeline.root, tenant: name.tenant, timeline: name.timeline, count: number.count)]
       else {
         joined.append(timeline)
         continue

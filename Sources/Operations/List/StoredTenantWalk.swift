@@ -31,6 +31,7 @@ struct StoredTenantWalk {
       try walk.take(object)
     }
     try walk.endTimeline()
+    walk.list.timelines.sort { $0.order.lexicographicallyPrecedes($1.order) }
     guard walk.list.timelines.isEmpty, let place = TenantPath(location.description) else {
       return walk.list
     }
@@ -165,4 +166,9 @@ struct StoredTimelineFiles: SurveyedFiles {
   func contents(of name: String, limit: Int) throws(Failure) -> [UInt8] {
     try StoredDirectory(client, at: prefix).contents(of: name, limit: limit)
   }
+}
+
+extension ListedTimeline {
+  /// By the place of its tenant, tenant, shard and timeline; a hyphen comes before the slash in keys.
+  fileprivate var order: [String] { [root, tenantID ?? "", shard ?? "", timelineID ?? ""] }
 }

@@ -114,6 +114,15 @@ public struct ListedTimeline: Codable, Sendable {
   public var leftovers: [Leftover] = []
 }
 
+extension ListedTimeline {
+  /// What is above `tenants` in its path or URL; all of it if that has another form.
+  public var root: String {
+    let names = timelinePath.split(separator: "/", omittingEmptySubsequences: false)
+    guard names.count >= 4, names[names.count - 4] == "tenants" else { return timelinePath }
+    return names.dropLast(4).joined(separator: "/")
+  }
+}
+
 extension TimelineList {
   /// The error to end with if a timeline is damaged or cannot be read; nil if all are sound.
   public var failure: Failure? {

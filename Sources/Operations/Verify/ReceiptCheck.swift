@@ -27,12 +27,18 @@ struct ReceiptCheck {
   /// both.
   let allNames: Set<String>
 
-  /// Lists the directory; throws `.cannotOpen` if there is none.
+  /// Lists the directory; throws `.cannotOpen` if there is none, or what it has are other files.
   init(_ receipt: Receipt, _ directory: any ReadableDirectory) throws(Failure) {
     self.receipt = receipt
     self.directory = directory
     names = try directory.names()
-    allNames = Set(names).union(receipt.files.map(\.name))
+    let listed = Set(receipt.files.map(\.name))
+    guard names.isEmpty || !listed.isDisjoint(with: names) else {
+      throw Failure(
+        .notATimeline, "\(directory.path.quoted) has none of the files that the receipt lists",
+        hint: Timeline.directoryHint)
+    }
+    allNames = listed.union(names)
   }
 
   /// Reads every file, `jobs` at once; what is wrong is added to `findings`, in the order of the names.

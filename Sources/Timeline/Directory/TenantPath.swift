@@ -42,7 +42,9 @@ package struct TenantPath {
   package func only(of timelines: Set<String>) throws(Failure) -> Identifier {
     let path = "\(root)/\(tenant)"
     guard let first = timelines.min(), let timeline = Identifier(first) else {
-      throw Failure(.notATimeline, "tenant \(path.quoted) has no timelines")
+      throw Failure(
+        .notATimeline, "tenant \(path.quoted) has no timelines",
+        hint: "Check the path: 'import-backup list' shows which timelines there are.")
     }
     guard timelines.count == 1 else {
       throw Failure(

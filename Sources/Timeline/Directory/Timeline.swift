@@ -127,7 +127,8 @@ package struct Timeline: Sendable {
   /// Reads a timeline on disk.
   package init(path: String) throws(Failure) { try self.init(DiskDirectory(path: path)) }
 
-  private static let directoryHint =
+  /// What to do if a directory is not a timeline's.
+  package static let directoryHint =
     "Give the directory of a timeline: DIR/tenants/…/timelines/…."
 
   private static let unpublishedHint =

@@ -44,7 +44,10 @@ extension ImportCommand {
       ("uploads", uploadCount != nil), ("allow-any-store", settings.allowsAnyStore),
       ("scratch none", recovery.scratchParent == Self.noScratch && isScratchGiven),
     ]
-    guard let option = lonely.first(where: \.isGiven) else { return }
+    guard let option = lonely.first(where: \.isGiven) else {
+      guard !recovery.programs.isEmpty, recovery.scratchParent == Self.noScratch else { return }
+      throw noDirectory
+    }
     throw Failure(
       .optionNotApplicable, "'--\(option.name)' is for an output in an object store",
       hint: "Give the output as s3://BUCKET/PREFIX, or leave the option out.")
@@ -73,11 +76,7 @@ extension ImportCommand {
     settings.store.caBundle = service.options.caBundle
     if let uploadCount { settings.uploadCount = uploadCount }
     if recovery.scratchParent == Self.noScratch {
-      guard recovery.programs.isEmpty else {
-        throw Failure(
-          .conflictingOptions, "'--scratch none' cannot be used with '--recover-with'",
-          hint: "Postgres works in a directory. Give one with '--scratch'.")
-      }
+      guard recovery.programs.isEmpty else { throw noDirectory }
       recovery.scratchParent = nil
     } else {
       recovery.scratchParent = recovery.scratchParent ?? Self.usualScratch
@@ -85,6 +84,13 @@ extension ImportCommand {
     }
     // It is for the layers, too.
     isScratchGiven = false
+  }
+
+  private var noDirectory: Failure {
+    let given = isScratchGiven ? "'--scratch none'" : "the variable IMPORT_BACKUP_SCRATCH=none"
+    return Failure(
+      .conflictingOptions, "\(given) cannot be used with '--recover-with'",
+      hint: "Postgres works in a directory. Give one with '--scratch'.")
   }
 
   /// A directory for large files that may be lost when the system starts. (file-hierarchy(7))

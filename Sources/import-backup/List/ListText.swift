@@ -8,6 +8,10 @@ enum ListText {
     guard !list.timelines.isEmpty else { return "no timelines in '\(list.path)'\n" }
     var sections: [[String]] = []
     var rest = list.timelines[...]
+    let hasRoots = Set(list.timelines.map(\.root)).count > 1
+    func title(_ timeline: ListedTimeline) -> String {
+      Self.title(timeline) + (hasRoots ? " in '\(timeline.root)'" : "")
+    }
     while let first = rest.first {
       let timelines = rest.prefix { title($0) == title(first) }
       rest = rest.dropFirst(timelines.count)
@@ -80,7 +84,7 @@ enum ListText {
         lines.append("note: \(name) is \(timeline.state.rawValue): \(problem)")
       }
       for leftover in timeline.leftovers {
-        lines.append("note: \(name) has \(words(leftover)), \(names(leftover))")
+        lines.append("note: \(name) has \(words(leftover, timeline)), \(names(leftover))")
       }
     }
     lines += list.skipped.map { "note: skipped '\($0.path)': \($0.reason)" }
@@ -89,12 +93,16 @@ enum ListText {
     return lines
   }
 
-  private static func words(_ leftover: ListedTimeline.Leftover) -> String {
+  private static func words(
+    _ leftover: ListedTimeline.Leftover, _ timeline: ListedTimeline
+  ) -> String {
     let count = leftover.fileCount
     let files =
       switch leftover.code {
       case .temporaryFile: Quantity.count(count, "temporary file")
-      case .unlistedLayer: Quantity.count(count, "layer") + " that the index does not name"
+      case .unlistedLayer:
+        Quantity.count(count, "layer")
+          + (timeline.generation == nil ? " and no index" : " that the index does not name")
       case .olderIndex: Quantity.count(count, "older index", plural: "older indexes")
       case .otherFile: Quantity.count(count, "other file")
       }

@@ -129,6 +129,7 @@ enum Operands {
   /// Throws if the word is a URL: it would be taken for the path of a directory, `s3:`. One of an object
   /// store is passed if it `mayBeStored`.
   static func requirePath(_ word: String, mayBeStored: Bool = false) throws(Failure) {
+    if mayBeStored { try URLScheme.requireBothSlashes(word, "the argument") }
     guard let scheme = URLScheme(of: word), !(mayBeStored && scheme.name == "s3") else { return }
     throw Failure(
       .urlUnsupported, "\(word.quoted) is a URL, not a path",

@@ -100,11 +100,16 @@ struct OptionValue {
   /// Throws if the text is a URL: it would be taken for the path of a directory, `s3:`. One of an object
   /// store is passed if it `mayBeStored`.
   func requirePath(mayBeStored: Bool) throws(Failure) {
+    if mayBeStored { try URLScheme.requireBothSlashes(text, subject) }
     guard let scheme = URLScheme(of: text), !(mayBeStored && scheme.name == "s3") else { return }
-    let isOutput = option == "output"
+    let hint =
+      switch option {
+      case "output": mayBeStored ? scheme.hintForOutput : scheme.hintForExport
+      case "receipt": URLScheme.hintForReceipt
+      default: scheme.hintForInput
+      }
     throw Failure(
-      .urlUnsupported, "\(subject) must be a path, not the URL \(text.quoted)",
-      hint: isOutput ? scheme.hintForOutput : scheme.hintForInput)
+      .urlUnsupported, "\(subject) must be a path, not the URL \(text.quoted)", hint: hint)
   }
 }
 

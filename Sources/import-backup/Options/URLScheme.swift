@@ -1,3 +1,6 @@
+import PostgresFormat
+import System
+
 /// The beginning of a URL, `s3://`: something that this program does not read or write itself.
 struct URLScheme {
   /// In lower case, without what follows it.
@@ -19,6 +22,33 @@ struct URLScheme {
 
   private static func isLetter(_ byte: UInt8) -> Bool {
     (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+  }
+
+  /// Throws if a word, which may be the place of an object store, looks like one without both slashes.
+  ///
+  /// - Parameter subject: what messages call it.
+  static func requireBothSlashes(_ word: String, _ subject: String) throws(Failure) {
+    let name = word.dropFirst("s3:".count)
+    guard word.prefix("s3:".count).lowercased() == "s3:", !name.hasPrefix("//") else { return }
+    throw Failure(
+      .urlUnsupported, "\(subject) is neither a path nor an S3 URL: \(word.quoted)",
+      hint:
+        "A bucket is given as s3://\(escaped(name.drop { $0 == "/" }.utf8)), and a directory of "
+        + "this name as ./\(escaped(word.utf8)).")
+  }
+
+  /// What to do with the URL of a receipt.
+  static let hintForReceipt =
+    "A receipt is a local file: copy it from a bucket first, with 'aws s3 cp' for example. An import to a "
+    + "bucket writes one there by itself."
+
+  /// What to do with a URL to write a backup to.
+  var hintForExport: String {
+    switch name {
+    case "file": "Give the path, without 'file://'."
+    case "s3": "Write to standard output, and pipe that to 'aws s3 cp - URL'; or copy a local file."
+    default: "Write to a local file, and copy that."
+    }
   }
 
   /// What to do with a URL to read from.

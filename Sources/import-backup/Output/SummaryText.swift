@@ -35,13 +35,13 @@ enum SummaryText {
     _ summary: ImportSummary, isServed: Bool = false, store: StoreOptions = StoreOptions()
   ) -> [String] {
     [path(summary)] + changes(summary) + losses(summary) + computeNeeds(summary)
-      + messages(of: .unconditionalStore, summary).map { "note: \($0)" }
       + (isServed ? [] : nextSteps(summary, store))
   }
 
   /// The warnings on standard error, one per line; most imports have none.
   static func warnings(_ summary: ImportSummary) -> [String] {
-    let others = messages(of: .remainsNotRemoved, summary).map { "warning: \($0)" }
+    let others = [WarningCode.unconditionalStore, .remainsNotRemoved]
+      .flatMap { messages(of: $0, summary) }.map { "warning: \($0)" }
     let pages = summary.pageChecksums
     guard pages.damagedPageCount > 0 else { return others }
     let title =
