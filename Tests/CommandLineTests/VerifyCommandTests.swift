@@ -75,6 +75,14 @@ import Testing
       #expect(run.exitCode == code && run.output.isEmpty, "\(arguments): \(run.error)")
       #expect(run.error.hasPrefix("error: "))
     }
+    for name in ["online-15", "online-15/base.tar.zst"] {
+      let running = try await ProgramRun.run(
+        ["verify", timeline, "--against", Fixture.path(name)])
+      #expect(running.exitCode == 69)
+      let command = "--recover-with /usr/lib/postgresql/15/bin --scratch /var/tmp"
+      #expect(
+        running.error.split(separator: "\n").last?.hasSuffix(command) == true, "\(running.error)")
+    }
     try FileManager.default.removeItem(atPath: timeline + "/" + layer)
     let missing = try await ProgramRun.run(["verify", timeline])
     #expect(missing.exitCode == 1)

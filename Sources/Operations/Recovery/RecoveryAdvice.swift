@@ -7,6 +7,8 @@ import System
 struct RecoveryAdvice: Sendable {
   /// The given backup.
   let backup: String
+  /// Whether the place of the scratch directory has to be given as well.
+  var needsScratch = false
 
   /// The error that ends an attempt without recovery; `version` is the cluster's, if it is known.
   ///
@@ -23,15 +25,17 @@ struct RecoveryAdvice: Sendable {
     }
     let number = version.map { "\($0.rawValue)" }
     var hint =
-      "Let Postgres recover a copy of it first, with '--recover-with' and the directory of the "
+      "Let Postgres recover it, with '--recover-with' and the directory of the "
       + (number.map { "programs of Postgres \($0)." } ?? "cluster's own Postgres programs.")
     if case .tar? = form {
       hint += " If the backup does not contain its WAL, give that with '--wal'."
     }
+    if needsScratch { hint += " Give '--scratch' as well, a directory for Postgres to work in." }
     let remedy = number.map { number in
       Remedy(
         backup: path == backup ? nil : path,
-        options: ["--recover-with", "/usr/lib/postgresql/\(number)/bin"])
+        options: ["--recover-with", "/usr/lib/postgresql/\(number)/bin"]
+          + (needsScratch ? ["--scratch", "/var/tmp"] : []))
     }
     return Failure(code, message, hint: hint).remedied(by: remedy)
   }

@@ -32,11 +32,13 @@ final class RunningBackup: @unchecked Sendable {
   private var baseCheck = PageCheckResult()
   private var unlogged: Set<ReplayPlan.Relation> = []
 
-  /// - Parameter planMemory: the bytes that the blocks may take which replay touches; a file in the scratch
-  ///   directory holds what is more.
+  /// - Parameters:
+  ///   - planMemory: the bytes that the blocks may take which replay touches; a file in the scratch
+  ///     directory holds what is more.
+  ///   - identifier: the cluster that the backup must be of; nil for any.
   init(
     _ recovery: Recovery, in place: Recovery.Place, _ reading: BackupReaderOptions,
-    planMemory: Int, progress: RunProgress?
+    planMemory: Int, of identifier: UInt64? = nil, progress: RunProgress?
   ) throws(Failure) {
     kept = try KeptPages(place.scratch, memoryLimit: planMemory)
     self.recovery = recovery
@@ -44,6 +46,7 @@ final class RunningBackup: @unchecked Sendable {
     self.progress = progress
     self.reading = reading
     intake = place.intake
+    intake.expectedIdentifier = identifier
   }
 
   /// The bytes that were read of the input.
@@ -51,7 +54,12 @@ final class RunningBackup: @unchecked Sendable {
 
   // MARK: The first pass
 
-  /// Reads the backup, all of it: pages of main forks go to batches as they are.
+  /// The system identifier of the backup, if it turned out to be of another cluster than it must be of, so
+  /// that it was not read any further.
+  var otherIdentifier: UInt64? { intake.otherIdentifier }
+
+  /// Reads the backup, all of it: pages of main forks go to batches as they are. WAL in a tar of its own
+  /// comes first, as its pages name the cluster.
   func readBase(
     _ feed: BatchFeed<PageBatch>, _ phase: RunProgress.Phase, _ counters: ImportCounters?,
     _ failure: FirstFailure
@@ -72,16 +80,16 @@ final class RunningBackup: @unchecked Sendable {
       contents: .everything, linked: place.directory?.linked ?? [:],
       sizeLimit: intake.sizeLimit, progress: input, failure: failure)
     var copy = BackupCopy(intake, progress)
-    try copy.run(
-      source, as: .dataDirectory, strippingComponents: strip,
-      pages: BackupCopy.Pages(
-        filler: PageFiller(source, into: feed), smallRelationSize: reading.smallRelationSize))
+    defer { intake = copy.intake }
     if let log, copy.intake.givenWriteAheadLog.isEmpty {
       try copy.run(
         try TarReader(path: log, .found, sizeLimit: intake.sizeLimit, progress: input),
         as: .writeAheadLog)
     }
-    intake = copy.intake
+    try copy.run(
+      source, as: .dataDirectory, strippingComponents: strip,
+      pages: BackupCopy.Pages(
+        filler: PageFiller(source, into: feed), smallRelationSize: reading.smallRelationSize))
   }
 
   // MARK: Replay
@@ -97,7 +105,6 @@ final class RunningBackup: @unchecked Sendable {
     over base: SegmentTable, _ sizes: BaseSizes, _ check: PageCheckResult,
     _ written: any BasePages
   ) throws(Failure) {
-    try kept.close()
     let copy = try recovery.examine(intake, place, segments: base)
     let pages = try SkeletonPages(
       place.scratch, sizes, written, kept,
@@ -108,6 +115,7 @@ final class RunningBackup: @unchecked Sendable {
       observe: { record, change throws(Failure) in try pages.take(record, change) },
       page: pages.page)
     try pages.flush()
+    try kept.close()
     replay = try recovery.replay(copy, log, place, pages: pages)
     try place.takeBack()
     self.copy = copy

@@ -32,6 +32,10 @@ struct ScratchIntake {
 
   /// What the backup may unpack to; nil for anything.
   var sizeLimit: SizeLimit?
+  /// The cluster that the backup must be of; nil for any.
+  var expectedIdentifier: UInt64?
+  /// The system identifier of another cluster, if the backup is of one: no more of it need be read.
+  private(set) var otherIdentifier: UInt64?
   /// Files of the WAL that were given besides the backup: those in the backup, which may be older,
   /// are passed over.
   var givenWriteAheadLog: Set<String> = []
@@ -107,6 +111,14 @@ struct ScratchIntake {
         path, damage: .versionFileDamaged, PostgresVersion.init(versionFile:))
       try programs.require(version)
       self.version = version
+    case scratch.data + "/global/pg_control":
+      try identify(path, byteCount: ControlFile.byteCount) { bytes in
+        try? ControlFile(decoding: bytes).systemIdentifier
+      }
+    case _ where path.hasPrefix(scratch.data + "/pg_wal/"):
+      try identify(path, byteCount: WALSegmentName.headerByteCount) { bytes in
+        WALSegmentName.systemIdentifier(inFirstPage: bytes)
+      }
     case scratch.data + "/backup_label":
       label = try decode(path, damage: .backupLabelDamaged, BackupLabel.decode)
     case scratch.tablespaceMap:
@@ -121,6 +133,16 @@ struct ScratchIntake {
         fileCount -= 1  // none of the cluster's
       }
     }
+  }
+
+  /// Looks at the beginning of a file which cluster it is of; what says none is for others to refuse.
+  private mutating func identify(
+    _ path: String, byteCount: Int, _ decode: (RawSpan) -> UInt64?
+  ) throws(Failure) {
+    guard let expectedIdentifier, otherIdentifier == nil else { return }
+    let bytes = try InputFile(foundAt: path).beginning(upTo: byteCount)
+    guard bytes.count == byteCount, let found = decode(bytes.bytes) else { return }
+    if found != expectedIdentifier { otherIdentifier = found }
   }
 
   private func decode<Value>(

@@ -52,7 +52,8 @@ struct BackupComparison {
   private struct Collected: Sendable {
     var result = Result()
     var segments = SegmentTable()
-    var placements: PlacementTable
+    /// Of the first table.
+    var compared: ComparedCounts
   }
 
   /// A comparison with a backup of a cluster that was shut down.
@@ -65,14 +66,16 @@ struct BackupComparison {
     self.progress = progress
     options = Self.options(backup, stripComponents, sizeLimit, jobs)
     running = nil
+    try OnlineBackup.requireNone(for: RecoveryAdvice(backup: backup, needsScratch: true))
     reader = try BackupReader(
       options, phase: .comparing, counters: nil, progress: progress, failure: group.failure)
   }
 
-  /// A comparison with one of a running cluster, which is recovered on the way.
+  /// A comparison with one of a running cluster, which is recovered on the way; with `identifier`, one of
+  /// another cluster is not read any further than to where it says so.
   init(
     _ timeline: Timeline, _ recovery: Recovery, in place: Recovery.Place, backup: String,
-    stripComponents: Int, jobs: Int, progress: RunProgress?
+    stripComponents: Int, of identifier: UInt64?, jobs: Int, progress: RunProgress?
   ) throws(Failure) {
     self.timeline = timeline
     self.jobs = jobs
@@ -80,7 +83,8 @@ struct BackupComparison {
     options = Self.options(backup, stripComponents, nil, jobs)
     reader = nil
     running = try RunningBackup(
-      recovery, in: place, options, planMemory: Self.planMemory, progress: progress)
+      recovery, in: place, options, planMemory: Self.planMemory, of: identifier,
+      progress: progress)
   }
 
   private static func options(
@@ -90,13 +94,7 @@ struct BackupComparison {
       backup: backup, stripComponents: stripComponents, checksManifest: false,
       smallRelationSize: BackupReaderOptions.usualSmallRelationSize,
       batchCount: BackupReaderOptions.batchCount(jobs: jobs),
-      recoveryRefusal: { code, message, version in
-        // The place for the copy is the user's to choose.
-        var failure = RecoveryAdvice(backup: backup).refusal(code, message, version)
-          .remedied(by: nil)
-        failure.hint = failure.hint.map { $0 + " Give '--scratch' as well." }
-        return failure
-      })
+      recoveryRefusal: RecoveryAdvice(backup: backup, needsScratch: true).refusal)
     options.sizeLimit = sizeLimit
     return options
   }
@@ -117,7 +115,7 @@ struct BackupComparison {
       guard let reader else { throw Failure(.bug, "there is no backup to read") }
       return try reader.run(feed).contents
     }
-    return try finish(contents, collected, read.controlFile, isRecovered: isRecovered) {
+    return try finish(contents, collected, read, isRecovered: isRecovered) {
       end throws(Failure) in
       var segments = collected.segments
       return try segments.relations(upTo: end)
@@ -136,6 +134,7 @@ struct BackupComparison {
       reading: { [group] feed throws(Failure) in
         try backup.readBase(feed, .comparing, nil, group.failure)
       })
+    if let other = backup.otherIdentifier { return Result(otherCluster: other, read.controlFile) }
     let sizes = BaseSizes(base.segments)
     try backup.replay(
       over: base.segments, sizes, PageCheckResult(), try StoredBasePages(timeline, tables))
@@ -150,7 +149,7 @@ struct BackupComparison {
       }
     }
     return try finish(
-      changes.contents, collected, read.controlFile, isRecovered: true
+      changes.contents, collected, read, isRecovered: true
     ) { end throws(Failure) in
       try backup.requireNoPage(
         newerThan: end, in: base.segments, collected.segments, sizes, changes)
@@ -163,37 +162,35 @@ struct BackupComparison {
   ///
   /// `relations` gives every fork, and throws as `SegmentTable` does.
   private func finish(
-    _ contents: ClusterContents, _ collected: Collected, _ control: ControlFile?, isRecovered: Bool,
+    _ contents: ClusterContents, _ collected: Collected, _ read: VerifyPipeline.Result,
+    isRecovered: Bool,
     relations: (_ end: LogSequenceNumber) throws(Failure) -> [Cluster.Relation]
   ) throws(Failure) -> Result {
     var contents = contents
     var collected = collected
     let assessment = try contents.assessed()
     let found = assessment.controlFile.systemIdentifier
-    if let systemIdentifier = control?.systemIdentifier, found != systemIdentifier {
-      var result = Result()
-      result.findings.add(
-        .otherCluster,
-        "the backup is from another cluster: its system identifier is \(found), but the timeline has "
-          + "\(systemIdentifier)")
-      return result
+    if let control = read.controlFile, found != control.systemIdentifier {
+      return Result(otherCluster: found, control)
     }
     let relations = try relations(assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
     if running != nil {
-      collected.placements.markCompared(mainForksOf: relations)
+      collected.compared.set(mainForksOf: relations, in: read.placements)
       collected.result.pageCount = pageCount(contents, relations)
     }
     collected.result.findings.add(timeline.index.metadata, assessment)
-    collected.result.findings.addUncompared(collected.placements)
+    collected.result.findings.addUncompared(read.placements, collected.compared)
     var cluster = Cluster(contents, assessment, relations)
-    var digests = collected.placements.digests
     if isRecovered {
-      if let control { cluster.takeTimes(of: control) }
+      if let control = read.controlFile { cluster.takeTimes(of: control) }
       cluster.statistics = nil
-      digests.removeAll { $0.key.meaning == .statisticsFile }
     }
-    collected.result.findings.compare(KeyspaceWriter(cluster), with: digests)
+    collected.result.findings.compare(
+      KeyspaceWriter(cluster),
+      with: read.placements.digests.lazy.filter { key, _ in
+        !isRecovered || key.meaning != .statisticsFile
+      })
     return collected.result
   }
 
@@ -227,7 +224,7 @@ struct BackupComparison {
     let pipeline = BatchPipeline(
       group, BatchPipeline.Names(fill: "locate", work: "compare", drain: "check"), jobs: jobs,
       batches: (0..<batchCount).map { _ in ComparisonBatch(keepsPages: keep != nil) })
-    var collected = Collected(placements: tables[0])
+    var collected = Collected(compared: ComparedCounts(of: tables[0]))
     try pipeline.run(
       beside: [read],
       fill: { [timeline] feed throws(Failure) in
@@ -242,7 +239,7 @@ struct BackupComparison {
         guard let backup = batch.backup else { return }
         for run in backup.pages.runs { collected.segments.add(run) }
         for case .some(let stored) in batch.stored {
-          if let run = stored.run { collected.placements.markCompared(run) }
+          if let run = stored.run { collected.compared.add(run) }
         }
         for difference in batch.differences { collected.result.findings.add(difference) }
         if let keep { try batch.forEachKeptPage(keep) }
@@ -251,6 +248,17 @@ struct BackupComparison {
         try empty.send(backup)
       })
     return (try result.get(), collected)
+  }
+}
+
+extension BackupComparison.Result {
+  /// What there is to say if the backup is of the cluster of this system identifier.
+  fileprivate init(otherCluster found: UInt64, _ control: ControlFile?) {
+    let known = control.map { String($0.systemIdentifier) } ?? "another one"
+    findings.add(
+      .otherCluster,
+      "the backup is from another cluster: its system identifier is \(found), but the timeline has "
+        + known)
   }
 }
 
@@ -277,39 +285,45 @@ extension Findings {
   }
 
   /// Adds the pages of the timeline that the backup does not have.
-  fileprivate mutating func addUncompared(_ placements: PlacementTable) {
-    for run in placements.runs where run.comparedCount < run.blockCount {
+  fileprivate mutating func addUncompared(
+    _ placements: PlacementTable, _ compared: ComparedCounts
+  ) {
+    for (index, run) in placements.runs.enumerated() where compared[index] < run.blockCount {
       guard let meaning = run.firstKey.meaning else { continue }
       add(
         .pageNotInBackup, about: meaning,
-        "\(run.blockCount - run.comparedCount) of \(run.blockCount) pages from \(meaning.words) on "
+        "\(run.blockCount - compared[index]) of \(run.blockCount) pages from \(meaning.words) on "
           + "are not in the backup")
     }
   }
 
   /// Compares every value that is no page; both sides come in the order of the keys.
   fileprivate mutating func compare(
-    _ backup: KeyspaceWriter, with digests: [(key: Key, digest: ValueDigest)]
+    _ backup: KeyspaceWriter, with digests: some Sequence<(key: Key, digest: ValueDigest)>
   ) {
-    var rest = digests[...]
+    var rest = digests.makeIterator()
+    var next = rest.next()
     backup.write { key, value in
-      while let first = rest.first, first.key < key {
+      while let first = next, first.key < key {
         addSuperfluous(first.key)
-        rest.removeFirst()
+        next = rest.next()
       }
       guard let meaning = key.meaning else { return }
-      guard let first = rest.first, first.key == key else {
+      guard let first = next, first.key == key else {
         add(
           .valueNotInTimeline, about: meaning, "\(meaning.words) is not in the timeline")
         return
       }
-      rest.removeFirst()
+      next = rest.next()
       let digest = ValueDigest(value)
       if digest != first.digest {
         add(.valueDiffers, about: meaning, Self.difference(meaning, first.digest, digest))
       }
     }
-    for left in rest { addSuperfluous(left.key) }
+    while let left = next {
+      addSuperfluous(left.key)
+      next = rest.next()
+    }
   }
 
   private mutating func addSuperfluous(_ key: Key) {

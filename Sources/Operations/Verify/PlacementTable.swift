@@ -5,15 +5,14 @@ import Timeline
 /// reading a timeline and comparing it with a backup.
 ///
 /// Blobs lie back to back in the order of the keys, so one entry does for a run of pages in a
-/// layer. Memory: 40 bytes a run, of which a relation fork has one or a few, and 40 a value.
+/// layer. It is shared, and not changed after the reading. Memory: 40 bytes a run, of which a relation
+/// fork has one or a few, and 40 a value.
 struct PlacementTable: Sendable {
   /// Pages that follow each other, by key and in their layer.
   struct Run: Sendable {
     var firstKey: Key
     var blockCount: UInt32
     var layerIndex: UInt32
-    /// How many of the pages have been compared.
-    var comparedCount: UInt32 = 0
     /// Where the first blob begins in the layer's file.
     var offset: UInt64
   }
@@ -78,23 +77,33 @@ struct PlacementTable: Sendable {
     }
     return found
   }
+}
 
-  mutating func markCompared(_ run: Int) {
-    runs[run].comparedCount += 1
+/// How many pages of each run of a `PlacementTable` have been compared. Memory: 4 bytes a run.
+struct ComparedCounts: Sendable {
+  private var counts: [UInt32]
+
+  /// None yet of this table.
+  init(of table: PlacementTable) {
+    counts = [UInt32](repeating: 0, count: table.runs.count)
   }
+
+  subscript(run: Int) -> UInt32 { counts[run] }
+
+  mutating func add(_ run: Int) { counts[run] += 1 }
 
   /// Says of main forks that just those blocks have been compared which these relations have, which come in
   /// the order of their keys.
-  mutating func markCompared(mainForksOf relations: [Cluster.Relation]) {
+  mutating func set(mainForksOf relations: [Cluster.Relation], in table: PlacementTable) {
     var next = 0
-    for index in runs.indices {
-      guard case .relationBlock(let id, let first) = runs[index].firstKey.meaning,
-        id.fork == .main, id.databaseID != 0
+    for (index, run) in table.runs.enumerated() {
+      guard case .relationBlock(let id, let first) = run.firstKey.meaning, id.fork == .main,
+        id.databaseID != 0
       else { continue }
       while next < relations.count, relations[next].id < id { next += 1 }
       let isThere = next < relations.count && relations[next].id == id
       let end = isThere ? relations[next].blockCount : 0
-      runs[index].comparedCount = min(end - min(end, first), runs[index].blockCount)
+      counts[index] = min(end - min(end, first), run.blockCount)
     }
   }
 }

@@ -94,7 +94,7 @@ private func compare(
     inOnePass: { place throws(Failure) in
       let result = try BackupComparison(
         timeline, run, in: place, backup: backup, stripComponents: options.stripComponents,
-        jobs: jobs, progress: progress
+        of: read.controlFile?.systemIdentifier, jobs: jobs, progress: progress
       ).run(read, isRecovered: true)
       if !recovery.keepsScratch { place.scratch.removeAtEnd(announce: recovery.announce) }
       return result

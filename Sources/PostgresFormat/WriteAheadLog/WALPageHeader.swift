@@ -79,8 +79,21 @@ extension WALPageHeader {
 }
 
 extension WALSegmentName {
+  /// The bytes at the beginning of a segment that name the cluster.
+  public static let headerByteCount = 40
+
+  /// The cluster that a segment's first page names; nil if it is no such page. Traps if `page` has less
+  /// than `headerByteCount` bytes.
+  public static func systemIdentifier(inFirstPage page: RawSpan) -> UInt64? {
+    let header = WALPageHeader(decoding: page)
+    guard PostgresVersion.allCases.contains(where: { $0.walPageMagic == header.magic }) else {
+      return nil
+    }
+    return header.identity?.systemIdentifier
+  }
+
   /// The segment of a cluster that a file's first page belongs to, whatever the file is called; nil if it
-  /// is no such page. Traps if `page` has less than 40 bytes.
+  /// is no such page. Traps if `page` has less than `headerByteCount` bytes.
   public init?(firstPage page: RawSpan, of version: PostgresVersion, segmentSize: UInt32) {
     let header = WALPageHeader(decoding: page)
     guard header.magic == version.walPageMagic, header.identity?.segmentSize == segmentSize,

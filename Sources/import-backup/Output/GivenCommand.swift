@@ -16,7 +16,12 @@ struct GivenCommand {
     guard names.allSatisfy({ name in options.contains { $0.name == name } }) else { return nil }
     var words = words
     var shell = ""
-    if remedy.backup != nil || !remedy.filter.isEmpty {
+    if type == VerifyCommand.self, let backup = remedy.backup {
+      guard let option = words.lastIndex(of: "--against"), option + 1 < words.count else {
+        return nil
+      }
+      words[option + 1] = backup
+    } else if remedy.backup != nil || !remedy.filter.isEmpty {
       guard type == ImportCommand.self, let place = operand(from: start, options),
         words[place] != "-" || remedy.filter.isEmpty
       else { return nil }
