@@ -8,7 +8,7 @@ import Testing
   /// Goal: a backup that can be imported is one line and exit code 0, and nothing is written.
   @Test func sound() async throws {
     let directory = try TemporaryDirectory()
-    let backup = Fixture.path("clean-15-minimal-promoted.tar.zst")
+    let backup = Fixture.path("clean-15.tar.zst")
     let run = try await ProgramRun.run(
       [backup, "--output", "out", "--dry-run"], directory: directory.path)
     #expect(run.exitCode == 0, "\(run.error)")
@@ -23,6 +23,13 @@ import Testing
     #expect((object["reasons"] as? [Any])?.isEmpty == true && object["code"] == nil)
     let forecast = try JSONDecoder().decode(ImportForecast.self, from: json.output)
     #expect(forecast.summary.postgresVersion == 15)
+    // The import prints the same notes; only where the timeline is, and what comes next, are its own.
+    let real = try await ProgramRun.run([backup, "--output", "out"], directory: directory.path)
+    let notes = run.error.split(separator: "\n").dropFirst()
+    #expect(
+      notes.elementsEqual(
+        real.error.split(separator: "\n").dropFirst().filter { $0.hasPrefix("note:") }))
+    #expect(notes.contains { $0.contains("waits for COMMIT PREPARED") }, "\(notes)")
   }
 
   /// Goal: the reasons are lines with their codes, and fields of the object; the worst decides.

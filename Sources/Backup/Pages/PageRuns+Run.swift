@@ -24,7 +24,13 @@ extension PageRuns {
     /// Whether the file may be one of `pg_attribute`, and so is looked through for marked columns.
     var mayHoldColumns = false
     /// Whether a column with `ColumnMark` was found.
-    package var hasMarkedColumns = false
+    var hasMarkedColumns = false
+
+    /// The relation, if marked columns were found in it.
+    package var markedRelation: RelationForkID? {
+      guard hasMarkedColumns, case .relation(let segment, _) = file else { return nil }
+      return segment.relation
+    }
 
     /// Where the run's blobs are in the buffer, back to back.
     package var blobs: Range<Int> { bufferStart..<bufferStart + storedByteCount }

@@ -117,7 +117,9 @@ private struct DryRun {
       isSorted: meter.sortsSmallRelations)
     forecast.summary.pageCount = meter.pageCount
     forecast.summary.stampedPageCount = meter.stampedPageCount
+    forecast.summary.segmentTableByteCount = meter.segments.memoryByteCount
     forecast.summary.listChanges()
+    forecast.summary.listWarnings(storeWeakness: nil)
     // The WAL is among what is left out; pages are in the scratch only if all is copied.
     let pageByteCount = try copiesAll() ? meter.pageCount * UInt64(PageRuns.pageByteCount) : 0
     forecast.recovery?.scratchByteCount = backup.contents.leftOut.summary.reduce(pageByteCount) {
@@ -178,6 +180,8 @@ private struct DryRun {
     forecast.summary.stripeSize = identity.stripeSize
     forecast.summary.onlyShards = identity.onlyShards
     forecast.summary.timelinePath = identity.timelinePath
+    forecast.summary.markedDatabaseCount = contents.databaseCount(
+      withColumnsIn: meter.markedRelations)
     if let manifest { forecast.summary.manifest = manifest }
     if let pageChecksums { forecast.summary.pageChecksums = pageChecksums }
   }

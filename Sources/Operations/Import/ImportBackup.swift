@@ -31,7 +31,7 @@ private func importAsItIs(
   return try ImportPipeline(plan: plan, since: start, progress: progress).run()
 }
 
-/// Recovers the backup on a copy of it, and imports that.
+/// Imports a backup that Postgres recovers.
 private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, since start: ContinuousClock.Instant,
   progress: RunProgress?
@@ -44,7 +44,7 @@ private func importRecovered(
   if let wal = recovery.writeAheadLog, !isDirectory(wal) {
     try requireReadable(wal, option: "--wal")
   }
-  // Without a directory of its own, the copy is next to the output, which may not exist yet. What
+  // Without a place of its own, the scratch is next to the output, which may not exist yet. What
   // was created for that is removed again if the import fails, as it is empty then.
   var parents = MadeDirectories()
   defer { parents.remove() }
@@ -55,7 +55,7 @@ private func importRecovered(
   return try importRecovered(options, recovery, plan, since: start, progress: progress)
 }
 
-/// When it returns or throws, the copy has been removed, unless it is to be kept.
+/// When it returns or throws, the scratch has been removed, unless it is to be kept.
 private func importRecovered(
   _ options: ImportOptions, _ recovery: RecoveryOptions, _ plan: ImportPlan,
   since start: ContinuousClock.Instant, progress: RunProgress?

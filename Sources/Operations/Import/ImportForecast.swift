@@ -29,9 +29,9 @@ public struct ImportForecast: Codable, Sendable {
   public struct Recovery: Codable, Equatable, Sendable {
     /// The directory of the Postgres programs.
     public var programs: String
-    /// The directory that the copy would be made in.
+    /// The directory that the scratch directory would be made in.
     public var scratchParent: String
-    /// How many bytes the copy would take at least.
+    /// How many bytes the scratch directory would take at least.
     public var scratchByteCount: UInt64
     /// The tar of WAL that was given.
     public var writeAheadLog: String?

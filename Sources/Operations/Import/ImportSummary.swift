@@ -10,7 +10,7 @@ import Timeline
 public struct ImportSummary: Codable, Sendable {
   /// The backup, from the root on; `-` for standard input.
   public var backupPath = ""
-  /// `clean shutdown`, `fullbackup`, or `recovered` for one that Postgres shut down on a copy.
+  /// `clean shutdown`, `fullbackup`, or `recovered` for one that Postgres recovered.
   public var backupKind = ""
   /// The version of the Postgres that recovered the cluster; nil without recovery.
   public var recoveredBy: String?

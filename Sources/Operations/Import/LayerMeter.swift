@@ -18,6 +18,8 @@ struct LayerMeter {
   private(set) var pageCount: UInt64 = 0
   private(set) var stampedPageCount: UInt64 = 0
   private(set) var pageCheck = PageCheckResult()
+  /// Catalogs of columns of which some have the option `pg_attver`.
+  private(set) var markedRelations: Set<RelationForkID> = []
   /// Every segment of the backup.
   var segments = SegmentTable()
 
@@ -75,6 +77,7 @@ struct LayerMeter {
     var page = 0
     for run in pages.runs {
       segments.add(run)
+      if let relation = run.markedRelation { markedRelations.insert(relation) }
       if run.file.isInImageLayer, run.firstKey != nextImageKey, !plan.isInKeyOrder {
         finishImageLayers()
       }

@@ -102,9 +102,7 @@ final class TimelineWriter {
     var page = 0
     for run in pages.runs {
       segments.add(run)
-      if run.hasMarkedColumns, case .relation(let segment, _) = run.file {
-        markedRelations.insert(segment.relation)
-      }
+      if let relation = run.markedRelation { markedRelations.insert(relation) }
       if run.file.isInImageLayer {
         try appendToImageLayers(run, firstPage: page, of: pages)
       } else if run.pageCount > 0 {

@@ -36,6 +36,7 @@ enum ForecastText {
       if let recovery = forecast.recovery { lines += needs(of: recovery) }
       if forecast.reasonCount == 0, forecast.recovery == nil {
         lines += SummaryText.changes(forecast.summary) + SummaryText.losses(forecast.summary)
+        lines += SummaryText.computeNeeds(forecast.summary)
       }
       if !forecast.isComplete {
         lines.append("note: the backup was not read to its end: there may be more reasons")
@@ -59,15 +60,15 @@ enum ForecastText {
 
   private static func needs(of recovery: ImportForecast.Recovery) -> [String] {
     var lines = [
-      "note: Postgres in \(recovery.programs.quoted) would recover a copy first; it was not run",
-      "note: the copy in \(recovery.scratchParent.quoted) would take at least "
+      "note: Postgres in \(recovery.programs.quoted) would recover the backup; it was not run",
+      "note: the scratch directory in \(recovery.scratchParent.quoted) would take at least "
         + Quantity.bytes(recovery.scratchByteCount),
     ]
     if let wal = recovery.writeAheadLog { lines.append("note: WAL would come from \(wal.quoted)") }
     if let command = recovery.restoreCommand {
       lines.append("note: more WAL would come from the command \(command.quoted)")
     }
-    lines.append("note: what Postgres finds when it recovers the copy is not known before")
+    lines.append("note: what Postgres finds when it recovers the backup is not known before")
     return lines
   }
 }

@@ -165,7 +165,7 @@ enum SummaryText {
       }
   }
 
-  private static func computeNeeds(_ summary: ImportSummary) -> [String] {
+  static func computeNeeds(_ summary: ImportSummary) -> [String] {
     var lines: [String] = []
     if summary.preparedTransactionCount > 0 {
       let transactions = Quantity.count(summary.preparedTransactionCount, "prepared transaction")

@@ -27,8 +27,22 @@ import Testing
         "find", directory.path, "-printf", "%P %s %m %T@ %C@\\n"), as: UTF8.self)
   }
 
-  /// Method: real backups; the numbers are those of an import afterwards, the size is about right.
-  @Test(arguments: ["clean-15-minimal-promoted", "clean-15-checksums-wal1m", "clean-17"])
+  /// What only an import can know: ids of files, hashes, times, the sizes of layers, and how many there are.
+  private static let unknown: Set = [
+    "indexPath", "receiptPath", "index", "layers", "seconds", "outputByteCount", "l0LayerCount",
+  ]
+
+  /// The fields of a summary that a dry run knows.
+  private static func known(_ summary: ImportSummary) throws -> [String: NSObject] {
+    let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary))
+    let fields = try #require(object as? [String: NSObject])
+    return fields.filter { !unknown.contains($0.key) }
+  }
+
+  /// Method: real backups; every field is that of an import afterwards, the size is about right.
+  @Test(arguments: [
+    "clean-15-minimal-promoted", "clean-15-checksums-wal1m", "clean-14", "clean-17",
+  ])
   func whatAnImportDoes(name: String) throws {
     let directory = try TemporaryDirectory()
     var options = Self.options(Fixture.path(name + ".tar.zst"), in: directory)
@@ -42,19 +56,13 @@ import Testing
 
     let summary = try importBackup(options, progress: nil)
     let said = forecast.summary
-    #expect(said.pageCount == summary.pageCount)
-    #expect(said.imageLayerCount == summary.imageLayerCount)
+    let fields = (forecast: try Self.known(said), summary: try Self.known(summary))
+    for name in Set(fields.summary.keys).union(fields.forecast.keys) {
+      #expect(fields.forecast[name] == fields.summary[name], "\(name)")
+    }
     #expect(abs(said.l0LayerCount - summary.l0LayerCount) <= 1)
     let ratio = Double(said.outputByteCount) / Double(summary.outputByteCount)
     #expect((0.95...1.05).contains(ratio), "\(ratio)")
-    #expect(said.relationCount == summary.relationCount)
-    #expect(said.databaseCount == summary.databaseCount)
-    #expect(said.importLSN == summary.importLSN && said.endLSN == summary.endLSN)
-    #expect(said.changes == summary.changes)
-    #expect(said.stampedPageCount == summary.stampedPageCount)
-    #expect(said.pageChecksums == summary.pageChecksums)
-    #expect(said.requiredSettings == summary.requiredSettings)
-    #expect(said.leftOut.map(\.fileCount) == summary.leftOut.map(\.fileCount))
 
     let again = try rehearseImport(options, progress: nil)
     #expect(again.reasons.map(\.code) == ["timeline-exists"])
