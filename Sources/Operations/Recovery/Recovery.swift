@@ -3,7 +3,7 @@ import Pipeline
 import PostgresFormat
 import System
 
-/// Brings the backup of a cluster that was running to a stop, on a copy, by its own Postgres.
+/// Has the backup of a cluster that was running recovered by its own Postgres, in a scratch directory.
 ///
 /// ```
 /// programs run? ─► room? ─► WAL, backup ─► replay the WAL, stop ─► shut down? ─► tablespaces
@@ -379,7 +379,7 @@ struct Recovery {
   }
 }
 
-/// A cluster that was brought to a stop on a scratch copy, to be imported from there.
+/// A cluster that was recovered in a scratch directory, to be imported from there.
 struct RecoveredCluster: Sendable {
   /// Removed, with the copy in it, when it is released.
   let scratch: ScratchDirectory

@@ -1,14 +1,14 @@
 import System
 
-/// How the backup of a cluster that was running is brought to a stop before it is imported.
+/// How the backup of a cluster that was running is recovered.
 public struct RecoveryOptions: Sendable {
   /// The directory of the Postgres programs: that of `postgres` of the cluster's version.
   public var programs: String
 
-  /// The directory that the copy to recover is made in; nil for the one that holds the output.
+  /// The directory that the scratch directory is made in; nil for the one that holds the output.
   public var scratchParent: String?
 
-  /// Leave the copy and the server's log where they are.
+  /// Leave the scratch directory, with the server's log, where it is.
   public var keepsScratch = false
 
   /// The operating system's user that the server runs as; nil for one that exists for this run only

@@ -2,7 +2,7 @@ import PostgresFormat
 import Synchronization
 import System
 
-/// A directory of this run's own, in which a copy of the backup is recovered.
+/// A directory of this run's own, in which the backup is recovered.
 ///
 /// ```
 /// PARENT/import-backup-recovery-0123456789abcdef     mode 0700; 0711 without a sandbox

@@ -98,7 +98,7 @@ extension RecoveringCommand {
           """
       ) { command, _ in command.recovery.assumesSnapshot = true },
 
-      CommandOption("keep-scratch", help: "keep the copy and the server's log") {
+      CommandOption("keep-scratch", help: "keep the scratch directory, with the server's log") {
         command, _ in command.recovery.keepsScratch = true
       },
 

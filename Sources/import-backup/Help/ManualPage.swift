@@ -61,7 +61,7 @@ enum ManualPage {
       "ssh db tar -C /var/lib/postgresql/15/main -cf - . | import-backup - --output storage"
     ),
     (
-      "Import a backup that pg_basebackup took of a running cluster; Postgres recovers a copy first:",
+      "Import a backup that pg_basebackup took of a running cluster; Postgres replays its WAL:",
       "import-backup monday --output storage --recover-with /usr/lib/postgresql/15/bin"
     ),
     (
