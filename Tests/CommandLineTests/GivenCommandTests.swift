@@ -58,12 +58,16 @@ import Testing
     #expect(piped.line(with: Remedy(filter: ["bzip2", "-dc"])) == nil)
   }
 
-  /// Goal: a command is shown only if it can be followed. Method: commands without the options, or
-  /// whose backup is the value of an option.
+  /// Goal: a command is shown only if it can be followed. Method: commands without the options, with an
+  /// option's name cut short, or whose backup is the value of an option.
   @Test func otherCommands() {
     let verify = GivenCommand(words: ["import-backup", "verify", "t", "--against", "b"])
     #expect(verify.line(with: Remedy(options: ["--force"])) == nil)
-    #expect(verify.line(with: Remedy(backup: "c")) == nil)
+    #expect(verify.line(with: Remedy(backup: "c")) == "import-backup verify t --against c")
+    let joined = GivenCommand(words: ["import-backup", "verify", "t", "--against=b"])
+    #expect(joined.line(with: Remedy(backup: "c")) == "import-backup verify t --against=c")
+    let short = GivenCommand(words: ["import-backup", "verify", "t", "--again", "b"])
+    #expect(short.line(with: Remedy(backup: "c")) == nil)
     #expect(
       verify.line(with: Remedy(options: ["--strip-components", "1"]))
         == "import-backup verify t --against b --strip-components 1")

@@ -75,10 +75,13 @@ import Testing
 
     let warned = try await ProgramRun.run(arguments + ["--json", "--page-checksums", "warn"])
     #expect(warned.exitCode == 0)
-    #expect(warned.error.hasPrefix("warning: imported 1 page although its checksum "))
+    #expect(warned.error.hasPrefix("warning: 1 page does not match its checksum:"))
     #expect(warned.error.contains("\nwarning:   base/5/2606, block 0: calculated checksum "))
     let summary = try JSONDecoder().decode(ImportSummary.self, from: warned.output)
     #expect(summary.pageChecksums.damagedPageCount == 1)
+    let rehearsed = try await ProgramRun.run(arguments + ["--dry-run", "--page-checksums", "warn"])
+    #expect(rehearsed.exitCode == 0)
+    #expect(rehearsed.error.contains("\nwarning: 1 page does not match its checksum:\n"))
 
     let wrong = try await ProgramRun.run(arguments + ["--page-checksums", "maybe"])
     #expect(wrong.exitCode == 64)

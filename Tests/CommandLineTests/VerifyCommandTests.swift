@@ -76,12 +76,19 @@ import Testing
       #expect(run.error.hasPrefix("error: "))
     }
     for name in ["online-15", "online-15/base.tar.zst"] {
-      let running = try await ProgramRun.run(
-        ["verify", timeline, "--against", Fixture.path(name)])
-      #expect(running.exitCode == 69)
-      let command = "--recover-with /usr/lib/postgresql/15/bin --scratch /var/tmp"
-      #expect(
-        running.error.split(separator: "\n").last?.hasSuffix(command) == true, "\(running.error)")
+      for separator in ["\0", "="] {
+        let running = try await ProgramRun.run(
+          ["verify", timeline]
+            + "--against\(separator)\(Fixture.path(name))".split(separator: "\0").map(String.init))
+        #expect(running.exitCode == 69)
+        // The directory counts, also if a tar in it was given.
+        let command =
+          "verify \(timeline) --against\(separator)\(Fixture.path("online-15")) "
+          + "--recover-with /usr/lib/postgresql/15/bin --scratch /var/tmp"
+        #expect(
+          running.error.split(separator: "\n").last?
+            .hasSuffix(command.replacing("\0", with: " ")) == true, "\(running.error)")
+      }
     }
     try FileManager.default.removeItem(atPath: timeline + "/" + layer)
     let missing = try await ProgramRun.run(["verify", timeline])

@@ -219,8 +219,7 @@ extension ImportSummary {
         Warning(
           .pagesDamaged,
           count == 1
-            ? "1 page was imported although its checksum does not match its contents"
-            : "\(count) pages were imported although their checksums do not match their contents"))
+            ? "1 page does not match its checksum" : "\(count) pages do not match their checksums"))
     }
     if let storeWeakness { warnings.append(Warning(.unconditionalStore, storeWeakness)) }
   }

@@ -62,7 +62,7 @@ enum OnlineBackup {
         "\(advice.backup.quoted) is a backup of a running cluster (pg_basebackup)\(more), which "
           + "cannot be imported as it is", nil)
     case .directory(let path):
-      try RecoveryAdvice.requireDirectory(path)
+      try advice.requireDirectory(path)
       let sizes = try BackupDirectory.tablespaceByteCounts(at: path).map(describe)
       guard !sizes.isEmpty else { return }
       throw advice.refusal(

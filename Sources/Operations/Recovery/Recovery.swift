@@ -113,7 +113,7 @@ struct Recovery {
   func prepare() throws(Failure) -> Place {
     let backup = try OnlineBackup(at: backup)
     switch backup {
-    case .directory(let path): try RecoveryAdvice.requireDirectory(path)
+    case .directory(let path): try RecoveryAdvice(backup: path).requireDirectory(path)
     case .tar(let path): if path != "-" { try requireReadable(path) }
     case .tars: break
     }

@@ -42,15 +42,15 @@ struct RecoveryAdvice: Sendable {
 
   /// Throws if a directory, which is not the tars of a backup, is no data directory either. If it has
   /// one in it, the remedy has what the recovery of that takes.
-  static func requireDirectory(_ path: String) throws(Failure) {
+  func requireDirectory(_ path: String) throws(Failure) {
     do throws(Failure) {
       try requireDataDirectory(path)
     } catch {
       guard var remedy = error.remedy, let directory = remedy.backup else { throw error }
       var options: [String]? = []
       if SystemCalls.exists(directory + "/backup_label") {
-        let recovery = RecoveryAdvice(backup: directory).refusal(.runningCluster, "", nil).remedy?
-          .options
+        let recovery = RecoveryAdvice(backup: directory, needsScratch: needsScratch)
+          .refusal(.runningCluster, "", nil).remedy?.options
         options = recovery.map { $0 + remedy.options }
       }
       remedy.options = options ?? []

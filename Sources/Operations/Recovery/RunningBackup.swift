@@ -64,8 +64,9 @@ final class RunningBackup: @unchecked Sendable {
     _ feed: BatchFeed<PageBatch>, _ phase: RunProgress.Phase, _ counters: ImportCounters?,
     _ failure: FirstFailure
   ) throws(Failure) {
-    progress?.begin(phase, reading: input, counters: counters)
-    if !place.backup.isPipe { input.setInputByteCount(place.inputByteCount) }
+    progress?.begin(
+      phase, reading: input, byteCount: place.backup.isPipe ? nil : place.inputByteCount,
+      counters: counters)
     try recovery.takeGivenWriteAheadLog(into: &intake, input)
     let (path, origin, log): (String, InputOrigin, String?) =
       switch place.backup {
@@ -85,6 +86,7 @@ final class RunningBackup: @unchecked Sendable {
       try copy.run(
         try TarReader(path: log, .found, sizeLimit: intake.sizeLimit, progress: input),
         as: .writeAheadLog)
+      copy.intake.judgeWriteAheadLog()
     }
     try copy.run(
       source, as: .dataDirectory, strippingComponents: strip,

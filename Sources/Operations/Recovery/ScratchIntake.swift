@@ -36,6 +36,8 @@ struct ScratchIntake {
   var expectedIdentifier: UInt64?
   /// The system identifier of another cluster, if the backup is of one: no more of it need be read.
   private(set) var otherIdentifier: UInt64?
+  /// Which clusters the WAL is of: whether any of it is of the expected one, and the last other one.
+  private var logIdentifiers: (hasExpected: Bool, other: UInt64?) = (false, nil)
   /// Files of the WAL that were given besides the backup: those in the backup, which may be older,
   /// are passed over.
   var givenWriteAheadLog: Set<String> = []
@@ -112,12 +114,18 @@ struct ScratchIntake {
       try programs.require(version)
       self.version = version
     case scratch.data + "/global/pg_control":
-      try identify(path, byteCount: ControlFile.byteCount) { bytes in
+      let found = try identifier(in: path, byteCount: ControlFile.byteCount) { bytes in
         try? ControlFile(decoding: bytes).systemIdentifier
       }
+      if let found, found != expectedIdentifier { otherIdentifier = found }
     case _ where path.hasPrefix(scratch.data + "/pg_wal/"):
-      try identify(path, byteCount: WALSegmentName.headerByteCount) { bytes in
+      let found = try identifier(in: path, byteCount: WALSegmentName.headerByteCount) { bytes in
         WALSegmentName.systemIdentifier(inFirstPage: bytes)
+      }
+      if let found, found != expectedIdentifier {
+        logIdentifiers.other = found
+      } else if found != nil {
+        logIdentifiers.hasExpected = true
       }
     case scratch.data + "/backup_label":
       label = try decode(path, damage: .backupLabelDamaged, BackupLabel.decode)
@@ -135,14 +143,20 @@ struct ScratchIntake {
     }
   }
 
-  /// Looks at the beginning of a file which cluster it is of; what says none is for others to refuse.
-  private mutating func identify(
-    _ path: String, byteCount: Int, _ decode: (RawSpan) -> UInt64?
-  ) throws(Failure) {
-    guard let expectedIdentifier, otherIdentifier == nil else { return }
+  /// Which cluster a file is of, as its beginning says, if a certain one is expected; what says none is
+  /// for others to refuse.
+  private func identifier(
+    in path: String, byteCount: Int, _ decode: (RawSpan) -> UInt64?
+  ) throws(Failure) -> UInt64? {
+    guard expectedIdentifier != nil else { return nil }
     let bytes = try InputFile(foundAt: path).beginning(upTo: byteCount)
-    guard bytes.count == byteCount, let found = decode(bytes.bytes) else { return }
-    if found != expectedIdentifier { otherIdentifier = found }
+    return bytes.count == byteCount ? decode(bytes.bytes) : nil
+  }
+
+  /// Judges from the WAL, all of which has been copied, which cluster the backup is of. Segments of
+  /// another cluster may lie beside those that count, and nothing reads them.
+  mutating func judgeWriteAheadLog() {
+    if !logIdentifiers.hasExpected { otherIdentifier = logIdentifiers.other }
   }
 
   private func decode<Value>(

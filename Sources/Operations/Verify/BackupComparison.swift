@@ -134,7 +134,9 @@ struct BackupComparison {
       reading: { [group] feed throws(Failure) in
         try backup.readBase(feed, .comparing, nil, group.failure)
       })
-    if let other = backup.otherIdentifier { return Result(otherCluster: other, read.controlFile) }
+    if let other = backup.otherIdentifier, let control = read.controlFile {
+      return Result(otherCluster: other, control)
+    }
     let sizes = BaseSizes(base.segments)
     try backup.replay(
       over: base.segments, sizes, PageCheckResult(), try StoredBasePages(timeline, tables))
@@ -253,12 +255,11 @@ struct BackupComparison {
 
 extension BackupComparison.Result {
   /// What there is to say if the backup is of the cluster of this system identifier.
-  fileprivate init(otherCluster found: UInt64, _ control: ControlFile?) {
-    let known = control.map { String($0.systemIdentifier) } ?? "another one"
+  fileprivate init(otherCluster found: UInt64, _ control: ControlFile) {
     findings.add(
       .otherCluster,
       "the backup is from another cluster: its system identifier is \(found), but the timeline has "
-        + known)
+        + "\(control.systemIdentifier)")
   }
 }
 

@@ -42,6 +42,7 @@ enum ForecastText {
         lines.append("note: the backup was not read to its end: there may be more reasons")
       }
     }
+    lines += SummaryText.warnings(forecast.summary)
     let reasons = forecast.reasons.prefix(reasonsShown)
     for (index, reason) in reasons.enumerated() {
       lines.append("reason: \(reason.error) [\(reason.code)]")

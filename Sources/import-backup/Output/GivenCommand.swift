@@ -17,10 +17,14 @@ struct GivenCommand {
     var words = words
     var shell = ""
     if type == VerifyCommand.self, let backup = remedy.backup {
-      guard let option = words.lastIndex(of: "--against"), option + 1 < words.count else {
+      let name = "--against"
+      if let option = words.lastIndex(of: name), option + 1 < words.count {
+        words[option + 1] = backup
+      } else if let word = words.lastIndex(where: { $0.hasPrefix(name + "=") }) {
+        words[word] = name + "=" + backup
+      } else {
         return nil
       }
-      words[option + 1] = backup
     } else if remedy.backup != nil || !remedy.filter.isEmpty {
       guard type == ImportCommand.self, let place = operand(from: start, options),
         words[place] != "-" || remedy.filter.isEmpty

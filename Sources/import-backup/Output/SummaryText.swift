@@ -40,20 +40,11 @@ enum SummaryText {
 
   /// The warnings on standard error, one per line; most imports have none.
   static func warnings(_ summary: ImportSummary) -> [String] {
-    let others = [WarningCode.unconditionalStore, .remainsNotRemoved]
-      .flatMap { messages(of: $0, summary) }.map { "warning: \($0)" }
-    let pages = summary.pageChecksums
-    guard pages.damagedPageCount > 0 else { return others }
-    let title =
-      pages.damagedPageCount == 1
-      ? "warning: imported 1 page although its checksum does not match its contents:"
-      : "warning: imported \(Quantity.count(pages.damagedPageCount, "page")) although their "
-        + "checksums do not match their contents:"
-    return [title] + pages.lines.map { "warning:   \($0)" } + others
-  }
-
-  private static func messages(of code: WarningCode, _ summary: ImportSummary) -> [String] {
-    summary.warnings.filter { $0.code == code }.map(\.message)
+    summary.warnings.flatMap { warning in
+      guard warning.code == .pagesDamaged else { return ["warning: \(warning.message)"] }
+      return ["warning: \(warning.message):"]
+        + summary.pageChecksums.lines.map { "warning:   \($0)" }
+    }
   }
 
   /// The note that is always given.

@@ -44,7 +44,12 @@ import Testing
         atPath: directory, withIntermediateDirectories: false)
       let bytes = tar.encoded()
       try Data(bytes.prefix(bytes.count / 2)).write(to: URL(filePath: directory + "/base.tar"))
-      let log = TestTar([.init("000000010000000000000001", contents: segment(of: identifier))])
+      // A right backup may have segments of another cluster beside its own.
+      let other = [identifier[0] ^ 1] + identifier.dropFirst()
+      let log = TestTar(
+        (isOther ? [identifier] : [identifier, other]).enumerated().map { number, identifier in
+          .init("00000001000000000000000\(number + 1)", contents: segment(of: identifier))
+        })
       try Data(log.encoded()).write(to: URL(filePath: directory + "/pg_wal.tar"))
     }
   }
