@@ -10,3 +10,8 @@ int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions
 int renameat2(int old_directory, const char *old_name, int new_directory, const char *new_name,
               unsigned flags);
 int memfd_create(const char *name, unsigned flags);
+
+#include <fcntl.h>
+
+// The flag O_TMPFILE of open(2), which glibc shows to the same programs only; it differs by processor.
+static const int open_without_name = __O_TMPFILE | __O_DIRECTORY;

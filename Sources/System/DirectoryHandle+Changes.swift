@@ -52,6 +52,21 @@ extension DirectoryHandle {
     return Descriptor(opened, name: shown)
   }
 
+  /// Creates a file that never has a name; nil if the file system knows no such files. (open(2),
+  /// `O_TMPFILE`)
+  func createUnnamedFile(shown: String) throws(Failure) -> Descriptor? {
+    let shown = path + "/" + shown
+    while true {
+      let opened = unsafe openat(
+        descriptor.number, ".", O_RDWR | O_CLOEXEC | open_without_name, 0o600)
+      if opened >= 0 { return Descriptor(opened, name: shown) }
+      let reason = errno
+      // Kernels and file systems differ in how they say so; a reason that is not this comes again.
+      if [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(reason) { return nil }
+      if reason != EINTR { throw SystemCalls.failure(.create, shown, reason) }
+    }
+  }
+
   /// Opens a regular file that exists, to change what is in it; nil if the name does not exist.
   package func openFileForChanges(_ name: String) throws(Failure) -> OutputFile? {
     let bytes = Self.name(name)

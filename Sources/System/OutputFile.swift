@@ -47,11 +47,18 @@ package final class OutputFile: Sendable {
 
   /// Creates a file without a name on a directory's file system: it goes with this object, however the
   /// program ends. Messages call it by `name`, which nothing there may have.
+  ///
+  /// Where the file system knows no such files (NFS), it has its name for a moment.
   package convenience init(
     unnamed name: String, on directory: DirectoryHandle, reserve: SpaceReserve
   ) throws(Failure) {
-    let descriptor = try directory.createFile(name, mode: 0o600)
-    try directory.remove(DirectoryHandle.name(name))
+    let descriptor: Descriptor
+    if let unnamed = try directory.createUnnamedFile(shown: name) {
+      descriptor = unnamed
+    } else {
+      descriptor = try directory.createFile(name, mode: 0o600)
+      try directory.remove(DirectoryHandle.name(name))
+    }
     self.init(descriptor, directory.path + "/" + name, in: nil, reserve: reserve)
   }
 
