@@ -6,8 +6,9 @@ import Timeline
 
 /// Publishes the indexes of a timeline whose shards were imported on their own.
 ///
-/// `store` says how the object store is reached that it is in. Throws as `PendingTimeline` does, and `.usage` for a path that is not a tenant's. If it is
-/// interrupted, it can be done again; a timeline that is published already stays as it is.
+/// `store` says how an object store is reached. Throws as `PendingTimeline` does, and `.usage` for a path
+/// that is not a tenant's. If it is interrupted, it can be done again; a timeline that is published already
+/// stays as it is.
 public func publishTimeline(
   _ path: String, store: StoreOptions = StoreOptions()
 ) throws(Failure) -> PublishSummary {

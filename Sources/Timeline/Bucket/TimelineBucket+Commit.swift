@@ -6,7 +6,7 @@ import System
 /// Makes a timeline of the objects that were sent.
 ///
 /// ```
-/// 0  each shard: PUT the manifest, if the tenant has none
+/// 0  each shard: PUT the manifest, if the tenant has none; its stripe size is the import's
 /// 1  list each shard: every layer is there, as it was sent, and no index that was not there at the start
 /// 2  each shard, 0 last: PUT If-None-Match: * the index
 /// 3  as 1, but for this run's own indexes; otherwise DELETE these, shard 0's first, and fail
@@ -21,23 +21,30 @@ import System
 /// generation that begins later is refused; so no layer that another run needs is removed.
 ///
 /// Of shards that are left to be published, manifests and indexes get keys below `pending`, in any order,
-/// and nothing is removed: that is done by `PendingBucket`, once they are published.
+/// and nothing is removed: that is done by `PendingBucket`, once they are published. If that has happened
+/// before the second listing, all is well.
 extension TimelineBucket {
   package func commit(_ layers: [FinishedLayer], _ indexes: [FinishedIndex]) throws(Failure) {
     precondition(indexes.count == shards.count)
     try Interruption.check()
     for shard in shards { try writeManifest(of: shard) }
-    _ = try undisturbed(layers)
+    if !isPending { try BucketContents.requireSameTenant(patientClient, place) }
+    let sent = layers.map { layer in
+      let key = key(of: layer)
+      return ListedObject(
+        key: key, byteCount: layer.byteCount, entityTag: self.layers.tag(of: key))
+    }
+    // The index of a shard may be what a run with the same bytes has put: that shows when this one is put.
+    let tolerated = Set(indexes.filter { !isCommit($0) }.flatMap(keys(of:)))
+    _ = try watch.objects(expecting: sent, tolerating: tolerated)
     try Interruption.check()
     // From here on it is done with rather than undone.
     var objects: [String: ListedObject] = [:]
     var receiptFailure: Failure?
     try Interruption.deferring { () throws(Failure) in
-      var own: [String: String?] = [:]
-      for index in indexes.reversed() {
-        own.updateValue(try publish(index), forKey: key(of: index))
-      }
-      objects = try requireAlone(layers, indexes, own)
+      var expected = sent
+      for index in indexes.reversed() { expected.append(try publish(index)) }
+      objects = try requireAlone(expected, indexes)
       isSettled = true
       do throws(Failure) {
         try receiptFiles?.publish(timelinePath: path)
@@ -57,6 +64,19 @@ extension TimelineBucket {
     if let receiptFailure { throw receiptFailure }
   }
 
+  private var watch: BucketWatch {
+    BucketWatch(
+      patientClient, shards, old: contents.objects, otherIndex: otherIndex(_:),
+      disturbed: disturbed(_:))
+  }
+
+  private func otherIndex(_ key: String) -> Failure {
+    let url = client.url(of: key)
+    return shards.contains { key.hasPrefix($0.pending) }
+      ? BucketContents.waits(url, isPartial: isPending)
+      : BucketContents.exists(url, isPartial: isPending)
+  }
+
   private func writeManifest(of shard: BucketShard) throws(Failure) {
     if !isPending, try shard.hasManifest(patientClient) { return }
     let body = StoredBody.bytes(TenantManifest(stripeSize: place.layout.stripeSize).encoded())
@@ -66,49 +86,6 @@ extension TimelineBucket {
         + TenantManifest.fileName(generation: options.generation))
   }
 
-  /// Gives the objects of all shards, by key, and throws `.inUse` unless all layers are there as they were
-  /// sent, and the indexes are those of the start, and `own` ones, by their tags.
-  private func undisturbed(
-    _ layers: [FinishedLayer], _ own: [String: String?] = [:]
-  ) throws(Failure) -> [String: ListedObject] {
-    var found: [String: ListedObject] = [:]
-    for (shard, old) in zip(shards, contents.objects) {
-      let known = Dictionary(old.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-      for object in try shard.objects(patientClient) {
-        found[object.key] = object
-        let generation =
-          isPending && shard.isPending(object)
-          ? shard.pendingGeneration(object) : shard.indexGeneration(object)
-        guard let generation, own[object.key] == nil,
-          known[object.key].map({ object.isSame(as: $0) }) != true
-        else { continue }
-        // Another shard's index may be what a run with the same bytes has left: `publish` compares it,
-        // and one that is not published.
-        let mayBeSame =
-          isPending ? shard.isPending(object) : shard.shard.number > 0 && own.isEmpty
-        if !mayBeSame || generation != options.generation {
-          throw BucketContents.exists(client.url(of: object.key), isPartial: isPending)
-        }
-      }
-    }
-    for layer in layers {
-      let key = key(of: layer)
-      guard let object = found[key], object.byteCount == layer.byteCount,
-        Self.isSame(object.entityTag, self.layers.tag(of: key))
-      else { throw disturbed(key) }
-    }
-    for (key, tag) in own {
-      guard let object = found[key], Self.isSame(object.entityTag, tag) else {
-        throw disturbed(key)
-      }
-    }
-    return found
-  }
-
-  private static func isSame(_ tag: String?, _ other: String?) -> Bool {
-    tag == nil || other == nil || tag == other
-  }
-
   private func disturbed(_ key: String) -> Failure {
     Failure(
       .layerOfOtherRun,
@@ -116,16 +93,19 @@ extension TimelineBucket {
       hint: "Another import of the same timeline runs at the same time. Let only one run.")
   }
 
-  /// Puts an index and gives its tag. Throws `.inUse` if there is another one, or for shard 0 one of
-  /// another run.
-  private func publish(_ index: FinishedIndex) throws(Failure) -> String? {
+  /// Puts an index and gives what a listing must show. Throws `.inUse` if there is another one, or for shard 0
+  /// one of another run.
+  private func publish(_ index: FinishedIndex) throws(Failure) -> ListedObject {
     let key = key(of: index)
-    let tag = try indexes.put(
-      Self.body(of: index), at: key, isCommit: isCommit(index), checkHint: checkHint)
-    guard let tag else {
-      throw BucketContents.exists(client.url(of: key), isPartial: isPending)
+    let body = Self.body(of: index)
+    switch try self.indexes.put(body, at: key, checkHint: checkHint) {
+    case .own(let tag):
+      return ListedObject(key: key, byteCount: body.byteCount, entityTag: tag)
+    case .same(let tag, let isMarked) where !isMarked || !isCommit(index):
+      return ListedObject(key: key, byteCount: body.byteCount, entityTag: tag)
+    case .same, .other:
+      throw otherIndex(key)
     }
-    return tag
   }
 
   /// Whether an index is the one that makes the timeline.
@@ -146,48 +126,56 @@ extension TimelineBucket {
       : "The index may be in place all the same. Look with 'import-backup verify' for \(path.quoted)."
   }
 
+  /// The keys that an index has, or gets when it is published.
+  private func keys(of index: FinishedIndex) -> [String] {
+    [key(of: index), shards[index.shard].directory + index.fileName]
+  }
+
   /// Gives the objects of all shards once the indexes are there; throws `.inUse`, without the indexes, if
   /// another run or a pageserver has written one meanwhile, or a layer is missing.
   private func requireAlone(
-    _ layers: [FinishedLayer], _ indexes: [FinishedIndex], _ own: [String: String?]
+    _ expected: [ListedObject], _ indexes: [FinishedIndex]
   ) throws(Failure) -> [String: ListedObject] {
     do throws(Failure) {
-      let found = try undisturbed(layers, own)
+      if isPending {
+        try requireWaiting(expected, indexes)
+        return [:]
+      }
+      let found = try watch.objects(expecting: expected)
       // Where a condition does not keep another run from putting its index over this one.
-      if !probe.honoursConditions {
-        let key = key(of: indexes[0])
-        guard
-          try self.indexes.isOwn(
-            Self.body(of: indexes[0]), at: key, isCommit: isCommit(indexes[0]))
-        else { throw disturbed(key) }
+      if !probe.honoursConditions, try !self.indexes.holdsLast() {
+        throw disturbed(key(of: indexes[0]))
       }
       return found
     } catch {
       var error = error
+      // Otherwise the indexes stay: nothing says that they are wrong.
       guard error.exitCode == .inUse else {
-        // The indexes stay: nothing says that they are wrong.
         isSettled = true
         error.hint = checkHint
         throw error
       }
-      do throws(Failure) {
-        try withdraw(indexes)
-      } catch let other {
-        isSettled = true
-        error.message += "; this import's own index could not be removed again: \(other.message)"
-        error.hint =
-          "Two indexes may be there. Look with 'import-backup list', and import once more with "
-          + (isPending ? "a higher '--generation'." : "'--force' and a higher '--generation'.")
-        throw error
-      }
-      throw error
+      throw self.indexes.withdraw(after: error)
     }
   }
 
-  /// Removes the indexes that this run has put, shard 0's first.
-  private func withdraw(_ indexes: [FinishedIndex]) throws(Failure) {
+  /// Throws `.inUse` unless each index waits, or was published meanwhile.
+  private func requireWaiting(
+    _ expected: [ListedObject], _ indexes: [FinishedIndex]
+  ) throws(Failure) {
+    let all = Set(indexes.flatMap(keys(of:)))
+    let found = try watch.objects(
+      expecting: expected.filter { !all.contains($0.key) }, tolerating: all)
     for index in indexes {
-      try self.indexes.withdraw(Self.body(of: index), at: key(of: index))
+      let (body, keys) = (Self.body(of: index), keys(of: index))
+      // What is published stops waiting only then.
+      let places = found[keys[1]] == nil ? keys : [keys[1]]
+      var isThere = false
+      for key in places where !isThere {
+        guard let status = try patientClient.status(of: key) else { continue }
+        isThere = try patientClient.holds(body, at: key, status)
+      }
+      if !isThere { throw otherIndex(places[0]) }
     }
   }
 
@@ -196,22 +184,9 @@ extension TimelineBucket {
     _ layers: [FinishedLayer], _ indexes: [FinishedIndex], _ objects: [String: ListedObject]
   ) throws(Failure) {
     let named = Set(indexes.map(key(of:)) + layers.map(key(of:)))
-    var oldIndexes: [String] = []
-    var others = self.layers.takenBack.filter { !named.contains($0) && objects[$0] != nil }
-    for (shard, old) in zip(shards, contents.objects) {
-      for object in old where !named.contains(object.key) {
-        guard shard.isRemovable(object, upTo: options.generation),
-          let found = objects[object.key], found.isSame(as: object)
-        else { continue }
-        if shard.indexGeneration(object) != nil {
-          oldIndexes.append(object.key)
-        } else {
-          others.insert(object.key)
-        }
-      }
-    }
-    try client.remove(oldIndexes)
-    try client.remove(Array(others))
+    try watch.removeRemains(
+      client, among: objects, named: named, upTo: options.generation,
+      more: self.layers.takenBack.filter { !named.contains($0) && objects[$0] != nil })
     let own = receipt?.keys ?? []
     try client.remove(contents.receipts.map(\.key).filter { !own.contains($0) })
   }

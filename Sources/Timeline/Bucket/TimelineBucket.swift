@@ -63,9 +63,7 @@ package final class TimelineBucket: TimelineOutput {
         .fileName(generation: options.generation))
     if !options.allowsAnyStore { try probe.requireReadable(client.location) }
     // Tells this run's indexes from those of others that are the same.
-    indexes = BucketIndexes(
-      client: patientClient, isConditional: probe.honoursConditions,
-      mark: UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false))
+    indexes = BucketIndexes(patientClient, isConditional: probe.honoursConditions)
     let tenants = client.location.keyPrefix + "tenants/"
     self.tenants = StoredDirectory(
       patientClient, at: String(tenants.dropLast()), memory: options.readMemory)

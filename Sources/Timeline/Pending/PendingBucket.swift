@@ -7,33 +7,21 @@ import System
 ///
 /// ```
 /// claim    list each shard, also what waits
-/// publish  0  each shard: PUT If-None-Match: * the manifest, if the tenant has none
-///          1  list each shard: every layer is there, and no index that was not there at the start
+/// publish  0  each shard: PUT If-None-Match: * the manifest, if the tenant has none; it must be the one that waits
+///          1  list each shard: every layer is the one that was there at the start, and there is no new index
 ///          2  each shard, 0 last: PUT If-None-Match: * the index
-///          3  as 1, but for these indexes; otherwise DELETE shard 0's, and fail
+///          3  as 1, but for these indexes; otherwise DELETE these, shard 0's first, and fail
 ///          4  DELETE what waits of no higher generation; and, if this run has put shard 0's index, what was
 ///             there at the start, is of no higher generation, and is not named by an index
 /// ```
 ///
 /// What waits is kept until all is published. So while shard 0 has no index, an index of another shard is
-/// that of an interrupted publication only if it has its mark and the bytes of the one that waits; any other
-/// is that of an import that may take it away again. An import of some shards removes nothing, and one that
-/// sees a published index gives way (`TimelineBucket+Commit.swift`).
+/// that of an interrupted publication only if it has the bytes of the one that waits, and no import's mark; any
+/// other is that of an import that may take it away again.
+///
+/// Each publication has a mark of its own, and takes away nothing but what has it. One that finds an index which
+/// another has put meanwhile leaves everything to that: it may need what this one has put.
 final class PendingBucket: PendingShards {
-  /// A shard's keys, and what they had at the start.
-  private struct Shard {
-    let keys: BucketShard
-    let objects: [ListedObject]
-    /// That of its index.
-    let generation: UInt32
-
-    /// The name of the manifest that waits with the index; nil if there is none.
-    var manifest: String? {
-      let name = TenantManifest.fileName(generation: generation)
-      return objects.contains { $0.key == keys.pending + name } ? name : nil
-    }
-  }
-
   let timeline: Identifier
   let count: Int
   /// Hours of work wait: it does not give up soon.
@@ -42,12 +30,16 @@ final class PendingBucket: PendingShards {
   private let root: StoredDirectory
   private let rootPrefix: String
   private let place: OutputPlace
-  private var shards: [Int: Shard] = [:]
+  /// The keys of each shard, and what they had at the start.
+  private var shards: [(keys: BucketShard, objects: [String: ListedObject])] = []
+  /// The highest generation that is published; nil for none.
+  private var published: UInt32?
 
-  /// Every publication has the same: each may go on with what another has put.
-  private static let mark = "publish"
+  /// Begins the marks of indexes that publications put.
+  private static let markPrefix = "publish-"
 
-  /// Looks for the timeline; throws as `PendingSearch` does.
+  /// Looks for the timeline and what it has; throws as `PendingSearch` does, and `.damaged` if an index waits that
+  /// is of a higher generation than one that is published.
   init(_ place: TenantPath, _ options: StoreOptions) throws(Failure) {
     let tenants = try StoreLocation(place.root)
     client = try StoreClient(tenants, options).with(.patient)
@@ -64,15 +56,41 @@ final class PendingBucket: PendingShards {
     self.place = OutputPlace(
       output: root.path, tenant: place.tenant, timeline: timeline,
       shards: ShardSelection(all: ShardLayout(count: count)))
+    for id in self.place.shards.ids {
+      let keys = BucketShard(id, of: self.place, below: rootPrefix)
+      let objects = try keys.objects(client).map { ($0.key, $0) }
+      shards.append((keys, Dictionary(objects, uniquingKeysWith: { first, _ in first })))
+    }
+    published = shards.compactMap { keys, objects in
+      objects.values.compactMap(keys.indexGeneration).max()
+    }.max()
+    try requireNoneNewer()
+  }
+
+  private func requireNoneNewer() throws(Failure) {
+    guard let published else { return }
+    for (keys, objects) in shards {
+      for object in objects.values {
+        guard let generation = keys.pendingGeneration(object), generation > published else {
+          continue
+        }
+        throw Failure(
+          .shardsDiffer,
+          "\(client.url(of: object.key).quoted) waits to be published, and generation \(published) is "
+            + "published already, or in part",
+          hint:
+            "To keep generation \(published), remove that object, and publish the timeline again. To "
+            + "replace it, import all shards at once, without '--only-shards', with '--force' and a higher "
+            + "'--generation' than \(generation).")
+      }
+    }
   }
 
   func claim(_ id: ShardID) throws(Failure) -> PendingShard? {
-    let keys = BucketShard(id, of: place, below: rootPrefix)
-    let objects = try keys.objects(client)
-    let published = objects.compactMap(keys.indexGeneration).max()
-    guard let generation = published ?? objects.compactMap(keys.pendingGeneration).max()
+    let (keys, objects) = shards[id.number]
+    let published = objects.values.compactMap(keys.indexGeneration).max()
+    guard let generation = published ?? objects.values.compactMap(keys.pendingGeneration).max()
     else { return nil }
-    shards[id.number] = Shard(keys: keys, objects: objects, generation: generation)
     let key =
       (published == nil ? keys.pending : keys.directory)
       + IndexPart.fileName(generation: generation)
@@ -85,23 +103,24 @@ final class PendingBucket: PendingShards {
     try root.contents(of: String(key.dropFirst(rootPrefix.count)), limit: Timeline.indexLimit)
   }
 
-  /// A shard that is claimed.
-  private func shard(_ id: ShardID) throws(Failure) -> Shard {
-    guard let shard = shards[id.number] else {
-      throw Failure(.bug, "shard \(id.number) was not claimed")
-    }
-    return shard
-  }
-
   func path(of id: ShardID) -> String { root.path + "/" + place.names(id).joined(separator: "/") }
 
-  func stripeSize(of id: ShardID) throws(Failure) -> UInt32? {
+  func publishedStripeSize(of id: ShardID) throws(Failure) -> UInt32? {
     let tenant = Array(place.names(id)[..<2]).joined(separator: "/")
-    let published = try stripeSize(among: try root.names(in: tenant), in: tenant)
-    if let published { return published }
-    return try stripeSize(
-      among: try shard(id).manifest.map { [$0] } ?? [],
-      in: place.pendingNames(id).joined(separator: "/"))
+    return try stripeSize(among: try root.names(in: tenant), in: tenant)
+  }
+
+  func pendingStripeSize(of shard: PendingShard) throws(Failure) -> UInt32? {
+    try stripeSize(
+      among: manifest(of: shard).map { [$0] } ?? [],
+      in: place.pendingNames(shard.id).joined(separator: "/"))
+  }
+
+  /// The name of the manifest that waits with an index; nil if there is none.
+  private func manifest(of shard: PendingShard) -> String? {
+    let name = TenantManifest.fileName(generation: shard.generation)
+    let (keys, objects) = shards[shard.id.number]
+    return objects[keys.pending + name] == nil ? nil : name
   }
 
   private func stripeSize(
@@ -114,9 +133,8 @@ final class PendingBucket: PendingShards {
   }
 
   func byteCount(ofFile name: String, in id: ShardID) throws(Failure) -> UInt64? {
-    let shard = try shard(id)
-    let key = shard.keys.directory + name
-    return shard.objects.first { $0.key == key }?.byteCount
+    let (keys, objects) = shards[id.number]
+    return objects[keys.directory + name]?.byteCount
   }
 
   func open(_ name: LayerName, generation: UInt32, in id: ShardID) throws(Failure) -> LayerFile {
@@ -127,158 +145,149 @@ final class PendingBucket: PendingShards {
 
   // MARK: Publishing
 
-  func publish(_ pending: [PendingShard]) throws(Failure) {
-    let isPublished = pending.allSatisfy(\.isPublished)
-    let objects = isPublished ? [:] : try publishIndexes(pending)
-    // What waits can be removed by the next publication.
-    try? removeRemains(pending, pending[0].isPublished ? [:] : objects)
-  }
-
-  /// Gives the objects of all shards, by key, once the indexes are there.
-  private func publishIndexes(
-    _ pending: [PendingShard]
-  ) throws(Failure) -> [String: ListedObject] {
+  func publishManifests(_ pending: [PendingShard]) throws(Failure) {
     try Interruption.check()
     try requireOwn(pending)
-    for shard in pending { try publishManifest(of: shard.id) }
-    let last = try shard(pending[pending.count - 1].id).keys
-    let name = IndexPart.fileName(generation: pending[0].generation)
-    let probe = try BucketProbe(client, below: last.directory, longestName: name)
-    let indexes = BucketIndexes(
-      client: client, isConditional: probe.honoursConditions, mark: Self.mark)
-    _ = try undisturbed(pending, indexes, isOver: false)
-    try Interruption.check()
-    return try Interruption.deferring { () throws(Failure) in
-      for shard in pending.reversed() where !shard.isPublished {
-        let key = try key(of: shard)
-        let tag = try indexes.put(
-          StoredBody.bytes(shard.bytes), at: key, isCommit: false, checkHint: Self.again)
-        if tag == nil { throw busy(key) }
-      }
-      do throws(Failure) {
-        return try undisturbed(pending, indexes, isOver: true)
-      } catch {
-        var error = error
-        guard error.exitCode == .inUse, !pending[0].isPublished else {
-          error.hint = Self.again
-          throw error
-        }
-        // The others stay: without shard 0's, they are no timeline, and whoever goes on needs them.
-        try indexes.withdraw(StoredBody.bytes(pending[0].bytes), at: try key(of: pending[0]))
-        throw error
+    for shard in pending {
+      let keys = shards[shard.id.number].keys
+      guard let name = manifest(of: shard), try !keys.hasManifest(client) else { continue }
+      let body = StoredBody.bytes(try contents(of: keys.pending + name))
+      // What another has put meanwhile is read again.
+      if case .unsupported = try client.put(
+        keys.tenant + name, body.body, sha256: body.sha256, isConditional: true)
+      {
+        _ = try client.put(keys.tenant + name, body.body, sha256: body.sha256, isConditional: false)
       }
     }
   }
 
-  private static let again =
-    "Publish the timeline again, before anything attaches it: that shows whether it is complete."
-
-  private func key(of shard: PendingShard) throws(Failure) -> String {
-    try self.shard(shard.id).keys.directory + IndexPart.fileName(generation: shard.generation)
+  func publishIndexes(_ pending: [PendingShard]) throws(Failure) {
+    let isPublished = pending.allSatisfy(\.isPublished)
+    var objects = isPublished ? [:] : try putIndexes(pending)
+    if pending[0].isPublished {
+      // Its layers may be a pageserver's by now.
+      objects = [:]
+      for (keys, old) in shards { objects.merge(old.filter { keys.isPending($0.value) }) { $1 } }
+    }
+    // What waits can be removed by the next publication.
+    try? watch.removeRemains(
+      client, among: objects, named: Set(try pending.flatMap(named)), upTo: pending[0].generation)
   }
 
-  private func busy(_ key: String) -> Failure {
-    Failure(
-      .timelineBusy,
-      "an import or another publication writes to the timeline: there is \(client.url(of: key).quoted)",
-      hint:
-        "Wait for it to end, and publish the timeline again. If it was killed, import all shards "
-        + "once more, with '--force' and a higher '--generation'.")
+  private var watch: BucketWatch {
+    let client = client
+    return BucketWatch(client, shards.map(\.keys), old: shards.map { Array($0.objects.values) }) {
+      Self.busy(client.url(of: $0))
+    } disturbed: {
+      Self.gone(client.url(of: $0))
+    }
   }
 
-  private func gone(_ key: String) -> Failure {
-    Failure(
-      .layerOfOtherRun,
-      "\(client.url(of: key).quoted) was removed or replaced while its shard was published",
-      hint: "Make sure that no other program writes to the timeline, and publish it again.")
+  /// Gives the objects of all shards, by key, once the indexes are there.
+  private func putIndexes(
+    _ pending: [PendingShard]
+  ) throws(Failure) -> [String: ListedObject] {
+    let last = shards[count - 1].keys.directory
+    let probe = try BucketProbe(
+      client, below: last, longestName: IndexPart.fileName(generation: pending[0].generation))
+    let indexes = BucketIndexes(
+      client, isConditional: probe.honoursConditions, markPrefix: Self.markPrefix)
+    // The layers, and the indexes that are there already.
+    var expected: [ListedObject] = []
+    for shard in pending {
+      for key in try named(shard) where shard.isPublished || key != self.key(of: shard) {
+        guard let object = shards[shard.id.number].objects[key] else {
+          throw Self.gone(client.url(of: key))
+        }
+        expected.append(object)
+      }
+    }
+    _ = try watch.objects(expecting: expected)
+    try Interruption.check()
+    return try Interruption.deferring { () throws(Failure) in
+      for shard in pending.reversed() where !shard.isPublished {
+        let key = key(of: shard)
+        let body = StoredBody.bytes(shard.bytes)
+        switch try indexes.put(body, at: key, checkHint: Self.again) {
+        case .own(let tag):
+          expected.append(ListedObject(key: key, byteCount: body.byteCount, entityTag: tag))
+        case .same: throw Self.isPublishing(client.url(of: key))
+        case .other: throw indexes.withdraw(after: Self.busy(client.url(of: key)))
+        }
+      }
+      let found: [String: ListedObject]
+      do throws(Failure) {
+        found = try watch.objects(expecting: expected)
+      } catch {
+        var error = error
+        // Otherwise the indexes stay: nothing says that they are wrong.
+        guard error.exitCode == .inUse else {
+          error.hint = Self.again
+          throw error
+        }
+        throw indexes.withdraw(after: error)
+      }
+      // Where a condition does not keep another publication from putting its index over this one.
+      if !probe.honoursConditions, try !indexes.holdsLast() {
+        throw Self.isPublishing(client.url(of: key(of: pending[0])))
+      }
+      return found
+    }
+  }
+
+  /// Where a shard's index is to be.
+  private func key(of shard: PendingShard) -> String {
+    shards[shard.id.number].keys.directory + IndexPart.fileName(generation: shard.generation)
+  }
+
+  /// The keys of a shard's index and layers.
+  private func named(_ shard: PendingShard) throws(Failure) -> [String] {
+    let directory = shards[shard.id.number].keys.directory
+    var keys = [key(of: shard)]
+    for (text, metadata) in shard.index.layers {
+      keys.append(directory + (try shard.fileName(ofLayer: text, metadata)))
+    }
+    return keys
   }
 
   /// Throws `.inUse` if shard 0 has no index and another has one that no publication has put there.
   private func requireOwn(_ pending: [PendingShard]) throws(Failure) {
     if pending[0].isPublished { return }
     for shard in pending where shard.isPublished {
-      let key = try key(of: shard)
-      let waiting =
-        try self.shard(shard.id).keys.pending + IndexPart.fileName(generation: shard.generation)
+      let key = key(of: shard)
+      let (keys, objects) = shards[shard.id.number]
+      let waiting = keys.pending + IndexPart.fileName(generation: shard.generation)
       let mark = try client.status(of: key)?.mark
-      guard mark == nil || mark == Self.mark,
-        try self.shard(shard.id).objects.contains(where: { $0.key == waiting }),
+      guard mark?.hasPrefix(Self.markPrefix) != false, objects[waiting] != nil,
         try contents(of: waiting) == shard.bytes
-      else { throw busy(key) }
+      else { throw Self.busy(client.url(of: key)) }
     }
   }
 
-  private func publishManifest(of id: ShardID) throws(Failure) {
-    let shard = try shard(id)
-    guard let name = shard.manifest, try !shard.keys.hasManifest(client) else { return }
-    let body = StoredBody.bytes(try contents(of: shard.keys.pending + name))
-    let key = shard.keys.tenant + name
-    switch try client.put(key, body.body, sha256: body.sha256, isConditional: true) {
-    case .stored: return
-    case .unsupported:
-      _ = try client.put(key, body.body, sha256: body.sha256, isConditional: false)
-    case .exists:
-      guard let status = try client.status(of: key), try client.holds(body, at: key, status) else {
-        throw busy(key)
-      }
-    }
+  // MARK: Errors
+
+  private static let again =
+    "Publish the timeline again, before anything attaches it: that shows whether it is complete."
+
+  private static func busy(_ url: String) -> Failure {
+    Failure(
+      .timelineBusy, "an import or a pageserver writes to the timeline: there is \(url.quoted)",
+      hint:
+        "Wait for it to end, and publish the timeline again. If it was an import of all shards that was "
+        + "killed, run that again, or import all shards at once, without '--only-shards', with '--force' "
+        + "and a higher '--generation'.")
   }
 
-  /// Gives the objects of all shards, by key. Throws `.inUse` unless every layer is there, and no index but
-  /// those of the start and these; once it `isOver`, all of these.
-  private func undisturbed(
-    _ pending: [PendingShard], _ indexes: BucketIndexes, isOver: Bool
-  ) throws(Failure) -> [String: ListedObject] {
-    var all: [String: ListedObject] = [:]
-    for shard in pending {
-      let (keys, old) = (try self.shard(shard.id).keys, try self.shard(shard.id).objects)
-      let found = Dictionary(
-        try keys.objects(client).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-      let own = try key(of: shard)
-      for object in found.values where keys.indexGeneration(object) != nil && object.key != own {
-        guard old.contains(where: { $0.key == object.key && object.isSame(as: $0) }) else {
-          throw busy(object.key)
-        }
-      }
-      if isOver || found[own] != nil {
-        guard
-          try indexes.isOwn(StoredBody.bytes(shard.bytes), at: own, isCommit: false)
-        else { throw busy(own) }
-      }
-      for (text, metadata) in shard.index.layers {
-        guard let name = LayerName(text)?.fileName(generation: metadata.generation),
-          found[keys.directory + name]?.byteCount == metadata.fileSize
-        else { throw gone(keys.directory + text) }
-      }
-      all.merge(found) { $1 }
-    }
-    return all
+  private static func isPublishing(_ url: String) -> Failure {
+    Failure(
+      .timelineBusy, "another publication has put \(url.quoted) meanwhile",
+      hint: "Wait for it to end, and publish the timeline again: that shows whether it is complete."
+    )
   }
 
-  /// Removes what waits, and of what was there at the start and still is among `objects` what no index
-  /// names.
-  private func removeRemains(
-    _ pending: [PendingShard], _ objects: [String: ListedObject]
-  ) throws(Failure) {
-    var waiting: [String] = []
-    var others: [String] = []
-    for shard in pending {
-      let (keys, old) = (try self.shard(shard.id).keys, try self.shard(shard.id).objects)
-      var named: Set = [try key(of: shard)]
-      for (text, metadata) in shard.index.layers {
-        guard let name = LayerName(text) else { continue }
-        named.insert(keys.directory + name.fileName(generation: metadata.generation))
-      }
-      for object in old where !named.contains(object.key) {
-        guard keys.isRemovable(object, upTo: shard.generation) else { continue }
-        if keys.isPending(object) {
-          waiting.append(object.key)
-        } else if objects[object.key]?.isSame(as: object) == true {
-          others.append(object.key)
-        }
-      }
-    }
-    try client.remove(others)
-    try client.remove(waiting)
+  private static func gone(_ url: String) -> Failure {
+    Failure(
+      .layerOfOtherRun, "\(url.quoted) was removed or replaced while its shard was published",
+      hint: "Make sure that no other program writes to the timeline, and publish it again.")
   }
 }

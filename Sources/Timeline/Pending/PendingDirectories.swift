@@ -86,10 +86,12 @@ final class PendingDirectories: PendingShards {
 
   func path(of id: ShardID) -> String { shards[id.number]?.timeline.path ?? "" }
 
-  func stripeSize(of id: ShardID) throws(Failure) -> UInt32? {
-    let shard = try shard(id)
-    if let size = try TenantDirectory(shard.tenant).stripeSize() { return size }
-    return try shard.pending.map { TenantDirectory($0) }?.stripeSize()
+  func publishedStripeSize(of id: ShardID) throws(Failure) -> UInt32? {
+    try TenantDirectory(try shard(id).tenant).stripeSize()
+  }
+
+  func pendingStripeSize(of shard: PendingShard) throws(Failure) -> UInt32? {
+    try self.shard(shard.id).pending.map { TenantDirectory($0) }?.stripeSize()
   }
 
   func byteCount(ofFile name: String, in id: ShardID) throws(Failure) -> UInt64? {
@@ -101,7 +103,7 @@ final class PendingDirectories: PendingShards {
     try LayerFile(path: path(of: id) + "/" + name.fileName(generation: generation), name: name)
   }
 
-  func publish(_ shards: [PendingShard]) throws(Failure) {
+  func publishManifests(_ shards: [PendingShard]) throws(Failure) {
     for shard in shards {
       let directories = try self.shard(shard.id)
       guard let pending = directories.pending else { continue }
@@ -113,6 +115,9 @@ final class PendingDirectories: PendingShards {
       }
       try directories.tenant.sync()
     }
+  }
+
+  func publishIndexes(_ shards: [PendingShard]) throws(Failure) {
     for shard in shards.reversed() where !shard.isPublished {
       try Interruption.check()
       let directories = try self.shard(shard.id)

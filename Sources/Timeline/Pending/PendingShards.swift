@@ -26,6 +26,16 @@ struct PendingShard {
       throw Failure(error, in: "index \(path.quoted)", damage: .indexDamaged)
     }
   }
+
+  /// The name of the file of a layer that the index names.
+  func fileName(
+    ofLayer text: String, _ metadata: IndexPart.LayerMetadata
+  ) throws(Failure) -> String {
+    guard let name = LayerName(text) else {
+      throw Failure(.indexDamaged, "\(text.quoted) is not the name of a layer")
+    }
+    return name.fileName(generation: metadata.generation)
+  }
 }
 
 /// Where the shards of a timeline are that were written by several imports: in directories, or in a bucket.
@@ -42,8 +52,11 @@ protocol PendingShards: AnyObject {
   /// The path or URL of the directory of a shard's layers.
   func path(of id: ShardID) -> String
 
-  /// The stripe size that the manifest of a shard says, published or not; nil if there is none.
-  func stripeSize(of id: ShardID) throws(Failure) -> UInt32?
+  /// The stripe size that the newest manifest of a shard's tenant says; nil if there is none.
+  func publishedStripeSize(of id: ShardID) throws(Failure) -> UInt32?
+
+  /// The one that the manifest says that waits with an index; nil if there is none.
+  func pendingStripeSize(of shard: PendingShard) throws(Failure) -> UInt32?
 
   /// The length of a layer's file; nil if there is none.
   func byteCount(ofFile name: String, in id: ShardID) throws(Failure) -> UInt64?
@@ -51,8 +64,11 @@ protocol PendingShards: AnyObject {
   /// Opens a layer.
   func open(_ name: LayerName, generation: UInt32, in id: ShardID) throws(Failure) -> LayerFile
 
-  /// Publishes manifests and indexes, shard 0's index last, and removes what is left then.
-  func publish(_ shards: [PendingShard]) throws(Failure)
+  /// Publishes the manifest of each shard whose tenant has none.
+  func publishManifests(_ shards: [PendingShard]) throws(Failure)
+
+  /// Publishes indexes, shard 0's last, and removes what is left then.
+  func publishIndexes(_ shards: [PendingShard]) throws(Failure)
 }
 
 /// Looks for the timeline and the number of its shards, among the names of directories.

@@ -7,9 +7,10 @@ import System
 ///
 /// ```
 /// claim    each shard: its index, published or waiting (`PendingShards`)
-/// check    no shard is missing; the indexes, the stripe sizes and the control files are the same; every
-///          layer is there, of its size
+/// check    no shard is missing; the indexes, the stripe sizes and the control files are the same, and the
+///          tenant's manifest says this stripe size if there is one; every layer is there, of its size
 /// publish  each shard: its manifest, if the tenant has none
+///          the tenant's manifests say this stripe size
 ///          each shard, 0 last: its index
 /// ```
 ///
@@ -40,7 +41,7 @@ package struct PendingTimeline {
   package var pendingCount: Int { shards.count { !$0.isPublished } }
 
   /// Claims and checks the shards of the timeline, or of the only one that a tenant has; `store` says how
-  /// the object store is reached that it is in.
+  /// an object store is reached.
   ///
   /// Throws `.cannotOpen` if there is none, `.damaged` if a shard is missing, or not of the same import
   /// as the others, `.inUse` if an import is writing to one, `.usage` for a tenant of several.
@@ -59,18 +60,24 @@ package struct PendingTimeline {
       let id = ShardID(number, of: place.count)
       if let shard = try place.claim(id) { shards.append(shard) } else { missing.append(id) }
     }
-    guard missing.isEmpty else { throw Self.missing(missing, path) }
+    guard missing.isEmpty else {
+      throw Self.missing(missing, path, isBegun: shards.contains(where: \.isPublished))
+    }
     self.shards = shards
     var sizes: Set<UInt32> = []
     for shard in shards {
-      sizes.insert(try place.stripeSize(of: shard.id) ?? TenantManifest.stripeSizeIfUnknown)
+      var size = try place.pendingStripeSize(of: shard)
+      if size == nil { size = try place.publishedStripeSize(of: shard.id) }
+      sizes.insert(size ?? TenantManifest.stripeSizeIfUnknown)
     }
     layout = ShardLayout(count: place.count, stripeSize: try TenantDirectory.only(of: sizes, path))
     try requireSame()
+    try requireStripeSize()
     try requireLayers()
   }
 
-  private static func missing(_ shards: [ShardID], _ path: String) -> Failure {
+  /// `isBegun` says whether others are published, as an import of all shards leaves them that was killed.
+  private static func missing(_ shards: [ShardID], _ path: String, isBegun: Bool) -> Failure {
     let numbers = shards.map { "\($0.number)" }.joined(separator: ",")
     let (which, are, them) =
       shards.count == 1
@@ -78,8 +85,14 @@ package struct PendingTimeline {
       : ("\(shards.count) of \(shards[0].count) shards", "are", "them")
     return Failure(
       .shardMissing, "\(which) of \(path.quoted) \(are) missing: no import has completed \(them)",
-      hint: "Import \(them) with '--only-shards \(numbers)', and publish the timeline again.")
+      hint: isBegun
+        ? importAll
+        : "Import \(them) with '--only-shards \(numbers)', and publish the timeline again.")
   }
+
+  /// What helps if some shards are published, and the others cannot be.
+  private static let importAll =
+    "Import all shards at once, without '--only-shards', with '--force' and a higher '--generation'."
 
   // MARK: Checks
 
@@ -104,7 +117,25 @@ package struct PendingTimeline {
     Failure(
       .shardsDiffer,
       "shard \(shard.id.suffix ?? "") of \(path.quoted) differs from shard 0: \(how)",
-      hint: "Import all shards from the same backup, with the same '--generation'.")
+      hint: shards.contains(where: \.isPublished)
+        ? Self.importAll
+        : "Import all shards from the same backup, with the same new '--generation', above "
+          + "\(shards.map(\.generation).max() ?? generation).")
+  }
+
+  /// Throws `.damaged` if the tenant has a manifest with another stripe size.
+  private func requireStripeSize() throws(Failure) {
+    for shard in shards {
+      guard let size = try place.publishedStripeSize(of: shard.id), size != layout.stripeSize else {
+        continue
+      }
+      throw Failure(
+        .stripeSizeDiffers,
+        "the tenant of shard \(shard.id.suffix ?? "") of \(path.quoted) has a stripe size of \(size) "
+          + "blocks, and the shards that wait have \(layout.stripeSize)",
+        hint: "Import all shards with '--stripe-size \(size)' and a higher '--generation' than "
+          + "\(generation), or with another '--tenant-id'.")
+    }
   }
 
   /// The control file that the last L0 of a shard holds.
@@ -126,9 +157,7 @@ package struct PendingTimeline {
     for shard in shards {
       for (text, metadata) in shard.index.layers {
         try Interruption.check()
-        guard let name = LayerName(text)?.fileName(generation: metadata.generation) else {
-          throw Failure(.indexDamaged, "\(text.quoted) is not the name of a layer")
-        }
+        let name = try shard.fileName(ofLayer: text, metadata)
         let byteCount = try place.byteCount(ofFile: name, in: shard.id)
         guard byteCount == metadata.fileSize else {
           throw Failure(
@@ -137,12 +166,19 @@ package struct PendingTimeline {
               + (byteCount == nil
                 ? "is missing"
                 : "does not have the \(metadata.fileSize) bytes that its index says"),
-            hint: "Import shard \(shard.id.number) again, and publish the timeline again.")
+            hint: shards.contains(where: \.isPublished)
+              ? Self.importAll
+              : "Import shard \(shard.id.number) again, and publish the timeline again.")
         }
       }
     }
   }
 
   /// Publishes what is not published yet, shard 0's index last.
-  package func publish() throws(Failure) { try place.publish(shards) }
+  package func publish() throws(Failure) {
+    try place.publishManifests(shards)
+    // Another import may have written one meanwhile.
+    try requireStripeSize()
+    try place.publishIndexes(shards)
+  }
 }
