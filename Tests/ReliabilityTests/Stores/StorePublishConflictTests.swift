@@ -17,10 +17,16 @@ extension StorePublishTests {
 
   /// Method: two publications; the first is held at shard 1's index or at shard 0's, until the second has ended and
   /// a pageserver has written an index.
-  @Test(arguments: [1, 0], [true, false])
-  func publishedTwice(shard: Int, keepsMarks: Bool) async throws {
+  /// Without conditions, what is put at the very moment of a PUT is not noticed.
+  @Test(arguments: [
+    (1, true, true), (0, true, true), (1, false, true), (0, false, true), (1, true, false),
+  ])
+  func publishedTwice(shard: Int, keepsMarks: Bool, honoursConditions: Bool) async throws {
     let scene = try await Self.scene()
-    scene.store.change { $0.keepsMetadata = keepsMarks }
+    scene.store.change { store in
+      store.keepsMetadata = keepsMarks
+      store.honoursConditions = honoursConditions
+    }
     let run = try await Self.publish(scene) { request in
       if Self.isPut(request, of: Self.index(shard)) {
         Self.wait {
@@ -162,9 +168,14 @@ extension StorePublishTests {
     #expect(scene.timeline == (try await Self.expected.value))
   }
 
-  /// Goal: shards that wait are replaced only with '--force' and a higher generation.
+  /// Goal: shards that wait are replaced only with '--force' and a higher generation; and what cannot go with
+  /// them is refused at the start.
   @Test func replaced() async throws {
     let scene = try await Self.scene()
+    let other = try await scene.run([
+      "--shards", "2", "--stripe-size", "2", "--only-shards", "1",
+    ])
+    #expect(other.exitCode == 65 && other.error.contains("[stripe-size-differs]"), "\(other.error)")
     let refused = try await scene.run(Self.shards)
     #expect(
       refused.exitCode == 2 && refused.error.contains("[timeline-exists]"), "\(refused.error)")
