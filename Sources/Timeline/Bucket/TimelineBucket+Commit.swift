@@ -103,8 +103,8 @@ extension TimelineBucket {
       return ListedObject(key: key, byteCount: body.byteCount, entityTag: tag)
     case .same(let tag, let isMarked) where !isMarked || !isCommit(index):
       return ListedObject(key: key, byteCount: body.byteCount, entityTag: tag)
-    case .same, .other:
-      throw otherIndex(key)
+    case .same: throw otherIndex(key)
+    case .other: throw self.indexes.withdraw(after: otherIndex(key))
     }
   }
 

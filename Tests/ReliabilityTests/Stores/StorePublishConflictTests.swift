@@ -211,6 +211,21 @@ extension StorePublishTests {
     #expect(scene.timeline == before)
   }
 
+  /// Goal: an import of all shards that loses takes away what it has put, and nothing else. Method: another index of
+  /// shard 0 appears after its own of shard 1.
+  @Test func wholeGivesWay() async throws {
+    let scene = try StoreScene()
+    let server = try TestServer { request in
+      if Self.isPut(request, of: Self.index(1)) {
+        scene.store.change { $0.objects["pre/" + Self.index(0)] = [1] }
+      }
+      return scene.store.answer(request)
+    }
+    let run = try await scene.run(server, Self.shards)
+    #expect(run.exitCode == 2 && run.error.contains("[timeline-exists]"), "\(run.error)")
+    #expect(scene.timeline[Self.index(1)] == nil && scene.timeline[Self.index(0)] == [1])
+  }
+
   /// Goal: the reason is not lost if what was put cannot be taken away again. Method: DELETE is forbidden.
   @Test func cannotGiveWay() async throws {
     let scene = try await Self.scene()
