@@ -41,8 +41,8 @@ extension ErrorCode {
     case .timelineBusy:
       (
         .inUse,
-        "Another import is writing to the same timeline directory.",
-        "Wait for it to end, or import with another '--timeline-id'."
+        "Another import or publication is writing the same timeline.",
+        "Wait for it to end, or import with another '--timeline-id'. In a bucket, do as the error says."
       )
     case .timelineExists:
       (
