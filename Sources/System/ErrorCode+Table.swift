@@ -436,7 +436,8 @@ extension ErrorCode {
       (
         .damaged,
         "A tenant has shards, but not all of them are there.",
-        "Copy the directories of all shards."
+        "Copy the directories of all shards; of an import with '--only-shards', import the others and run "
+          + "'import-backup publish'."
       )
     case .shardsDiffer:
       (

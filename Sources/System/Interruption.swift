@@ -4,13 +4,17 @@ import Synchronization
 /// The signals that ask the program to stop, as a flag that long work looks at.
 ///
 /// The handler does nothing but set the flag, so that the work ends by an error at a place of its
-/// own choosing, with temporary files removed. A second SIGINT or SIGTERM kills at once: the output
-/// is safe at any moment, since the index is written last. A second SIGHUP does nothing: when a
-/// terminal closes, its shell and the kernel send one each.
+/// own choosing, with temporary files removed. A SIGINT or SIGTERM that comes later than a second after
+/// the first signal kills at once: the output is safe at any moment, since the index is written last. What
+/// comes sooner is the same request twice: timeout(1) signals its command, and then the group that this
+/// is in. A second SIGHUP does nothing: when a terminal closes, its shell and the kernel send one each.
 ///
 /// SIGUSR1 asks for a line of progress, and does nothing else.
 public enum Interruption {
   private static let received = Atomic<Int32>(0)
+  /// When the first signal came, in milliseconds of the monotonic clock; 0 before.
+  private static let firstTime = Atomic<Int>(0)
+  private static let repeatMilliseconds = 1000
   private static let isProgressRequested = Atomic<Bool>(false)
   /// Whether this thread does something that has to come to its end.
   @TaskLocal private static var isDeferred = false
@@ -28,16 +32,23 @@ public enum Interruption {
     // The flag comes to be here, not on first use within the handler, where a lazy initialiser
     // could deadlock.
     received.store(0, ordering: .relaxed)
-    // Invariant: the handler captures nothing and only stores to an atomic.
+    firstTime.store(0, ordering: .relaxed)
+    // Invariant: the handler captures nothing, and calls what signal-safety(7) allows.
     var action = sigaction()
-    unsafe action.__sigaction_handler.sa_handler = { signal in
-      Interruption.received.store(signal, ordering: .relaxed)
+    unsafe action.__sigaction_handler.sa_handler = { number in
+      var time = timespec()
+      unsafe _ = clock_gettime(CLOCK_MONOTONIC, &time)
+      let now = time.tv_sec * 1000 + time.tv_nsec / 1_000_000 + 1
+      let (isFirst, first) = Interruption.firstTime.compareExchange(
+        expected: 0, desired: now, ordering: .relaxed)
+      if number != SIGHUP && !isFirst && now - first > Interruption.repeatMilliseconds {
+        signal(number, SIG_DFL)
+        raise(number)  // at the end of this handler
+      }
+      Interruption.received.store(number, ordering: .relaxed)
     }
-    for number in [SIGHUP, SIGINT, SIGTERM] {
-      let killsNext = number == SIGHUP ? 0 : Int32(bitPattern: UInt32(SA_RESETHAND))
-      action.sa_flags = SA_RESTART | killsNext
-      catchSignal(number, &action)
-    }
+    action.sa_flags = SA_RESTART
+    for number in [SIGHUP, SIGINT, SIGTERM] { catchSignal(number, &action) }
     ignoreBrokenPipes()
   }
 

@@ -60,7 +60,7 @@ import Testing
     let servers = service.servers(true)
     let early = try await Self.attach(storage, servers, ["--wait", "0"])
     #expect(early.exitCode == 69 && early.error.contains("[service-not-ready]"), "\(early.error)")
-    #expect(early.error.contains("Nothing is in place yet."))
+    #expect(early.error.contains("Nothing was changed."))
     let run = try await Self.attach(storage, servers)
     #expect(run.exitCode == 0, "\(run.error)")
     #expect(run.error.hasPrefix("note: waiting: no pageserver has registered"), "\(run.error)")

@@ -71,8 +71,10 @@ struct Attachment {
     if [.hungUp, .interrupted, .terminated].contains(failure.exitCode) { return failure }
     var failure = failure
     let state =
-      summary.inPlace.isEmpty
-      ? "Nothing is in place yet." : "In place: \(summary.inPlace.joined(separator: "; "))."
+      !summary.inPlace.isEmpty
+      ? "In place: \(summary.inPlace.joined(separator: "; "))."
+      : summary.done.isEmpty
+        ? "Nothing was changed." : "Done: \(summary.done.joined(separator: "; "))."
     failure.hint = [failure.hint, state].compactMap(\.self).joined(separator: " ")
     return failure
   }

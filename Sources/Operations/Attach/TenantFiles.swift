@@ -94,7 +94,9 @@ struct TenantFiles {
         throw Failure(
           .shardMissing,
           "there is no \("\(tenants.path)/\(shard.directoryName(ofTenant: tenant))".quoted)",
-          hint: "Copy the directories of all shards.")
+          hint:
+            "Copy the directories of all shards; of an import with '--only-shards', import the others and "
+            + "run 'import-backup publish'.")
       }
     }
     return (0..<count).map { ShardID($0, of: count) }

@@ -208,11 +208,7 @@ struct BucketContents {
   static func exists(_ url: String, isPartial: Bool) -> Failure {
     Failure(
       .timelineExists, "the timeline already exists: there is \(url.quoted)",
-      hint:
-        "Import with another '--timeline-id'; or, if no service has the timeline attached, replace it "
-        + "with "
-        + (isPartial ? "an import of all shards at once, without '--only-shards', with " : "")
-        + "'--force' and a higher '--generation'.")
+      hint: TimelineDirectory.existsHint(isPartial: isPartial) + " and a higher '--generation'.")
   }
 
   static func waits(_ url: String, isPartial: Bool) -> Failure {

@@ -103,17 +103,22 @@ package final class TimelineDirectory: TimelineOutput {
       guard try directory.lock() else { throw ShardDirectory.busy(directory.path) }
       let names = try ShardDirectory.names(in: directory)
       if let index = ShardDirectory.indexes(among: names).first, !force {
-        throw exists(directory.path, index)
+        throw exists(directory.path, index, isPartial: place.shards.isPartial)
       }
     }
   }
 
-  static func exists(_ path: String, _ index: String) -> Failure {
+  static func exists(_ path: String, _ index: String, isPartial: Bool) -> Failure {
     Failure(
       .timelineExists, "the timeline already exists: \(path.quoted) contains \(index.quoted)",
-      hint:
-        "Import with another '--timeline-id'; or, if no service has the timeline attached, replace it "
-        + "with '--force'.")
+      hint: existsHint(isPartial: isPartial) + ".")
+  }
+
+  /// What to do about a timeline that is there; `isPartial` says that only some shards are imported.
+  static func existsHint(isPartial: Bool) -> String {
+    "Import with another '--timeline-id'; or, if no service has the timeline attached, replace it with "
+      + (isPartial ? "an import of all shards at once, without '--only-shards', with " : "")
+      + "'--force'"
   }
 
   /// Refuses an existing index, and removes the remains of an interrupted run.
@@ -124,7 +129,7 @@ package final class TimelineDirectory: TimelineOutput {
     }
     for shard in shards {
       guard let index = shard.oldIndexes.first else { continue }
-      guard force else { throw Self.exists(shard.path, index) }
+      guard force else { throw Self.exists(shard.path, index, isPartial: isPending) }
       replaces = true
     }
     for shard in shards.reversed() {

@@ -156,7 +156,9 @@ private struct ShardSearch {
           .shardMissing,
           "shard \(shard.suffix ?? "") of \(path.quoted) is missing: there is no "
             + (tenants.path + "/" + name).quoted,
-          hint: "Copy the directories of all shards.")
+          hint:
+            "Copy the directories of all shards; of an import with '--only-shards', import the others and "
+            + "run 'import-backup publish'.")
       }
       prefixes.append("\(name)/timelines/\(timeline)/")
       stripeSizes.insert(try stripeSize(in: name))
