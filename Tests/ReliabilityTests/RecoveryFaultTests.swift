@@ -10,7 +10,7 @@ import Testing
   .serialized, .enabled(if: RecoveryScene.backup != nil, "Postgres 15 is not installed"))
 struct RecoveryFaultTests {
   /// How many of the calls of a kind are tried, evenly spread; all would take hours.
-  private static let sampleCount = Soak.isOn ? 60 : 4
+  private static let sampleCount = Soak.isOn ? 60 : 3
 
   private static func sample(_ count: Int) -> [Int] {
     let step = max(count / sampleCount, 1)

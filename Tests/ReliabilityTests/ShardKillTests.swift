@@ -21,7 +21,7 @@ import Testing
   }
 
   /// Goal: the program may be killed at any call. Method: SIGKILL after each call that an import makes on
-  /// its output, of those before the commit after every sixth (in a soak, each), into an empty directory
+  /// its output, of those before the commit after every twelfth (in a soak, each), into an empty directory
   /// and, with `--force`, over a timeline of the same names and other bytes.
   @Test(arguments: [false, true]) func atEveryCall(replaces: Bool) async throws {
     let old = replaces ? try await Self.uncompressed.value : nil
@@ -38,7 +38,7 @@ import Testing
       })
     #expect(calls.count - commit > 20, "the commit makes few calls")
     let numbers = (1...calls.count).filter {
-      Soak.isOn || $0.isMultiple(of: 6) || $0 >= commit
+      Soak.isOn || $0.isMultiple(of: 12) || $0 >= commit
     }
     try await inParallel(numbers) { number in
       let fault = Fault(kind: "any", call: .number(number), action: .killAfter)
