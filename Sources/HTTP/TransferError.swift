@@ -41,9 +41,7 @@ extension TransferError {
       reason = .permanent
       failure = Failure(
         .serverUnreachable, "cannot find the address of \(server)",
-        hint:
-          "Check the name of the server, and the network. For a store other than AWS's, give its URL "
-          + "with '--endpoint-url'.")
+        hint: "Check the name of the server, and the network.")
     case CURLE_COULDNT_CONNECT:
       reason = .unreachable
       failure = Failure(

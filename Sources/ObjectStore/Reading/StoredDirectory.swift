@@ -4,7 +4,8 @@ import System
 
 /// What is below a prefix of a bucket, read as a directory.
 ///
-/// Memory: 64 MiB, or what it is given, for what was read last (`WindowCache`), and some 300 bytes a file that was opened.
+/// Memory: 64 MiB, or what it is given, for what was read last (`WindowCache`), and some 300 bytes a file
+/// that was opened.
 package final class StoredDirectory: ReadableDirectory {
   /// The URL, without a slash at its end.
   package let path: String

@@ -44,8 +44,8 @@ final class WindowCache: Sendable {
     }
   }
 
-  /// How many windows one request may get before they are wanted: 4 MiB, or half of all, and half as many each time that
-  /// one had to go without having been used, as when many files are read at once.
+  /// How many windows one request may get before they are wanted: 4 MiB, or half of all, and half as many
+  /// each time that one had to go without having been used, as when many files are read at once.
   var aheadLimit: Int { state.withLock { $0.aheadLimit } }
 
   /// Whether a window is still there.

@@ -111,6 +111,11 @@ package final class StoreClient: Sendable {
         guard problem.mayPass else { return .refused(problem, failure) }
       case .failure(let error):
         failure = error.failure
+        if failure.code == .serverUnreachable, endpoint.host.hasSuffix(".amazonaws.com") {
+          failure.hint =
+            (failure.hint.map { $0 + " " } ?? "")
+            + "For a store other than AWS's, give its URL with '--endpoint-url'."
+        }
         guard error.mayPass else { throw failure }
       }
       guard try backoff.wait() else {

@@ -94,9 +94,7 @@ struct TenantFiles {
         throw Failure(
           .shardMissing,
           "there is no \("\(tenants.path)/\(shard.directoryName(ofTenant: tenant))".quoted)",
-          hint:
-            "Copy the directories of all shards; of an import with '--only-shards', import the others and "
-            + "run 'import-backup publish'.")
+          hint: Timeline.missingShardHint)
       }
     }
     return (0..<count).map { ShardID($0, of: count) }

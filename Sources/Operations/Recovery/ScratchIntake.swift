@@ -122,10 +122,10 @@ struct ScratchIntake {
       let found = try identifier(in: path, byteCount: WALSegmentName.headerByteCount) { bytes in
         WALSegmentName.systemIdentifier(inFirstPage: bytes)
       }
-      if let found, found != expectedIdentifier {
-        logIdentifiers.other = found
-      } else if found != nil {
+      if found == expectedIdentifier {
         logIdentifiers.hasExpected = true
+      } else if let found {
+        logIdentifiers.other = found
       }
     case scratch.data + "/backup_label":
       label = try decode(path, damage: .backupLabelDamaged, BackupLabel.decode)

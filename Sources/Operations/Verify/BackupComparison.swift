@@ -66,7 +66,6 @@ struct BackupComparison {
     self.progress = progress
     options = Self.options(backup, stripComponents, sizeLimit, jobs)
     running = nil
-    try OnlineBackup.requireNone(for: RecoveryAdvice(backup: backup, needsScratch: true))
     reader = try BackupReader(
       options, phase: .comparing, counters: nil, progress: progress, failure: group.failure)
   }
@@ -126,20 +125,21 @@ struct BackupComparison {
     _ read: VerifyPipeline.Result, _ backup: RunningBackup
   ) throws(Failure) -> Result {
     let tables = [read.placements, read.gonePlacements]
-    let (_, base) = try collect(
+    let base = try collect(
       in: tables,
       keep: { segment, block, page throws(Failure) in
         try backup.kept.keep(page, ReplayPlan.Relation(segment), block)
       },
       reading: { [group] feed throws(Failure) in
         try backup.readBase(feed, .comparing, nil, group.failure)
-      })
+      }
+    ).1.segments
     if let other = backup.otherIdentifier, let control = read.controlFile {
       return Result(otherCluster: other, control)
     }
-    let sizes = BaseSizes(base.segments)
+    let sizes = BaseSizes(base)
     try backup.replay(
-      over: base.segments, sizes, PageCheckResult(), try StoredBasePages(timeline, tables))
+      over: base, sizes, PageCheckResult(), try StoredBasePages(timeline, tables))
     // What is gone from the timeline may not be gone from this backup.
     let gone = read.gonePlacements
     let (changes, collected) = try collect(in: [read.placements]) { feed throws(Failure) in
@@ -154,7 +154,7 @@ struct BackupComparison {
       changes.contents, collected, read, isRecovered: true
     ) { end throws(Failure) in
       try backup.requireNoPage(
-        newerThan: end, in: base.segments, collected.segments, sizes, changes)
+        newerThan: end, in: base, collected.segments, sizes, changes)
       var segments = changes.segments
       return try segments.relations(upTo: end)
     }

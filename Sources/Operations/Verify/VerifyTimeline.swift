@@ -79,6 +79,7 @@ private func compare(
   jobs: Int, progress: RunProgress?
 ) throws(Failure) -> BackupComparison.Result {
   guard let recovery = options.recovery, let scratch = recovery.scratchParent else {
+    try OnlineBackup.requireNone(for: RecoveryAdvice(backup: backup, needsScratch: true))
     return try BackupComparison(
       timeline, backup: backup, stripComponents: options.stripComponents,
       sizeLimit: SizeLimit(options.sizeLimit), jobs: jobs, progress: progress

@@ -233,11 +233,7 @@ struct BucketContents {
       let name = shard.directoryName(ofTenant: place.tenant)
       let path = tenants.path + "/" + name
       try TenantDirectory.requireStripeSize(of: place, path) { () throws(Failure) in
-        try TenantDirectory.stripeSize(
-          among: try tenants.names(in: name), in: path
-        ) { file throws(Failure) in
-          try tenants.contents(of: name + "/" + file, limit: TenantManifest.byteCountLimit)
-        }
+        try TenantDirectory.stripeSize(of: name, in: tenants)
       } hasTimeline: { () throws(Failure) in
         let directory = name + "/timelines"
         for timeline in try tenants.names(in: directory) {

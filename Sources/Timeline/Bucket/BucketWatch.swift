@@ -59,8 +59,7 @@ struct BucketWatch {
   /// is not named: old indexes first, what waits last. `more` are further keys.
   func removeRemains(
     _ client: StoreClient, among objects: [String: ListedObject], named: Set<String>,
-    upTo generation: UInt32,
-    more: Set<String> = []
+    upTo generation: UInt32, more: Set<String> = []
   ) throws(Failure) {
     var indexes: [String] = []
     var others = Array(more)

@@ -69,6 +69,16 @@ struct TenantDirectory {
     }
   }
 
+  /// The same of a tenant's directory, which need not be a local one.
+  static func stripeSize(
+    of name: String, in tenants: any ReadableDirectory
+  ) throws(Failure) -> UInt32? {
+    try stripeSize(among: try tenants.names(in: name), in: tenants.path + "/" + name) {
+      file throws(Failure) in
+      try tenants.contents(of: name + "/" + file, limit: TenantManifest.byteCountLimit)
+    }
+  }
+
   /// The stripe size of a tenant's shards; throws `.damaged` if they have several.
   static func only(of sizes: Set<UInt32>, _ path: String) throws(Failure) -> UInt32 {
     guard let size = sizes.first, sizes.count == 1, size > 0 else {

@@ -131,6 +131,11 @@ package struct Timeline: Sendable {
   package static let directoryHint =
     "Give the directory of a timeline: DIR/tenants/…/timelines/…."
 
+  /// What to do if a tenant lacks some of its shards.
+  package static let missingShardHint =
+    "Copy the directories of all shards; of an import with '--only-shards', import the others and run "
+    + "'import-backup publish'."
+
   private static let unpublishedHint =
     "If its shards were imported with '--only-shards', run 'import-backup publish' first."
 

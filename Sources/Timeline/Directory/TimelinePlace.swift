@@ -156,9 +156,7 @@ private struct ShardSearch {
           .shardMissing,
           "shard \(shard.suffix ?? "") of \(path.quoted) is missing: there is no "
             + (tenants.path + "/" + name).quoted,
-          hint:
-            "Copy the directories of all shards; of an import with '--only-shards', import the others and "
-            + "run 'import-backup publish'.")
+          hint: Timeline.missingShardHint)
       }
       prefixes.append("\(name)/timelines/\(timeline)/")
       stripeSizes.insert(try stripeSize(in: name))
@@ -181,11 +179,6 @@ private struct ShardSearch {
   }
 
   private func stripeSize(in directory: String) throws(Failure) -> UInt32 {
-    let found = try TenantDirectory.stripeSize(
-      among: try tenants.names(in: directory), in: tenants.path + "/" + directory
-    ) { name throws(Failure) in
-      try tenants.contents(of: directory + "/" + name, limit: TenantManifest.byteCountLimit)
-    }
-    return found ?? TenantManifest.stripeSizeIfUnknown
+    try TenantDirectory.stripeSize(of: directory, in: tenants) ?? TenantManifest.stripeSizeIfUnknown
   }
 }

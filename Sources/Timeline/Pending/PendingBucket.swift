@@ -106,14 +106,16 @@ final class PendingBucket: PendingShards {
   func path(of id: ShardID) -> String { root.path + "/" + place.names(id).joined(separator: "/") }
 
   func publishedStripeSize(of id: ShardID) throws(Failure) -> UInt32? {
-    let tenant = Array(place.names(id)[..<2]).joined(separator: "/")
-    return try stripeSize(among: try root.names(in: tenant), in: tenant)
+    try TenantDirectory.stripeSize(of: place.names(id)[..<2].joined(separator: "/"), in: root)
   }
 
   func pendingStripeSize(of shard: PendingShard) throws(Failure) -> UInt32? {
-    try stripeSize(
-      among: manifest(of: shard).map { [$0] } ?? [],
-      in: place.pendingNames(shard.id).joined(separator: "/"))
+    let directory = place.pendingNames(shard.id).joined(separator: "/")
+    return try TenantDirectory.stripeSize(
+      among: manifest(of: shard).map { [$0] } ?? [], in: root.path + "/" + directory
+    ) { name throws(Failure) in
+      try root.contents(of: directory + "/" + name, limit: TenantManifest.byteCountLimit)
+    }
   }
 
   /// The name of the manifest that waits with an index; nil if there is none.
@@ -121,15 +123,6 @@ final class PendingBucket: PendingShards {
     let name = TenantManifest.fileName(generation: shard.generation)
     let (keys, objects) = shards[shard.id.number]
     return objects[keys.pending + name] == nil ? nil : name
-  }
-
-  private func stripeSize(
-    among names: [String], in directory: String
-  ) throws(Failure) -> UInt32? {
-    try TenantDirectory.stripeSize(among: names, in: root.path + "/" + directory) {
-      name throws(Failure) in
-      try root.contents(of: directory + "/" + name, limit: TenantManifest.byteCountLimit)
-    }
   }
 
   func byteCount(ofFile name: String, in id: ShardID) throws(Failure) -> UInt64? {
