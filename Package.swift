@@ -8,6 +8,9 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// The same, and optimised in debug builds too: the tests then take half the processor time.
+let optimised: [SwiftSetting] = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 /// Everything below the program itself, from the ground up.
 let floors: [Target.Dependency] = [
   "PostgresFormat", "LayerFormat", "System", "Pipeline", "HTTP", "ObjectStore", "Backup",
@@ -40,40 +43,40 @@ let package = Package(
     .target(
       name: "PostgresFormat", dependencies: ["CIsal", "CNettle"],
       // For the one property that lends an array's bytes as a span.
-      swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
-    .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: settings),
-    .target(name: "System", dependencies: ["CGlibc", "PostgresFormat"], swiftSettings: settings),
-    .target(name: "Pipeline", dependencies: ["System"], swiftSettings: settings),
+      swiftSettings: optimised + [.enableExperimentalFeature("Lifetimes")]),
+    .target(name: "LayerFormat", dependencies: ["PostgresFormat"], swiftSettings: optimised),
+    .target(name: "System", dependencies: ["CGlibc", "PostgresFormat"], swiftSettings: optimised),
+    .target(name: "Pipeline", dependencies: ["System"], swiftSettings: optimised),
     .target(
-      name: "HTTP", dependencies: ["CCurl", "PostgresFormat", "System"], swiftSettings: settings),
+      name: "HTTP", dependencies: ["CCurl", "PostgresFormat", "System"], swiftSettings: optimised),
     .target(
       name: "ObjectStore",
       dependencies: [
         "CXML", "HTTP", "LayerFormat", "PostgresFormat", "System",
       ],
-      swiftSettings: settings),
+      swiftSettings: optimised),
     .target(
       name: "Service", dependencies: ["HTTP", "LayerFormat", "PostgresFormat", "System"],
-      swiftSettings: settings),
+      swiftSettings: optimised),
     .target(
       name: "Backup",
       dependencies: [
         "CIsal", "CLibArchive", "CZstd", "CLzma", "CLz4", "LayerFormat", "Pipeline",
         "PostgresFormat", "System",
       ],
-      swiftSettings: settings),
+      swiftSettings: optimised),
     .target(
       name: "Timeline",
       dependencies: ["CZstd", "LayerFormat", "ObjectStore", "PostgresFormat", "System"],
       // For a decoded value, which the blob or the decoder lends.
-      swiftSettings: settings + [.enableExperimentalFeature("Lifetimes")]),
+      swiftSettings: optimised + [.enableExperimentalFeature("Lifetimes")]),
     .target(
       name: "Operations",
       dependencies: [
         "Backup", "HTTP", "LayerFormat", "ObjectStore", "Pipeline", "PostgresFormat", "Service",
         "System", "Timeline",
       ],
-      swiftSettings: settings),
+      swiftSettings: optimised),
     .executableTarget(
       name: "import-backup",
       dependencies: floors + [
@@ -81,14 +84,14 @@ let package = Package(
         // For their versions.
         "CLibArchive", "CZstd", "CLzma", "CLz4", "CNettle", "CIsal", "CXML",
       ],
-      swiftSettings: settings),
+      swiftSettings: optimised),
     .target(
       name: "TestSupport", dependencies: ["Backup", "LayerFormat", "PostgresFormat", "System"],
       path: "Tests/TestSupport",
-      swiftSettings: settings),
+      swiftSettings: optimised),
     .target(
       name: "FuzzTargets", dependencies: floors,
-      path: "Fuzz/Targets", swiftSettings: settings),
+      path: "Fuzz/Targets", swiftSettings: optimised),
     .testTarget(
       name: "PostgresFormatTests", dependencies: ["PostgresFormat", "TestSupport"],
       swiftSettings: settings),
