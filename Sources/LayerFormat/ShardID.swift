@@ -32,6 +32,28 @@ public struct ShardID: Hashable, Sendable {
     return UInt32(number << 8 | count).hexadecimal(4, uppercase: false)
   }
 
+  /// For messages: `shard 3 of 4`.
+  public var words: String { Self.words([number], of: count) }
+
+  /// For messages, in ascending order: `shard 3 of 4`, `shards 0-2,7 of 8`.
+  public static func words(_ numbers: [Int], of count: Int) -> String {
+    "\(numbers.count == 1 ? "shard" : "shards") \(list(numbers)) of \(count)"
+  }
+
+  /// The list that `--only-shards` takes, of numbers in ascending order: `0-2,7`.
+  public static func list(_ numbers: [Int]) -> String {
+    var runs: [ClosedRange<Int>] = []
+    for number in numbers {
+      if let last = runs.last, last.upperBound + 1 == number {
+        runs[runs.count - 1] = last.lowerBound...number
+      } else {
+        runs.append(number...number)
+      }
+    }
+    return runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+      .joined(separator: ",")
+  }
+
   /// The name of the shard's directory: the tenant's id, and the digits.
   public func directoryName(ofTenant tenant: Identifier) -> String {
     suffix.map { "\(tenant)-\($0)" } ?? tenant.description

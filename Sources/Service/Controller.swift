@@ -37,7 +37,8 @@ package struct Controller {
       throw Failure(
         .serviceFailed,
         "\(url.description.quoted) is not a storage controller: \(call.description) was answered with 404",
-        hint: "Give the storage controller's URL with '--controller', or a pageserver's with "
+        hint:
+          "Give the URL of the storage controller, or, to 'attach' and 'status', a pageserver's with "
           + "'--pageserver'.")
     }
     return nodes.count { $0.availability == "Active" }

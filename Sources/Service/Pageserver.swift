@@ -15,8 +15,16 @@ package struct Pageserver {
   }
 
   /// What it says of a shard, or of a tenant that is not sharded; nil if that is not attached.
+  ///
+  /// Throws `.serviceFailed` if the server is a storage controller: that would make a tenant by the call
+  /// with which a pageserver attaches one.
   package func tenant(_ shard: String) throws(Failure) -> AttachedTenant? {
-    try client.read(ServiceCall(.get, url, "/v1/tenant/\(shard)"))
+    let tenant: AttachedTenant? = try client.read(ServiceCall(.get, url, "/v1/tenant/\(shard)"))
+    guard tenant == nil, case .done = try client.send(ServiceCall(.get, url, "/control/v1/node"))
+    else { return tenant }
+    throw Failure(
+      .serviceFailed, "\(url.description.quoted) is a storage controller, not a pageserver",
+      hint: "Give its URL with '--controller', without '--safekeeper'.")
   }
 
   /// What it says of a timeline; nil if the shard has none of that id, or is not attached.

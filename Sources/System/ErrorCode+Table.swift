@@ -760,8 +760,9 @@ extension ErrorCode {
     case .certificateRefused:
       (
         .inputOutput,
-        "The server's TLS certificate is not valid, or is from an unknown authority.",
-        "Give the authority's certificate with '--ca-bundle'."
+        "The server's TLS certificate is not valid, or is from an unknown authority, or the server does "
+          + "not speak TLS at this port.",
+        "Give the authority's certificate with '--ca-bundle', or check the URL."
       )
     case .serverFailed:
       (

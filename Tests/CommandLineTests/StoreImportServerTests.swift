@@ -123,7 +123,7 @@ struct StoreImportServerTests {
     async let second = importing("0")
     let codes = [try await first, try await second]
     #expect(codes.allSatisfy { $0.exitCode == 0 }, "\(codes)")
-    try await expectInvisible("shard 0103 is missing", "[shard-missing]")
+    try await expectInvisible("shard 1 of 3 is missing", "[shard-missing]")
     let early = try await run(["publish", tenant])
     #expect(early.exitCode == 65, "\(early.error)")
     #expect(early.error.contains("'--only-shards 1'"), "\(early.error)")

@@ -41,14 +41,30 @@ struct SummaryTextTests {
 
   /// Method: if nothing was lost or changed, only the path, the layout and the next step are noted.
   @Test func fewestNotes() {
+    let tenant = "out/tenants/\(summary.tenantID)"
     #expect(
       SummaryText.notes(summary) == [
         "note: the timeline is '\(summary.timelinePath)'",
         "note: small relations are in L0 layers, as --layout fake-l0 asks",
         "next: take it into service, at generation 26 or above: "
           + "import-backup attach \(summary.timelinePath) --controller URL",
-        "next: or upload the directory to a bucket first, index_part.json-0000001a last",
+        "next: or copy \(tenant) to a bucket first, below tenants/, index_part.json-0000001a last",
       ])
+  }
+
+  /// Goal: nobody takes some shards for a timeline. Method: the line, the first and the last note.
+  @Test func notPublished() {
+    var summary = summary
+    (summary.shardCount, summary.onlyShards) = (4, [0, 1, 3])
+    #expect(
+      SummaryText.line(summary).hasPrefix(
+        "imported shards 0-1,3 of 4 of Postgres 15 (clean shutdown), not published: 6 databases"))
+    let notes = SummaryText.notes(summary)
+    #expect(notes.first == "note: once published, the timeline is '\(summary.timelinePath)'")
+    #expect(
+      notes.last
+        == "next: when all shards are written: import-backup publish out/tenants/\(summary.tenantID)"
+    )
   }
 
   /// Goal: the next command reaches the same store. Method: options that were given.

@@ -67,6 +67,8 @@ import Testing
     let tenant = try #require(Identifier(String(repeating: "a", count: 32)))
     #expect(ShardID(2, of: 8).suffix == "0208" && ShardID(127, of: 128).suffix == "7f80")
     #expect(ShardID(2, of: 8).directoryName(ofTenant: tenant) == "\(tenant)-0208")
+    #expect(ShardID(2, of: 8).words == "shard 2 of 8")
+    #expect(ShardID.words([0, 1, 3, 5, 6, 7], of: 8) == "shards 0-1,3,5-7 of 8")
     #expect(ShardID(0, of: 1).directoryName(ofTenant: tenant) == tenant.description)
     for number in 0..<128 {
       let shard = ShardID(number, of: 128)

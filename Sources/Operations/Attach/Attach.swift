@@ -30,6 +30,13 @@ public func attachTenant(
   return (summary, failure)
 }
 
+/// Throws if a storage controller cannot be asked: `.serviceFailed` if it is another server.
+///
+/// For what takes long before it attaches: a wrong URL or token is to be known at once. One call.
+package func requireController(_ url: ServiceURL, _ options: ServiceOptions) throws(Failure) {
+  _ = try Controller(url, ServiceClient(options)).activePageserverCount()
+}
+
 /// One run of `attach`.
 struct Attachment {
   var summary: AttachSummary
@@ -127,7 +134,7 @@ struct Attachment {
     // Right after that, the shards may not be where they will be yet.
     try locate(&patience)
     summary.shards = view.servedShards()
-    summary.inPlace.append("tenant \(files.id) is known to the controller")
+    summary.inPlace.append("tenant \(files.id) is with the controller")
   }
 
   /// Asks the controller, if there is one, where the shards are, until they are attached.
@@ -219,11 +226,13 @@ struct Attachment {
     _ attached: AttachedTenant?, _ shard: ShardName, _ files: TenantFiles, isWanted: Bool
   ) throws(Failure) -> Bool {
     if let attached {
-      let needed = files.timelines.map(\.generation).max() ?? files.generation
-      guard let generation = attached.generation, generation < needed else { return false }
+      guard let generation = attached.generation,
+        let highest = files.timelines.max(by: { $0.generation < $1.generation }),
+        generation < highest.generation
+      else { return false }
       guard isWanted || attached.timelines.isEmpty else {
         throw ServiceView.tooLow(
-          shard, generation, needed,
+          shard, generation, highest, files,
           hint:
             "; or give '--attach-generation \(files.generation)', which replaces the settings of "
             + "the tenant")

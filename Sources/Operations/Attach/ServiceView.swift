@@ -70,21 +70,27 @@ struct ServiceView {
     _ timeline: TimelineFiles, to attached: AttachedTenant, _ shard: ShardName
   ) throws(Failure) {
     guard let generation = attached.generation, generation < timeline.generation else { return }
-    throw Self.tooLow(shard, generation, timeline.generation)
+    throw Self.tooLow(shard, generation, timeline, files)
   }
 
-  /// The error of a shard that is attached below the generation of the files.
+  /// The error of a shard that is attached below the generation of a timeline's files.
   ///
   /// - Parameter hint: what else can be done than to import again.
   static func tooLow(
-    _ shard: ShardName, _ generation: UInt32, _ filesGeneration: UInt32, hint: String = ""
+    _ shard: ShardName, _ generation: UInt32, _ timeline: TimelineFiles, _ files: TenantFiles,
+    hint: String = ""
   ) -> Failure {
-    Failure(
+    let other = files.timelines.first { $0.generation <= generation }
+    return Failure(
       .generationConflict,
-      "'\(shard.name)' is attached at generation \(generation), and the files are of generation "
-        + "\(filesGeneration)",
+      "'\(shard.name)' is attached at generation \(generation), and timeline '\(timeline.id)' is of "
+        + "generation \(timeline.generation)",
       hint:
         "Import again, with '--generation \(generation)' or less and another '--timeline-id'\(hint)."
+        + (other.map {
+          " If the timeline is not wanted, remove it; to leave it alone, give one of the others: "
+            + "'\(files.path)/timelines/\($0.id)'."
+        } ?? "")
     )
   }
 

@@ -51,13 +51,14 @@ struct TenantFiles {
     guard !timelines.isEmpty else {
       throw Failure(
         .notATimeline, "\(place.quoted) has no '\(IndexPart.filePrefix)-…'",
-        hint: "A timeline without an index is not complete. \(Self.placeHint)")
+        hint: "A timeline without an index is not complete. "
+          + (isSharded ? Timeline.unpublishedHint : Self.placeHint))
     }
   }
 
   private static let placeHint =
-    "Give the directory of a tenant or of a timeline: DIR/tenants/TENANT, or "
-    + "DIR/tenants/TENANT/timelines/TIMELINE."
+    "Give the path or URL of a tenant or of a timeline: DIR/tenants/TENANT, or "
+    + "DIR/tenants/TENANT/timelines/TIMELINE; 'import-backup list DIR' shows them."
 
   /// Takes a path or URL apart, after the links on a disk if that is needed.
   private static func tenantPath(_ place: String) throws(Failure) -> TenantPath? {
@@ -105,41 +106,39 @@ struct TenantFiles {
   private static func stripeSize(
     of tenant: Identifier, _ shards: [ShardID], in tenants: any ReadableDirectory
   ) throws(Failure) -> UInt32? {
-    var sizes: Set<UInt32?> = []
+    var sizes: [UInt32?] = []
     for shard in shards {
       let directory = shard.directoryName(ofTenant: tenant)
       let generations = try tenants.names(in: directory)
         .compactMap(TenantManifest.parse(fileName:))
       guard let generation = generations.max() else {
-        sizes.insert(nil)
+        sizes.append(nil)
         continue
       }
       let name = directory + "/" + TenantManifest.fileName(generation: generation)
       let bytes = try tenants.contents(of: name, limit: TenantManifest.byteCountLimit)
       do throws(FormatError) {
         let size = try TenantManifest(decoding: bytes).stripeSize
-        sizes.insert(size == 0 ? nil : size)
+        sizes.append(size == 0 ? nil : size)
       } catch {
         throw Failure(
           error, in: "manifest \((tenants.path + "/" + name).quoted)",
           damage: .tenantManifestDamaged)
       }
     }
-    if shards.count > 1 && sizes.contains(nil) {
+    let path = "\(tenants.path)/\(tenant)"
+    if shards.count == 1 { return sizes[0] }
+    let unknown = sizes.indices.filter { sizes[$0] == nil }
+    guard unknown.isEmpty else {
       throw Failure(
         .stripeSizeUnknown,
-        "not every shard of '\(tenants.path)/\(tenant)' has a '\(TenantManifest.filePrefix)-…' with the "
-          + "stripe size",
+        "\(ShardID.words(unknown, of: shards.count)) of \(path.quoted) "
+          + "\(unknown.count == 1 ? "has" : "have") no '\(TenantManifest.filePrefix)-…' with the stripe size",
         hint:
-          "A service would take stripes of \(TenantManifest.stripeSizeIfUnknown) pages, and reads "
-          + "would fail if the files have others. Copy the manifests.")
+          "A service would take stripes of \(TenantManifest.stripeSizeIfUnknown) pages, and reads would "
+          + "fail if the files have others. Copy the manifests. \(Timeline.unpublishedHint)")
     }
-    guard sizes.count == 1 else {
-      throw Failure(
-        .shardsDiffer, "the shards of '\(tenants.path)/\(tenant)' have different stripe sizes",
-        hint: "Copy the manifests of all shards again, or import the backup again.")
-    }
-    return sizes.first ?? nil
+    return try TenantDirectory.only(of: sizes, path)
   }
 
   // MARK: Timelines

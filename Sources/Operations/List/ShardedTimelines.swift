@@ -64,7 +64,8 @@ extension ListedTimeline {
     deletedAt = shards.lazy.compactMap(\.deletedAt).first
     let missing = (0..<count).filter { all[$0] == nil }
     if !missing.isEmpty, [.complete, .unpublished].contains(state) {
-      problem = Self.areMissing(missing.map { ShardID($0, of: count) })
+      problem =
+        "\(ShardID.words(missing, of: count)) \(missing.count == 1 ? "is" : "are") missing"
       // Other machines may still be writing the others.
       if state == .complete {
         state = .damaged
@@ -90,17 +91,6 @@ extension ListedTimeline {
         leftovers.append(leftover)
       }
     }
-  }
-
-  private static let shownLimit = 8
-
-  /// `shard 0104 is missing`, `shards 0104 and 0204 are missing`.
-  private static func areMissing(_ shards: [ShardID]) -> String {
-    let names = shards.prefix(shownLimit).map { $0.suffix ?? "" }.joined(separator: ", ")
-    let more = shards.count - min(shownLimit, shards.count)
-    return shards.count == 1
-      ? "shard \(names) is missing"
-      : "shards \(names)\(more > 0 ? " and \(more) more" : "") are missing"
   }
 
   private func isOfSameImport(as other: ListedTimeline) -> Bool {

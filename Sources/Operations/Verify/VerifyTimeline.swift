@@ -32,6 +32,7 @@ private func verify(
   let receipt = try options.receipt.map { path throws(Failure) in try Receipt(path: path) }
   let path = options.timeline ?? receipt?.timelinePath ?? ""
   summary.take(options, receipt, timelinePath: path)
+  if let receipt { try receipt.requireTimeline(summary, options) }
   let place = try TimelinePlace(at: path, options.store)
   var findings = Findings()
   let files = try receipt.map { receipt throws(Failure) in
@@ -106,6 +107,20 @@ private func compare(
         progress: progress
       ).run(read, isRecovered: true)
     })
+}
+
+extension Receipt {
+  /// Throws `.usage` if it is the receipt of another timeline than the path says.
+  fileprivate func requireTimeline(
+    _ summary: VerifySummary, _ options: VerifyOptions
+  ) throws(Failure) {
+    guard summary.tenantID != tenantID || summary.timelineID != timelineID else { return }
+    throw Failure(
+      .conflictingOptions,
+      "receipt \((options.receipt ?? "").quoted) is of timeline '\(timelineID)' of tenant '\(tenantID)', "
+        + "not of \(summary.timelinePath.quoted)",
+      hint: "Give the receipt of this timeline with '--receipt', or the timeline of this receipt.")
+  }
 }
 
 extension VerifySummary {

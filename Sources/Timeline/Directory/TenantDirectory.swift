@@ -3,7 +3,7 @@ import PostgresFormat
 import System
 
 /// What is beside the timelines of a tenant, or of one of its shards.
-struct TenantDirectory {
+package struct TenantDirectory {
   private let directory: DirectoryHandle
 
   init(_ directory: DirectoryHandle) { self.directory = directory }
@@ -37,8 +37,8 @@ struct TenantDirectory {
       "tenant \(place.tenant) does not have \(count == 1 ? "one shard" : "\(count) shards"): "
         + "\(path.quoted) exists",
       hint:
-        "Import with the '--shards' that the tenant has, or with another '--tenant-id'. Remove "
-        + "the directory if it is what an interrupted import has left.")
+        "Import with the '--shards' that the tenant has, or with another '--tenant-id'. If that is what an "
+        + "interrupted import has left, remove it.")
   }
 
   /// The stripe size that the newest manifest says; nil if there is none.
@@ -79,21 +79,24 @@ struct TenantDirectory {
     }
   }
 
-  /// The stripe size of a tenant's shards; throws `.damaged` if they have several.
-  static func only(of sizes: Set<UInt32>, _ path: String) throws(Failure) -> UInt32 {
-    guard let size = sizes.first, sizes.count == 1, size > 0 else {
-      throw Failure(
-        .shardsDiffer,
-        "the shards of \(path.quoted) have stripe sizes of "
-          + sizes.sorted().map { "\($0)" }.joined(separator: " and ") + " blocks"
-          + (sizes.contains(TenantManifest.stripeSizeIfUnknown)
-            ? "; one without a tenant-manifest counts as \(TenantManifest.stripeSizeIfUnknown)"
-            : ""),
-        hint:
-          "Import all shards with the same '--stripe-size', or copy the manifests of all shards "
-          + "again.")
+  /// The stripe size of a tenant's shards, of which each has its own, or nil without a manifest; throws
+  /// `.damaged` if they differ.
+  package static func only(of sizes: [UInt32?], _ path: String) throws(Failure) -> UInt32 {
+    let known = sizes.map { $0 ?? TenantManifest.stripeSizeIfUnknown }
+    if Set(known).count == 1, known[0] > 0 { return known[0] }
+    let groups = Set(known).sorted().map { size in
+      let numbers = known.indices.filter { known[$0] == size }
+      return "\(ShardID.words(numbers, of: sizes.count)): \(size) pages"
     }
-    return size
+    let unknown = sizes.indices.filter { sizes[$0] == nil }
+    throw Failure(
+      .shardsDiffer,
+      "the shards of \(path.quoted) have different stripe sizes (\(groups.joined(separator: "; ")))"
+        + (unknown.isEmpty
+          ? "" : "; \(ShardID.words(unknown, of: sizes.count)) without a tenant-manifest"),
+      hint:
+        "Copy the manifests of all shards again, or import all of them with the same '--stripe-size'."
+    )
   }
 
   /// Throws `.damaged` if there is a manifest with another stripe size than is required; with shards, no
@@ -116,7 +119,7 @@ struct TenantDirectory {
     guard let found, found != place.layout.stripeSize else { return }
     throw Failure(
       .stripeSizeDiffers,
-      "the tenant in \(path.quoted) has a stripe size of \(found) blocks, not of "
+      "the tenant in \(path.quoted) has a stripe size of \(found) pages, not of "
         + "\(place.layout.stripeSize)"
         + (isStated
           ? "" : ": it has timelines and no tenant-manifest, so that a service takes that"),

@@ -57,7 +57,10 @@ package struct Timeline: Sendable {
         throw Failure(
           .notATimeline,
           "\((prefix.isEmpty ? path : place.directory.path + "/" + prefix).quoted) has no '\(IndexPart.filePrefix)-…'",
-          hint: prefix.isEmpty ? Self.directoryHint : Self.unpublishedHint)
+          hint: !prefix.isEmpty
+            ? Self.unpublishedHint
+            : own.contains { LayerName.parse(fileName: $0) != nil }
+              ? Self.unfinishedHint : Self.directoryHint)
       }
       let indexName = prefix + IndexPart.fileName(generation: generation)
       let bytes = try place.directory.contents(of: indexName, limit: Self.indexLimit)
@@ -113,11 +116,10 @@ package struct Timeline: Sendable {
     {
       return
     }
-    let number = ShardID(shard, of: layout.count).suffix ?? ""
     let metadata = other.metadata
     throw Failure(
       .shardsDiffer,
-      "shard \(number) of \(path.quoted) differs from shard 0: LSN \(metadata.initdbLSN) to "
+      "\(ShardID(shard, of: layout.count).words) of \(path.quoted) differs from shard 0: LSN \(metadata.initdbLSN) to "
         + "\(metadata.diskConsistentLSN), Postgres \(metadata.postgresVersion), generation "
         + "\(otherGeneration), not LSN \(index.metadata.initdbLSN) to \(index.diskConsistentLSN), "
         + "Postgres \(index.metadata.postgresVersion), generation \(generation)",
@@ -129,14 +131,19 @@ package struct Timeline: Sendable {
 
   /// What to do if a directory is not a timeline's.
   package static let directoryHint =
-    "Give the directory of a timeline: DIR/tenants/…/timelines/…."
+    "Give the directory of a timeline, DIR/tenants/…/timelines/…; 'import-backup list DIR' shows them."
 
   /// What to do if a tenant lacks some of its shards.
   package static let missingShardHint =
     "Copy the directories of all shards; of an import with '--only-shards', import the others and run "
     + "'import-backup publish'."
 
-  private static let unpublishedHint =
+  private static let unfinishedHint =
+    "It has layers: an import that wrote them has not ended, or was interrupted. Run it again with the "
+    + "same '--tenant-id' and '--timeline-id'."
+
+  /// What to do if shards have no index where a pageserver looks.
+  package static let unpublishedHint =
     "If its shards were imported with '--only-shards', run 'import-backup publish' first."
 
   private static let rightsHint =

@@ -147,19 +147,19 @@ private struct ShardSearch {
     }
     guard let count = try count(of: directories), count > 1 else { return nil }
     var prefixes: [String] = []
-    var stripeSizes: Set<UInt32> = []
+    var stripeSizes: [UInt32?] = []
     for number in 0..<count {
       let shard = ShardID(number, of: count)
       let name = shard.directoryName(ofTenant: tenant)
       guard directories.contains(shard) else {
         throw Failure(
           .shardMissing,
-          "shard \(shard.suffix ?? "") of \(path.quoted) is missing: there is no "
+          "\(shard.words) of \(path.quoted) is missing: there is no "
             + (tenants.path + "/" + name).quoted,
           hint: Timeline.missingShardHint)
       }
       prefixes.append("\(name)/timelines/\(timeline)/")
-      stripeSizes.insert(try stripeSize(in: name))
+      stripeSizes.append(try TenantDirectory.stripeSize(of: name, in: tenants))
     }
     let stripeSize = try TenantDirectory.only(of: stripeSizes, path)
     return (ShardLayout(count: count, stripeSize: stripeSize), prefixes)
@@ -176,9 +176,5 @@ private struct ShardSearch {
       }
     }
     return nil
-  }
-
-  private func stripeSize(in directory: String) throws(Failure) -> UInt32 {
-    try TenantDirectory.stripeSize(of: directory, in: tenants) ?? TenantManifest.stripeSizeIfUnknown
   }
 }

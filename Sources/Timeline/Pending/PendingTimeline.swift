@@ -64,11 +64,11 @@ package struct PendingTimeline {
       throw Self.missing(missing, path, isBegun: shards.contains(where: \.isPublished))
     }
     self.shards = shards
-    var sizes: Set<UInt32> = []
+    var sizes: [UInt32?] = []
     for shard in shards {
       var size = try place.pendingStripeSize(of: shard)
       if size == nil { size = try place.publishedStripeSize(of: shard.id) }
-      sizes.insert(size ?? TenantManifest.stripeSizeIfUnknown)
+      sizes.append(size)
     }
     layout = ShardLayout(count: place.count, stripeSize: try TenantDirectory.only(of: sizes, path))
     try requireSame()
@@ -78,16 +78,16 @@ package struct PendingTimeline {
 
   /// `isBegun` says whether others are published, as an import of all shards leaves them that was killed.
   private static func missing(_ shards: [ShardID], _ path: String, isBegun: Bool) -> Failure {
-    let numbers = shards.map { "\($0.number)" }.joined(separator: ",")
-    let (which, are, them) =
-      shards.count == 1
-      ? ("shard \(shards[0].suffix ?? "")", "is", "it")
-      : ("\(shards.count) of \(shards[0].count) shards", "are", "them")
+    let numbers = shards.map(\.number)
+    let (are, them) = shards.count == 1 ? ("is", "it") : ("are", "them")
     return Failure(
-      .shardMissing, "\(which) of \(path.quoted) \(are) missing: no import has completed \(them)",
+      .shardMissing,
+      "\(ShardID.words(numbers, of: shards[0].count)) \(are) missing in \(path.quoted): no import has "
+        + "completed \(them)",
       hint: isBegun
         ? importAll
-        : "Import \(them) with '--only-shards \(numbers)', and publish the timeline again.")
+        : "Import \(them) with '--only-shards \(ShardID.list(numbers))', and publish the timeline again."
+    )
   }
 
   /// What helps if some shards are published, and the others cannot be.
@@ -116,7 +116,7 @@ package struct PendingTimeline {
   private func differs(_ shard: PendingShard, _ how: String) -> Failure {
     Failure(
       .shardsDiffer,
-      "shard \(shard.id.suffix ?? "") of \(path.quoted) differs from shard 0: \(how)",
+      "\(shard.id.words) in \(path.quoted) differs from shard 0: \(how)",
       hint: shards.contains(where: \.isPublished)
         ? Self.importAll
         : "Import all shards from the same backup, with the same new '--generation', above "
@@ -131,8 +131,8 @@ package struct PendingTimeline {
       }
       throw Failure(
         .stripeSizeDiffers,
-        "the tenant of shard \(shard.id.suffix ?? "") of \(path.quoted) has a stripe size of \(size) "
-          + "blocks, and the shards that wait have \(layout.stripeSize)",
+        "the manifest of \(shard.id.words) of \(path.quoted) has a stripe size of \(size) pages, and the "
+          + "shards that wait have \(layout.stripeSize)",
         hint: "Import all shards with '--stripe-size \(size)' and a higher '--generation' than "
           + "\(generation), or with another '--tenant-id'.")
     }

@@ -107,12 +107,13 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
       ("shards", settings.shardCount > 1), ("tenant-id", settings.tenantID != nil),
       ("timeline-id", settings.timelineID != nil),
     ]
-    if let option = needed.first(where: { !$0.isGiven }) {
+    let missing = needed.filter { !$0.isGiven }.map { "'--\($0.name)'" }
+    guard missing.isEmpty else {
       throw Failure(
-        .conflictingOptions,
-        "'--only-shards' requires '--\(option.name)'" + (option.name == "shards" ? " above 1" : ""),
-        hint: "All imports of one tenant must have the same '--shards', '--tenant-id' and "
-          + "'--timeline-id'.")
+        .conflictingOptions, "'--only-shards' requires \(missing.joined(separator: ", "))",
+        hint:
+          "All imports of one tenant must have the same '--shards' (above 1), '--tenant-id' and "
+          + "'--timeline-id'. 'openssl rand -hex 16' makes an id.")
     }
     guard recovery.programs.isEmpty else {
       throw Failure(
@@ -128,7 +129,7 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
     guard receipt == .standard || receipt == nil else {
       throw Failure(
         .conflictingOptions, "'--receipt' cannot be used with '--only-shards'",
-        hint: "A receipt lists all shards. Keep the objects of '--json' instead.")
+        hint: "A receipt lists all shards. Keep what '--json' prints instead.")
     }
     receipt = nil
   }
@@ -137,8 +138,7 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
     try Operands.requireBackup(at: settings.backup)
     Interruption.install()
     if isDryRun { return try rehearse() }
-    // Before the import: a token that cannot be read is to be known at once.
-    let service = controller == nil ? nil : try service.withToken()
+    let service = try serviceBeforeImport()
     let summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
       var settings = settings
       if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
@@ -152,6 +152,20 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
     if let controller, let service { return try attach(summary, to: controller, service) }
     try SummaryOutput.write(
       summary, asJSON: printsJSON, isQuiet: reporting.isQuiet, store: settings.store)
+  }
+
+  /// How the service is called, nil if it is not; a wrong URL or token is to be known before the import.
+  private func serviceBeforeImport() throws(Failure) -> ServiceOptions? {
+    guard let controller else { return nil }
+    let options = try service.withToken()
+    do throws(Failure) {
+      try requireController(controller, options)
+    } catch {
+      var error = error
+      error.hint = [error.hint, "Nothing was imported."].compactMap(\.self).joined(separator: " ")
+      throw error
+    }
+    return options
   }
 
   /// Says what was imported, and takes it into service.
@@ -182,14 +196,25 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
     }
     if var failure {
       // Nothing but another import helps against a conflict with what the service has.
-      let next =
+      let command =
         [.generationConflict, .shardConflict, .timelineConflict].contains(failure.code)
-        ? "" : "; only the command 'attach' has to be run again"
+        ? nil : attachCommand(summary.timelinePath, controller)
       failure.hint =
-        "The timeline at \(summary.timelinePath.quoted) is complete\(next)."
+        "The timeline at \(summary.timelinePath.quoted) is complete"
+        + (command.map { "; what is left is: \($0)." } ?? ".")
         + (failure.hint.map { " " + $0 } ?? "")
       throw failure.inResult(printsJSON)
     }
+  }
+
+  /// The command that takes a timeline into service as `--attach-to` does.
+  private func attachCommand(_ path: String, _ controller: ServiceURL) -> String {
+    var store = settings.store
+    store.caBundle = service.options.caBundle
+    let token = service.tokenFile.map { " --token-file \(GivenCommand.quoted($0))" } ?? ""
+    return store.added(
+      to: "\(Program.name) attach \(GivenCommand.quoted(path)) --controller "
+        + GivenCommand.quoted(controller.description) + token)
   }
 
   /// Says what an import would do; fails if it would be refused.

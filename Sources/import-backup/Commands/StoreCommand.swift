@@ -25,7 +25,7 @@ extension StoreCommand {
     throw Failure(
       .optionNotApplicable,
       "'--endpoint-url', '--region' and '--ca-bundle' are for timelines in an object store",
-      hint: "Give the timeline as s3://BUCKET/PREFIX, or leave the option out.")
+      hint: "Give the place as s3://BUCKET/…, or leave the option out.")
   }
 }
 

@@ -99,10 +99,15 @@ enum OptionParser {
         .unknownOption, "option \(("--" + name).quoted) is ambiguous",
         hint: "It could be \(begun.dropLast().joined(separator: ", ")) or \(begun.last ?? "").")
     }
+    let owners = Program.commands.filter { command in
+      command.describedOptions.contains { $0.name == name }
+    }.map { "'\($0.name)'" }
     let nearest = Suggestion.nearest(to: name, among: names)
     return Failure(
       .unknownOption, "unknown option \(("--" + name).quoted)",
-      hint: nearest.map { "Did you mean '--\($0)'?" })
+      hint: owners.isEmpty
+        ? nearest.map { "Did you mean '--\($0)'?" }
+        : "It is an option of \(owners.joined(separator: ", ")).")
   }
 }
 

@@ -1,4 +1,5 @@
 import Backup
+import LayerFormat
 import ObjectStore
 import Operations
 import PostgresFormat
@@ -22,7 +23,12 @@ enum SummaryText {
       Quantity.count(summary.l0LayerCount, "L0 layer"),
       Quantity.duration(summary.seconds),
     ]
-    let title = "imported Postgres \(summary.postgresVersion) (\(summary.backupKind))"
+    let what = summary.onlyShards.map {
+      "\(ShardID.words($0, of: summary.shardCount)) of "
+    }
+    let title =
+      "imported \(what ?? "")Postgres \(summary.postgresVersion) (\(summary.backupKind))"
+      + (what == nil ? "" : ", not published")
     return "\(title): \(parts.joined(separator: ", "))"
   }
 
@@ -49,7 +55,9 @@ enum SummaryText {
 
   /// The note that is always given.
   static func path(_ summary: ImportSummary) -> String {
-    "note: the timeline is \(summary.timelinePath.quoted)"
+    summary.onlyShards == nil
+      ? "note: the timeline is \(summary.timelinePath.quoted)"
+      : "note: once published, the timeline is \(summary.timelinePath.quoted)"
   }
 
   /// What small relations became, and why: it decides what a pageserver has to compact.
@@ -181,8 +189,8 @@ enum SummaryText {
 
   private static func nextSteps(_ summary: ImportSummary, _ store: StoreOptions) -> [String] {
     let isStored = StoreLocation.isMeant(by: summary.timelinePath)
+    let tenant = SystemCalls.parent(of: SystemCalls.parent(of: summary.timelinePath))
     if summary.onlyShards != nil {
-      let tenant = SystemCalls.parent(of: SystemCalls.parent(of: summary.timelinePath))
       let publish = "\(Program.name) publish \(GivenCommand.quoted(tenant))"
       return [
         "next: when all shards are written: " + (isStored ? store.added(to: publish) : publish)
@@ -190,12 +198,12 @@ enum SummaryText {
     }
     let index = "index_part.json-" + summary.generation.hexadecimal(8, uppercase: false)
     let path = GivenCommand.quoted(summary.timelinePath)
-    let which = summary.shardCount == 1 ? "the directory" : "the directories of all shards"
     let attach =
       "next: take it into service, at generation \(summary.generation) or above: "
       + "import-backup attach \(path) --controller URL"
     if isStored { return [store.added(to: attach)] }
-    return [attach, "next: or upload \(which) to a bucket first, \(index) last"]
+    let tenants = GivenCommand.quoted(tenant) + (summary.shardCount == 1 ? "" : "-*")
+    return [attach, "next: or copy \(tenants) to a bucket first, below tenants/, \(index) last"]
   }
 
   /// `title: a, b and 3 more`: as many of `names` as fit, at least one; `count` is the total.
