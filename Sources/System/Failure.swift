@@ -71,15 +71,16 @@ extension Failure {
 }
 
 extension Failure {
-  /// Does what `body` does with a path that a person has given: if nothing is there, that is no damage.
+  /// Does what `body` does with a path that a person has given: if nothing is there, that is no damage, and
+  /// `hint` says what to give.
   package static func ofGivenPath<Result>(
-    _ body: () throws(Failure) -> Result
+    hint: String? = nil, _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     do throws(Failure) {
       return try body()
     } catch {
       guard error.code == .missingFile else { throw error }
-      throw Failure(.inputNotFound, error.message, hint: error.hint)
+      throw Failure(.inputNotFound, error.message, hint: error.hint ?? hint)
     }
   }
 }

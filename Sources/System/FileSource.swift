@@ -158,7 +158,7 @@ package func requireReadable(_ path: String, option: String? = nil) throws(Failu
   guard reason == 0 else {
     throw Failure(
       .opening(reason), "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
-      hint: option.map { "Give a readable file with \($0)." })
+      hint: option.map { "Give a readable file with '\($0)'." })
   }
 }
 

@@ -64,7 +64,7 @@ struct TenantFiles {
   private static func tenantPath(_ place: String) throws(Failure) -> TenantPath? {
     if let found = withoutShard(absolutePlace(place)) { return found }
     if StoreLocation.isMeant(by: place) { return nil }
-    return try Failure.ofGivenPath { () throws(Failure) in
+    return try Failure.ofGivenPath(hint: placeHint) { () throws(Failure) in
       withoutShard(try SystemCalls.resolved(place))
     }
   }

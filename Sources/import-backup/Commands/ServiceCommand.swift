@@ -20,7 +20,8 @@ struct ServiceArguments: Sendable {
   func withToken() throws(Failure) -> ServiceOptions {
     var options = options
     if let tokenFile {
-      let bytes = try Failure.ofGivenPath { () throws(Failure) in
+      let bytes = try Failure.ofGivenPath(hint: "Give a readable file with '--token-file'.") {
+        () throws(Failure) in
         try SystemCalls.contents(of: tokenFile, limit: Self.tokenLimit, followsLink: true)
       }
       options.token = try .init(String(decoding: bytes, as: UTF8.self), from: .file(tokenFile))
