@@ -230,7 +230,7 @@ struct ImportPipeline {
     summary.seconds = (ContinuousClock.now - start) / .seconds(1)
     try writer.commit(layers, indexes, summary)
     if let leftover = writer.leftover {
-      summary.warnings.append(ImportSummary.Warning(.remainsNotRemoved, leftover))
+      summary.warnings.append(Warning(.remainsNotRemoved, leftover))
     }
     return summary
   }

@@ -145,20 +145,6 @@ public struct ImportSummary: Codable, Sendable {
     }
   }
 
-  /// Something to look at.
-  public struct Warning: Codable, Equatable, Sendable {
-    /// What it is about.
-    public var code: WarningCode
-    /// One line: lower case, no final period.
-    public var message: String
-
-    /// A warning of this kind.
-    public init(_ code: WarningCode, _ message: String) {
-      self.code = code
-      self.message = message
-    }
-  }
-
   /// A summary of nothing yet, which the parts of an import fill in.
   public init() {}
 }

@@ -21,6 +21,12 @@ public func publishTimeline(
   let timeline = try PendingTimeline(place, store)
   try timeline.publish()
   var summary = PublishSummary(timeline)
+  if let weakness = timeline.weakness {
+    summary.warnings.append(Warning(.unconditionalStore, weakness))
+  }
+  if let leftover = timeline.leftover {
+    summary.warnings.append(Warning(.remainsNotRemoved, leftover))
+  }
   summary.seconds = (ContinuousClock.now - start) / .seconds(1)
   return summary
 }
@@ -53,6 +59,8 @@ public struct PublishSummary: Codable, Sendable {
   public var layerCount: Int
   /// The bytes of these layers.
   public var layerByteCount: UInt64
+  /// What to look at although the timeline is complete.
+  public var warnings: [Warning] = []
 
   init(_ timeline: PendingTimeline) {
     timelinePath = timeline.path

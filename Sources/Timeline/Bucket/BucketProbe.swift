@@ -88,6 +88,14 @@ struct BucketProbe {
     try client.remove(longKey)
   }
 
+  /// What there is to say of a store that ignores conditions; nil if it honours them.
+  func weakness(of store: String) -> String? {
+    honoursConditions
+      ? nil
+      : "the store of \(store.quoted) does not honour 'If-None-Match', so that another import or "
+        + "publication of the same timeline at the same moment might not be noticed"
+  }
+
   /// Throws `.storeUnsuitable` if no pageserver can read from the store.
   func requireReadable(_ location: StoreLocation) throws(Failure) {
     guard let missingHeader else { return }

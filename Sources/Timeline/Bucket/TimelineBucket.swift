@@ -100,12 +100,7 @@ package final class TimelineBucket: TimelineOutput {
       .joined(separator: "/")
   }
 
-  package var weakness: String? {
-    probe.honoursConditions
-      ? nil
-      : "the store of \(client.location.description.quoted) does not honour 'If-None-Match', so that "
-        + "another import of the same timeline at the same moment might not be noticed"
-  }
+  package var weakness: String? { probe.weakness(of: client.location.description) }
 
   // MARK: What is written
 

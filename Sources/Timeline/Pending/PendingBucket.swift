@@ -34,6 +34,8 @@ final class PendingBucket: PendingShards {
   private var shards: [(keys: BucketShard, objects: [String: ListedObject])] = []
   /// The highest generation that is published; nil for none.
   private var published: UInt32?
+  private(set) var weakness: String?
+  private(set) var leftover: String?
 
   /// Begins the marks of indexes that publications put.
   private static let markPrefix = "publish-"
@@ -162,9 +164,18 @@ final class PendingBucket: PendingShards {
       objects = [:]
       for (keys, old) in shards { objects.merge(old.filter { keys.isPending($0.value) }) { $1 } }
     }
-    // What waits can be removed by the next publication.
-    try? watch.removeRemains(
-      client, among: objects, named: Set(try pending.flatMap(named)), upTo: pending[0].generation)
+    var keys: Set<String> = []
+    for shard in pending { keys.formUnion(try named(shard)) }
+    do throws(Failure) {
+      // Gives up soon: the timeline is complete.
+      try watch.removeRemains(
+        client.with(RetryPolicy()), among: objects, named: keys, upTo: pending[0].generation)
+    } catch {
+      leftover =
+        "the timeline is complete, but what it no longer needs could not be removed: "
+        + "\(error.message); publish it again to remove what waits in "
+        + "\((root.path + "/pending").quoted), and look with 'import-backup list' for what else is left"
+    }
   }
 
   private var watch: BucketWatch {
@@ -183,6 +194,7 @@ final class PendingBucket: PendingShards {
     let last = shards[count - 1].keys.directory
     let probe = try BucketProbe(
       client, below: last, longestName: IndexPart.fileName(generation: pending[0].generation))
+    weakness = probe.weakness(of: root.path)
     let indexes = BucketIndexes(
       client, isConditional: probe.honoursConditions, markPrefix: Self.markPrefix)
     // The layers, and the indexes that are there already.
@@ -209,8 +221,11 @@ final class PendingBucket: PendingShards {
         }
       }
       let found: [String: ListedObject]
+      let isOwn: Bool
       do throws(Failure) {
         found = try watch.objects(expecting: expected)
+        // Where a condition does not keep another publication from putting its index over this one.
+        isOwn = probe.honoursConditions ? true : try indexes.holdsLast()
       } catch {
         var error = error
         // Otherwise the indexes stay: nothing says that they are wrong.
@@ -220,10 +235,7 @@ final class PendingBucket: PendingShards {
         }
         throw indexes.withdraw(after: error)
       }
-      // Where a condition does not keep another publication from putting its index over this one.
-      if !probe.honoursConditions, try !indexes.holdsLast() {
-        throw Self.isPublishing(client.url(of: key(of: pending[0])))
-      }
+      guard isOwn else { throw Self.isPublishing(client.url(of: key(of: pending[0]))) }
       return found
     }
   }

@@ -21,6 +21,8 @@ final class PendingDirectories: PendingShards {
 
   let timeline: Identifier
   let count: Int
+  var weakness: String? { nil }
+  private(set) var leftover: String?
   private let tenant: Identifier
   private let tenants: DirectoryHandle
   /// `DIR/pending`; nil if there is none.
@@ -125,15 +127,30 @@ final class PendingDirectories: PendingShards {
       try directories.pending?.rename(name, to: name, in: directories.timeline)
       try directories.timeline.sync()
     }
-    for shard in self.shards.values { Self.removePending(of: shard) }
+    for shard in shards {
+      do throws(Failure) {
+        try removePending(of: shard.id)
+      } catch {
+        leftover =
+          leftover ?? "the timeline is complete, but what waited in "
+          + "\((pending?.path ?? "").quoted) could not be removed: \(error.message); remove it by "
+          + "hand, or publish the timeline again once that is possible"
+      }
+    }
   }
 
-  /// Removes what is left of a shard that is published, as far as that is possible.
-  private static func removePending(of shard: Shard) {
-    guard let pending = shard.pending, let names = try? pending.names() else { return }
-    for name in names { try? pending.remove(name) }
-    try? SystemCalls.removeDirectory(pending.path)
-    try? SystemCalls.removeDirectory(SystemCalls.parent(of: pending.path))
+  /// Removes what is left of a shard that is published.
+  private func removePending(of id: ShardID) throws(Failure) {
+    let tenantName = id.directoryName(ofTenant: tenant)
+    guard let pending, let tenant = try pending.existing([tenantName]) else { return }
+    if let remains = try shard(id).pending {
+      for name in try remains.names() { try remains.remove(name) }
+      try tenant.remove(DirectoryHandle.name(timeline.description), isDirectory: true)
+    }
+    // Another timeline of the tenant may wait as well.
+    if try tenant.names().isEmpty {
+      try pending.remove(DirectoryHandle.name(tenantName), isDirectory: true)
+    }
   }
 }
 

@@ -67,8 +67,14 @@ protocol PendingShards: AnyObject {
   /// Publishes the manifest of each shard whose tenant has none.
   func publishManifests(_ shards: [PendingShard]) throws(Failure)
 
-  /// Publishes indexes, shard 0's last, and removes what is left then.
+  /// Publishes indexes, shard 0's last, and removes what is left then, as far as that is possible.
   func publishIndexes(_ shards: [PendingShard]) throws(Failure)
+
+  /// What there is to say of a store that others could write to unnoticed, if it was written to; nil for
+  /// nothing.
+  var weakness: String? { get }
+  /// What `publishIndexes` could not remove although the timeline is complete, and how to; nil for nothing.
+  var leftover: String? { get }
 }
 
 /// Looks for the timeline and the number of its shards, among the names of directories.

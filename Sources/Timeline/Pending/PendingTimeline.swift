@@ -39,6 +39,10 @@ package struct PendingTimeline {
   }
   /// How many indexes are still to be published.
   package var pendingCount: Int { shards.count { !$0.isPublished } }
+  /// What there is to say of the store once it is published; nil for nothing.
+  package var weakness: String? { place.weakness }
+  /// What `publish` could not remove although the timeline is complete, and how to; nil for nothing.
+  package var leftover: String? { place.leftover }
 
   /// Claims and checks the shards of the timeline, or of the only one that a tenant has; `store` says how
   /// an object store is reached.

@@ -45,6 +45,8 @@ struct PublishCommand: StoreCommand {
     let summary = try publishTimeline(path, store: store)
     try StandardStream.output.write(
       printsJSON ? try ResultObject(Self.self, summary, nil).line() : Self.text(summary))
+    StandardStream.error.writeIfPossible(
+      summary.warnings.map { "warning: \($0.message)\n" }.joined())
     if !printsJSON && !isQuiet {
       StandardStream.error.writeIfPossible(
         "next: take it into service, at generation \(summary.generation) or above: "

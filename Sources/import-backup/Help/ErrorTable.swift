@@ -32,7 +32,7 @@ enum ErrorTable {
     lines += codes(
       ChangeCode.self, "Changes", "What a compute finds otherwise than the cluster left it.")
     lines += codes(
-      WarningCode.self, "Warnings", "What to look at although an import is complete.")
+      WarningCode.self, "Warnings", "What to look at although a timeline is complete.")
     lines += codes(
       LeftOutReason.self, "Reasons to leave a file out", "Files that a timeline does not store.")
     return lines.joined(separator: "\n") + "\n"

@@ -456,6 +456,27 @@ import Testing
     #expect(try Self.verify("\(output)/tenants/\(Self.tenant)").findingCount == 0)
   }
 
+  /// Goal: what cannot be removed from `pending` is a warning, and the next publication removes it. Method: a
+  /// directory in that of a shard.
+  @Test func pendingRemains() throws {
+    let directory = try TemporaryDirectory()
+    let output = directory.path + "/out"
+    _ = try Self.importShards("0-1", try Self.small(directory), output, count: 2)
+    let tenant = try #require(Identifier(Self.tenant))
+    let shard = "\(output)/pending/\(ShardID(1, of: 2).directoryName(ofTenant: tenant))"
+    let obstacle = "\(shard)/\(Self.timeline)/obstacle"
+    try FileManager.default.createDirectory(
+      atPath: obstacle, withIntermediateDirectories: false)
+    for hasObstacle in [true, false] {
+      if !hasObstacle { try FileManager.default.removeItem(atPath: obstacle) }
+      let published = try publishTimeline("\(output)/tenants/\(Self.tenant)")
+      #expect(published.warnings.map(\.code) == (hasObstacle ? [.remainsNotRemoved] : []))
+      #expect(published.warnings.allSatisfy { $0.message.contains("'\(obstacle)'") })
+      #expect(FileManager.default.fileExists(atPath: shard) == hasObstacle)
+      #expect(try Self.verify("\(output)/tenants/\(Self.tenant)").findingCount == 0)
+    }
+  }
+
   /// Goal: a list of shards is read as it is written, or refused.
   @Test func lists() {
     let layout = ShardLayout(count: 8)

@@ -115,6 +115,30 @@ import Testing
     }
   }
 
+  /// Goal: what a complete timeline cannot be rid of, and a store that ignores conditions, are warnings, and the next
+  /// publication removes what waits. Method: DELETE is forbidden but for what the store is tried with.
+  @Test func warnings() async throws {
+    let scene = try await Self.scene()
+    scene.store.change { $0.honoursConditions = false }
+    let run = try await Self.publish(scene) { request in
+      request.method == "DELETE" && Self.isChange(request)
+        ? TestStore.error(403, "AccessDenied") : nil
+    }
+    #expect(run.exitCode == 0, "\(run.error)")
+    for code in ["unconditional-store", "remains-not-removed"] {
+      #expect(run.outputText.contains("\"code\":\"\(code)\""), "\(run.outputText)")
+    }
+    #expect(run.error.contains("warning: the store of 's3://\(TestStore.bucket)/pre'"))
+    let warning =
+      "warning: the timeline is complete, but what it no longer needs could not be removed: "
+    #expect(run.error.contains(warning), "\(run.error)")
+    let waiting = scene.timeline.keys.filter { $0.hasPrefix("pending/") }
+    #expect(waiting.count == 4 && waiting.contains { run.error.contains($0) }, "\(run.error)")
+    let again = try await Self.publish(scene)
+    #expect(again.exitCode == 0 && again.outputText.contains("\"warnings\":[]"), "\(again.error)")
+    #expect(scene.timeline == (try await Self.expected.value))
+  }
+
   /// Goal: an import of a shard can be killed when it puts its index, and run again. Method: SIGKILL before
   /// the PUT is done, and after; then the same import, and a publication.
   @Test(arguments: [true, false]) func killedImport(isBefore: Bool) async throws {
