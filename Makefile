@@ -49,14 +49,9 @@ demo: build ## import the backup of a real Postgres 15 that comes with the proje
 	@rm -rf $(DEMO_OUTPUT)
 	$(PROGRAM) $(DEMO_BACKUP) --output $(DEMO_OUTPUT)
 
-# Where tests write: in memory, where there is room for it. ext4 is slow at making files where others were just removed.
-TEST_DIRECTORY = $(shell \
-  awk '/^MemAvailable/ { exit $$2 < 8000000 }' /proc/meminfo && \
-  [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 6000000 ] && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
-
 test: stores ## build and run all tests
 	swift build --build-tests
-	@TMPDIR=$(TEST_DIRECTORY) swift test --skip-build --disable-xctest 2>&1 | tee .build/test.log || \
+	@TMPDIR="$$(Scripts/test-directory)" swift test --skip-build --disable-xctest 2>&1 | tee .build/test.log || \
 	  { echo 'The tests that failed:'; grep --text '✘' .build/test.log | tail -n 50; exit 1; }
 
 postgres: ## fetch Postgres 16 from PyPI, for tests that are skipped without it

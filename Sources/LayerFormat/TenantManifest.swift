@@ -37,7 +37,8 @@ public struct TenantManifest: Equatable, Sendable {
       var stripeSize: UInt32?
       enum CodingKeys: String, CodingKey { case stripeSize = "stripe_size" }
     }
-    stripeSize = try StrictJSON(bytes, of: "the tenant manifest").decode(Fields.self).stripeSize
+    let fields = try StrictJSON(bytes, of: "the tenant manifest").decode(Fields.self)
+    stripeSize = fields.stripeSize == 0 ? nil : fields.stripeSize
   }
 
   /// The name of the file for a generation.

@@ -15,13 +15,21 @@ package struct Pageserver {
   }
 
   /// What it says of a shard, or of a tenant that is not sharded; nil if that is not attached.
-  ///
+  package func tenant(_ shard: String) throws(Failure) -> AttachedTenant? {
+    try client.read(ServiceCall(.get, url, "/v1/tenant/\(shard)"))
+  }
+
   /// Throws `.serviceFailed` if the server is a storage controller: that would make a tenant by the call
   /// with which a pageserver attaches one.
-  package func tenant(_ shard: String) throws(Failure) -> AttachedTenant? {
-    let tenant: AttachedTenant? = try client.read(ServiceCall(.get, url, "/v1/tenant/\(shard)"))
-    guard tenant == nil, case .done = try client.send(ServiceCall(.get, url, "/control/v1/node"))
-    else { return tenant }
+  package func requireNoController() throws(Failure) {
+    do throws(Failure) {
+      let call = ServiceCall(.get, url, "/control/v1/node")
+      guard case .done = try client.send(call) else { return }
+    } catch {
+      // A token need not be one for what is not there.
+      guard error.code == .tokenRefused else { throw error }
+      return
+    }
     throw Failure(
       .serviceFailed, "\(url.description.quoted) is a storage controller, not a pageserver",
       hint: "Give its URL with '--controller', without '--safekeeper'.")

@@ -83,7 +83,10 @@ package struct Safekeeper {
 /// A timeline on a safekeeper.
 package struct SafekeeperTimeline: Decodable, Sendable {
   private struct Configuration: Decodable {
-    struct Member: Decodable { var id: Int }
+    struct Member: Decodable {
+      var id: Int
+      var pg_port: Int
+    }
     var members: [Member]
   }
 
@@ -99,4 +102,7 @@ package struct SafekeeperTimeline: Decodable, Sendable {
   package var postgresVersion: Int { pg_info.pg_version / 10_000 }
   /// The ids of the safekeepers that it is on.
   package var memberIDs: Set<Int> { Set(mconf.members.map(\.id)) }
+
+  /// The port for WAL of one of them, as they were told when the timeline was made; nil for another one.
+  package func port(ofMember id: Int) -> Int? { mconf.members.first { $0.id == id }?.pg_port }
 }

@@ -44,7 +44,7 @@ public struct Failure: Error, Sendable {
   public var exitCode: ExitCode { code.exitCode }
 }
 
-/// A change of the command line that was given: the whole command is shown below the hint.
+/// A change of the command line that was given, or another one: the whole command is shown below the hint.
 public struct Remedy: Equatable, Sendable {
   /// What to give instead of the backup; nil to leave it.
   public var backup: String?
@@ -52,6 +52,8 @@ public struct Remedy: Equatable, Sendable {
   public var filter: [String] = []
   /// Options to add, each with its value after it.
   public var options: [String] = []
+  /// The words of another command, after the program's name; empty for the one that was given.
+  public var command: [String] = []
 
   /// A change of the backup, or of the options, or of both.
   public init(backup: String? = nil, filter: [String] = [], options: [String] = []) {

@@ -55,6 +55,10 @@ import Testing
       (["--controller", "http://a@b"], "contains a name or a password"),
       (["--controller", "http://h", "--pageserver", "http://h"], "cannot be used with"),
       (["--pageserver", "http://h", "--safekeeper", "http://h,0"], "does not end with a port"),
+      (
+        ["--pageserver", "http://h", "--safekeeper", "http://h:1", "--safekeeper", "http://h:2"],
+        "the same address for WAL, 'h:5454'"
+      ),
       (["--controller", "http://h", "--region", "x"], "are for timelines in an object store"),
       (["--pageserver", "http://h", "--attach-generation", "0"], "must be a number"),
     ] as [([String], String)])
@@ -163,8 +167,24 @@ import Testing
       ServiceStorage.tenant,
     ])
     #expect(newer.exitCode == 69, "\(newer.error)")
-    #expect(
-      newer.error.contains("is complete. Import again, with '--generation "), "\(newer.error)")
+    #expect(newer.error.contains("[generation-conflict]"), "\(newer.error)")
+    #expect(newer.error.contains("Import with '--generation 2' or less. Nothing was imported."))
+    // What is served is not written over.
+    let before = try service.calls().count
+    let timelines = "\(output)/tenants/\(ServiceStorage.tenant)/timelines"
+    let served = try FileManager.default.contentsOfDirectory(atPath: timelines)[0]
+    let files = try directory.files()
+    for more in [["--shards", "2"], ["--force", "--generation", "2", "--timeline-id", served]] {
+      let run = try await ProgramRun.run(
+        [
+          backup, "-o", output, "--attach-to", service.controller, "--tenant-id",
+          ServiceStorage.tenant,
+        ]
+          + more)
+      #expect(run.exitCode == 65 && run.error.contains("Nothing was imported."), "\(run.error)")
+    }
+    #expect(try directory.files() == files)
+    #expect(try service.calls().dropFirst(before).allSatisfy(\.isRead))
     let both = try await ProgramRun.run([
       backup, "-o", output, "--attach-to", "http://127.0.0.1:1", "--dry-run",
     ])

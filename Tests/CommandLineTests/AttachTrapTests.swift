@@ -77,7 +77,7 @@ import Testing
     let changes = try service.calls().filter { !$0.isRead }
     #expect(changes.map(\.method) == ["PUT"], "\(changes)")
 
-    let members = (1...3).map { #"{"id":\#($0),"host":"h","pg_port":1}"# }.joined(separator: ",")
+    let members = Self.members(of: service)
     func make(on safekeeper: Int, from start: String) throws {
       try service.call(
         "POST", service.safekeeper(safekeeper) + "/v1/tenant/timeline",
@@ -96,6 +96,12 @@ import Testing
     try await storage.requireNothingLeft(service, servers)
   }
 
+  /// All safekeepers, as one is told of them.
+  private static func members(of service: StandIn) -> String {
+    (1...3).map { #"{"id":\#($0),"host":"h","pg_port":\#(service.walPort($0))}"# }
+      .joined(separator: ",")
+  }
+
   /// Goal: safekeepers that begin a timeline at different LSNs are left to a person.
   @Test func differentStarts() async throws {
     let storage = try await ServiceStorage()
@@ -105,8 +111,7 @@ import Testing
       try service.call(
         "POST", service.safekeeper(safekeeper) + "/v1/tenant/timeline",
         #"{"tenant_id":"\#(ServiceStorage.tenant)","timeline_id":"\#(ServiceStorage.timeline)","#
-          + #""mconf":{"generation":1,"members":[{"id":1,"host":"h","pg_port":1},"#
-          + #"{"id":2,"host":"h","pg_port":1},{"id":3,"host":"h","pg_port":1}],"#
+          + #""mconf":{"generation":1,"members":[\#(Self.members(of: service))],"#
           + #""new_members":null},"pg_version":150000,"system_id":null,"wal_seg_size":null,"#
           + #""start_lsn":"\#(start)","commit_lsn":null}"#)
     }
@@ -180,7 +185,8 @@ import Testing
     try service.requireNoHarm()
   }
 
-  /// Goal: without a controller, a timeline that is on other safekeepers than those given is refused.
+  /// Goal: without a controller, a timeline that is on other safekeepers, or at other ports, than those given is
+  /// refused.
   @Test func otherMembers() async throws {
     let storage = try await ServiceStorage()
     let service = try StandIn(storage.path)
@@ -189,6 +195,10 @@ import Testing
     let run = try await storage.attach(servers.dropLast(2))
     #expect(run.exitCode == 65, "\(run.error)")
     #expect(run.error.contains("is on safekeepers 1, 2, 3, not on 1,"), "\(run.error)")
+    let port = try await storage.attach(
+      servers.dropLast() + ["\(service.safekeeper(3)),7777"])
+    #expect(port.exitCode == 65, "\(port.error)")
+    #expect(port.error.contains("for WAL of safekeeper 3, not 7777"), "\(port.error)")
     try service.requireNoHarm()
   }
 

@@ -101,9 +101,12 @@ final class StandIn: Sendable {
     if hasController { return ["--controller", controller] }
     return ["--pageserver", pageserver]
       + (1..<(safekeeperCount + 1)).flatMap { number in
-        ["--safekeeper", "\(safekeeper(number)),\(port + 199 + number)"]
+        ["--safekeeper", "\(safekeeper(number)),\(walPort(number))"]
       }
   }
+
+  /// The port for WAL that a safekeeper is given.
+  func walPort(_ number: Int) -> Int { port + 199 + number }
 
   /// What it was asked for, without what the tests themselves ask for.
   func calls() throws -> [Call] {

@@ -59,12 +59,14 @@ public final class TemporaryDirectory: Sendable {
   /// The directory's path, without a slash at its end.
   public let path: String
 
-  /// Creates the directory; with `inMemory` in a tmpfs, which is faster.
-  public init(inMemory: Bool = false) throws {
+  /// Creates the directory; with `inMemory` in a tmpfs, which is faster, with `onDisk` never there.
+  public init(inMemory: Bool = false, onDisk: Bool = false) throws {
     let memory = "/dev/shm"
     let parent =
-      inMemory && FileManager.default.isWritableFile(atPath: memory)
-      ? URL(filePath: memory) : URL.temporaryDirectory
+      onDisk
+      ? URL(filePath: "/var/tmp")
+      : inMemory && FileManager.default.isWritableFile(atPath: memory)
+        ? URL(filePath: memory) : URL.temporaryDirectory
     let url = parent.appending(path: "import-backup-test-\(UUID())")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     path = url.path(percentEncoded: false)

@@ -30,13 +30,6 @@ public func attachTenant(
   return (summary, failure)
 }
 
-/// Throws if a storage controller cannot be asked: `.serviceFailed` if it is another server.
-///
-/// For what takes long before it attaches: a wrong URL or token is to be known at once. One call.
-package func requireController(_ url: ServiceURL, _ options: ServiceOptions) throws(Failure) {
-  _ = try Controller(url, ServiceClient(options)).activePageserverCount()
-}
-
 /// One run of `attach`.
 struct Attachment {
   var summary: AttachSummary
@@ -180,6 +173,7 @@ struct Attachment {
   private mutating func attachToPageserver() throws(Failure) {
     guard case .pageserver(let url, _, let wanted) = options.target else { return }
     let generation = wanted ?? files.generation
+    try view.requirePageserver()
     for shard in files.shards {
       let pageserver = try view.pageserver(of: shard)
       var attached = try pageserver.tenant(shard.name)
@@ -251,6 +245,6 @@ struct Attachment {
   static func notReady(_ message: String) -> Failure {
     Failure(
       .serviceNotReady, message,
-      hint: "Run the same command again, with a longer '--wait'.")
+      hint: "Look whether the service's servers run, and wait longer, with '--wait'.")
   }
 }

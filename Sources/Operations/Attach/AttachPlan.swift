@@ -184,6 +184,7 @@ private struct Planner {
 
   private mutating func planAlone() throws(Failure) {
     guard case .pageserver(_, _, let wanted) = options.target else { return }
+    try view.requirePageserver()
     var newShards: Set<String> = []
     for shard in files.shards {
       let pageserver = try view.pageserver(of: shard)

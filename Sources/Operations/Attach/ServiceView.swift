@@ -44,11 +44,7 @@ struct ServiceView {
     guard let location else { return false }
     let names = Set(location.shards.map(\.name))
     guard names == Set(files.shards.map(\.name)) else {
-      throw Failure(
-        .shardConflict,
-        "the service has tenant '\(files.id)' as \(Self.words(names.count)), the files as "
-          + Self.words(files.shards.count),
-        hint: "Import for the shards that the tenant has, or with another '--tenant-id'.")
+      throw Self.otherShardCount(files.id, names.count, files: files.shards.count)
     }
     guard !files.isSharded || location.parameters.stripeSize == files.stripeSize.map(Int.init)
     else {
@@ -61,6 +57,14 @@ struct ServiceView {
           + "the tenant's manifest.")
     }
     return true
+  }
+
+  /// The error of a tenant that the service has with another number of shards.
+  static func otherShardCount(_ tenant: Identifier, _ count: Int, files: Int) -> Failure {
+    Failure(
+      .shardConflict,
+      "the service has tenant '\(tenant)' as \(words(count)), the files as \(words(files))",
+      hint: "Import for the shards that the tenant has, or with another '--tenant-id'.")
   }
 
   private static func words(_ count: Int) -> String { count == 1 ? "1 shard" : "\(count) shards" }
@@ -92,6 +96,12 @@ struct ServiceView {
             + "'\(files.path)/timelines/\($0.id)'."
         } ?? "")
     )
+  }
+
+  /// Throws if what was given as a pageserver is none.
+  func requirePageserver() throws(Failure) {
+    guard case .pageserver(let url, _, _) = target else { return }
+    try Pageserver(url, client).requireNoController()
   }
 
   /// The pageserver that a shard is on.
@@ -287,7 +297,17 @@ struct ServiceView {
         .timelineConflict,
         "timeline '\(timeline.id)' is on safekeepers \(Self.list(state.memberIDs)), not on "
           + "\(Self.list(given.map(\.id))), as safekeeper \(safekeeper.id) says",
-        hint: "Give all safekeepers of the timeline, each with '--safekeeper'.")
+        hint: "Give the safekeepers of the timeline, all and no others, each with '--safekeeper'.")
+    }
+    for case let member? in (givenSafekeepers ?? []).map(\.member) {
+      guard let port = state.port(ofMember: member.id), port != member.port else { continue }
+      throw Failure(
+        .timelineConflict,
+        "timeline '\(timeline.id)' was made with port \(port) for WAL of safekeeper \(member.id), not "
+          + "\(member.port), as safekeeper \(safekeeper.id) says",
+        hint:
+          "Give that port, '--safekeeper URL,\(port)'. If it is wrong, correct it on the safekeepers: "
+          + "nothing is changed there.")
     }
     return seen
   }

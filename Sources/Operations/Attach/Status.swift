@@ -15,6 +15,7 @@ public func serviceStatus(
   var view = ServiceView(files, options)
   var summary = AttachSummary(files)
   var isAttached = true
+  try view.requirePageserver()
   if let controller = view.controller {
     isAttached = try controller.knows(files.id)
     if isAttached { isAttached = try view.locate() }

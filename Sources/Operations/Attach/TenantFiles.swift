@@ -118,8 +118,7 @@ struct TenantFiles {
       let name = directory + "/" + TenantManifest.fileName(generation: generation)
       let bytes = try tenants.contents(of: name, limit: TenantManifest.byteCountLimit)
       do throws(FormatError) {
-        let size = try TenantManifest(decoding: bytes).stripeSize
-        sizes.append(size == 0 ? nil : size)
+        sizes.append(try TenantManifest(decoding: bytes).stripeSize)
       } catch {
         throw Failure(
           error, in: "manifest \((tenants.path + "/" + name).quoted)",

@@ -181,7 +181,9 @@ struct BackupComparison {
       collected.compared.set(mainForksOf: relations, in: read.placements)
       collected.result.pageCount = pageCount(contents, relations)
     }
-    collected.result.findings.add(timeline.index.metadata, assessment)
+    var ofIndex = Findings()
+    ofIndex.add(timeline.index.metadata, assessment)
+    collected.result.findings.addFirst(ofIndex)
     collected.result.findings.addUncompared(read.placements, collected.compared)
     var cluster = Cluster(contents, assessment, relations)
     if isRecovered {

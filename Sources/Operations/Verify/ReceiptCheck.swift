@@ -33,10 +33,13 @@ struct ReceiptCheck {
     self.directory = directory
     names = try directory.names()
     let listed = Set(receipt.files.map(\.name))
-    guard names.isEmpty || !listed.isDisjoint(with: names) else {
+    guard !listed.isDisjoint(with: names) else {
       throw Failure(
-        .notATimeline, "\(directory.path.quoted) has none of the files that the receipt lists",
-        hint: Timeline.directoryHint)
+        .notATimeline,
+        names.isEmpty
+          ? "there is nothing in \(directory.path.quoted)"
+          : "\(directory.path.quoted) has none of the files that the receipt lists",
+        hint: "Check the path. \(Timeline.directoryHint)")
     }
     allNames = listed.union(names)
   }

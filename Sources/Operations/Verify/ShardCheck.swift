@@ -28,7 +28,7 @@ struct ShardCheck {
       if shard == owner { return true }
       findings.add(
         .keyInWrongShard,
-        "\(key.words) is in shard \(name(shard)), but belongs to shard \(name(owner))")
+        "\(key.words) is in \(name(shard)), but belongs to \(name(owner))")
       return false
     case .every:
       let value: [UInt8]? = if case .value(let bytes) = entry.outcome { bytes } else { nil }
@@ -39,11 +39,11 @@ struct ShardCheck {
           || own.stored.entry.lsn != first.stored.entry.lsn
         {
           findings.add(
-            .shardsDiffer, "\(key.words) differs between shard \(name(0)) and shard \(name(shard))")
+            .shardsDiffer, "\(key.words) differs between \(name(0)) and \(name(shard))")
         }
       } else {
         finish(&findings)
-        if shard != 0 { findings.add(.keyMissing, "\(key.words) is missing in shard \(name(0))") }
+        if shard != 0 { findings.add(.keyMissing, "\(key.words) is missing in \(name(0))") }
         shared = (entry, value, 0)
       }
       shared?.count += 1
@@ -59,5 +59,5 @@ struct ShardCheck {
     )
   }
 
-  private func name(_ shard: Int) -> String { ShardID(shard, of: layout.count).suffix ?? "" }
+  private func name(_ shard: Int) -> String { ShardID(shard, of: layout.count).words }
 }

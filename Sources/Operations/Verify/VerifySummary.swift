@@ -99,6 +99,12 @@ struct Findings: Sendable {
   mutating func add(_ code: FindingCode, _ message: String) {
     add(Finding(code: code, message: message))
   }
+
+  /// Adds what explains those that are there: it is shown before them.
+  mutating func addFirst(_ other: Findings) {
+    count += other.count
+    shown = Array((other.shown + shown).prefix(Self.shownCount))
+  }
 }
 
 /// What is wrong with keys and their values.

@@ -32,13 +32,13 @@ private func verify(
   let receipt = try options.receipt.map { path throws(Failure) in try Receipt(path: path) }
   let path = options.timeline ?? receipt?.timelinePath ?? ""
   summary.take(options, receipt, timelinePath: path)
-  if let receipt { try receipt.requireTimeline(summary, options) }
   let place = try TimelinePlace(at: path, options.store)
   var findings = Findings()
   let files = try receipt.map { receipt throws(Failure) in
     try ReceiptCheck(receipt, place.directory)
   }
   try files?.run(jobs: jobs, progress: progress, &findings)
+  if findings.count > 0 { try receipt?.requireTimeline(at: place.path, options) }
   let timeline: Timeline
   do throws(Failure) {
     timeline = try Timeline(place)
@@ -110,15 +110,18 @@ private func compare(
 }
 
 extension Receipt {
-  /// Throws `.usage` if it is the receipt of another timeline than the path says.
+  /// Throws `.usage` if it is the receipt of another timeline than the path says, which is no damage then.
   fileprivate func requireTimeline(
-    _ summary: VerifySummary, _ options: VerifyOptions
+    at path: String, _ options: VerifyOptions
   ) throws(Failure) {
-    guard summary.tenantID != tenantID || summary.timelineID != timelineID else { return }
+    let resolved = StoreLocation.isMeant(by: path) ? path : try SystemCalls.resolved(path)
+    guard let identity = TimelineIdentity(path: resolved),
+      (identity.tenant.description, identity.timeline.description) != (tenantID, timelineID)
+    else { return }
     throw Failure(
       .conflictingOptions,
       "receipt \((options.receipt ?? "").quoted) is of timeline '\(timelineID)' of tenant '\(tenantID)', "
-        + "not of \(summary.timelinePath.quoted)",
+        + "not of \(path.quoted)",
       hint: "Give the receipt of this timeline with '--receipt', or the timeline of this receipt.")
   }
 }

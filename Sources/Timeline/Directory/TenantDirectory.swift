@@ -83,7 +83,7 @@ package struct TenantDirectory {
   /// `.damaged` if they differ.
   package static func only(of sizes: [UInt32?], _ path: String) throws(Failure) -> UInt32 {
     let known = sizes.map { $0 ?? TenantManifest.stripeSizeIfUnknown }
-    if Set(known).count == 1, known[0] > 0 { return known[0] }
+    if Set(known).count == 1 { return known[0] }
     let groups = Set(known).sorted().map { size in
       let numbers = known.indices.filter { known[$0] == size }
       return "\(ShardID.words(numbers, of: sizes.count)): \(size) pages"

@@ -59,7 +59,7 @@ package struct Timeline: Sendable {
           "\((prefix.isEmpty ? path : place.directory.path + "/" + prefix).quoted) has no '\(IndexPart.filePrefix)-…'",
           hint: !prefix.isEmpty
             ? Self.unpublishedHint
-            : own.contains { LayerName.parse(fileName: $0) != nil }
+            : own.contains(where: Self.isLayer)
               ? Self.unfinishedHint : Self.directoryHint)
       }
       let indexName = prefix + IndexPart.fileName(generation: generation)
@@ -138,9 +138,14 @@ package struct Timeline: Sendable {
     "Copy the directories of all shards; of an import with '--only-shards', import the others and run "
     + "'import-backup publish'."
 
+  /// Whether an import has written the file, or is writing it.
+  private static func isLayer(_ name: String) -> Bool {
+    LayerName.parse(fileName: name) != nil || name.hasSuffix(TimelineDirectory.temporarySuffix)
+  }
+
   private static let unfinishedHint =
-    "It has layers: an import that wrote them has not ended, or was interrupted. Run it again with the "
-    + "same '--tenant-id' and '--timeline-id'."
+    "An import is writing it, or was interrupted: run it again then, with the same '--tenant-id' and "
+    + "'--timeline-id'. \(unpublishedHint)"
 
   /// What to do if shards have no index where a pageserver looks.
   package static let unpublishedHint =

@@ -174,7 +174,7 @@ final class PendingBucket: PendingShards {
       leftover =
         "the timeline is complete, but what it no longer needs could not be removed: "
         + "\(error.message); publish it again to remove what waits in "
-        + "\((root.path + "/pending").quoted), and look with 'import-backup list' for what else is left"
+        + "\((root.path + "/pending").quoted), and look with 'import-backup list \(root.path)' for what else is left"
     }
   }
 

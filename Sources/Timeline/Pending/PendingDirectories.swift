@@ -147,9 +147,13 @@ final class PendingDirectories: PendingShards {
       for name in try remains.names() { try remains.remove(name) }
       try tenant.remove(DirectoryHandle.name(timeline.description), isDirectory: true)
     }
-    // Another timeline of the tenant may wait as well.
+    // Another timeline of the tenant may wait as well, or come to wait meanwhile.
     if try tenant.names().isEmpty {
-      try pending.remove(DirectoryHandle.name(tenantName), isDirectory: true)
+      do throws(Failure) {
+        try pending.remove(DirectoryHandle.name(tenantName), isDirectory: true)
+      } catch {
+        if try tenant.names().isEmpty { throw error }
+      }
     }
   }
 }

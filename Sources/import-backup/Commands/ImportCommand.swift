@@ -154,12 +154,13 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
       summary, asJSON: printsJSON, isQuiet: reporting.isQuiet, store: settings.store)
   }
 
-  /// How the service is called, nil if it is not; a wrong URL or token is to be known before the import.
+  /// How the service is called, nil if it is not; a wrong URL, or a conflict, is to be known before the
+  /// import.
   private func serviceBeforeImport() throws(Failure) -> ServiceOptions? {
     guard let controller else { return nil }
     let options = try service.withToken()
     do throws(Failure) {
-      try requireController(controller, options)
+      try AttachForecast(settings).check(controller, options)
     } catch {
       var error = error
       error.hint = [error.hint, "Nothing was imported."].compactMap(\.self).joined(separator: " ")
@@ -195,26 +196,30 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
         text: failure == nil ? ServiceText.attached(served) : "")
     }
     if var failure {
+      var hints = [failure.hint]
       // Nothing but another import helps against a conflict with what the service has.
-      let command =
-        [.generationConflict, .shardConflict, .timelineConflict].contains(failure.code)
-        ? nil : attachCommand(summary.timelinePath, controller)
-      failure.hint =
-        "The timeline at \(summary.timelinePath.quoted) is complete"
-        + (command.map { "; what is left is: \($0)." } ?? ".")
-        + (failure.hint.map { " " + $0 } ?? "")
+      if [.generationConflict, .shardConflict, .timelineConflict].contains(failure.code) {
+        hints.append("The timeline at \(summary.timelinePath.quoted) is complete.")
+      } else {
+        hints.append(
+          "The timeline at \(summary.timelinePath.quoted) is complete: only 'attach' is left to be run."
+        )
+        failure.remedy = attachCommand(summary.timelinePath, controller)
+      }
+      failure.hint = hints.compactMap(\.self).joined(separator: " ")
       throw failure.inResult(printsJSON)
     }
   }
 
   /// The command that takes a timeline into service as `--attach-to` does.
-  private func attachCommand(_ path: String, _ controller: ServiceURL) -> String {
+  private func attachCommand(_ path: String, _ controller: ServiceURL) -> Remedy {
     var store = settings.store
     store.caBundle = service.options.caBundle
-    let token = service.tokenFile.map { " --token-file \(GivenCommand.quoted($0))" } ?? ""
-    return store.added(
-      to: "\(Program.name) attach \(GivenCommand.quoted(path)) --controller "
-        + GivenCommand.quoted(controller.description) + token)
+    var remedy = Remedy()
+    remedy.command =
+      ["attach", path, "--controller", controller.description]
+      + (service.tokenFile.map { ["--token-file", $0] } ?? []) + store.words + service.options.words
+    return remedy
   }
 
   /// Says what an import would do; fails if it would be refused.

@@ -34,6 +34,15 @@ struct ServiceArguments: Sendable {
   }
 }
 
+extension ServiceOptions {
+  /// The times that are not the usual ones, as words of a command.
+  var words: [String] {
+    let usual = ServiceOptions()
+    return (patience == usual.patience ? [] : ["--wait", "\(patience / .seconds(1))"])
+      + (callSeconds == usual.callSeconds ? [] : ["--call-timeout", "\(callSeconds)"])
+  }
+}
+
 /// A command that calls the service.
 protocol ServiceCommand: Command {
   var service: ServiceArguments { get set }
@@ -94,6 +103,22 @@ struct TenantArguments: Sendable {
   var generation: UInt32?
 }
 
+extension TenantArguments {
+  /// Throws `.usage` if two safekeepers have one address for WAL: they are told of each other by it.
+  fileprivate func requireDifferentSafekeepers() throws(Failure) {
+    for (index, address) in safekeepers.enumerated() {
+      let isTaken = safekeepers[..<index].contains {
+        $0.url.host == address.url.host && $0.port == address.port
+      }
+      guard isTaken else { continue }
+      throw Failure(
+        .badOption,
+        "two safekeepers have the same address for WAL, '\(address.url.host):\(address.port)'",
+        hint: "Give each once, with its port for WAL: '--safekeeper URL,PORT'.")
+    }
+  }
+}
+
 extension TenantCommand {
   var store: StoreOptions {
     get { tenant.store }
@@ -116,6 +141,7 @@ extension TenantCommand {
       hint: "For example: import-backup \(Self.name) storage/tenants/TENANT/timelines/TIMELINE "
         + "--controller http://HOST:1234.")
     try requireUse(ofStoreOptionsFor: tenant.place)
+    try tenant.requireDifferentSafekeepers()
     if tenant.controller != nil {
       let lonely: [(String, Bool)] = [
         ("pageserver", tenant.pageserver != nil), ("safekeeper", !tenant.safekeepers.isEmpty),

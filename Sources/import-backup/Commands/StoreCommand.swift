@@ -30,14 +30,15 @@ extension StoreCommand {
 }
 
 extension StoreOptions {
+  /// These options as words of a command.
+  var words: [String] {
+    [("--endpoint-url", endpointURL), ("--region", region), ("--ca-bundle", caBundle)]
+      .flatMap { name, value in value.map { [name, $0] } ?? [] }
+  }
+
   /// A command line with these options.
   func added(to command: String) -> String {
-    let given = [
-      ("--endpoint-url", endpointURL), ("--region", region), ("--ca-bundle", caBundle),
-    ]
-    return given.reduce(command) { line, option in
-      option.1.map { "\(line) \(option.0) \(GivenCommand.quoted($0))" } ?? line
-    }
+    ([command] + words.map(GivenCommand.quoted)).joined(separator: " ")
   }
 }
 

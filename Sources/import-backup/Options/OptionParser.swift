@@ -87,6 +87,12 @@ enum OptionParser {
     return .run(command)
   }
 
+  /// `a, b or c`.
+  private static func alternatives(_ words: [String]) -> String {
+    let start = words.dropLast().joined(separator: ", ")
+    return start + (start.isEmpty ? "" : " or ") + (words.last ?? "")
+  }
+
   /// The error for `word`, which is not an option, or is the start of several.
   private static func refusal(of word: String, names: [String]) -> Failure {
     guard word.hasPrefix("--") else {
@@ -97,7 +103,7 @@ enum OptionParser {
     guard begun.isEmpty else {
       return Failure(
         .unknownOption, "option \(("--" + name).quoted) is ambiguous",
-        hint: "It could be \(begun.dropLast().joined(separator: ", ")) or \(begun.last ?? "").")
+        hint: "It could be \(alternatives(begun)).")
     }
     let owners = Program.commands.filter { command in
       command.describedOptions.contains { $0.name == name }
@@ -107,7 +113,7 @@ enum OptionParser {
       .unknownOption, "unknown option \(("--" + name).quoted)",
       hint: owners.isEmpty
         ? nearest.map { "Did you mean '--\($0)'?" }
-        : "It is an option of \(owners.joined(separator: ", ")).")
+        : "It is an option of \(alternatives(owners)).")
   }
 }
 

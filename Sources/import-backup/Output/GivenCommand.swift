@@ -10,6 +10,9 @@ struct GivenCommand {
   /// The command line with the remedy, ready for a shell; nil if the command has no such options, or
   /// reads a backup that it was not given by name.
   func line(with remedy: Remedy) -> String? {
+    if !remedy.command.isEmpty {
+      return (words.prefix(1) + remedy.command).map(Self.quoted).joined(separator: " ")
+    }
     let (type, start) = command
     let options = type.describedOptions
     let names = remedy.options.filter { $0.hasPrefix("--") }.map { String($0.dropFirst(2)) }

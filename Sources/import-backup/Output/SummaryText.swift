@@ -281,6 +281,16 @@ enum VerifyText {
     return lines
   }
 
+  /// What helps if the backup is another one than that of the import.
+  private static func hint(_ summary: VerifySummary) -> String? {
+    let codes = Set(summary.findings.map(\.code))
+    if codes.contains(.otherCluster) { return "Give the backup that was imported to '--against'." }
+    guard summary.isCompared, codes.contains(.indexDiffers) else { return nil }
+    return
+      "Their LSNs differ: this is another backup of the cluster, taken at another time, or the index is "
+      + "wrong. Give the backup that was imported to '--against'."
+  }
+
   /// The error that the command ends with if something is wrong.
   static func failure(_ summary: VerifySummary) -> Failure? {
     guard summary.findingCount > 0 else { return nil }
@@ -291,6 +301,7 @@ enum VerifyText {
         ? "timeline \(summary.timelinePath.quoted) differs from the backup: \(findings)"
         : summary.receiptPath != nil
           ? "timeline \(summary.timelinePath.quoted) differs from its receipt: \(findings)"
-          : "timeline \(summary.timelinePath.quoted) is damaged: \(findings)")
+          : "timeline \(summary.timelinePath.quoted) is damaged: \(findings)",
+      hint: hint(summary))
   }
 }

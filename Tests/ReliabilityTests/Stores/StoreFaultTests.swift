@@ -110,6 +110,7 @@ import Testing
     let moments = (0..<(Soak.isOn ? 100 : 10)).map { _ in
       Int.random(in: 0..<400_000, using: &generator)
     }
+    let killCount = Mutex(0)
     try await inParallel(moments) { microseconds in
       let scene = try StoreScene()
       let server = try TestServer { request in
@@ -117,9 +118,11 @@ import Testing
         defer { usleep(15_000) }
         return scene.store.answer(request)
       }
-      _ = try await scene.run(server, timeLimit: .microseconds(microseconds))
+      let run = try await scene.run(server, timeLimit: .microseconds(microseconds))
+      if run.wasKilled { killCount.withLock { $0 += 1 } }
       try await scene.checkRemains("killed after \(microseconds) µs")
     }
+    #expect(killCount.withLock { $0 } > 0, "every import ended before it was killed")
   }
 
   /// Goal: of several imports of one timeline at once, one wins and the others notice. Method: three, ten
