@@ -31,15 +31,15 @@ struct BackupCopy {
     var smallRelationSize: UInt64
   }
 
-  /// Copies all of a source, which is this part of the backup, unless it turns out to be of another
-  /// cluster than the intake expects.
+  /// Copies all of a source, which is this part of the backup, unless it turns out not to be the backup
+  /// that the intake expects.
   ///
   /// - Throws: `.damaged` if a file appears twice; what the source and the intake throw.
   mutating func run(
     _ source: any BackupSource, as part: ScratchIntake.Part, strippingComponents count: Int = 0,
     pages: Pages? = nil
   ) throws(Failure) {
-    while intake.otherIdentifier == nil, let member = try source.nextMember() {
+    while intake.identity?.mismatch == nil, let member = try source.nextMember() {
       try Interruption.check()
       progress?.note { escaped(member.name.utf8) }
       if member.name.hasPrefix("/") { intake.absoluteNameCount += 1 }

@@ -19,14 +19,14 @@ struct DirectoryCopy {
     self.input = input
   }
 
-  /// Copies all of it.
+  /// Copies all of it, unless it turns out not to be the backup that the intake expects.
   ///
   /// - Throws: `.unsupported` if a server is running in the directory, and `.damaged` if a file
   ///   changes or vanishes meanwhile.
   mutating func run(_ directory: BackupDirectory) throws(Failure) {
     try ServerLock.requireNone(in: directory.root)
     var walk = try DirectoryWalk(of: directory.root, linked: directory.linked)
-    while let found = try walk.next() {
+    while intake.identity?.mismatch == nil, let found = try walk.next() {
       try Interruption.check()
       try take(found)
     }

@@ -8,11 +8,15 @@ extension Recovery {
   /// - Parameters:
   ///   - inOnePass: gets the prepared place.
   ///   - beforeCopy: refuses what cannot be copied.
+  ///   - onMismatch: gets why the backup is not the one that it must be, if that is said.
   ///   - onCopy: gets the cluster once it is recovered; its scratch is removed afterwards, unless it is
   ///     to be kept.
   func recover<Result>(
     inOnePass: (Place) throws(Failure) -> Result,
     beforeCopy: () throws(Failure) -> Void = {},
+    onMismatch: (BackupIdentity.Mismatch) throws(Failure) -> Result = { _ throws(Failure) in
+      throw Failure(.bug, "any backup may be recovered")
+    },
     onCopy: (RecoveredCluster) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     var copying = self
@@ -29,8 +33,13 @@ extension Recovery {
     } else {
       try beforeCopy()
     }
-    let cluster =
+    let outcome =
       if let place { try copying.run(in: place) } else { try copying.run(in: copying.prepare()) }
+    let cluster: RecoveredCluster
+    switch outcome {
+    case .recovered(let recovered): cluster = recovered
+    case .mismatched(let mismatch): return try onMismatch(mismatch)
+    }
     let result = try onCopy(cluster)
     if !options.keepsScratch { cluster.scratch.removeAtEnd(announce: options.announce) }
     return result

@@ -17,6 +17,8 @@ struct Recovery {
   private let checksManifest: Bool
   private let sizeLimit: SizeLimit?
   var options: RecoveryOptions
+  /// Which timeline's backup it must be; nil for any.
+  var identity: BackupIdentity?
   let progress: RunProgress?
 
   /// A recovery of `backup`, whose scratch directory is beside `outputDirectory` unless the options
@@ -35,23 +37,31 @@ struct Recovery {
     self.progress = progress
   }
 
+  /// What became of a full copy.
+  enum Outcome {
+    case recovered(RecoveredCluster)
+    /// It is not the backup that it must be, so it was neither read to its end nor recovered.
+    case mismatched(BackupIdentity.Mismatch)
+  }
+
   /// Recovers a full copy of the backup.
   ///
   /// Throws `.damaged` if Postgres cannot recover the backup.
-  func run(in place: Place) throws(Failure) -> RecoveredCluster {
+  func run(in place: Place) throws(Failure) -> Outcome {
     var intake = place.intake
     let input = InputProgress()
     progress?.begin(
       .copying, reading: input, byteCount: place.backup.isPipe ? nil : place.inputByteCount)
     try takeGivenWriteAheadLog(into: &intake, input)
     try unpack(place.backup, place.directory, into: &intake, input)
+    if let mismatch = intake.identity?.mismatch { return .mismatched(mismatch) }
     let copy = try examine(intake, place)
     let files = CopiedPages(place.scratch.data)
     let log = try checkLog(copy, place.scratch, page: files.page)
     let replay = try replay(copy, log, place)
     let moved = try moveTablespaces(place.server, replay.control, fileCount: intake.fileCount)
     try place.takeBack()
-    return RecoveredCluster(copy, replay, movedTablespaces: moved, place)
+    return .recovered(RecoveredCluster(copy, replay, movedTablespaces: moved, place))
   }
 
   /// Where a recovery takes place, and with what.
@@ -141,6 +151,7 @@ struct Recovery {
       space.leastByteCount, at: scratch.path, purpose: "the recovery", option: "--scratch")
     var intake = ScratchIntake(scratch: scratch, programs: programs, manifest: manifest)
     intake.sizeLimit = sizeLimit
+    intake.identity = identity
     return Place(
       backup: backup, isInOnePass: inOnePass, directory: directory, programs: programs,
       manifest: manifest, intake: intake,
@@ -188,13 +199,14 @@ struct Recovery {
     log.sizeLimit = sizeLimit
     log.reserve = intake.scratch.reserve
     try log.run()
-    intake.givenWriteAheadLog = log.names
+    try intake.takeGivenWriteAheadLog(log.names)
   }
 
   private func unpack(
     _ backup: OnlineBackup, _ directory: BackupDirectory?, into intake: inout ScratchIntake,
     _ input: InputProgress
   ) throws(Failure) {
+    guard intake.identity?.mismatch == nil else { return }
     if let directory {
       var copy = DirectoryCopy(intake, progress, input)
       try copy.run(directory)
@@ -210,13 +222,14 @@ struct Recovery {
       try copy.run(
         open(path, .named), as: .dataDirectory, strippingComponents: stripComponents)
     case .tars(let base, let writeAheadLog, let tablespaces):
+      if let writeAheadLog, options.writeAheadLog == nil {
+        try copy.run(open(writeAheadLog, .found), as: .writeAheadLog)
+        copy.intake.identity?.judgeLog(isGiven: false)
+      }
       try copy.run(open(base, .found), as: .dataDirectory)
       for (id, path) in tablespaces {
         try copy.intake.addTablespace(id)
         try copy.run(open(path, .found), as: .tablespace(id))
-      }
-      if let writeAheadLog, options.writeAheadLog == nil {
-        try copy.run(open(writeAheadLog, .found), as: .writeAheadLog)
       }
     case .directory: break
     }

@@ -35,10 +35,9 @@ final class RunningBackup: @unchecked Sendable {
   /// - Parameters:
   ///   - planMemory: the bytes that the blocks may take which replay touches; a file in the scratch
   ///     directory holds what is more.
-  ///   - identifier: the cluster that the backup must be of; nil for any.
   init(
     _ recovery: Recovery, in place: Recovery.Place, _ reading: BackupReaderOptions,
-    planMemory: Int, of identifier: UInt64? = nil, progress: RunProgress?
+    planMemory: Int, progress: RunProgress?
   ) throws(Failure) {
     kept = try KeptPages(place.scratch, memoryLimit: planMemory)
     self.recovery = recovery
@@ -46,7 +45,6 @@ final class RunningBackup: @unchecked Sendable {
     self.progress = progress
     self.reading = reading
     intake = place.intake
-    intake.expectedIdentifier = identifier
   }
 
   /// The bytes that were read of the input.
@@ -54,9 +52,8 @@ final class RunningBackup: @unchecked Sendable {
 
   // MARK: The first pass
 
-  /// The system identifier of the backup, if it turned out to be of another cluster than it must be of, so
-  /// that it was not read any further.
-  var otherIdentifier: UInt64? { intake.otherIdentifier }
+  /// Why it is not the backup that it must be, if that turned out, so that it was not read any further.
+  var mismatch: BackupIdentity.Mismatch? { intake.identity?.mismatch }
 
   /// Reads the backup, all of it: pages of main forks go to batches as they are. WAL in a tar of its own
   /// comes first, as its pages name the cluster.
@@ -68,6 +65,7 @@ final class RunningBackup: @unchecked Sendable {
       phase, reading: input, byteCount: place.backup.isPipe ? nil : place.inputByteCount,
       counters: counters)
     try recovery.takeGivenWriteAheadLog(into: &intake, input)
+    guard mismatch == nil else { return }
     let (path, origin, log): (String, InputOrigin, String?) =
       switch place.backup {
       case .tar(let path): (path, .named, nil)
@@ -86,7 +84,7 @@ final class RunningBackup: @unchecked Sendable {
       try copy.run(
         try TarReader(path: log, .found, sizeLimit: intake.sizeLimit, progress: input),
         as: .writeAheadLog)
-      copy.intake.judgeWriteAheadLog()
+      copy.intake.identity?.judgeLog(isGiven: false)
     }
     try copy.run(
       source, as: .dataDirectory, strippingComponents: strip,

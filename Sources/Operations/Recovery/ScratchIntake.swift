@@ -32,15 +32,11 @@ struct ScratchIntake {
 
   /// What the backup may unpack to; nil for anything.
   var sizeLimit: SizeLimit?
-  /// The cluster that the backup must be of; nil for any.
-  var expectedIdentifier: UInt64?
-  /// The system identifier of another cluster, if the backup is of one: no more of it need be read.
-  private(set) var otherIdentifier: UInt64?
-  /// Which clusters the WAL is of: whether any of it is of the expected one, and the last other one.
-  private var logIdentifiers: (hasExpected: Bool, other: UInt64?) = (false, nil)
+  /// Which timeline's backup it must be; nil for any.
+  var identity: BackupIdentity?
   /// Files of the WAL that were given besides the backup: those in the backup, which may be older,
   /// are passed over.
-  var givenWriteAheadLog: Set<String> = []
+  private(set) var givenWriteAheadLog: Set<String> = []
   /// What the names of files that are not copied say of the backup.
   private(set) var clues = BackupClues()
   private var unexpectedFiles = UnexpectedFiles()
@@ -114,21 +110,13 @@ struct ScratchIntake {
       try programs.require(version)
       self.version = version
     case scratch.data + "/global/pg_control":
-      let found = try identifier(in: path, byteCount: ControlFile.byteCount) { bytes in
-        try? ControlFile(decoding: bytes).systemIdentifier
-      }
-      if let found, found != expectedIdentifier { otherIdentifier = found }
+      try identify(path, byteCount: ControlFile.byteCount) { $0.take(controlFile: $1) }
     case _ where path.hasPrefix(scratch.data + "/pg_wal/"):
-      let found = try identifier(in: path, byteCount: WALSegmentName.headerByteCount) { bytes in
-        WALSegmentName.systemIdentifier(inFirstPage: bytes)
-      }
-      if found == expectedIdentifier {
-        logIdentifiers.hasExpected = true
-      } else if let found {
-        logIdentifiers.other = found
-      }
+      try identify(path, byteCount: WALSegmentName.headerByteCount) { $0.take(segment: $1) }
     case scratch.data + "/backup_label":
-      label = try decode(path, damage: .backupLabelDamaged, BackupLabel.decode)
+      let label = try decode(path, damage: .backupLabelDamaged, BackupLabel.decode)
+      identity?.take(label)
+      self.label = label
     case scratch.tablespaceMap:
       let map = try decode(path, damage: .tablespaceMapDamaged, TablespaceMap.decode)
       for (id, location) in map.locations {
@@ -143,20 +131,26 @@ struct ScratchIntake {
     }
   }
 
-  /// Which cluster a file is of, as its beginning says, if a certain one is expected; what says none is
-  /// for others to refuse.
-  private func identifier(
-    in path: String, byteCount: Int, _ decode: (RawSpan) -> UInt64?
-  ) throws(Failure) -> UInt64? {
-    guard expectedIdentifier != nil else { return nil }
+  /// Shows the beginning of a file that has been written to the identity, if there is one.
+  private mutating func identify(
+    _ path: String, byteCount: Int, _ take: (inout BackupIdentity, RawSpan) -> Void
+  ) throws(Failure) {
+    guard var judged = identity else { return }
     let bytes = try InputFile(foundAt: path).beginning(upTo: byteCount)
-    return bytes.count == byteCount ? decode(bytes.bytes) : nil
+    guard bytes.count == byteCount else { return }  // for others to refuse
+    take(&judged, bytes.bytes)
+    identity = judged
   }
 
-  /// Judges from the WAL, all of which has been copied, which cluster the backup is of. Segments of
-  /// another cluster may lie beside those that count, and nothing reads them.
-  mutating func judgeWriteAheadLog() {
-    if !logIdentifiers.hasExpected { otherIdentifier = logIdentifiers.other }
+  /// Takes what WAL was given besides the backup, and is in the scratch directory.
+  mutating func takeGivenWriteAheadLog(_ names: Set<String>) throws(Failure) {
+    givenWriteAheadLog = names
+    for name in names {
+      try identify(
+        "\(scratch.data)/pg_wal/\(name)", byteCount: WALSegmentName.headerByteCount
+      ) { $0.take(segment: $1) }
+    }
+    identity?.judgeLog(isGiven: true)
   }
 
   private func decode<Value>(

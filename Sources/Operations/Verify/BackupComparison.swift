@@ -70,11 +70,11 @@ struct BackupComparison {
       options, phase: .comparing, counters: nil, progress: progress, failure: group.failure)
   }
 
-  /// A comparison with one of a running cluster, which is recovered on the way; with `identifier`, one of
-  /// another cluster is not read any further than to where it says so.
+  /// A comparison with one of a running cluster, which is recovered on the way. If it cannot be the backup
+  /// of the timeline, it is not read any further than to where it says so.
   init(
     _ timeline: Timeline, _ recovery: Recovery, in place: Recovery.Place, backup: String,
-    stripComponents: Int, of identifier: UInt64?, jobs: Int, progress: RunProgress?
+    stripComponents: Int, jobs: Int, progress: RunProgress?
   ) throws(Failure) {
     self.timeline = timeline
     self.jobs = jobs
@@ -82,8 +82,7 @@ struct BackupComparison {
     options = Self.options(backup, stripComponents, nil, jobs)
     reader = nil
     running = try RunningBackup(
-      recovery, in: place, options, planMemory: Self.planMemory, of: identifier,
-      progress: progress)
+      recovery, in: place, options, planMemory: Self.planMemory, progress: progress)
   }
 
   private static func options(
@@ -134,9 +133,7 @@ struct BackupComparison {
         try backup.readBase(feed, .comparing, nil, group.failure)
       }
     ).1.segments
-    if let other = backup.otherIdentifier, let control = read.controlFile {
-      return Result(otherCluster: other, control)
-    }
+    if let mismatch = backup.mismatch { return Result(mismatch, of: timeline, read) }
     let sizes = BaseSizes(base)
     try backup.replay(
       over: base, sizes, PageCheckResult(), try StoredBasePages(timeline, tables))
@@ -173,7 +170,7 @@ struct BackupComparison {
     let assessment = try contents.assessed()
     let found = assessment.controlFile.systemIdentifier
     if let control = read.controlFile, found != control.systemIdentifier {
-      return Result(otherCluster: found, control)
+      return Result(.otherCluster(found), of: timeline, read)
     }
     let relations = try relations(assessment.endLSN)
     try contents.requireComplete(relations, version: assessment.version)
@@ -256,12 +253,28 @@ struct BackupComparison {
 }
 
 extension BackupComparison.Result {
-  /// What there is to say if the backup is of the cluster of this system identifier.
-  fileprivate init(otherCluster found: UInt64, _ control: ControlFile) {
-    findings.add(
-      .otherCluster,
-      "the backup is from another cluster: its system identifier is \(found), but the timeline has "
-        + "\(control.systemIdentifier)")
+  /// What there is to say if a timeline cannot have been made from the backup.
+  init(
+    _ mismatch: BackupIdentity.Mismatch, of timeline: Timeline, _ read: VerifyPipeline.Result
+  ) {
+    let expected = read.controlFile.map { "\($0.systemIdentifier)" } ?? "none"
+    switch mismatch {
+    case .otherCluster(let found):
+      findings.add(
+        .otherCluster,
+        "the backup is from another cluster: its system identifier is \(found), but the timeline has "
+          + expected)
+    case .givenLogOfOtherCluster(let found):
+      findings.add(
+        .otherCluster,
+        "the WAL of '--wal' is from another cluster: its system identifier is \(found), but the "
+          + "timeline has \(expected)")
+    case .later(let start):
+      findings.add(
+        .laterBackup,
+        "the backup began at \(start), after the end of the timeline, "
+          + "\(timeline.index.diskConsistentLSN): the timeline was not made from it")
+    }
   }
 }
 

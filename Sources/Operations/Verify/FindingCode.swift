@@ -36,6 +36,7 @@ public enum FindingCode: String, StableCode {
 
   // The comparison with a backup
   case otherCluster = "other-cluster"
+  case laterBackup = "later-backup"
   case indexDiffers = "index-differs"
   case pageDiffers = "page-differs"
   case pageNotInTimeline = "page-not-in-timeline"
@@ -75,7 +76,11 @@ public enum FindingCode: String, StableCode {
       "A value does not have the contents that Postgres, the index or another value requires."
     case .valueLSN: "A value does not have the LSN of the import."
     case .walRecord: "A key of an import has a WAL record instead of a value."
-    case .otherCluster: "The backup is from another cluster; nothing else was compared."
+    case .otherCluster:
+      "The backup, or the WAL given with it, is from another cluster; nothing else was compared."
+    case .laterBackup:
+      "The backup began after the end of the timeline, so the timeline was not made from it; nothing "
+        + "else was compared."
     case .indexDiffers: "A field of the index is not what an import of the backup would write."
     case .pageDiffers: "A page has other bytes than in the backup."
     case .pageNotInTimeline: "A page of the backup is not in the timeline."

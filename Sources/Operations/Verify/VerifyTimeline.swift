@@ -89,17 +89,24 @@ private func compare(
   if let wal = recovery.writeAheadLog, !isDirectory(wal) {
     try requireReadable(wal, option: "--wal")
   }
-  let run = Recovery(
+  var run = Recovery(
     of: backup, outputDirectory: scratch, stripComponents: options.stripComponents, manifest: nil,
     checksManifest: false, sizeLimit: SizeLimit(options.sizeLimit), recovery, progress: progress)
+  let end = timeline.index.diskConsistentLSN
+  run.identity = read.controlFile.map {
+    BackupIdentity(systemIdentifier: $0.systemIdentifier, end: end)
+  }
   return try run.recover(
-    inOnePass: { place throws(Failure) in
+    inOnePass: { [run] place throws(Failure) in
       let result = try BackupComparison(
         timeline, run, in: place, backup: backup, stripComponents: options.stripComponents,
-        of: read.controlFile?.systemIdentifier, jobs: jobs, progress: progress
+        jobs: jobs, progress: progress
       ).run(read, isRecovered: true)
       if !recovery.keepsScratch { place.scratch.removeAtEnd(announce: recovery.announce) }
       return result
+    },
+    onMismatch: { mismatch throws(Failure) in
+      BackupComparison.Result(mismatch, of: timeline, read)
     },
     onCopy: { cluster throws(Failure) in
       try BackupComparison(
