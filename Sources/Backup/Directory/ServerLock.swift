@@ -32,8 +32,9 @@ package enum ServerLock {
     guard let process = try server(number, path, in: directory) else { return }
     throw Failure(
       .serverRunning, "a server is running in the data directory: process \(process)",
-      hint: "Stop the cluster with 'pg_ctl stop' first. If that process is not a Postgres server, "
-        + "remove '\(Self.name)'.")
+      hint: "Stop the cluster with 'pg_ctl stop' first, or let it run and import a backup that "
+        + "pg_basebackup takes, with '--recover-with'. If that process is not a Postgres server, remove "
+        + "'\(Self.name)'.")
   }
 
   /// The process that works in the directory, in words; nil if there is none.

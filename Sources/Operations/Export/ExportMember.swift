@@ -149,8 +149,8 @@ enum ConfigurationFiles {
 
     """
 
-  /// The least that the server starts with: what the control file records, and a slot for each
-  /// replication origin and one more.
+  /// What the server needs to start: what the control file records, and a slot for each replication
+  /// origin and one more, but not fewer than Postgres's default.
   static func server(_ controlFile: ControlFile, originCount: Int) -> String {
     var settings = controlFile.settings.map { ($0.name, Int($0.value)) }
     settings.append(("max_replication_slots", max(10, originCount + 1)))

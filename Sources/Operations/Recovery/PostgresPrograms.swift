@@ -42,11 +42,17 @@ struct PostgresPrograms {
     }
   }
 
-  /// Throws if there is no `postgres` in the directory.
+  /// Throws if there is no `postgres` in the directory. If that has it in `bin`, the hint says so.
   static func requirePresent(in directory: String) throws(Failure) {
-    guard try SystemCalls.status(at: directory + "/postgres", followingLinks: true) != nil else {
-      throw Failure(.postgresNotFound, "no 'postgres' in \(directory.quoted)", hint: hint)
-    }
+    if try hasServer(directory) { return }
+    let programs = directory + (directory.hasSuffix("/") ? "bin" : "/bin")
+    throw Failure(
+      .postgresNotFound, "no 'postgres' in \(directory.quoted)",
+      hint: try hasServer(programs) ? "Give \(programs.quoted) with '--recover-with'." : hint)
+  }
+
+  private static func hasServer(_ directory: String) throws(Failure) -> Bool {
+    try SystemCalls.status(at: directory + "/postgres", followingLinks: true)?.kind == .file
   }
 
   func path(_ program: String) -> String { directory + "/" + program }

@@ -355,10 +355,10 @@ struct Recovery {
       "the backup has no 'backup_label', and no WAL from before its last checkpoint, at "
         + "\(control.checkpointCopy.redo), to show whether its files are of one moment",
       hint:
-        "If they are (an atomic snapshot of the whole directory, or a copy made while no server ran), "
-        + "say so with '--assume-snapshot'. A copy of a running server's files in any other way lacks "
-        + "rows, without an error: take a backup with pg_basebackup instead. Or give the WAL of the "
-        + "time before with '--wal', which shows it."
+        "For an atomic snapshot of the whole directory, and for a copy that was made while no server "
+        + "ran, add '--assume-snapshot'. Any other copy of a running server's files lacks rows, without "
+        + "an error: take a backup with pg_basebackup instead. If you do not know which it is, give the "
+        + "WAL from before that checkpoint with '--wal'."
     ).remedied(by: nil)  // to be read, not to be pasted
   }
 

@@ -83,7 +83,7 @@ import Testing
       try Self.write(line, path, to: directory)
       Self.expect(
         try await Self.refusal(directory), .unsupported, "process \(number), according",
-        hint: "pg_ctl stop")
+        hint: "pg_basebackup takes, with '--recover-with'")
       guard case .backup(let backup) = try inspect(InspectOptions(path: data))
       else { throw Failure(.bug, "no backup") }
       #expect(backup.isDirectory && !backup.isImportable && backup.refusal?.exitCode == 69)

@@ -114,12 +114,19 @@ import Testing
   }
 
   /// Goal: a place that is not there is told of by name and option, and not taken for a damaged
-  /// backup.
+  /// backup; where the programs are below it, the hint says where.
   @Test func missingPlaces() async throws {
     let programs = try await Self.refusal(of: SmallBackup.tiny) { $0.programs = "/no/bin" }
     #expect(programs?.exitCode == .unsupported)
     #expect(programs?.message == "no 'postgres' in '/no/bin'")
     #expect(programs?.hint?.contains("--recover-with") == true)
+    let above = try TemporaryDirectory()
+    _ = try Shell.output("sh", "-c", "mkdir bin; touch bin/postgres", directory: above.path)
+    for directory in [above.path, above.path + "/"] {
+      let found = try await Self.refusal(of: SmallBackup.tiny) { $0.programs = directory }
+      #expect(found?.code == .postgresNotFound)
+      #expect(found?.hint == "Give '\(above.path)/bin' with '--recover-with'.")
+    }
     let scratch = try await Self.refusal(of: SmallBackup.tiny) { $0.scratchParent = "/no/scratch" }
     #expect(scratch?.exitCode == .cannotCreate)
     #expect(scratch?.message.contains("'/no/scratch'") == true)
