@@ -168,8 +168,9 @@ extension Recovery {
     of control: ControlFile, in scratch: ScratchDirectory
   ) throws(Failure) {
     let start = WALLayout.recordStart(atOrAfter: end, segmentSize: control.walSegmentSize)
+    let field = WALLayout.previousField(ofRecordAt: start, segmentSize: control.walSegmentSize)
     let name = WALSegmentName(
-      timelineID: control.checkpointCopy.timelineID, containing: start,
+      timelineID: control.checkpointCopy.timelineID, containing: field,
       segmentSize: control.walSegmentSize)
     let bytes = DirectoryHandle.name(name.description)
     let directory = try DirectoryHandle(path: scratch.data)
@@ -177,9 +178,9 @@ extension Recovery {
     var found: LogSequenceNumber?
     if try directory.status(of: bytes)?.kind == .file {
       let file = try directory.openFile(bytes)
-      var header = [UInt8](repeating: 0, count: WALRecordHeader.byteCount)
-      let count = try file.read(into: &header, at: start.rawValue % UInt64(name.segmentSize))
-      if count == header.count { found = WALRecordHeader(decoding: header.bytes).previous }
+      var value = [UInt8](repeating: 0, count: 8)
+      let count = try file.read(into: &value, at: field.rawValue % UInt64(name.segmentSize))
+      if count == value.count { found = .init(rawValue: value.bytes.littleEndian(at: 0)) }
     }
     guard found == last, branch == nil || branch == end else {
       throw Failure(
