@@ -73,10 +73,12 @@ import Testing
   }
 
   /// Goal: a controller is not asked to make a tenant. Method: its URL in place of a pageserver's.
-  @Test(arguments: [[], ["--dry-run"]]) func noPageserver(options: [String]) async throws {
+  @Test(arguments: [["attach"], ["attach", "--dry-run"], ["status"]])
+  func noPageserver(command: [String]) async throws {
     let storage = try await ServiceStorage()
     let service = try StandIn(storage.path)
-    let run = try await storage.attach(["--pageserver", service.controller], options)
+    let run = try await ProgramRun.run(
+      command + [storage.timelinePath, "--pageserver", service.controller])
     #expect(run.exitCode == 69, "\(run.error)")
     #expect(run.error.contains("is a storage controller, not a pageserver"), "\(run.error)")
     #expect(try service.calls().allSatisfy(\.isRead))

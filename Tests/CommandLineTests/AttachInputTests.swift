@@ -12,10 +12,10 @@ import Testing
     arguments: [
       ("rm -r tenants/*-0104", 65, "-0104'"),
       ("rm tenants/*/tenant-manifest*", 65, "[stripe-size-unknown]"),
-      ("rm tenants/*-0004/tenant-manifest*", 65, "[stripe-size-unknown]"),
+      ("rm tenants/*-0004/tenant-manifest*", 65, "shard 0 of 4 of "),
       ("rm -r tenants/*-0204/timelines/*", 65, "only 3 of 4 shards have timeline"),
       ("rm tenants/*-0004/timelines/*/0000*", 65, "is missing"),
-      ("rm -r tenants/*/timelines/*/index*", 66, "has no 'index_part.json-…'"),
+      ("rm -r tenants/*/timelines/*/index*", 66, "run 'import-backup publish' first."),
       ("rm -r tenants", 66, "does not exist"),
     ] as [(String, Int32, String)])
   func brokenFiles(command: String, code: Int32, words: String) async throws {
@@ -152,14 +152,18 @@ import Testing
     ])
     #expect(silent.exitCode == 69, "\(silent.error)")
     #expect(silent.error.contains("Nothing was imported."), "\(silent.error)")
-    // What the service does not find, as its storage is another one.
+    // What the service does not find, as its storage is another one; the command that is left says so as well.
     let elsewhere = try await ProgramRun.run([
       backup, "-o", directory.path + "/other", "--attach-to", service.controller, "--json",
+      "--wait",
+      "7",
     ])
     #expect(elsewhere.exitCode == 66, "\(elsewhere.error)")
-    #expect(
-      elsewhere.error.contains(
-        "is complete; what is left is: import-backup attach \(directory.path)"))
+    #expect(elsewhere.error.contains("is complete: only 'attach' is left to be run.\n  "))
+    let command = try #require(elsewhere.error.split(separator: "\n").last)
+    #expect(command.hasSuffix(" --controller \(service.controller) --wait 7"), "\(command)")
+    let again = try Shell.output("bash", "-c", "\(command) 2>&1 || true")
+    #expect(String(decoding: again, as: UTF8.self).contains("[not-in-remote-storage]"))
     #expect(elsewhere.outputText.contains("\"timelinePath\""))
     // The tenant is attached at generation 2, which does not see this one.
     let newer = try await ProgramRun.run([

@@ -176,11 +176,20 @@ struct OptionParserTests {
     (["a", "-o"], "option '--output' needs a value: DIR", "See "),
     (["a", "--output"], "option '--output' needs a value: DIR", "See "),
     (["a", "-o", "x", "--manifest="], "option '--manifest' needs a value: FILE", "See "),
+    (
+      ["a", "-o", "x", "--only-shards", "0", "--shards", "2"],
+      "'--only-shards' requires '--tenant-id', '--timeline-id'", "All imports of one tenant "
+    ),
     (["a", "-o", "x", "--wal", "w"], "'--wal' requires '--recover-with'", "Give the directory "),
     (["a", "--force=yes"], "option '--force' takes no value", "See "),
     (["a", "--outptu", "x"], "unknown option '--outptu'", "Did you mean '--output'? "),
     (["a", "--tenantid=12"], "unknown option '--tenantid'", "Did you mean '--tenant-id'? "),
     (["a", "--frobnicate"], "unknown option '--frobnicate'", "See "),
+    (["a", "--against", "b"], "unknown option '--against'", "It is an option of 'verify'. "),
+    (
+      ["a", "--pageserver=b"], "unknown option '--pageserver'",
+      "It is an option of 'attach' or 'status'. "
+    ),
     (["a", "-fx"], "unknown option '-x'", "See "),
     (["a", "-é"], "unknown option '-é'", "See "),
     (

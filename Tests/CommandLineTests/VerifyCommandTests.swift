@@ -97,5 +97,10 @@ import Testing
     try Data("{}".utf8).write(to: URL(filePath: index))
     let damaged = try await ProgramRun.run(["verify", timeline])
     #expect(damaged.exitCode == 65 && damaged.output.isEmpty)
+    // What an import leaves that is killed.
+    try FileManager.default.removeItem(atPath: index)
+    let unfinished = try await ProgramRun.run(["verify", timeline])
+    #expect(unfinished.exitCode == 66)
+    #expect(unfinished.error.contains("hint: An import is writing it, or was interrupted: run it "))
   }
 }

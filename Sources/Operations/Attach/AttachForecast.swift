@@ -10,12 +10,12 @@ package struct AttachForecast: Sendable {
   private let generation: UInt32
   private let shardCount: Int
 
-  /// The timeline that an import would write: ids that it makes up conflict with nothing.
-  package init(_ options: ImportOptions) {
-    tenant = options.tenantID.flatMap { Identifier($0) }
-    timeline = options.timelineID.flatMap { Identifier($0) }
-    generation = options.generation
-    shardCount = options.shardCount
+  /// The timeline that an import would write; ids that it makes up, nil here, conflict with nothing.
+  package init(tenantID: String?, timelineID: String?, generation: UInt32, shardCount: Int) {
+    tenant = tenantID.flatMap { Identifier($0) }
+    timeline = timelineID.flatMap { Identifier($0) }
+    self.generation = generation
+    self.shardCount = shardCount
   }
 
   /// Throws what `attach` would throw after the import: `.serviceFailed` if the server is no controller, and

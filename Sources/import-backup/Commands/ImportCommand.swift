@@ -160,7 +160,11 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
     guard let controller else { return nil }
     let options = try service.withToken()
     do throws(Failure) {
-      try AttachForecast(settings).check(controller, options)
+      try AttachForecast(
+        tenantID: settings.tenantID, timelineID: settings.timelineID,
+        generation: settings.generation,
+        shardCount: settings.shardCount
+      ).check(controller, options)
     } catch {
       var error = error
       error.hint = [error.hint, "Nothing was imported."].compactMap(\.self).joined(separator: " ")

@@ -38,7 +38,7 @@ extension ServiceOptions {
   /// The times that are not the usual ones, as words of a command.
   var words: [String] {
     let usual = ServiceOptions()
-    return (patience == usual.patience ? [] : ["--wait", "\(patience / .seconds(1))"])
+    return (patience == usual.patience ? [] : ["--wait", "\(patience.components.seconds)"])
       + (callSeconds == usual.callSeconds ? [] : ["--call-timeout", "\(callSeconds)"])
   }
 }

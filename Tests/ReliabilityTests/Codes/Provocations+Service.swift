@@ -31,7 +31,10 @@ extension Provocation {
     .init(.generationConflict) {
       try await $0.attaching(
         to: "--pageserver",
-        ["/v1/tenant/T": (200, #"{"generation":0,"state":{"slug":"Active"},"timelines":["a"]}"#)])
+        [
+          "/control/v1/node": (404, "{}"),
+          "/v1/tenant/T": (200, #"{"generation":0,"state":{"slug":"Active"},"timelines":["a"]}"#),
+        ])
     },
     .init(.stripeSizeUnknown) { scene in
       try await scene.attaching([:]) { files in
