@@ -256,7 +256,7 @@ import Testing
     let status = try await ProgramRun.run(
       ["status", storage.timelinePath, "--json"] + service.servers(false))
     #expect(status.exitCode == 1, "\(status.error)")
-    #expect(status.error.contains("it is on no safekeeper"), "\(status.error)")
+    #expect(status.error.contains("no safekeepers were given"), "\(status.error)")
     try service.requireNoHarm()
   }
 

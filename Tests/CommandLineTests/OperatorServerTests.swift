@@ -149,6 +149,9 @@ struct OperatorServerTests {
     let run = try await Self.recover([path + "/bb", "--wal", path + "/empty"], in: output)
     #expect(run.exitCode == 65)
     #expect(run.error.contains("error: no WAL segment in '\(path)/empty'"))
+    let alone = try await Self.recover([path + "/bb"], in: output)
+    #expect(alone.exitCode == 65)
+    #expect(alone.error.contains("with which its recovery begins [wal-missing]"), "\(alone.error)")
   }
 
   private static func recover(

@@ -122,7 +122,9 @@ struct StoreProblem {
     case .noBucket:
       return Failure(
         .bucketNotFound, "cannot \(action): bucket \(bucket) does not exist",
-        hint: "Check its name, and the server: \(endpoint.scheme)://\(endpoint.host).")
+        hint:
+          "Check its name, and the server, \(endpoint.scheme)://\(endpoint.host); a new bucket has to be "
+          + "made first.")
     case .wrongBucketName:
       return Failure(
         .bucketNotFound, subject,

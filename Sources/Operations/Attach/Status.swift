@@ -50,12 +50,13 @@ extension AttachSummary.Timeline {
   }
 
   /// Why a compute cannot use it.
-  fileprivate var lack: String {
+  fileprivate func lack(hasSafekeepers: Bool) -> String {
     guard let state else { return "the pageserver does not have it" }
     guard state == "active" else { return "it is \(escaped(state.utf8)) on the pageserver" }
     let readyCount = safekeepers.count(where: \.hasTimeline)
     return safekeepers.isEmpty
-      ? "it is on no safekeeper" : "it is on \(readyCount) of \(safekeepers.count) safekeepers"
+      ? (hasSafekeepers ? "it is on no safekeeper" : "no safekeepers were given")
+      : "it is on \(readyCount) of \(safekeepers.count) safekeepers"
   }
 }
 
@@ -66,7 +67,8 @@ extension AttachSummary {
     guard let first = others.first else { return nil }
     let more = others.count > 1 ? " (and \(others.count - 1) more)" : ""
     return Failure(
-      .notInService, "timeline '\(first.timelineID)' is not in service: \(first.lack)\(more)",
+      .notInService,
+      "timeline '\(first.timelineID)' is not in service: \(first.lack(hasSafekeepers: target.hasSafekeepers))\(more)",
       hint: target.hasSafekeepers
         ? "Take it into service with 'attach' and the same options."
         : "Name its safekeepers with '--safekeeper', for 'attach' and for 'status'.")

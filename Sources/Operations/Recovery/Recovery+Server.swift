@@ -78,12 +78,15 @@ extension Recovery {
       position: position)
     var after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
-      let isBeforeTarget = ServerLog.lastLines(of: scratch.log)
-        .contains { $0.contains(Self.targetNotReached) }
+      let lines = ServerLog.lastLines(of: scratch.log)
+      let isBeforeTarget = lines.contains { $0.contains(Self.targetNotReached) }
+      let isTooEarly = lines.contains { $0.contains(Self.targetTooEarly) }
       let failure = Failure(
         isBeforeTarget ? .recoveryTargetNotReached : .recoveryFailed,
         "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
-        hint: WriteAheadLogCheck.hint)
+        hint: isTooEarly
+          ? "The target is before the end of the backup. Give a later one, or an earlier backup."
+          : WriteAheadLogCheck.hint)
       throw advice(copy, place).advise(failure)
     }
     if let channel {
@@ -195,6 +198,10 @@ extension Recovery {
   /// `xlogrecovery.c`, `PerformWalRecovery`)
   private static let targetNotReached =
     "recovery ended before configured recovery target was reached"
+
+  /// What it says of a target before the end of the backup. (the same)
+  private static let targetTooEarly =
+    "requested recovery stop point is before consistent recovery point"
 
   /// Removes the files of prepared transactions that the checkpoint at the start of the replay does
   /// not know: the WAL brings them again.

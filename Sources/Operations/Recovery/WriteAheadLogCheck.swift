@@ -99,7 +99,15 @@ struct WriteAheadLogCheck {
     }
     let (history, target) = try replayHistory()
     let path = Self.path(from: first, along: history, among: segments)
-    guard !path.isEmpty else { return extent }  // of which the server says more
+    guard !path.isEmpty else {
+      if hasRestoreCommand { return extent }
+      throw Failure(
+        .walMissing,
+        "the backup does not contain WAL segment '\(first)', with which its recovery begins",
+        hint:
+          "If its WAL is beside it, as 'pg_wal.tar' is beside 'base.tar', give the directory of both. "
+          + Self.hint)
+    }
     let outcome = try decode(path, from: .record(start), &buffer) {
       record, change throws(Failure) in
       take(change)

@@ -103,8 +103,16 @@ package struct PendingTimeline {
   private func requireSame() throws(Failure) {
     var first: [UInt8] = []
     for shard in shards {
-      guard shard.generation == generation, shard.index.metadata == metadata else {
-        throw differs(shard, "its index has other LSNs, another version or another generation")
+      guard shard.generation == generation else {
+        throw differs(shard, "it is of generation \(shard.generation), not \(generation)")
+      }
+      guard shard.index.metadata == metadata else {
+        let (own, others) = (metadata, shard.index.metadata)
+        throw differs(
+          shard,
+          "it is of Postgres \(others.postgresVersion), LSN \(others.initdbLSN) to "
+            + "\(others.diskConsistentLSN), not of Postgres \(own.postgresVersion), LSN \(own.initdbLSN) to "
+            + "\(own.diskConsistentLSN)")
       }
       guard
         shard.index.layers.values.allSatisfy({

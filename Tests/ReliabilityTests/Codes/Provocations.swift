@@ -284,7 +284,9 @@ extension Provocation {
         $0["pg_wal"] = .init("./pg_wal", type: "2", linkTarget: "/no/such/directory")
       }
     },
-    .init(.recoveryFailed) { try await $0.recovering() },
+    .init(.recoveryFailed) {
+      try await $0.recovering(["--restore-command", "false", "--assume-snapshot"])
+    },
     .init(.recoveryTargetInBackup) {
       try await $0.recovering {
         let settings = "recovery_target_time = '2026-01-31 12:00:00+00'\n"
