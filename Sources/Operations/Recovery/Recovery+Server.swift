@@ -78,16 +78,9 @@ extension Recovery {
       position: position)
     var after = try Self.controlFile(scratch)
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
-      let lines = ServerLog.lastLines(of: scratch.log)
-      let isBeforeTarget = lines.contains { $0.contains(Self.targetNotReached) }
-      let isTooEarly = lines.contains { $0.contains(Self.targetTooEarly) }
-      let failure = Failure(
-        isBeforeTarget ? .recoveryTargetNotReached : .recoveryFailed,
-        "Postgres cannot recover the backup: \(ServerLog.describe(result, log: scratch.log))",
-        hint: isTooEarly
-          ? "The target is before the end of the backup. Give a later one, or an earlier backup."
-          : WriteAheadLogCheck.hint)
-      throw advice(copy, place).advise(failure)
+      throw advice(copy, place).advise(
+        log.missingSegment.map(WriteAheadLogCheck.isMissing)
+          ?? Self.notRecovered(result, log: scratch.log))
     }
     if let channel {
       // The server has left its own; the cluster's are those that it had.
@@ -202,6 +195,18 @@ extension Recovery {
   /// What it says of a target before the end of the backup. (the same)
   private static let targetTooEarly =
     "requested recovery stop point is before consistent recovery point"
+
+  /// The error of a server that did not recover the backup.
+  private static func notRecovered(_ result: ChildProcess.Result, log: String) -> Failure {
+    let lines = ServerLog.lastLines(of: log)
+    return Failure(
+      lines.contains { $0.contains(targetNotReached) }
+        ? .recoveryTargetNotReached : .recoveryFailed,
+      "Postgres cannot recover the backup: \(ServerLog.describe(result, log: log))",
+      hint: lines.contains { $0.contains(targetTooEarly) }
+        ? "The target is before the end of the backup. Give a later one, or an earlier backup."
+        : WriteAheadLogCheck.hint)
+  }
 
   /// Removes the files of prepared transactions that the checkpoint at the start of the replay does
   /// not know: the WAL brings them again.

@@ -28,6 +28,16 @@ struct WriteAheadLogCheck {
     "If WAL is missing, give it with '--wal', or a command that fetches it with "
     + "'--restore-command'."
 
+  /// The error of a server that could not recover for want of the segment that it begins with.
+  static func isMissing(_ segment: WALSegmentName) -> Failure {
+    Failure(
+      .walMissing,
+      "the backup does not contain WAL segment '\(segment)', with which its recovery begins",
+      hint:
+        "If its WAL is beside it, as 'pg_wal.tar' is beside 'base.tar', give the directory of both. "
+        + hint)
+  }
+
   /// The WAL that is there to be replayed.
   struct Extent {
     /// Where replay begins.
@@ -36,6 +46,8 @@ struct WriteAheadLogCheck {
     var end: LogSequenceNumber?
     /// Where it starts, if there is one.
     var lastRecord: LogSequenceNumber?
+    /// The segment that replay begins with, if the copy does not have it, and no command may bring it.
+    var missingSegment: WALSegmentName?
     /// The checkpoint that replay begins with; nil if it is not in the copy's WAL.
     var firstCheckpoint: Checkpoint?
     /// The largest values that settings have on the way, by name.
@@ -100,13 +112,9 @@ struct WriteAheadLogCheck {
     let (history, target) = try replayHistory()
     let path = Self.path(from: first, along: history, among: segments)
     guard !path.isEmpty else {
-      if hasRestoreCommand { return extent }
-      throw Failure(
-        .walMissing,
-        "the backup does not contain WAL segment '\(first)', with which its recovery begins",
-        hint:
-          "If its WAL is beside it, as 'pg_wal.tar' is beside 'base.tar', give the directory of both. "
-          + Self.hint)
+      // Said when the server has failed.
+      if !hasRestoreCommand { extent.missingSegment = first }
+      return extent
     }
     let outcome = try decode(path, from: .record(start), &buffer) {
       record, change throws(Failure) in
