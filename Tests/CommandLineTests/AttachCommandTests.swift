@@ -84,6 +84,16 @@ import Testing
     #expect(try service.calls().allSatisfy(\.isRead))
   }
 
+  /// Goal: a pageserver need not let anyone look for a controller there. Method: it refuses that call.
+  @Test func refusedLook() async throws {
+    let storage = try await ServiceStorage()
+    let service = try StandIn(storage.path)
+    try service.fail("GET", "/control/v1/node", .status(403))
+    let run = try await storage.attach(service.servers(false))
+    #expect(run.exitCode == 0, "\(run.error)")
+    #expect(try service.calls().contains { $0.path == "/control/v1/node" && $0.status == 403 })
+  }
+
   /// Goal: files of a higher generation than that of the tenant, which no pageserver sees, are refused
   /// before anything is changed.
   @Test func newerGeneration() async throws {

@@ -114,6 +114,20 @@ import Timeline
     #expect(run.exitCode == 66 && run.error.contains("[not-a-timeline]"), "\(run.error)")
   }
 
+  /// Goal: damage of one shard is a finding. Method: a byte too many, by the path of the tenant.
+  @Test func shards() async throws {
+    let imported = try await Imported(try TemporaryDirectory(), ["--shards", "2"])
+    let tenants = imported.output + "/tenants"
+    _ = try Shell.output(
+      "bash", "-c",
+      "for file in \(Self.tenant)-0102/timelines/*/0*; do printf x >> $file; break; done",
+      directory: tenants)
+    let run = try await ProgramRun.run(
+      ["verify", "\(tenants)/\(Self.tenant)", "--receipt", imported.receipt])
+    #expect(
+      run.exitCode == 1 && run.error.contains(" bytes, but the receipt says "), "\(run.error)")
+  }
+
   /// Goal: a receipt of another timeline is no damage of this one. Method: the same backup under other ids, by
   /// the path of the timeline, of its tenant and of a link; then nothing there.
   @Test func otherTimeline() async throws {

@@ -36,6 +36,40 @@ import Testing
     #expect(summary.comparedPageCount == summary.pageCount && summary.pageCount > 5000)
   }
 
+  /// Goal: who compares with another backup learns it. Method: another cluster's; a later one of the same
+  /// cluster, with a page of it that differs and comes first.
+  @Test func otherBackup() async throws {
+    let directory = try TemporaryDirectory()
+    let timeline = try await Self.imported(into: directory)
+    let cluster = try await ProgramRun.run(
+      ["verify", timeline, "--against", Fixture.path("clean-15.tar.zst")])
+    #expect(cluster.exitCode == 1, "\(cluster.error)")
+    #expect(cluster.error.contains("hint: Give the backup that was imported to '--against'"))
+    let source = SmallBackup.withControlFile { file in
+      // The checkpoint's position, and its redo's: a segment later. (Postgres, `pg_control.h`)
+      for offset in [32, 40] { file[offset + 3] += 1 }
+    }
+    let small = try importBackup(
+      ImportOptions(
+        backup: try Self.written(SmallBackup.tar, "first.tar", directory),
+        outputDirectory: directory.path + "/small"), progress: nil)
+    let later = try await ProgramRun.run([
+      "verify", small.timelinePath, "--against", try Self.written(source, "later.tar", directory),
+    ])
+    #expect(later.exitCode == 1, "\(later.error)")
+    let first = try #require(later.error.split(separator: "\n").first)
+    #expect(first.hasPrefix("finding: ") && first.contains("_lsn of the index is "), "\(first)")
+    #expect(later.error.contains("hint: Their LSNs differ: this is another backup"))
+  }
+
+  private static func written(
+    _ tar: TestTar, _ name: String, _ directory: TemporaryDirectory
+  ) throws -> String {
+    let path = directory.path + "/" + name
+    try Data(tar.encoded()).write(to: URL(filePath: path))
+    return path
+  }
+
   /// Goal: findings are listed on standard error, and the exit code is 1. Method: compare with a
   /// backup in which one page is different.
   @Test func different() async throws {
@@ -52,6 +86,7 @@ import Testing
     #expect(
       run.error.contains("finding: block 0 of 'global/1260' differs from the backup (same LSN"))
     #expect(run.error.contains("error: timeline '\(timeline)' differs from the backup: 1 finding"))
+    #expect(!run.error.contains("hint: "), "\(run.error)")
     let json = try await ProgramRun.run(["verify", timeline, "--against", other, "--json"])
     #expect(json.exitCode == 1)
     let summary = try JSONDecoder().decode(VerifySummary.self, from: json.output)

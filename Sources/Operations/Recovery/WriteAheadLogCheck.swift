@@ -24,9 +24,10 @@ struct WriteAheadLogCheck {
   private let input = InputProgress()
 
   /// What to do if WAL is missing or damaged.
-  static let hint =
-    "If WAL is missing, give it with '--wal', or a command that fetches it with "
-    + "'--restore-command'."
+  static let hint = "If WAL is missing, \(ways)"
+
+  private static let ways =
+    "give it with '--wal', or a command that fetches it with '--restore-command'."
 
   /// The error of a server that could not recover for want of the segment that it begins with.
   static func isMissing(_ segment: WALSegmentName) -> Failure {
@@ -34,8 +35,8 @@ struct WriteAheadLogCheck {
       .walMissing,
       "the backup does not contain WAL segment '\(segment)', with which its recovery begins",
       hint:
-        "If its WAL is beside it, as 'pg_wal.tar' is beside 'base.tar', give the directory of both. "
-        + hint)
+        "If its WAL is beside it, as 'pg_wal.tar' is beside 'base.tar', give the directory of both; if not, "
+        + ways)
   }
 
   /// The WAL that is there to be replayed.

@@ -121,8 +121,12 @@ extension Receipt {
   fileprivate func requireTimeline(
     at path: String, _ options: VerifyOptions
   ) throws(Failure) {
-    let resolved = StoreLocation.isMeant(by: path) ? path : try SystemCalls.resolved(path)
-    guard let identity = TimelineIdentity(path: resolved),
+    // Of a path that names several shards nothing exists; one without ids may be a link.
+    var found = TimelineIdentity(path: absolutePlace(path))
+    if found == nil, !StoreLocation.isMeant(by: path) {
+      found = TimelineIdentity(path: try SystemCalls.resolved(path))
+    }
+    guard let identity = found,
       (identity.tenant.description, identity.timeline.description) != (tenantID, timelineID)
     else { return }
     throw Failure(

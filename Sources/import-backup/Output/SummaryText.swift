@@ -284,7 +284,9 @@ enum VerifyText {
   /// What helps if the backup is another one than that of the import.
   private static func hint(_ summary: VerifySummary) -> String? {
     let codes = Set(summary.findings.map(\.code))
-    if codes.contains(.otherCluster) { return "Give the backup that was imported to '--against'." }
+    if !codes.isDisjoint(with: [.otherCluster, .laterBackup]) {
+      return "Give the backup that was imported to '--against', with its own WAL."
+    }
     guard summary.isCompared, codes.contains(.indexDiffers) else { return nil }
     return
       "Their LSNs differ: this is another backup of the cluster, taken at another time, or the index is "
