@@ -9,7 +9,8 @@ import Testing
   /// Whether the programs are there that the commands use.
   static let canRun =
     PostgresServer.programs == "/usr/lib/postgresql/15/bin" && StoreServer.areInstalled
-    && ["pgbackrest", "barman", "rclone", "jq", "zstd", "perl"].allSatisfy { program in
+    && ["pgbackrest", "barman", "barman-cloud-backup", "rclone", "jq", "zstd", "perl"].allSatisfy {
+      program in
       FileManager.default.isExecutableFile(atPath: "/usr/bin/" + program)
     }
 
