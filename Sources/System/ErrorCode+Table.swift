@@ -339,14 +339,16 @@ extension ErrorCode {
         .damaged,
         "A page has an LSN after the end of the backup.",
         "Take a new backup: the files were copied while the cluster was running, or are from "
-          + "several clusters."
+          + "several clusters. A snapshot of a running cluster has such pages while an index is built or a "
+          + "table rewritten (CREATE INDEX, REINDEX, VACUUM FULL, CLUSTER): take it when nothing is, or "
+          + "use pg_basebackup."
       )
     case .pageChecksum:
       (
         .damaged,
         "Pages have checksums that do not match their contents.",
-        "Check the cluster with 'pg_checksums --check', and take a new backup. '--page- "
-          + "checksums warn' imports the pages as they are."
+        "Check the cluster with 'pg_checksums --check', and take a new backup. "
+          + "'--page-checksums warn' imports the pages as they are."
       )
     case .manifestMismatch:
       (
@@ -654,8 +656,8 @@ extension ErrorCode {
       (
         .unsupported,
         "The sandbox in which Postgres recovers a backup cannot be made.",
-        "Install bubblewrap and allow it to create namespaces; for a backup of your own, use ' "
-          + "--trust-backup'."
+        "Install bubblewrap and allow it to create namespaces; for a backup of your own, use "
+          + "'--trust-backup'."
       )
     case .newTablespace:
       (

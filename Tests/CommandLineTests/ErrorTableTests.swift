@@ -31,6 +31,8 @@ struct ErrorTableTests {
       for text in texts {
         #expect(text.hasSuffix(".") && !text.contains("|") && !text.contains("\n"), "\(text)")
         #expect(text.first?.isLowercase == false, "\(text)")
+        // Where a text is put together, a space belongs to neither what is quoted nor an option.
+        #expect(!text.contains(#/- [a-z]|(^| )' /#), "\(text)")
       }
     }
   }

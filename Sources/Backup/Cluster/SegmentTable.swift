@@ -258,7 +258,10 @@ package struct SegmentTable: Sendable {
       .pageTooNew,
       "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
         + "\(entry.highestLSN), which is after the end of the backup, \(end)",
-      hint: "The files are from different times. Take a backup of the stopped cluster.")
+      hint:
+        "The files are from different times, or an index was being built or a table rewritten when "
+        + "a running cluster's files were copied. Take a backup with pg_basebackup or of the stopped "
+        + "cluster, or another snapshot when nothing is built or rewritten.")
   }
 
   /// The error of a segment that appears twice.

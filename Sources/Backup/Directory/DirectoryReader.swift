@@ -26,15 +26,14 @@ final class DirectoryReader: BackupSource {
   package init(
     path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
     linked: [String: DirectoryHandle] = [:],
-    endsAtUnexpectedFiles: Bool = true, sizeLimit: SizeLimit? = nil,
+    sizeLimit: SizeLimit? = nil, refusals: RefusalCollector? = nil,
     progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
     self.progress = progress
     readAhead = try ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
       try DirectorySource(
         path: path, contents: contents, linked: linked,
-        endsAtUnexpectedFiles: endsAtUnexpectedFiles,
-        sizeLimit: sizeLimit, progress: progress)
+        sizeLimit: sizeLimit, refusals: refusals, progress: progress)
     }
     try refillIfEmpty()
   }

@@ -9,8 +9,8 @@ import System
 final class DirectorySource: ByteSource {
   private let root: DirectoryHandle
   private let contents: DirectoryContents
-  /// Whether pages are wanted, so that no server may run in the directory.
-  private let readsPages: Bool
+  /// Whether pages are wanted and no server ran in the directory, so that none may run at the end.
+  private let staysStopped: Bool
   private let progress: InputProgress
   private var walk: DirectoryWalk
 
@@ -52,19 +52,28 @@ final class DirectorySource: ByteSource {
   /// Opens the data directory and adds up what is to be read.
   ///
   /// Throws `.cannotOpen` if there is none, and, if pages are to be read, `.unsupported` if
-  /// a server works in it.
+  /// a server works in it; with `refusals` that goes there, and the directory is read all the same.
   package init(
     path: String, contents: DirectoryContents, linked: [String: DirectoryHandle] = [:],
-    endsAtUnexpectedFiles: Bool = true,
-    sizeLimit: SizeLimit? = nil, progress: InputProgress
+    sizeLimit: SizeLimit? = nil, refusals: RefusalCollector? = nil, progress: InputProgress
   ) throws(Failure) {
-    root = try DirectoryHandle(path: path)
+    let root = try DirectoryHandle(path: path)
     try requireDataDirectory(path)
-    readsPages = contents.readsPages
+    var staysStopped = contents.readsPages
+    if contents.readsPages {
+      if let refusals {
+        staysStopped =
+          try refusals.collect { () throws(Failure) in try ServerLock.requireNone(in: root) } != nil
+      } else {
+        try ServerLock.requireNone(in: root)
+      }
+    }
+    self.root = root
+    self.staysStopped = staysStopped
     self.progress = progress
-    if readsPages { try ServerLock.requireNone(in: root) }
     walk = try DirectoryWalk(of: root, linked: linked)
-    self.contents = try Self.survey(root, linked, contents, endsAtUnexpectedFiles, progress)
+    self.contents = try Self.survey(
+      root, linked, contents, endsAtUnexpectedFiles: refusals == nil, progress)
     try sizeLimit?.require(progress.inputByteCount ?? 0)
   }
 
@@ -74,8 +83,7 @@ final class DirectorySource: ByteSource {
   /// the rest of what there is to say.
   private static func survey(
     _ root: DirectoryHandle, _ linked: [String: DirectoryHandle], _ contents: DirectoryContents,
-    _ endsAtUnexpectedFiles: Bool,
-    _ progress: InputProgress
+    endsAtUnexpectedFiles: Bool, _ progress: InputProgress
   ) throws(Failure) -> DirectoryContents {
     var walk = try DirectoryWalk(of: root, linked: linked)
     var sum: UInt64 = 0
@@ -157,7 +165,7 @@ final class DirectorySource: ByteSource {
   ///
   /// A server writes the control file when it starts and when it stops.
   private func requireStillStopped() throws(Failure) {
-    guard readsPages else { return }
+    guard staysStopped else { return }
     try ServerLock.requireNone(in: root)
     guard let controlFile else { return }
     guard try controlFile.parent.status(of: controlFile.name) == controlFile.status else {

@@ -13,7 +13,7 @@ final class BackupParts: BackupSource {
   /// The bytes of all tars; nil unless all are files.
   let inputByteCount: UInt64?
 
-  /// Opens the first of `paths`; the others when it is their turn.
+  /// Opens the first of `paths`; the others when it is their turn, but throws at once if one is missing.
   init(
     _ paths: [String], progress: InputProgress, _ open: @escaping Open
   ) throws(Failure) {
@@ -25,6 +25,7 @@ final class BackupParts: BackupSource {
           .optionNotApplicable, "\(path.quoted) is a directory, not a part of a backup",
           hint: "Give several tars, or one data directory.")
       }
+      if path != "-" { try requireReadable(path) }
       sum = status?.kind == .file ? sum.map { $0 + (status?.byteCount ?? 0) } : nil
     }
     inputByteCount = sum

@@ -38,8 +38,8 @@ package final class BackupReader: @unchecked Sendable {
       options.backup, and: options.parts, options.origin,
       strippingComponents: options.stripComponents,
       bufferCount: options.inputBufferCount,
-      contents: known == nil ? .stored : .listed, endsAtUnexpectedFiles: refusals == nil,
-      sizeLimit: options.sizeLimit, progress: input, failure: failure)
+      contents: known == nil ? .stored : .listed, sizeLimit: options.sizeLimit,
+      refusals: refusals, progress: input, failure: failure)
     // A directory's manifest is known; one in a tar may come last.
     let mayHaveManifest = options.checksManifest && (known != nil || !isDirectory(options.backup))
     manifestCheck = mayHaveManifest ? ManifestCheck() : nil

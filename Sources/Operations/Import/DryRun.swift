@@ -57,7 +57,12 @@ private struct DryRun {
     }
     try read(plan)
     try checkSpace(plan)
-    let reasons = refusals.failures.filter { !isRemoved($0.code) }
+    var said: Set<ErrorCode> = []
+    let reasons = refusals.failures.filter { failure in
+      guard Self.recoverable.contains(failure.code) else { return true }
+      // The same may show in several files of the backup.
+      return options.recovery == nil && said.insert(failure.code).inserted
+    }
     forecast.reasons = reasons.map { ImportForecast.Reason($0) }
     forecast.reasonCount = refusals.count - UInt64(refusals.failures.count - reasons.count)
     return forecast
@@ -220,14 +225,10 @@ private struct DryRun {
 
   // MARK: Recovery
 
-  /// What a recovery does away with is no reason.
-  private func isRemoved(_ code: ErrorCode) -> Bool {
-    guard options.recovery != nil else { return false }
-    switch code {
-    case .runningCluster, .uncleanShutdown, .standbyCluster, .tablespacesUnsupported: return true
-    default: return false
-    }
-  }
+  /// States of a whole cluster that a recovery does away with, so that they are no reason then.
+  private static let recoverable: Set<ErrorCode> = [
+    .runningCluster, .uncleanShutdown, .standbyCluster, .tablespacesUnsupported,
+  ]
 
   /// Checks what a recovery needs, as far as that shows without running it.
   private mutating func checkRecovery(_ recovery: RecoveryOptions) throws(Failure) {

@@ -137,6 +137,24 @@ import Testing
     #expect(!forecast.isComplete)
   }
 
+  /// Goal: a directory in which a server may run is read all the same. Method: one with the mark of a server
+  /// that begins, a strange file and a link to a tablespace, which shows in two ways.
+  @Test func serverRunning() throws {
+    let directory = try TemporaryDirectory()
+    var tar = SmallBackup.tiny
+    tar.members.append(.init("./postmaster.pid"))
+    tar.members.append(.init("./base/5/strange"))
+    tar.members.append(.init("./pg_tblspc", type: "5"))
+    tar.members.append(.init("./pg_tblspc/16999", type: "2", linkTarget: directory.path))
+    try tar.unpack(into: directory.path + "/data")
+    let forecast = try rehearseImport(
+      Self.options(directory.path + "/data", in: directory), progress: nil)
+    #expect(
+      forecast.reasons.map(\.code).sorted()
+        == ["server-running", "tablespaces-unsupported", "unexpected-file"])
+    #expect(forecast.isComplete && forecast.reasonCount == 3)
+  }
+
   /// Method: a backup that cannot be opened, to a directory that may not be made there.
   @Test func places() throws {
     let directory = try TemporaryDirectory()
