@@ -126,6 +126,21 @@ struct SummaryTextTests {
     #expect(notes.allSatisfy { $0.count <= SummaryText.columns })
   }
 
+  /// Goal: an operator knows what was checked of a copy without a label. Method: each result.
+  @Test func snapshotCheck() {
+    var summary = summary
+    summary.snapshotCheck = SnapshotCheck(result: .compared, startLSN: "0/5000028")
+    #expect(
+      SummaryText.notes(summary).contains(
+        "note: without a 'backup_label', the copy was only compared with its WAL from LSN 0/5000028 on, "
+          + "which shows no older page"))
+    summary.snapshotCheck = SnapshotCheck(result: .assumed)
+    #expect(
+      SummaryText.notes(summary).contains(
+        "note: without a 'backup_label', the copy was not checked, as --assume-snapshot says that it "
+          + "is of one moment"))
+  }
+
   /// Method: the JSON is one line, its keys are sorted, and it reads back as the same summary.
   @Test func json() throws {
     let text = try SummaryOutput.object(summary).line()

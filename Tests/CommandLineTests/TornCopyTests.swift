@@ -159,17 +159,28 @@ struct TornCopyTests {
         #expect(run.error.contains(words), "\(run.error)")
       }
       for backup in ["frozen", "crashed", "dropping", "dropped"] {
-        let run = try await copies.recover(backup, more)
+        let run = try await copies.recover(backup, more + ["--json"])
         #expect(run.exitCode == 0, "\(backup): \(run.error)")
+        let check = try Self.snapshotCheck(run)
+        #expect(check["result"] == "compared")
+        #expect(check["startLSN"]?.wholeMatch(of: /0\/[0-9A-F]+/) != nil, "\(check)")
       }
       let asked = try await copies.recover("later", more)
       #expect(asked.exitCode == 69, "\(asked.error)")
       #expect(asked.error.contains("[snapshot-unproved]"), "\(asked.error)")
       #expect(asked.error.contains("'--assume-snapshot'"), "\(asked.error)")
-      #expect(try await copies.recover("later", more + ["--assume-snapshot"]).exitCode == 0)
+      let assumed = try await copies.recover("later", more + ["--assume-snapshot", "--json"])
+      #expect(assumed.exitCode == 0, "\(assumed.error)")
+      #expect(try Self.snapshotCheck(assumed) == ["result": "assumed"])
       let given = try await copies.recover(
-        "later", more + ["--wal", copies.directory + "/archive"])
+        "later", more + ["--wal", copies.directory + "/archive", "--json"])
       #expect(given.exitCode == 0, "\(given.error)")
+      #expect(try Self.snapshotCheck(given)["result"] == "compared")
     }
+  }
+
+  private static func snapshotCheck(_ run: ProgramRun) throws -> [String: String] {
+    let object = try JSONSerialization.jsonObject(with: run.output) as? [String: Any]
+    return try #require(object?["snapshotCheck"] as? [String: String])
   }
 }

@@ -19,6 +19,9 @@ public struct ImportSummary: Codable, Sendable {
   /// When the last transaction was committed that was replayed, `2026-01-31 12:00:00.123456+00`; nil
   /// if there was none.
   public var recoveryEndTime: String?
+  /// Why a copy without `backup_label` was taken for one of one moment; nil with a label, and after a
+  /// clean shutdown.
+  public var snapshotCheck: SnapshotCheck?
   /// Tablespaces whose contents were moved to the default one, in the order of their oids.
   public var movedTablespaces: [String] = []
   /// The major version, 14 to 17.
@@ -217,6 +220,7 @@ extension ImportSummary {
     recoveredBy = cluster.serverVersion
     recoveryEndLSN = cluster.end?.description
     recoveryEndTime = cluster.lastCommit
+    snapshotCheck = cluster.snapshotCheck
     movedTablespaces = cluster.movedTablespaces
     absoluteNameCount = cluster.absoluteNameCount
     lostReplicationSlots = Set(lostReplicationSlots).union(cluster.leftOut.slots).sorted()

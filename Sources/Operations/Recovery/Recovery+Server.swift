@@ -98,7 +98,8 @@ extension Recovery {
       }
     }
     return Replay(
-      control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log))
+      control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log),
+      snapshotCheck: log.snapshotCheck)
   }
 
   private static func hasTablespaces(_ scratch: ScratchDirectory) throws(Failure) -> Bool {
@@ -138,6 +139,8 @@ extension Recovery {
     /// When the last transaction was committed that was replayed, as the server words it; nil if there
     /// was none.
     let lastCommit: String?
+    /// Why a copy without a label was taken for one of one moment; nil if nothing had to say so.
+    let snapshotCheck: SnapshotCheck?
   }
 
   /// Where a recovery ended that began a new timeline, as one from an archive does: there that begins.

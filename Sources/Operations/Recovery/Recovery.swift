@@ -326,7 +326,7 @@ struct Recovery {
       changes?.remove(
         databases: try Self.databasesInRemoval(among: databases, copy.version, in: scratch))
     }
-    let log: WriteAheadLogCheck.Extent
+    var log: WriteAheadLogCheck.Extent
     do throws(Failure) {
       log = try check.run { record, change throws(Failure) in
         try changes?.add(record, change, isEarlier: false)
@@ -340,10 +340,14 @@ struct Recovery {
       throw error
     }
     let count = try changes?.requireOneMoment(knowsLaterRecords: !check.asksFromStart, page)
-    if copy.label == nil, count ?? 0 == 0, !options.assumesSnapshot,
-      ![.shutDown, .shutDownInRecovery].contains(copy.control.state),
-      log.end != nil || options.restoreCommand != nil
-    {
+    guard copy.label == nil, ![.shutDown, .shutDownInRecovery].contains(copy.control.state) else {
+      return log
+    }
+    if let start = changes?.start, count ?? 0 > 0 {
+      log.snapshotCheck = SnapshotCheck(result: .compared, startLSN: start.description)
+    } else if options.assumesSnapshot {
+      log.snapshotCheck = SnapshotCheck(result: .assumed)
+    } else if log.end != nil || options.restoreCommand != nil {
       throw Self.snapshotUnproved(copy.control)
     }
     return log
@@ -411,6 +415,8 @@ struct RecoveredCluster: Sendable {
   let end: LogSequenceNumber?
   /// When the last transaction was committed before that; nil if that is not known.
   let lastCommit: String?
+  /// Why it was taken for a copy of one moment; nil if nothing had to say so.
+  let snapshotCheck: SnapshotCheck?
 
   init(
     _ copy: Recovery.Copy, _ replay: Recovery.Replay, movedTablespaces: [String] = [],
@@ -418,6 +424,7 @@ struct RecoveredCluster: Sendable {
   ) {
     end = replay.end
     lastCommit = replay.lastCommit
+    snapshotCheck = replay.snapshotCheck
     scratch = place.scratch
     serverVersion = place.programs.versionText
     self.movedTablespaces = movedTablespaces

@@ -62,6 +62,8 @@ struct TornCopyCheck {
 
   private var changes: [ReplayPlan.Relation: [UInt32: Change]] = [:]
   private var blockCount = 0
+  /// Where the first record before the start of replay starts that was added.
+  private(set) var start: LogSequenceNumber?
   /// So many low bits of a block's hash are zero if the block is looked at.
   private var hashBits: UInt64 = 0
   /// Their numbers, as if they were blocks'. Those that do not fit count as not committed.
@@ -87,6 +89,7 @@ struct TornCopyCheck {
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: WriteAheadLogCheck.hint)
     }
+    if isEarlier, start == nil { start = record.start }
     if isEarlier, record.setsPageLSNs {
       for index in record.references.indices {
         let reference = record.references[index]

@@ -58,6 +58,8 @@ struct WriteAheadLogCheck {
     /// The value of `recovery_target_timeline` with which a server replays what was looked at; nil if
     /// it may choose.
     var targetTimeline: String?
+    /// Why a copy without a label is taken for one of one moment; nil if nothing had to say so.
+    var snapshotCheck: SnapshotCheck?
   }
 
   /// Where replay begins; throws if no record can be there.

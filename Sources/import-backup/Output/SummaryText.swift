@@ -73,6 +73,16 @@ enum SummaryText {
     return "note: small relations are in \(layers), \(reason)"
   }
 
+  /// What is known of a copy without a label.
+  private static func snapshotCheck(_ check: SnapshotCheck) -> String {
+    let what =
+      check.startLSN.map {
+        "only compared with its WAL from LSN \($0) on, which shows no older page"
+      }
+      ?? "not checked, as --assume-snapshot says that it is of one moment"
+    return "note: without a 'backup_label', the copy was \(what)"
+  }
+
   static func changes(_ summary: ImportSummary) -> [String] {
     var lines = [layout(summary)]
     if let server = summary.recoveredBy {
@@ -80,6 +90,7 @@ enum SummaryText {
       let time = summary.recoveryEndTime.map { " (last commit \($0))" } ?? ""
       lines.append("note: recovered by Postgres \(server)\(end)\(time)")
     }
+    if let check = summary.snapshotCheck { lines.append(snapshotCheck(check)) }
     if !summary.movedTablespaces.isEmpty {
       let count = summary.movedTablespaces.count
       lines.append(
