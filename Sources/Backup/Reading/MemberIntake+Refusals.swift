@@ -61,9 +61,3 @@ extension MemberIntake {
 /// The error of a backup that Postgres has to recover first: the code, the message, and the cluster's version
 /// if it has been seen.
 package typealias RecoveryRefusal = @Sendable (ErrorCode, String, PostgresVersion?) -> Failure
-
-/// The first eight of some names, and how many more there are.
-package func listing(_ names: [String]) -> String {
-  let more = names.count > 8 ? " and \(names.count - 8) more" : ""
-  return names.prefix(8).joined(separator: ", ") + more
-}

@@ -62,20 +62,11 @@ struct TenantFiles {
 
   /// Takes a path or URL apart, after the links on a disk if that is needed.
   private static func tenantPath(_ place: String) throws(Failure) -> TenantPath? {
-    if let found = withoutShard(absolutePlace(place)) { return found }
+    if let found = TenantPath(TenantPath.withoutShard(absolutePlace(place))) { return found }
     if StoreLocation.isMeant(by: place) { return nil }
     return try Failure.ofGivenPath(hint: placeHint) { () throws(Failure) in
-      withoutShard(try SystemCalls.resolved(place))
+      TenantPath(TenantPath.withoutShard(try SystemCalls.resolved(place)))
     }
-  }
-
-  private static func withoutShard(_ path: String) -> TenantPath? {
-    var names = path.split(separator: "/", omittingEmptySubsequences: false)
-    for (index, name) in names.enumerated().dropFirst() where names[index - 1] == "tenants" {
-      let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-      if parts.count == 2, ShardID(parts[1]) != nil { names[index] = parts[0] }
-    }
-    return TenantPath(names.joined(separator: "/"))
   }
 
   // MARK: Shards
@@ -109,21 +100,7 @@ struct TenantFiles {
     var sizes: [UInt32?] = []
     for shard in shards {
       let directory = shard.directoryName(ofTenant: tenant)
-      let generations = try tenants.names(in: directory)
-        .compactMap(TenantManifest.parse(fileName:))
-      guard let generation = generations.max() else {
-        sizes.append(nil)
-        continue
-      }
-      let name = directory + "/" + TenantManifest.fileName(generation: generation)
-      let bytes = try tenants.contents(of: name, limit: TenantManifest.byteCountLimit)
-      do throws(FormatError) {
-        sizes.append(try TenantManifest(decoding: bytes).stripeSize)
-      } catch {
-        throw Failure(
-          error, in: "manifest \((tenants.path + "/" + name).quoted)",
-          damage: .tenantManifestDamaged)
-      }
+      sizes.append(try TenantDirectory.manifest(of: directory, in: tenants)?.stripeSize)
     }
     let path = "\(tenants.path)/\(tenant)"
     if shards.count == 1 { return sizes[0] }
@@ -131,8 +108,7 @@ struct TenantFiles {
     guard unknown.isEmpty else {
       throw Failure(
         .stripeSizeUnknown,
-        "\(ShardID.words(unknown, of: shards.count)) of \(path.quoted) "
-          + "\(unknown.count == 1 ? "has" : "have") no '\(TenantManifest.filePrefix)-…' with the stripe size",
+        TenantDirectory.withoutStripeSize(unknown, of: shards.count, path),
         hint:
           "A service would take stripes of \(TenantManifest.stripeSizeIfUnknown) pages, and reads would "
           + "fail if the files have others. Copy the manifests. \(Timeline.unpublishedHint)")

@@ -61,7 +61,9 @@ public func inspect(
 private func inspection(
   _ options: InspectOptions, _ progress: RunProgress?
 ) throws(Failure) -> Inspection {
-  if StoreLocation.isMeant(by: options.path) || TenantPath(options.path) != nil {
+  if StoreLocation.isMeant(by: options.path)
+    || TenantPath(TenantPath.withoutShard(options.path)) != nil
+  {
     return .timeline(try TimelineInspector(options).describe(progress))
   }
   guard isDirectory(options.path), !isDataDirectory(options.path),

@@ -13,6 +13,7 @@ public func publishTimeline(
   _ path: String, store: StoreOptions = StoreOptions()
 ) throws(Failure) -> PublishSummary {
   let start = ContinuousClock.now
+  try TenantPath.requireNoShard(path)
   guard let place = TenantPath(absolutePlace(path)) else {
     throw Failure(
       .notATimeline, "\(path.quoted) is not the path of a tenant",

@@ -15,6 +15,7 @@ public enum FindingCode: String, StableCode {
   case fileHash = "file-hash"
   case fileUnreadable = "file-unreadable"
   case indexInconsistent = "index-inconsistent"
+  case manifestMissing = "manifest-missing"
 
   // The keys and their values
   case keyUnknown = "key-unknown"
@@ -59,6 +60,8 @@ public enum FindingCode: String, StableCode {
     case .fileHash: "A file does not have the SHA-256 that the receipt says."
     case .fileUnreadable: "A file of the receipt is something else in the directory."
     case .indexInconsistent: "A field of the index is impossible, or contradicts another one."
+    case .manifestMissing:
+      "A shard has no tenant manifest with the stripe size, so 'attach' refuses the tenant."
     case .keyUnknown: "A layer contains a key that means nothing to a pageserver."
     case .keyOutOfOrder: "The keys of a layer do not ascend."
     case .keyMissing: "A key has no value, although it is needed or listed."

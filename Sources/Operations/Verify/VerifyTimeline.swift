@@ -51,6 +51,15 @@ private func verify(
   try timeline.requireWhole()
   if options.backup != nil { try timeline.requireAsImported() }
   summary.take(timeline)
+  // A pageserver writes its own when it is time for that.
+  if timeline.isAsImported, !place.shardsWithoutStripeSize.isEmpty {
+    findings.add(
+      .manifestMissing,
+      TenantDirectory.withoutStripeSize(
+        place.shardsWithoutStripeSize, of: timeline.layout.count,
+        SystemCalls.parent(of: SystemCalls.parent(of: place.path)))
+        + ": copy the manifests as well")
+  }
   let pipeline = VerifyPipeline(
     timeline, jobs: jobs, isForComparison: options.backup != nil, progress: progress)
   let result = try pipeline.run(

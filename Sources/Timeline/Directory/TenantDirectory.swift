@@ -56,13 +56,22 @@ package struct TenantDirectory {
     among names: [String], in path: String,
     _ contents: (_ name: String) throws(Failure) -> [UInt8]
   ) throws(Failure) -> UInt32? {
+    try manifest(among: names, in: path, contents).map {
+      $0.stripeSize ?? TenantManifest.stripeSizeIfUnknown
+    }
+  }
+
+  private static func manifest(
+    among names: [String], in path: String,
+    _ contents: (_ name: String) throws(Failure) -> [UInt8]
+  ) throws(Failure) -> TenantManifest? {
     guard let generation = names.compactMap(TenantManifest.parse(fileName:)).max() else {
       return nil
     }
     let name = TenantManifest.fileName(generation: generation)
     let bytes = try contents(name)
     do throws(FormatError) {
-      return try TenantManifest(decoding: bytes).stripeSize ?? TenantManifest.stripeSizeIfUnknown
+      return try TenantManifest(decoding: bytes)
     } catch {
       throw Failure(
         error, in: "manifest \((path + "/" + name).quoted)", damage: .tenantManifestDamaged)
@@ -73,10 +82,25 @@ package struct TenantDirectory {
   static func stripeSize(
     of name: String, in tenants: any ReadableDirectory
   ) throws(Failure) -> UInt32? {
-    try stripeSize(among: try tenants.names(in: name), in: tenants.path + "/" + name) {
+    try manifest(of: name, in: tenants).map {
+      $0.stripeSize ?? TenantManifest.stripeSizeIfUnknown
+    }
+  }
+
+  /// The newest manifest of a tenant's directory, which need not be a local one; nil if there is none.
+  package static func manifest(
+    of name: String, in tenants: any ReadableDirectory
+  ) throws(Failure) -> TenantManifest? {
+    try manifest(among: try tenants.names(in: name), in: tenants.path + "/" + name) {
       file throws(Failure) in
       try tenants.contents(of: name + "/" + file, limit: TenantManifest.byteCountLimit)
     }
+  }
+
+  /// What there is to say of shards whose manifests do not say the stripe size.
+  package static func withoutStripeSize(_ shards: [Int], of count: Int, _ path: String) -> String {
+    "\(ShardID.words(shards, of: count)) of \(path.quoted) \(shards.count == 1 ? "has" : "have") no "
+      + "'\(TenantManifest.filePrefix)-…' with the stripe size"
   }
 
   /// The stripe size of a tenant's shards, of which each has its own, or nil without a manifest; throws

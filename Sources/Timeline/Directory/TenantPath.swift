@@ -11,6 +11,26 @@ package struct TenantPath {
   /// The timeline's id; nil for the tenant itself.
   package let timeline: Identifier?
 
+  /// A path or URL without the digits of a tenant's shard, so that it names all of them; the same if it has
+  /// none.
+  package static func withoutShard(_ place: String) -> String {
+    var names = place.split(separator: "/", omittingEmptySubsequences: false)
+    for (index, name) in names.enumerated().dropFirst() where names[index - 1] == "tenants" {
+      let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+      if parts.count == 2, ShardID(parts[1]) != nil { names[index] = parts[0] }
+    }
+    return names.joined(separator: "/")
+  }
+
+  /// Throws `.unsupported` for the path of one of a tenant's shards.
+  package static func requireNoShard(_ place: String) throws(Failure) {
+    let whole = withoutShard(place)
+    guard whole != place, let path = TenantPath(whole), path.timeline == nil else { return }
+    throw Failure(
+      .timelineShard, "\(place.quoted) is one shard of a tenant: the other shards have the rest",
+      hint: "Give all shards: \(whole.quoted).")
+  }
+
   /// Nil for any other path.
   package init?(_ place: String) {
     let names = place.split(separator: "/", omittingEmptySubsequences: false)
@@ -48,8 +68,9 @@ package struct TenantPath {
     }
     guard timelines.count == 1 else {
       throw Failure(
-        .severalTimelines, "tenant \(path.quoted) has \(timelines.count) timelines",
-        hint: "Give one of them: \(path)/timelines/\(first).")
+        .severalTimelines,
+        "tenant \(path.quoted) has \(timelines.count) timelines: \(listing(timelines.sorted()))",
+        hint: "Give one of them: \(path)/timelines/\(first), for example.")
     }
     return timeline
   }

@@ -15,11 +15,13 @@ extension Timeline {
   package func requireWhole() throws(Failure) {
     let hint = "Attach it to a pageserver and take a fullbackup."
     if !layout.isSharded, layers.contains(where: { $0.metadata.isOfShard }) {
+      let whole = TenantPath.withoutShard(path)
       throw Failure(
         .timelineShard, "\(path.quoted) is one shard of a timeline: the other shards have the rest",
-        hint:
-          "Give all shards: DIR/tenants/TENANT/timelines/TIMELINE, TENANT without the shard's digits."
-      )
+        hint: "Give all shards: "
+          + (whole == path
+            ? "DIR/tenants/TENANT/timelines/TIMELINE, TENANT without the shard's digits."
+            : "\(whole.quoted)."))
     }
     let isOfOtherShards = layers.contains { layer in
       guard layout.isSharded, let shard = layer.metadata.shard else { return false }

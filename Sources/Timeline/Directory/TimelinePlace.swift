@@ -37,6 +37,8 @@ package struct TimelinePlace: Sendable {
 
   /// What comes before a file's name in `directory`, for each shard.
   let prefixes: [String]
+  /// The numbers of the shards of which no manifest says the stripe size.
+  package let shardsWithoutStripeSize: [Int]
 
   /// The files in one directory.
   package init(_ directory: any ReadableDirectory) {
@@ -44,24 +46,29 @@ package struct TimelinePlace: Sendable {
     self.directory = directory
     layout = .unsharded
     prefixes = [""]
+    shardsWithoutStripeSize = []
   }
 
   /// Finds the files of the timeline that a person names.
   ///
   /// Throws as `readableDirectory` does, and as listing a directory does; `.damaged` if a shard is
-  /// missing, or they differ in their stripe size; `.usage` if a tenant has several timelines.
+  /// missing, or they differ in their stripe size; `.usage` if a tenant has several timelines;
+  /// `.unsupported` if one of its shards is named.
   package init(at place: String, _ options: StoreOptions) throws(Failure) {
+    try TenantPath.requireNoShard(place)
     let search = try ShardSearch(place, options)
     if let search, let shards = try search.shards() {
       path = search.path
       directory = ShardedDirectory(search.tenants, shards.prefixes)
       layout = shards.layout
       prefixes = shards.prefixes
+      shardsWithoutStripeSize = shards.withoutStripeSize
     } else {
       directory = try readableDirectory(at: search?.path ?? place, options)
       path = directory.path
       layout = .unsharded
       prefixes = [""]
+      shardsWithoutStripeSize = []
     }
   }
 }
@@ -136,7 +143,9 @@ private struct ShardSearch {
   }
 
   /// The shards, if the timeline has several; nil if it has a directory of its own, or none.
-  func shards() throws(Failure) -> (layout: ShardLayout, prefixes: [String])? {
+  func shards() throws(Failure) -> (
+    layout: ShardLayout, prefixes: [String], withoutStripeSize: [Int]
+  )? {
     let directories: [ShardID]
     do throws(Failure) {
       directories = try Self.directories(of: tenant, in: tenants)
@@ -159,10 +168,11 @@ private struct ShardSearch {
           hint: Timeline.missingShardHint)
       }
       prefixes.append("\(name)/timelines/\(timeline)/")
-      stripeSizes.append(try TenantDirectory.stripeSize(of: name, in: tenants))
+      stripeSizes.append(try TenantDirectory.manifest(of: name, in: tenants)?.stripeSize)
     }
     let stripeSize = try TenantDirectory.only(of: stripeSizes, path)
-    return (ShardLayout(count: count, stripeSize: stripeSize), prefixes)
+    let unknown = stripeSizes.indices.filter { stripeSizes[$0] == nil }
+    return (ShardLayout(count: count, stripeSize: stripeSize), prefixes, unknown)
   }
 
   /// The highest number of shards that have the timeline, as a service takes it; nil if there are none.

@@ -255,6 +255,29 @@ import Testing
     // It is read as a service would, so that its pages are in the wrong shards.
     let verified = try Self.verify("\(output)/tenants/\(Self.tenant)")
     #expect(verified.stripeSize == 32768)
+    #expect(verified.findings.first?.code == .manifestMissing)
+  }
+
+  /// Goal: manifests that were not copied are found, as `attach` requires them, also if the timeline has
+  /// the stripe size that a service takes without. Method: of two shards one or both have none.
+  @Test func manifestsNotCopied() throws {
+    let directory = try TemporaryDirectory()
+    let output = directory.path + "/out"
+    _ = try importBackup(
+      Self.options(try Self.small(directory), output, ShardLayout(count: 2, stripeSize: 32768)),
+      progress: nil)
+    let tenant = "\(output)/tenants/\(Self.tenant)"
+    #expect(try Self.verify(tenant).findings == [])
+    for (shard, words) in [
+      ("0102", "shard 1 of 2 of '\(tenant)' has no"),
+      ("0002", "shards 0-1 of 2 of '\(tenant)' have no"),
+    ] {
+      try FileManager.default.removeItem(
+        atPath: "\(tenant)-\(shard)/tenant-manifest-00000001.json")
+      let findings = try Self.verify(tenant).findings
+      #expect(findings.map(\.code) == [.manifestMissing])
+      #expect(findings.first?.message.hasPrefix(words) == true, "\(findings)")
+    }
   }
 
   /// Goal: what is wrong with a tenant's shards is found. Method: a shard is missing; its index is another
@@ -300,6 +323,32 @@ import Testing
       atPath: try Self.path(options.outputDirectory, 1, of: 2), toPath: second)
     error = #expect(throws: Failure.self) { try Self.verify(tenant) }
     #expect(error?.code == .shardsDiffer)
+  }
+
+  /// Goal: one shard is refused alike by every command that reads a timeline or publishes it, with the path
+  /// of all shards. Method: the directory of a shard, and its timeline.
+  @Test func oneShard() throws {
+    let directory = try TemporaryDirectory()
+    let output = directory.path + "/out"
+    _ = try importBackup(
+      Self.options(try Self.small(directory), output, ShardLayout(count: 2, stripeSize: 1)),
+      progress: nil)
+    let tenant = "\(output)/tenants/\(Self.tenant)"
+    let file = ExportOptions(timeline: tenant + "-0102", output: .file(directory.path + "/tar"))
+    let errors = [
+      #expect(throws: Failure.self) { try Self.verify(tenant + "-0102") },
+      #expect(throws: Failure.self) { try inspect(InspectOptions(path: tenant + "-0102/")) },
+      #expect(throws: Failure.self) { try exportTimeline(file, progress: nil) },
+      #expect(throws: Failure.self) { try publishTimeline(tenant + "-0102") },
+    ]
+    for error in errors {
+      #expect(error?.code == .timelineShard)
+      #expect(error?.hint?.hasPrefix("Give all shards: '\(tenant)") == true, "\(error?.hint ?? "")")
+    }
+    let timeline = "/timelines/\(Self.timeline)"
+    let error = #expect(throws: Failure.self) { try Self.verify(tenant + "-0102" + timeline) }
+    #expect(error?.code == .timelineShard)
+    #expect(error?.hint == "Give all shards: '\(tenant)\(timeline)'.")
   }
 
   /// Goal: a copy of a value in another shard that differs is found. Method: the last L0 of shard 1 is that
