@@ -53,6 +53,11 @@ extension CommandOption where C: ServiceCommand {
   static var tokenFile: CommandOption {
     CommandOption(
       "token-file", value: "FILE",
+      refused: (
+        "token",
+        "Others can see the words of a command. Give the file that the token is in with '--token-file', "
+          + "or the token in the variable \(ServiceArguments.tokenVariable)."
+      ),
       help: "file with a bearer token for the service (default: the token in IMPORT_BACKUP_TOKEN)"
     ) { command, value throws(Failure) in
       command.service.tokenFile = try value.nonEmpty(placeholder: "FILE")

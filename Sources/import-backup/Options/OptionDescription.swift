@@ -20,6 +20,9 @@ struct OptionDescription: Sendable {
   /// Whether a path may also be a place in an object store: `s3://…`.
   var mayBeStored = false
 
+  /// A longer option's beginning that is not taken for it, and why: what follows it would be a secret.
+  var refused: (name: String, hint: String)?
+
   /// A phrase: lower case, no final period.
   let help: String
 
@@ -51,12 +54,12 @@ struct CommandOption<C: Sendable>: Sendable {
 
   init(
     _ name: String, _ letter: Character? = nil, value placeholder: String? = nil,
-    choices: [String] = [], variable: String? = nil, mayBeStored: Bool = false, help: String,
-    apply: @escaping Application
+    choices: [String] = [], variable: String? = nil, mayBeStored: Bool = false,
+    refused: (name: String, hint: String)? = nil, help: String, apply: @escaping Application
   ) {
     description = OptionDescription(
       name: name, letter: letter, placeholder: placeholder, choices: choices, variable: variable,
-      mayBeStored: mayBeStored, help: help)
+      mayBeStored: mayBeStored, refused: refused, help: help)
     self.apply = apply
   }
 }

@@ -66,8 +66,10 @@ enum OptionParser {
           option: options[index].name, placeholder: options[index].placeholder ?? "")
       case .unwantedValue(let index):
         throw Failure(.badOption, "option '--\(options[index].name)' takes no value")
+      case .refused(let index):
+        throw refusal(of: "--" + (options[index].refused?.name ?? ""), options)
       case .unknown(let word):
-        throw refusal(of: word, names: options.map(\.name))
+        throw refusal(of: word, options)
       }
     }
     for index in table.indices where !given.contains(index) {
@@ -94,21 +96,25 @@ enum OptionParser {
   }
 
   /// The error for `word`, which is not an option, or is the start of several.
-  private static func refusal(of word: String, names: [String]) -> Failure {
+  private static func refusal(of word: String, _ options: [OptionDescription]) -> Failure {
     guard word.hasPrefix("--") else {
       return Failure(.unknownOption, "unknown option \(word.quoted)")
     }
     let name = String(word.dropFirst(2).prefix { $0 != "=" })
-    let begun = names.filter { $0.hasPrefix(name) }.map { "'--\($0)'" }
+    let begun = options.filter { $0.name.hasPrefix(name) }
+    if begun.count == 1, let refused = begun[0].refused {
+      return Failure(
+        .unknownOption, "unknown option \(("--" + name).quoted)", hint: refused.hint)
+    }
     guard begun.isEmpty else {
       return Failure(
         .unknownOption, "option \(("--" + name).quoted) is ambiguous",
-        hint: "It could be \(alternatives(begun)).")
+        hint: "It could be \(alternatives(begun.map { "'--\($0.name)'" })).")
     }
     let owners = Program.commands.filter { command in
       command.describedOptions.contains { $0.name == name }
     }.map { "'\($0.name)'" }
-    let nearest = Suggestion.nearest(to: name, among: names)
+    let nearest = Suggestion.nearest(to: name, among: options.map(\.name))
     return Failure(
       .unknownOption, "unknown option \(("--" + name).quoted)",
       hint: owners.isEmpty

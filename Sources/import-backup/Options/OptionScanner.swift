@@ -15,17 +15,21 @@ struct OptionScanner: ~Copyable {
     case missingValue(Int)
     /// The option at this index was given a value but takes none.
     case unwantedValue(Int)
+    /// A beginning of the name of the option at this index that is refused.
+    case refused(Int)
     /// A word, with its hyphens, that is not an option, or is the start of several.
     case unknown(String)
   }
 
   // Invariant: `words` has `count` C strings, then a null; `longOptions` has an entry for each of
-  // `letters`, then an empty one. This struct owns both and all their strings. `getopt_long` only
+  // `letters`, one for each of `refused`, then an empty one. This struct owns both and all their strings. `getopt_long` only
   // changes the order of `words`.
   private let count: Int
   private let words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let longOptions: UnsafeMutablePointer<option>
   private let letters: [Character?]
+  /// The options of which a beginning is refused.
+  private let refused: [Int]
   private let shortOptions: String
 
   /// The code of the first long option, above the codes of all letters.
@@ -39,15 +43,19 @@ struct OptionScanner: ~Copyable {
     }
     unsafe (words + count).initialize(to: nil)
 
-    unsafe longOptions = .allocate(capacity: options.count + 1)
-    for (index, entry) in options.enumerated() {
-      let takesValue = entry.placeholder != nil ? required_argument : no_argument
+    refused = options.indices.filter { options[$0].refused != nil }
+    // A whole name is not taken for the beginning of another.
+    let names =
+      options.map { ($0.name, $0.placeholder != nil) }
+      + refused.map { (options[$0].refused?.name ?? "", true) }
+    unsafe longOptions = .allocate(capacity: names.count + 1)
+    for (index, (name, takesValue)) in names.enumerated() {
       unsafe (longOptions + index).initialize(
         to: option(
-          name: strdup(entry.name), has_arg: takesValue, flag: nil,
+          name: strdup(name), has_arg: takesValue ? required_argument : no_argument, flag: nil,
           val: Self.firstLongCode + Int32(index)))
     }
-    unsafe (longOptions + options.count).initialize(to: option())
+    unsafe (longOptions + names.count).initialize(to: option())
 
     letters = options.map(\.letter)
     // A colon at the start makes a missing value distinguishable from an unknown option.
@@ -60,7 +68,7 @@ struct OptionScanner: ~Copyable {
 
   deinit {
     for index in 0..<count { unsafe free(words[index]) }
-    for index in letters.indices {
+    for index in 0..<letters.count + refused.count {
       unsafe free(UnsafeMutableRawPointer(mutating: longOptions[index].name))
     }
     unsafe words.deallocate()
@@ -72,12 +80,17 @@ struct OptionScanner: ~Copyable {
     let code = unsafe getopt_long(Int32(count), words, shortOptions, longOptions, nil)
     switch code {
     case -1: return nil
-    case Int32(UInt8(ascii: ":")): return index(of: getopt_offender()).map { .missingValue($0) }
-    case Int32(UInt8(ascii: "?")): return refused()
+    case Int32(UInt8(ascii: ":")):
+      return index(of: getopt_offender()).map { refusal(at: $0) ?? .missingValue($0) }
+    case Int32(UInt8(ascii: "?")): return unknown()
     default:
       let value = unsafe getopt_value().map { unsafe String(cString: $0) }
-      return index(of: code).map { .option($0, value: value) }
+      return index(of: code).map { refusal(at: $0) ?? .option($0, value: value) }
     }
+  }
+
+  private func refusal(at index: Int) -> Event? {
+    index < letters.count ? nil : .refused(refused[index - letters.count])
   }
 
   /// The operands, in order. Call this only after `next` has returned nil.
@@ -87,7 +100,7 @@ struct OptionScanner: ~Copyable {
     return operands
   }
 
-  private func refused() -> Event {
+  private func unknown() -> Event {
     let offender = getopt_offender()
     let index = Int(getopt_next_index())
     if offender >= Self.firstLongCode { return .unwantedValue(Int(offender - Self.firstLongCode)) }
