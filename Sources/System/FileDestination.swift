@@ -80,7 +80,7 @@ package final class FileDestination {
     let number = UInt64.random(in: .min ... .max).hexadecimal(16, uppercase: false)
     let file = try OutputFile(
       creating: "\(name).\(number).export-temp", in: directory, shown: path, mode: mode,
-      reserve: SpaceReserve(directory))
+      reserve: SpaceReserve(directory, option: nil))
     return .file(file, finalName: name, in: directory)
   }
 

@@ -83,7 +83,11 @@ package final class OutputFile: Sendable {
   ///
   /// - Throws: `.inputOutput`, also if too little free space is left.
   package func write(_ bytes: RawSpan, at offset: UInt64) throws(Failure) {
-    try descriptor.write(bytes, at: offset)
+    do throws(Failure) {
+      try descriptor.write(bytes, at: offset)
+    } catch {
+      throw reserve?.explained(error) ?? error
+    }
     try reserve?.didWrite(bytes.byteCount)
   }
 

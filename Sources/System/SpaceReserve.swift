@@ -11,6 +11,8 @@ import Synchronization
 package final class SpaceReserve: Sendable {
   private let directory: DirectoryHandle
   private let reserve: UInt64
+  /// By which option another directory is chosen; nil if none does.
+  private let option: String?
   /// After how many bytes the file system is asked again.
   private let step: UInt64
   private let written = Atomic<UInt64>(0)
@@ -18,10 +20,11 @@ package final class SpaceReserve: Sendable {
   private static let limit: UInt64 = 1 << 30
   private static let steps: ClosedRange<UInt64> = 1 << 20...64 << 20
 
-  /// The reserve of the file system that holds a directory; `byteCount` bytes if that is given, and
+  /// The reserve of the file system that holds a directory, which `option` has chosen; `byteCount` bytes if that is given, and
   /// none if the file system does not say how large it is.
-  package init(_ directory: DirectoryHandle, byteCount: UInt64? = nil) {
+  package init(_ directory: DirectoryHandle, option: String?, byteCount: UInt64? = nil) {
     self.directory = directory
+    self.option = option
     reserve = byteCount ?? min(Self.limit, ((try? directory.space())?.total ?? 0) / 100)
     step = min(max(reserve / 4, Self.steps.lowerBound), Self.steps.upperBound)
   }
@@ -43,7 +46,19 @@ package final class SpaceReserve: Sendable {
       .noSpace,
       "the file system of \(directory.path.quoted) has only \(free >> 10) KiB free, and "
         + "\(reserve >> 10) KiB of it are kept free",
-      hint: "Free space there, or choose another directory.")
+      hint: hint)
+  }
+
+  private var hint: String {
+    "Free space there, or choose another directory" + (option.map { " with '\($0)'." } ?? ".")
+  }
+
+  /// An error of writing there: if there is no space, its hint says how to choose another directory.
+  func explained(_ error: Failure) -> Failure {
+    guard error.code == .noSpace else { return error }
+    var error = error
+    error.hint = hint
+    return error
   }
 }
 

@@ -163,6 +163,27 @@ import Testing
     #expect(try directory.files().keys.contains { $0.hasSuffix("index_part.json-00000001") })
   }
 
+  /// Goal: the same of shards, and of a publication. Method: each writes its result to a full device.
+  @Test func fullOutputOfShards() async throws {
+    let directory = try TemporaryDirectory()
+    let ids = [String(repeating: "1", count: 32), String(repeating: "2", count: 32)]
+    let options = ["--shards", "2", "--tenant-id", ids[0], "--timeline-id", ids[1]]
+    let timeline = "\(directory.path)/out/tenants/\(ids[0])/timelines/\(ids[1])"
+    let script = #""$@" > /dev/full"#
+    for shard in ["0", "1"] {
+      let run = try await ProgramRun.run(
+        [Self.backup, "--output", directory.path + "/out", "--only-shards", shard] + options,
+        script: script)
+      #expect(run.exitCode == 74)
+      #expect(run.error.contains("hint: The shards of '\(timeline)' are written"), "\(run.error)")
+    }
+    let run = try await ProgramRun.run(
+      ["publish", "\(directory.path)/out/tenants/\(ids[0])"], script: script)
+    #expect(run.exitCode == 74)
+    #expect(run.error.contains("hint: The timeline at '\(timeline)' is complete."), "\(run.error)")
+    #expect(try await ProgramRun.run(["verify", timeline]).exitCode == 0)
+  }
+
   /// Goal: a two-phase file with a doubled CRC is repaired, and counted. Method: import the fixture
   /// that has one, as a pageserver's own importer leaves it.
   @Test func repaired() async throws {

@@ -1,9 +1,9 @@
 import Foundation
 import ObjectStore
-import Operations
 import PostgresFormat
 import Testing
 
+@testable import Operations
 @testable import import_backup
 
 /// Goal: the result says what happened, as a line and notes, or as one JSON object.
@@ -139,6 +139,21 @@ struct SummaryTextTests {
       SummaryText.notes(summary).contains(
         "note: without a 'backup_label', the copy was not checked, as --assume-snapshot says that it "
           + "is of one moment"))
+  }
+
+  /// Goal: the error names what is of another cluster, be it the backup or its WAL. Method: the finding.
+  @Test func otherCluster() {
+    var verified = VerifySummary()
+    (verified.timelinePath, verified.isCompared, verified.findingCount) = ("/t", true, 1)
+    verified.findings = [
+      .init(code: .otherCluster, message: "the WAL of '--wal' is from another cluster")
+    ]
+    #expect(
+      VerifyText.failure(verified)?.message
+        == "timeline '/t' cannot be compared: the WAL of '--wal' is from another cluster")
+    verified.findings[0].code = .pageDiffers
+    #expect(
+      VerifyText.failure(verified)?.message == "timeline '/t' differs from the backup: 1 finding")
   }
 
   /// Method: the JSON is one line, its keys are sorted, and it reads back as the same summary.

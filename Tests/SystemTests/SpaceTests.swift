@@ -11,20 +11,20 @@ import Testing
   @Test func reserve() throws {
     let directory = try TemporaryDirectory()
     let handle = try DirectoryHandle(path: directory.path)
-    let none = SpaceReserve(handle, byteCount: .max)
+    let none = SpaceReserve(handle, option: "--scratch", byteCount: .max)
     // The step is 64 MiB.
     try none.didWrite(64 << 20 - 1)
     let error = #expect(throws: Failure.self) { try none.didWrite(1) }
     #expect(error?.code == .noSpace)
     #expect(error?.message.contains("'\(directory.path)'") == true)
-    #expect(error?.hint != nil)
+    #expect(error?.hint == "Free space there, or choose another directory with '--scratch'.")
     try none.didWrite(1)
     #expect(throws: Failure.self) { try none.check() }
 
-    let small = SpaceReserve(handle, byteCount: 1)
+    let small = SpaceReserve(handle, option: nil, byteCount: 1)
     for _ in 0..<200 { try small.didWrite(1 << 20) }
     try small.check()
-    try SpaceReserve(handle).check()
+    try SpaceReserve(handle, option: nil).check()
   }
 
   /// Goal: a file is written as it is, and pages of zeros take no room. Method: zeros and other bytes

@@ -66,7 +66,7 @@ final class ScratchDirectory: Sendable {
         error.code, error.message,
         hint: "Choose a writable directory with '--scratch'.")
     }
-    reserve = SpaceReserve(try DirectoryHandle(path: path))
+    reserve = SpaceReserve(try DirectoryHandle(path: path), option: "--scratch")
     for directory in [data, tablespaces, channel, archive]
       + DataDirectory.directories.map({ data + "/" + $0 })
     {

@@ -51,7 +51,7 @@ struct Staging {
     }
     let handle = try DirectoryHandle(forWritingTo: scratch)
     try SystemCalls.requireWritable(scratch)
-    directory = (handle, SpaceReserve(handle))
+    directory = (handle, SpaceReserve(handle, option: "--scratch"))
   }
 
   func makeFile(_ name: String) throws(Failure) -> OutputFile {

@@ -59,7 +59,8 @@ extension TimelineBucket {
     } catch {
       leftover =
         "the timeline is complete, but what it replaces or an earlier import left could not be "
-        + "removed: \(error.message)"
+        + "removed: \(error.message); it does no harm. 'import-backup list \(client.location)' shows what "
+        + "no index names: remove that with the tools of the store"
     }
     if let receiptFailure { throw receiptFailure }
   }

@@ -36,7 +36,7 @@ final class ShardDirectory {
     self.shard = shard
     directories = try OutputDirectories(place, shard)
     directory = directories.timeline
-    reserve = SpaceReserve(directory)
+    reserve = SpaceReserve(directory, option: "--output")
     owner = SystemUser.ownID == 0 ? place.owner : nil
     // An import that fails removes the directories that it made. One that was opened before that and
     // locked after it is nobody's any more, and its name may lead to another by now. A directory

@@ -43,8 +43,9 @@ struct PublishCommand: StoreCommand {
   func run() throws(Failure) {
     Interruption.install()
     let summary = try publishTimeline(path, store: store)
-    try StandardStream.output.write(
-      printsJSON ? try ResultObject(Self.self, summary, nil).line() : Self.text(summary))
+    try SummaryOutput.write(
+      printsJSON ? try ResultObject(Self.self, summary, nil).line() : Self.text(summary),
+      done: "The timeline at \(summary.timelinePath.quoted) is complete.")
     StandardStream.error.writeIfPossible(
       summary.warnings.map { "warning: \($0.message)\n" }.joined())
     if !printsJSON && !isQuiet {

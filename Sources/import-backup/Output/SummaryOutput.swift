@@ -42,11 +42,20 @@ enum SummaryOutput {
   }
 
   private static func write(_ result: String, of summary: ImportSummary) throws(Failure) {
+    let path = summary.timelinePath.quoted
+    try write(
+      result,
+      done: summary.onlyShards == nil
+        ? "The timeline at \(path) is complete."
+        : "The shards of \(path) are written: once all are, run 'publish'.")
+  }
+
+  /// Writes a result to standard output; if that fails, the hint says what was `done` all the same.
+  static func write(_ result: String, done: String) throws(Failure) {
     do throws(Failure) {
       try StandardStream.output.write(result)
     } catch {
-      let hint = "The timeline at \(summary.timelinePath.quoted) is complete."
-      throw Failure(error.code, error.message, hint: hint)
+      throw Failure(error.code, error.message, hint: done)
     }
   }
 

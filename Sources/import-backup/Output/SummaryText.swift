@@ -292,10 +292,15 @@ enum VerifyText {
     return lines
   }
 
+  /// Whether a finding says that the backup, or the WAL given with it, is not that of the import.
+  private static func isOfOther(_ code: FindingCode) -> Bool {
+    [.otherCluster, .laterBackup].contains(code)
+  }
+
   /// What helps if the backup is another one than that of the import.
   private static func hint(_ summary: VerifySummary) -> String? {
     let codes = Set(summary.findings.map(\.code))
-    if !codes.isDisjoint(with: [.otherCluster, .laterBackup]) {
+    if codes.contains(where: isOfOther) {
       return "Give the backup that was imported to '--against', with its own WAL."
     }
     guard summary.isCompared, codes.contains(.indexDiffers) else { return nil }
@@ -307,6 +312,12 @@ enum VerifyText {
   /// The error that the command ends with if something is wrong.
   static func failure(_ summary: VerifySummary) -> Failure? {
     guard summary.findingCount > 0 else { return nil }
+    if let other = summary.findings.first(where: { isOfOther($0.code) }) {
+      return Failure(
+        .timelineDiffers,
+        "timeline \(summary.timelinePath.quoted) cannot be compared: \(other.message)",
+        hint: hint(summary))
+    }
     let findings = Quantity.count(summary.findingCount, "finding")
     return Failure(
       summary.isCompared ? .timelineDiffers : .timelineDamaged,

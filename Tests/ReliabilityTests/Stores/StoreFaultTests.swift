@@ -169,4 +169,46 @@ import Testing
     #expect(run.exitCode == 0, "\(run.error)")
     #expect(store.objects.values.reduce(0) { $0 + $1.count } > 50 << 20)
   }
+
+  /// Goal: a full scratch directory says by which option another one is chosen. Method: one of 64 KiB.
+  @Test(.enabled(if: FileSystemOfItsOwn.isAllowed, "mounting a tmpfs is not allowed here"))
+  func fullScratch() async throws {
+    let scene = try Scene(SmallBackup.tar.encoded())
+    let scratch = scene.directory.path + "/scratch"
+    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: false)
+    let store = WritableStore()
+    let server = try TestServer { store.answer($0) }
+    let run = try await ProgramRun.run(
+      [
+        scene.backup, "--output", "s3://\(TestStore.bucket)", "--scratch", scratch,
+        "--compression-level", "0",
+      ],
+      script: FileSystemOfItsOwn.script(
+        """
+        mount -t tmpfs -o size=64k tmpfs '\(scratch)' || exit 99
+        "$@"
+        """), environment: TestStore.environment(server.url))
+    #expect(run.exitCode == 74, "\(run.error)")
+    #expect(
+      run.error.contains(
+        "\nhint: Free space there, or choose another directory with '--scratch'."), "\(run.error)")
+  }
+
+  /// Goal: what an import replaces and cannot remove is a warning that says how to. Method: DELETE is
+  /// forbidden but for what the store is tried with.
+  @Test func notRemoved() async throws {
+    let scene = try StoreScene()
+    #expect(try await scene.run().exitCode == 0)
+    let server = try TestServer { request in
+      request.method == "DELETE" && !request.path.contains("import-probe-")
+        ? TestStore.error(403, "AccessDenied") : scene.store.answer(request)
+    }
+    let run = try await scene.run(server, ["--force", "--generation", "2"])
+    #expect(run.exitCode == 0, "\(run.error)")
+    #expect(run.error.contains("warning: the timeline is complete, but what it replaces"))
+    #expect(
+      run.error.contains(
+        "'import-backup list s3://\(TestStore.bucket)/pre' shows what no index names"),
+      "\(run.error)")
+  }
 }
