@@ -4,13 +4,18 @@ import Glibc
 /// The calls that change what is in a directory. None of them follows a link.
 extension DirectoryHandle {
   /// Opens a directory to write into, by its path, which may be a link to it; messages call it by
-  /// `name`, if that is another path.
+  /// `name`, if it is for a file of that path.
   package convenience init(
     forWritingTo path: String, named name: String? = nil
   ) throws(Failure) {
     let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
-    let opened = try SystemCalls.retrying(.create, name ?? path) {
-      unsafe Glibc.open(path, flags)
+    let opened: Int32
+    do throws(Failure) {
+      opened = try SystemCalls.retrying(.create, name ?? path) { unsafe Glibc.open(path, flags) }
+    } catch {
+      var error = error
+      if error.code == .outputNotFound, let name { error.hint = MissingPath.hint(creating: name) }
+      throw error
     }
     self.init(Descriptor(opened, name: path))
   }

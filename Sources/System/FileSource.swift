@@ -1,4 +1,5 @@
 import Glibc
+import PostgresFormat
 
 /// The bytes of a file, a pipe or standard input, from its current position to its end.
 ///
@@ -51,10 +52,22 @@ package final class FileSource: ByteSource {
       opened = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
       progress.setReading(false)
     } while opened < 0 && errno == EINTR
-    guard opened >= 0 else {
-      throw Failure(.opening(errno), "cannot open \(subject): \(SystemCalls.describe(errno))")
-    }
+    guard opened >= 0 else { throw Self.failure(path, errno) }
     return Descriptor(opened, name: path)
+  }
+
+  /// The error of a path that could not be opened for the reason `errno`.
+  fileprivate static func failure(
+    _ path: String, _ reason: Int32, option: String? = nil
+  ) -> Failure {
+    let code = ErrorCode.opening(reason)
+    let hints = [
+      code == .inputNotFound ? MissingPath.hint(reading: path) : nil,
+      option.map { "Give a readable file with '\($0)'." },
+    ].compactMap(\.self)
+    return Failure(
+      code, "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
+      hint: hints.isEmpty ? nil : hints.joined(separator: " "))
   }
 
   private init(
@@ -155,11 +168,7 @@ package enum InputOrigin: Sendable {
 /// - Throws: `.cannotOpen`, with a hint that names the option.
 package func requireReadable(_ path: String, option: String? = nil) throws(Failure) {
   let reason = isDirectory(path) ? EISDIR : unsafe access(path, R_OK) == 0 ? 0 : errno
-  guard reason == 0 else {
-    throw Failure(
-      .opening(reason), "cannot open \(path.quoted): \(SystemCalls.describe(reason))",
-      hint: option.map { "Give a readable file with '\($0)'." })
-  }
+  guard reason == 0 else { throw FileSource.failure(path, reason, option: option) }
 }
 
 /// How messages call the input at `path`.

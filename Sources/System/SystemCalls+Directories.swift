@@ -94,13 +94,21 @@ package struct MadeDirectories {
     }
   }
 
-  /// Makes what is not there on the way to `path`; the last `privateCount` of it are for their
+  /// Makes what is not there on the way to `path`, the output of an import or what is beside it; the last `privateCount` of it are for their
   /// owner alone.
   package mutating func make(_ path: String, privateCount: Int = 0) throws(Failure) {
     let chain = Self.chain(to: path)
     for (index, directory) in chain.enumerated() {
       let mode: mode_t = index >= chain.count - privateCount ? 0o700 : 0o755
-      if try SystemCalls.makeDirectory(directory, mode: mode) { paths.append(directory) }
+      do throws(Failure) {
+        if try SystemCalls.makeDirectory(directory, mode: mode) { paths.append(directory) }
+      } catch {
+        var error = error
+        error.hint =
+          error.hint
+          ?? "Create it for the user who runs the import, or choose another directory with '--output'."
+        throw error
+      }
     }
   }
 

@@ -184,6 +184,35 @@ import Testing
     #expect(try await ProgramRun.run(["verify", timeline]).exitCode == 0)
   }
 
+  /// Goal: a mistyped path is explained by what is missing, or by what has a similar name. Method: the backup,
+  /// the output and the receipt.
+  @Test func mistypedPaths() async throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.path + "/monday.tar.zst", withDestinationPath: Self.backup)
+    for (backup, options, code, hint) in [
+      ("mondy.tar.zst", [], 66, "Did you mean 'monday.tar.zst'?"),
+      ("./monday.tar", [], 66, "Did you mean './monday.tar.zst'?"),
+      ("nodir/below/monday.tar.zst", [], 66, "Directory 'nodir' does not exist. Check the path."),
+      ("monday.tar.zst/x", [], 66, "'monday.tar.zst' is not a directory. Check the path."),
+      ("tuesday", [], 66, nil),
+      (
+        "monday.tar.zst", ["--output", "/proc/nonesuch/dir"], 73,
+        "Create it for the user who runs the import, or choose another directory with '--output'."
+      ),
+      (
+        "monday.tar.zst", ["--receipt", "nodir/receipt"], 73,
+        "Directory 'nodir' does not exist. Create the directory, or give another path."
+      ),
+    ] as [(String, [String], Int32, String?)] {
+      let run = try await ProgramRun.run(
+        [backup, "--output", "out"] + options, directory: directory.path)
+      #expect(run.exitCode == code, "\(run.error)")
+      let lines = run.error.split(separator: "\n").filter { $0.hasPrefix("hint:") }
+      #expect(lines == (hint.map { ["hint: \($0)"] } ?? []), "\(run.error)")
+    }
+  }
+
   /// Goal: a two-phase file with a doubled CRC is repaired, and counted. Method: import the fixture
   /// that has one, as a pageserver's own importer leaves it.
   @Test func repaired() async throws {

@@ -108,6 +108,7 @@ import Testing
     #expect(
       nowhere.error
         == "error: cannot create '/nowhere/map.svg': No such file or directory [output-not-found]\n"
+        + "hint: Directory '/nowhere' does not exist. Create the directory, or give another path.\n"
     )
   }
 

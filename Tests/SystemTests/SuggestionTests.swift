@@ -1,6 +1,6 @@
 import Testing
 
-@testable import import_backup
+@testable import System
 
 /// Goal: a suggestion is made for a misspelled name, and for nothing else.
 struct SuggestionTests {
