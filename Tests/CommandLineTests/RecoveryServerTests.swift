@@ -122,6 +122,54 @@ struct RecoveryServerTests {
     #expect(!names.contains { $0.hasPrefix("import-backup-recovery-") || $0 == "out" })
   }
 
+  /// Goal: a relation's file that was copied while it grew may end within a page; all of it is compared
+  /// with the manifest. Method: half a page behind files of each kind, so listed in the manifest and
+  /// otherwise; tars in one pass and on a full copy, and a directory.
+  @Test(arguments: [[], ["--full-copy"], ["--wal"], ["--wal", "--full-copy"]])
+  func partialPages(more: [String]) async throws {
+    let programs = try #require(PostgresServer.programs)
+    var base = TestTar(decoding: try Fixture.bytes("online-15/base.tar"))
+    let names = ["base/5/2606", "base/5/1259_fsm", "base/5/1259_vm", "global/1260"]
+    for name in names { base[name].contents += [UInt8](repeating: 7, count: 4096) }
+    let directory = try TemporaryDirectory()
+    let backup = directory.path + "/backup"
+    let log = directory.path + "/pg_wal.tar"
+    var arguments = more
+    if let index = arguments.firstIndex(of: "--wal") {
+      arguments.insert(log, at: index + 1)
+      try base.unpack(into: backup)
+      try Data(try Fixture.bytes("online-15/pg_wal.tar")).write(to: URL(filePath: log))
+    } else {
+      try FileManager.default.createDirectory(atPath: backup, withIntermediateDirectories: false)
+      try Data(base.encoded()).write(to: URL(filePath: backup + "/base.tar"))
+      try Data(try Fixture.bytes("online-15/pg_wal.tar")).write(
+        to: URL(filePath: backup + "/pg_wal.tar"))
+    }
+    let manifest = directory.path + "/manifest"
+    try Data(try TestManifest(base).encoded()).write(to: URL(filePath: manifest))
+    arguments += ["--manifest", manifest, "--json"]
+    let forecast = try await Self.run(
+      backup, in: directory, programs: programs, arguments + ["--dry-run"])
+    #expect(forecast.exitCode == 0, "\(forecast.error)")
+    let run = try await Self.run(backup, in: directory, programs: programs, arguments)
+    try #require(run.exitCode == 0, "\(run.error)")
+    let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
+    #expect(summary.manifest.result == .verified)
+    #expect(summary.pageCount == 7156)
+    let verified = try await ProgramRun.run(
+      ["verify", Self.timeline(in: directory), "--against", backup, "--recover-with", programs]
+        + Sandboxing.options + arguments.filter { $0.hasSuffix("pg_wal.tar") || more.contains($0) })
+    #expect(verified.exitCode == 0, "\(verified.error)")
+
+    var changed = TestManifest(base)
+    changed[names[0]].byteCount -= 4096
+    try Data(try changed.encoded()).write(to: URL(filePath: manifest))
+    let refused = try await Self.run(
+      backup, in: directory, programs: programs, arguments + ["--generation", "2", "--force"])
+    #expect(refused.exitCode == 65)
+    #expect(refused.error.contains("[manifest-mismatch]"), "\(refused.error)")
+  }
+
   /// Goal: a backup from another machine is recovered and checked against its manifest. Method: the
   /// fixture of a cluster under load, `-X stream`, compressed with zstd.
   @Test func fixture() async throws {

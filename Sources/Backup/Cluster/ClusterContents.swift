@@ -150,10 +150,10 @@ struct SharedCatalogs: Sendable {
   private static let fileLimit: UInt64 = 2 << 20
   private static let limit = 8 << 20
 
-  /// Whether a file of this length is one that may have to be looked at.
+  /// Whether a file of this length, whole pages, is one that may have to be looked at.
   static func mayInclude(_ segment: RelationSegment, byteCount: UInt64) -> Bool {
     segment.databaseID == 0 && segment.fork == .main && segment.segmentNumber == 0
-      && byteCount <= fileLimit
+      && byteCount <= fileLimit && byteCount.isMultiple(of: UInt64(PageHeader.pageByteCount))
   }
 
   /// Keeps the bytes of a relation's file, unless they exceed what is left of the 8 MiB.

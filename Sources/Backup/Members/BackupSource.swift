@@ -65,6 +65,14 @@ public struct BackupMember: Equatable, Sendable {
   /// What a link points to, as it is in the archive.
   public var linkTarget: String?
 
+  /// The length of the whole pages in the contents.
+  package var wholePagesByteCount: UInt64 {
+    byteCount - byteCount % UInt64(PageHeader.pageByteCount)
+  }
+
+  /// Whether the contents end at the end of a page.
+  var endsAtPage: Bool { byteCount == wholePagesByteCount }
+
   /// What messages call the member.
   package var subject: String { "member \(name.quoted)" }
 

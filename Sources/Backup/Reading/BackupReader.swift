@@ -48,6 +48,7 @@ package final class BackupReader: @unchecked Sendable {
       recoveryRefusal: options.recoveryRefusal, smallRelationSize: options.smallRelationSize,
       manifestCheck: manifestCheck)
     intake.readsSettings = options.readsSettings
+    intake.isToBeRecovered = options.isToBeRecovered
   }
 
   /// The length in bytes of an input that is a file or a directory.

@@ -37,6 +37,9 @@ package struct BackupReaderOptions: Sendable {
   /// The error of a backup that has to be recovered first.
   package var recoveryRefusal: RecoveryRefusal
 
+  /// Whether Postgres is to recover the backup. (`MemberIntake`)
+  package var isToBeRecovered = false
+
   /// Whether the settings of a tar are looked at, for what they say about a recovery.
   package var readsSettings = false
 

@@ -50,6 +50,14 @@ extension MemberIntake {
     }
   }
 
+  /// The refusal of a file of pages that ends within one.
+  package static func endsWithinPage(_ path: String, byteCount: UInt64) -> Failure {
+    Failure(
+      .fileTruncated,
+      "file '\(path)' has \(byteWords(byteCount)), not a multiple of \(PageHeader.pageByteCount)",
+      hint: "The file is incomplete. Take a new backup.")
+  }
+
   private func tablespaceError(_ where: String) -> Failure {
     recoveryRefusal(
       .tablespacesUnsupported,

@@ -39,6 +39,8 @@ package struct MemberIntake {
   /// Statistics longer than this are left out: a server collects them again.
   private static let statisticsLimit: UInt64 = 16 << 20
 
+  /// Whether Postgres is to recover the backup, so that a relation's file may end within a page.
+  package var isToBeRecovered = false
   /// Whether the source gives the contents of the backup's settings, which then are looked at.
   package var readsSettings = false
   /// Settings longer than this are not.
@@ -152,12 +154,16 @@ package struct MemberIntake {
   // MARK: Files of pages
 
   /// What a relation's segment is to its reader; refuses a file that is none by its size.
+  ///
+  /// - Parameter isToBeRecovered: whether the file may end within a page. (`ScratchIntake`)
   package static func pages(
     of segment: RelationSegment, _ member: BackupMember, _ path: MemberPath,
-    smallRelationSize: UInt64
+    smallRelationSize: UInt64, isToBeRecovered: Bool
   ) throws(Failure) -> Pages {
     let limit = UInt64(RelationSegment.blockCount) * UInt64(PageHeader.pageByteCount)
-    try requirePages(member, path, limit: limit, "1 GiB, the limit of a relation segment")
+    try requirePages(
+      member, path, limit: limit, "1 GiB, the limit of a relation segment",
+      isToBeRecovered: isToBeRecovered)
     let isInImageLayer = member.byteCount > 0 && member.byteCount >= smallRelationSize
     var pages = Pages(
       file: .relation(segment, isInImageLayer: isInImageLayer),
@@ -169,7 +175,9 @@ package struct MemberIntake {
   private mutating func takeRelationSegment(
     _ segment: RelationSegment, _ member: BackupMember, _ path: MemberPath
   ) throws(Failure) -> Pages {
-    var pages = try Self.pages(of: segment, member, path, smallRelationSize: smallRelationSize)
+    var pages = try Self.pages(
+      of: segment, member, path, smallRelationSize: smallRelationSize,
+      isToBeRecovered: isToBeRecovered)
     contents.addDatabase(segment.databaseID)
     pages.mayHoldColumns = contents.mayHoldColumns(segment)
     if SharedCatalogs.mayInclude(segment, byteCount: member.byteCount) {
@@ -194,18 +202,15 @@ package struct MemberIntake {
 
   /// Refuses a file of pages by its size, before its first byte is read.
   private static func requirePages(
-    _ member: BackupMember, _ path: MemberPath, limit: UInt64, _ limitInWords: String
+    _ member: BackupMember, _ path: MemberPath, limit: UInt64, _ limitInWords: String,
+    isToBeRecovered: Bool = false
   ) throws(Failure) {
-    let pageByteCount = UInt64(PageHeader.pageByteCount)
     guard member.byteCount <= limit else {
       throw Failure(
         .fileTooLarge, "file '\(path)' has \(member.byteCount) bytes, more than \(limitInWords)")
     }
-    guard member.byteCount.isMultiple(of: pageByteCount) else {
-      throw Failure(
-        .fileTruncated,
-        "file '\(path)' has \(byteWords(member.byteCount)), not a multiple of \(pageByteCount)",
-        hint: "The file is incomplete. Take a new backup.")
+    guard member.endsAtPage || isToBeRecovered else {
+      throw endsWithinPage("\(path)", byteCount: member.byteCount)
     }
   }
 

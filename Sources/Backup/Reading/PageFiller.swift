@@ -16,14 +16,15 @@ package struct PageFiller {
   /// Takes all pages of the current member; `check` gets its bytes.
   ///
   /// A file without pages still makes a run, for it exists. The CRC-32C of a relation's pages is
-  /// left to those who compress them, for whom the page is in the processor's cache.
+  /// left to those who compress them, for whom the page is in the processor's cache; not that of a file
+  /// that ends within a page, of which `check` alone gets what is behind the last whole one.
   package func fill(
     _ pages: MemberIntake.Pages, of member: BackupMember, _ check: ManifestCheck?
   ) throws(Failure) {
     let pageCount = UInt32(member.byteCount / UInt64(PageRuns.pageByteCount))
     var contentsCheck = check
     var isSummed = false
-    if let check, case .relation = pages.file, check.leaveSegment() {
+    if let check, case .relation = pages.file, member.endsAtPage, check.leaveSegment() {
       contentsCheck = nil
       isSummed = true
     }
@@ -43,7 +44,21 @@ package struct PageFiller {
       }
       if done == pageCount { batch.pages.endFile() }
     } while done < pageCount
-    try contentsCheck?.end()
+    if let contentsCheck {
+      try readRest(of: member, contentsCheck)
+      try contentsCheck.end()
+    }
+  }
+
+  /// Shows what is behind the last whole page to `check`.
+  private func readRest(of member: BackupMember, _ check: ManifestCheck) throws(Failure) {
+    guard !member.endsAtPage else { return }
+    var bytes = [UInt8](repeating: 0, count: Int(member.byteCount - member.wholePagesByteCount))
+    let count = try bytes.withMutableBytes { bytes throws(Failure) in
+      try source.read(into: &bytes)
+    }
+    precondition(count == bytes.count, "a source ends a member at its size")
+    check.update(bytes.bytes)
   }
 
   private static func appendPage(

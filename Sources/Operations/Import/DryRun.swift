@@ -83,6 +83,7 @@ private struct DryRun {
     if case .tars(let base, _, _) = form { settings.backup = base }
     var plan = try ImportPlan(settings)
     if let form { plan.reading.origin = form.origin }
+    plan.reading.isToBeRecovered = options.recovery != nil
     if case .directory = form {} else { plan.reading.readsSettings = options.recovery != nil }
     return plan
   }

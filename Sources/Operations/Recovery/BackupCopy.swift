@@ -9,7 +9,7 @@ import System
 /// without contents, and their pages go to batches as they are:
 ///
 /// ```
-/// base/5/16384            a file of the same length       pages ─► layers
+/// base/5/16384            a file of as many pages         pages ─► layers
 /// base/5/16384_fsm, …     the file
 /// global/…, pg_wal/…      the file
 /// ```
@@ -59,7 +59,7 @@ struct BackupCopy {
     from source: any BackupSource, _ pages: Pages?
   ) throws(Failure) {
     let target = try intake.target(of: member, at: place, in: part)
-    if let target, try SystemCalls.status(at: target) != nil {
+    if let target, try SystemCalls.status(at: target.path) != nil {
       throw .duplicate("\(place)")
     }
     let check = try intake.beginCheck(of: member, at: place, in: part)
@@ -67,15 +67,13 @@ struct BackupCopy {
       case .relationSegment(let segment) = MemberDecision(place, kind: member.kind),
       segment.fork == .main, segment.databaseID != 0
     {
-      // A file that was read while it grew may end within a page, which the WAL then brings.
-      var whole = member
-      whole.byteCount -= member.byteCount % UInt64(PageRuns.pageByteCount)
       let found = try MemberIntake.pages(
-        of: segment, whole, place, smallRelationSize: pages.smallRelationSize)
-      let file = try intake.scratch.makeFile(target)
-      try file.setByteCount(member.byteCount)
+        of: segment, member, place, smallRelationSize: pages.smallRelationSize,
+        isToBeRecovered: true)
+      let file = try intake.scratch.makeFile(target.path)
+      try file.setByteCount(target.byteCount)
       try file.close()
-      try pages.filler.fill(found, of: whole, check)
+      try pages.filler.fill(found, of: member, check)
     } else if let check {
       try copy(from: source, to: target) { check.update($0) }
       try check.end()
@@ -88,15 +86,18 @@ struct BackupCopy {
     } else if let target {
       try copy(from: source, to: target)
     }
-    if let target { try intake.finish(target) }
+    if let target { try intake.finish(target.path) }
     if pages != nil, !intake.tablespaces.isEmpty { throw Recovery.needsFullCopy("has tablespaces") }
   }
 
   /// Copies the current member of a source to a file, if there is one, and shows it to `observe`.
   private mutating func copy(
-    from source: any BackupSource, to target: String?, observe: ((RawSpan) -> Void)? = nil
+    from source: any BackupSource, to target: ScratchIntake.Target?,
+    observe: ((RawSpan) -> Void)? = nil
   ) throws(Failure) {
-    let file = try target.map { target throws(Failure) in try intake.scratch.makeFile(target) }
+    let file = try target.map { target throws(Failure) in
+      try intake.scratch.makeFile(target.path)
+    }
     var offset: UInt64 = 0
     while true {
       try Interruption.check()
@@ -109,7 +110,7 @@ struct BackupCopy {
       try file?.writePages(bytes, at: offset)
       offset += UInt64(count)
     }
-    try file?.setByteCount(offset)
+    try file?.setByteCount(target?.byteCount ?? offset)
     try file?.close()
   }
 }

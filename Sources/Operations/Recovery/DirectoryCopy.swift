@@ -48,11 +48,11 @@ struct DirectoryCopy {
       input.addBytesRead(Int(clamping: member.byteCount))  // left out: there is less to do
     }
     try check?.end()
-    if let target { try intake.finish(target) }
+    if let target { try intake.finish(target.path) }
   }
 
   private mutating func copy(
-    _ found: DirectoryWalk.Found, to target: String?, _ check: ManifestCheck?
+    _ found: DirectoryWalk.Found, to target: ScratchIntake.Target?, _ check: ManifestCheck?
   ) throws(Failure) {
     let source = try found.parent.openFile(found.name)
     func requireUnchanged() throws(Failure) {
@@ -61,10 +61,15 @@ struct DirectoryCopy {
       }
     }
     try requireUnchanged()
-    let file = try target.map { target throws(Failure) in try intake.scratch.makeFile(target) }
+    let file = try target.map { target throws(Failure) in
+      try intake.scratch.makeFile(target.path)
+    }
     try source.copy(
       to: file, buffer: &buffer, progress: input,
       observe: check.map { check in { check.update($0) } })
+    if let target, target.byteCount < found.member.byteCount {
+      try file?.setByteCount(target.byteCount)
+    }
     try file?.close()
     try requireUnchanged()
   }

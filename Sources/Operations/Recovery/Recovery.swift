@@ -253,6 +253,7 @@ struct Recovery {
         "'PG_VERSION' of the backup is missing, or does not match its 'global/pg_control'"
       )
     }
+    try intake.requireWholePages(control)
     let verified = try place.manifest?.finish(control, label: intake.label, segments: segments)
     if let refusal = Self.refusal(of: intake.settings, options) { throw refusal }
     if isArchiveRecovery(intake.label) { try Self.askForArchiveRecovery(in: scratch) }

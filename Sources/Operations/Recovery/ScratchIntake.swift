@@ -25,6 +25,13 @@ struct ScratchIntake {
     var byteCount: UInt64 = 0
   }
 
+  /// Where a file is written.
+  struct Target {
+    let path: String
+    /// How long it becomes.
+    let byteCount: UInt64
+  }
+
   let scratch: ScratchDirectory
   let programs: PostgresPrograms
   /// Receives the contents of every file; nil if there is nothing to compare them with.
@@ -50,6 +57,8 @@ struct ScratchIntake {
   /// What the backup's own settings say about its recovery.
   private(set) var settings = OwnRecoverySettings()
   private(set) var fileCount = 0
+  /// The first file of a relation that ended within a page.
+  private var partialFile: (path: String, byteCount: UInt64)?
   /// Directories that are known to be there; forgotten when they are many.
   private var directories: Set<String> = []
   private static let directoryLimit = 1 << 12
@@ -68,7 +77,7 @@ struct ScratchIntake {
   ///   only looked at by name.
   mutating func target(
     of member: BackupMember, at path: MemberPath, in part: Part
-  ) throws(Failure) -> String? {
+  ) throws(Failure) -> Target? {
     let target =
       switch part {
       case .dataDirectory: try dataDirectory(member, path)
@@ -87,6 +96,13 @@ struct ScratchIntake {
   }
 
   private static let topFiles = ["PG_VERSION", "global/pg_control"].map { Array($0.utf8) }
+
+  /// Throws if a relation's file ended within a page although the cluster was shut down: no server was
+  /// extending it then.
+  func requireWholePages(_ control: ControlFile) throws(Failure) {
+    guard let partialFile, label == nil, control.state == .shutDown else { return }
+    throw MemberIntake.endsWithinPage(partialFile.path, byteCount: partialFile.byteCount)
+  }
 
   /// Throws if a member is of another cluster than those before, whose names differ only in the
   /// directories that are stripped.
@@ -169,16 +185,18 @@ struct ScratchIntake {
 
   private mutating func dataDirectory(
     _ member: BackupMember, _ path: MemberPath
-  ) throws(Failure) -> String? {
+  ) throws(Failure) -> Target? {
     let components = path.components
     let decision = MemberDecision(path, kind: member.kind)
     switch decision {
-    case .relationSegment, .relationMap, .versionFile, .slruSegment, .twoPhase, .statistics,
-      .replicationOrigins, .controlFile, .backupLabel,
+    case .relationSegment:
+      return try relation(member, path, components[...], below: scratch.data)
+    case .relationMap, .versionFile, .slruSegment, .twoPhase, .statistics, .replicationOrigins,
+      .controlFile, .backupLabel,
       .leftOut(.commitTimestamps, _) where member.kind == .file:
-      return try file(components[...], below: scratch.data)
+      return try file(member, components[...], below: scratch.data)
     case .tablespaceMap:
-      return scratch.tablespaceMap
+      return Target(path: scratch.tablespaceMap, byteCount: member.byteCount)
     case .tablespace:
       return try tablespaceMember(member, path)
     case .directory:
@@ -192,7 +210,9 @@ struct ScratchIntake {
       if member.kind == .file, path.components.count == 1 {
         let name = path.description
         settings.note(name)
-        if OwnRecoverySettings.fileNames.contains(name) { return scratch.settings(name) }
+        if OwnRecoverySettings.fileNames.contains(name) {
+          return Target(path: scratch.settings(name), byteCount: member.byteCount)
+        }
       }
     case .neonSignal:
       throw Failure(
@@ -210,7 +230,7 @@ struct ScratchIntake {
   /// A file of the WAL: segments and timelines' histories.
   private mutating func writeAheadLog(
     _ member: BackupMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
-  ) throws(Failure) -> String? {
+  ) throws(Failure) -> Target? {
     guard names.count == 1, let name = names.first,
       WriteAheadLogFile.isName(String(decoding: name, as: UTF8.self))
     else {
@@ -221,13 +241,14 @@ struct ScratchIntake {
       throw MemberIntake.refusal(.refused(member.kind.refusal(expected: "a file")), path)
     }
     let text = String(decoding: name, as: UTF8.self)
-    return givenWriteAheadLog.contains(text) ? nil : "\(scratch.data)/pg_wal/\(text)"
+    guard !givenWriteAheadLog.contains(text) else { return nil }
+    return Target(path: "\(scratch.data)/pg_wal/\(text)", byteCount: member.byteCount)
   }
 
   /// `pg_tblspc/OID` and what is below it.
   private mutating func tablespaceMember(
     _ member: BackupMember, _ path: MemberPath
-  ) throws(Failure) -> String? {
+  ) throws(Failure) -> Target? {
     let components = path.components
     guard let id = UInt32(String(decoding: components[1], as: UTF8.self)), id > 0 else {
       unexpectedFiles.add(path)
@@ -251,7 +272,7 @@ struct ScratchIntake {
   /// `PG_15_202209061/DATABASE/RELATION` within a tablespace, which is as `base/DATABASE/RELATION`.
   private mutating func tablespace(
     _ id: UInt32, _ member: BackupMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>
-  ) throws(Failure) -> String? {
+  ) throws(Failure) -> Target? {
     try addTablespace(id)
     guard let first = names.first, first.starts(with: "PG_".utf8) else {
       if member.kind != .directory { leaveOut(member, path, .userFiles) }
@@ -264,9 +285,12 @@ struct ScratchIntake {
     let decision = MemberDecision(
       try Self.join(Array("base".utf8)[...], names.dropFirst()), kind: member.kind)
     switch decision {
-    case .relationSegment, .relationMap, .versionFile:
+    case .relationSegment:
       tablespaces[id]?.byteCount &+= member.byteCount
-      return try file(names, below: scratch.tablespace(id))
+      return try relation(member, path, names, below: scratch.tablespace(id))
+    case .relationMap, .versionFile:
+      tablespaces[id]?.byteCount &+= member.byteCount
+      return try file(member, names, below: scratch.tablespace(id))
     case .directory:
       try makeDirectories(names, below: scratch.tablespace(id))
     case .leftOut(let reason, _):
@@ -309,12 +333,25 @@ struct ScratchIntake {
       "\(scratch.data)/pg_tblspc/\(id)", to: ScratchDirectory.tablespaceLink(id))
   }
 
-  /// The path of a file, once its directory is there.
+  /// The place of a file, once its directory is there.
   private mutating func file(
-    _ names: ArraySlice<ArraySlice<UInt8>>, below directory: String
-  ) throws(Failure) -> String {
+    _ member: BackupMember, _ names: ArraySlice<ArraySlice<UInt8>>, below directory: String
+  ) throws(Failure) -> Target {
     try makeDirectories(names.dropLast(), below: directory)
-    return Self.join(directory, names)
+    return Target(path: Self.join(directory, names), byteCount: member.byteCount)
+  }
+
+  /// The same of a relation's file, of which the whole pages count: one that was read while it grew may
+  /// end within a page. A server takes no notice of that, and the WAL brings the page.
+  /// (Postgres, `src/backend/storage/smgr/md.c`, `_mdnblocks`)
+  private mutating func relation(
+    _ member: BackupMember, _ path: MemberPath, _ names: ArraySlice<ArraySlice<UInt8>>,
+    below directory: String
+  ) throws(Failure) -> Target {
+    let target = try file(member, names, below: directory)
+    guard member.wholePagesByteCount < member.byteCount else { return target }
+    if partialFile == nil { partialFile = ("\(path)", member.byteCount) }
+    return Target(path: target.path, byteCount: member.wholePagesByteCount)
   }
 
   private mutating func makeDirectories(

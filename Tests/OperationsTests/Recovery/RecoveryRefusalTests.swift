@@ -104,6 +104,19 @@ import Testing
     }
   }
 
+  /// Goal: a file that ends within a page is damage where no server was extending it. Method: a cluster
+  /// that was shut down, in one pass and on a full copy; one that was running gets further.
+  @Test(arguments: [false, true]) func partialPage(copiesAll: Bool) async throws {
+    for isRunning in [false, true] {
+      var tar = isRunning ? Self.running() : SmallBackup.tar
+      tar["pg_wal"] = .init("./pg_wal", type: "5")
+      tar["base/5/2606"].contents += [UInt8](repeating: 7, count: 4096)
+      let error = try await Self.refusal(of: tar) { $0.copiesAll = copiesAll }
+      #expect((error?.code == .fileTruncated) == !isRunning, "\(error?.message ?? "none")")
+      #expect(error?.message.contains("'base/5/2606' has") == !isRunning)
+    }
+  }
+
   /// Goal: a link to WAL that is elsewhere is told of by name. Method: the fixture's own.
   @Test func missingWriteAheadLog() async throws {
     let error = try await Self.refusal(of: SmallBackup.tar)

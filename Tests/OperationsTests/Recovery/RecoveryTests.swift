@@ -120,7 +120,25 @@ struct RecoveryTests {
     let member = BackupMember(name: name, kind: .file, byteCount: 8192)
     let path = try #require(try member.path(strippingComponents: 0))
     let target = try intake.target(of: member, at: path, in: .dataDirectory)
-    #expect(target == place.map { intake.scratch.path + "/" + $0 })
+    #expect(target?.path == place.map { intake.scratch.path + "/" + $0 })
+    #expect(target.map { $0.byteCount == 8192 } ?? true)
+  }
+
+  /// Goal: of a relation's file the whole pages are written, and all of any other. Method: files that end
+  /// within a page.
+  @Test func partialPages() throws {
+    let directory = try TemporaryDirectory()
+    var intake = try Self.intake(in: directory)
+    for (name, byteCount) in [
+      ("base/5/16384", 8192), ("base/5/16384_fsm", 8192), ("global/1260", 8192),
+      ("pg_tblspc/16400/PG_15_202209061/5/16500", 8192), ("pg_xact/0000", 12288),
+      ("pg_wal/000000010000000000000001", 12288),
+    ] as [(String, UInt64)] {
+      let member = BackupMember(name: name, kind: .file, byteCount: 12288)
+      let path = try #require(try member.path(strippingComponents: 0))
+      let target = try intake.target(of: member, at: path, in: .dataDirectory)
+      #expect(target?.byteCount == byteCount, "\(name)")
+    }
   }
 
   /// Goal: names that lead elsewhere, links, and names that belong nowhere are refused.
@@ -150,7 +168,7 @@ struct RecoveryTests {
     func target(_ name: String) throws -> String? {
       let member = BackupMember(name: name, kind: .file, byteCount: 8192)
       let path = try #require(try member.path(strippingComponents: 0))
-      return try intake.target(of: member, at: path, in: .dataDirectory)
+      return try intake.target(of: member, at: path, in: .dataDirectory)?.path
     }
     #expect(try target("base/5/16384") != nil)
     let names = [
