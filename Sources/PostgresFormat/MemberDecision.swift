@@ -50,7 +50,10 @@ public enum MemberDecision: Equatable, Sendable {
       self = .relationSegment(segment)
       return
     }
-    let components = path.components[...]
+    self.init(path.components[...], kind)
+  }
+
+  private init(_ components: ArraySlice<ArraySlice<UInt8>>, _ kind: MemberKind) {
     if components.contains(where: Self.isLitterName) {
       self = .leftOut(.litter, slot: nil)
       return
@@ -134,9 +137,13 @@ public enum MemberDecision: Equatable, Sendable {
       || litterNames.contains { component.isNamed($0) }
   }
 
-  /// Whether a file of this path in the data directory is litter, or below it.
-  package static func isLitter(path: ArraySlice<UInt8>) -> Bool {
-    path.split(separator: UInt8(ascii: "/")).contains(where: isLitterName)
+  /// Whether a file of this path in the data directory is none of Postgres's, and left out as such: a
+  /// user's, or litter.
+  package static func isNotPostgres(path: ArraySlice<UInt8>) -> Bool {
+    switch Self(path.split(separator: UInt8(ascii: "/"))[...], .file) {
+    case .leftOut(.userFiles, _), .leftOut(.litter, _): true
+    default: false
+    }
   }
 
   private static let litterPrefixes = ["._", ".nfs", ".fuse_hidden"]

@@ -133,7 +133,7 @@ struct MemberDecisionTests {
   func litter(name: String) throws {
     #expect(try decide(name) == .leftOut(.litter, slot: nil))
     #expect(try decide(name, .directory) == .leftOut(.litter, slot: nil))
-    #expect(MemberDecision.isLitter(path: Array(name.utf8)[...]))
+    #expect(MemberDecision.isNotPostgres(path: Array(name.utf8)[...]))
   }
 
   @Test(arguments: [
@@ -142,7 +142,19 @@ struct MemberDecisionTests {
   ])
   func notLitter(name: String) throws {
     #expect(try decide(name) == .unexpected)
-    #expect(!MemberDecision.isLitter(path: Array(name.utf8)[...]))
+    #expect(!MemberDecision.isNotPostgres(path: Array(name.utf8)[...]))
+  }
+
+  /// Goal: only names that Postgres gives to nothing are taken for files of users.
+  @Test func notPostgres() {
+    for (name, isUsers) in [
+      ("barman_wal/000000010000000000000003", true), ("log/today", true), ("notes.txt", true),
+      ("base/lost+found/x", true), ("postgresql.conf", false), ("postmaster.pid", false),
+      ("base/5/16384", false), ("base/5/x", false), ("pg_wal/x", false), ("pg_tblspc/1/x", false),
+    ] {
+      #expect(
+        MemberDecision.isNotPostgres(path: Array(name.utf8)[...]) == isUsers, "\(name)")
+    }
   }
 
   /// Goal: every member of a slot's directory has the name of the slot. Method: the directory and

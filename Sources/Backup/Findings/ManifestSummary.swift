@@ -5,7 +5,7 @@ import System
 public struct ManifestSummary: Codable, Equatable, Sendable {
   /// The outcome of the comparison; the raw value is the word in the JSON object.
   public enum Result: String, Codable, Sendable {
-    /// The backup holds what the manifest lists, byte for byte, and nothing else.
+    /// The backup holds what the manifest lists, byte for byte, and nothing else of Postgres's.
     case verified
     /// At least one file differs, is missing or is not listed: the backup is refused.
     case different
@@ -71,7 +71,7 @@ public struct ManifestDifference: Codable, Equatable, Sendable {
     public var meaning: String {
       switch self {
       case .missing: "The manifest lists a file that the backup does not have."
-      case .unlisted: "The backup has a file that the manifest does not list."
+      case .unlisted: "The backup has a file of Postgres's that the manifest does not list."
       case .size: "The length of a file differs."
       case .checksum: "The length of a file is the same, but its checksum differs."
       case .duplicate: "The backup has two files of this path."

@@ -235,10 +235,10 @@ package final class ManifestCheck {
   ///
   /// A manifest that lists `backup_label`, while the backup has none, or one of another start, is
   /// from before the cluster was started from that backup: Postgres sets the label aside and leaves
-  /// the manifest. It says nothing of the files then, and counts only if the user named it. What
-  /// file systems leave may have come after the manifest as well. Throws `.damaged`
-  /// if the backup is not what its manifest says, with the differences, and if the manifest
-  /// itself is not as it was written; `.unsupported` if it came too late for its algorithm.
+  /// the manifest. It says nothing of the files then, and counts only if the user named it. Files
+  /// that are none of Postgres's may have come after the manifest as well. Throws `.damaged` if the
+  /// backup is not what its manifest says, with the differences, and if the manifest itself is not as it
+  /// was written; `.unsupported` if it came too late for its algorithm.
   package func finish(
     _ controlFile: ControlFile?, label: BackupLabel? = nil,
     segments: SegmentTable = SegmentTable()
@@ -262,7 +262,7 @@ package final class ManifestCheck {
     for entry in table.entries where entry.isListed != entry.isFound {
       if entry.isListed {
         note(.missing, entry)
-      } else if !MemberDecision.isLitter(path: table.path(of: entry)) {
+      } else if !MemberDecision.isNotPostgres(path: table.path(of: entry)) {
         note(.unlisted, entry)
       }
     }

@@ -203,7 +203,8 @@ import Testing
     let tar = TestTar(
       (0..<50).map {
         .init(
-          String(repeating: "x", count: 4000) + "\($0)", contents: [UInt8(truncatingIfNeeded: $0)])
+          "base/" + String(repeating: "x", count: 4000) + "\($0)",
+          contents: [UInt8(truncatingIfNeeded: $0)])
       })
     let manifest = TestManifest(TestTar(Array(tar.members.dropLast())))
     let check = ManifestCheck()
@@ -212,7 +213,7 @@ import Testing
     let error = Self.error(Result { () throws(Failure) in try check.finish(nil) })
     #expect(
       error?.findings?.lines == [
-        "'\(String(repeating: "x", count: 113))…' is not in the manifest"
+        "'base/\(String(repeating: "x", count: 108))…' is not in the manifest"
       ])
   }
 }

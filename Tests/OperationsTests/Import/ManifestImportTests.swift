@@ -70,12 +70,30 @@ import Testing
     #expect(error?.findings?.lines == ["the checksum of '\(file)' does not match"])
   }
 
+  /// Goal: files of users change nothing, so a manifest need not list them. Method: those that
+  /// `barman recover` leaves.
+  @Test(arguments: [Place.inside, .beside]) func filesOfUsers(place: Place) async throws {
+    var manifest = TestManifest(SmallBackup.tar)
+    manifest.walRanges = [(2, "0/2000028", "0/215AD68")]
+    var tar = SmallBackup.tar
+    tar.members.append(.init("./barman_wal", type: "5"))
+    tar.members.append(.init("./barman_wal/000000010000000000000003", contents: [1, 2, 3]))
+    tar.members.append(.init("./postgresql.conf.origin", contents: [1]))
+    let directory = try TemporaryDirectory()
+    let summary = try await Self.importBackup(tar, try manifest.encoded(), place, in: directory)
+    #expect(summary.manifest.result == .verified)
+    #expect(
+      summary.leftOut.contains { left in
+        left.code == .userFiles && left.names.contains("barman_wal/000000010000000000000003")
+      })
+  }
+
   /// Method: a missing file, one too many, one of another length.
   @Test func missingAndUnlisted() async throws {
     let manifest = try TestManifest(SmallBackup.tar).encoded()
     var tar = SmallBackup.tar
     tar.remove("base/5/2606_fsm")
-    tar.members.append(.init("./log/today", contents: [1, 2, 3]))
+    tar.members.append(.init("./backup_label.old", contents: [1, 2, 3]))
     tar["postgresql.conf"].contents += [0x0A]
     let error = try await Self.refusal(of: tar, manifest, .inside)
     #expect(error?.backupFindings?.manifest?.differenceCount == 3)
