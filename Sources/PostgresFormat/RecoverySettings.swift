@@ -4,26 +4,39 @@
 public struct RecoverySettings: Equatable, Sendable {
   /// `restore_command`, and the settings whose names begin with `recovery_target`; an empty one is none.
   public private(set) var values: [String: String] = [:]
+  /// The first directive that reads another file, as `include 'recovery.conf'`; nil if there is none.
+  public private(set) var include: String?
 
   /// No settings.
   public init() {}
 
   /// Reads a file: a line has a name, perhaps `=`, and a value, perhaps in quotes; the last one of a
-  /// name counts. Files that it includes are not read.
+  /// name counts. Files that it includes are not read, as they may be anywhere.
   public init(decoding bytes: RawSpan) {
     for line in bytes.array.split(separator: UInt8(ascii: "\n")) {
       let text = String(decoding: line, as: UTF8.self).drop { $0 == " " || $0 == "\t" }
       let name = text.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }.lowercased()
-      guard name.hasPrefix("recovery_target") || name == "restore_command" else { continue }
+      let isInclude = Self.includes.contains(name)
+      guard isInclude || name.hasPrefix("recovery_target") || name == "restore_command" else {
+        continue
+      }
       var rest = text.dropFirst(name.count).drop { $0 == " " || $0 == "\t" }
       if rest.first == "=" { rest = rest.dropFirst().drop { $0 == " " || $0 == "\t" } }
-      values[name] = Self.value(rest)
+      let value = Self.value(rest)
+      if !isInclude {
+        values[name] = value
+      } else if include == nil, !value.isEmpty {
+        include = "\(name) '\(value)'"
+      }
     }
   }
+
+  private static let includes = ["include", "include_if_exists", "include_dir"]
 
   /// Takes those of a file that is read after this one.
   public mutating func merge(_ later: RecoverySettings) {
     values.merge(later.values) { $1 }
+    include = include ?? later.include
   }
 
   /// The setting that ends a recovery before the end of the WAL; nil if there is none.
@@ -104,10 +117,5 @@ public struct OwnRecoverySettings: Sendable {
     return Self.fileNames.reduce(into: RecoverySettings()) { all, name in
       if let found = files[name] { all.merge(found) }
     }
-  }
-
-  /// The settings if they ask for another end than that of the WAL.
-  public var withTarget: RecoverySettings? {
-    settings.flatMap { $0.target != nil || $0.timeline != nil ? $0 : nil }
   }
 }

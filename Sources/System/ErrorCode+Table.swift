@@ -680,7 +680,7 @@ extension ErrorCode {
     case .recoveryTargetInBackup:
       (
         .unsupported,
-        "The backup's own settings have a target for its recovery.",
+        "The backup's own settings have a target for its recovery, or include a file that may have one.",
         "Give the target with '--recovery-target', or use '--ignore-recovery-settings'."
       )
     case .onlyShardsRecovered:

@@ -31,6 +31,20 @@ import Testing
     #expect(settings("recovery_target = immediate").target?.value == "immediate")
   }
 
+  /// Goal: it shows that files are included. Method: each directive; comments, settings of such names,
+  /// the first of two.
+  @Test func includes() {
+    #expect(settings("include 'rec.conf'").include == "include 'rec.conf'")
+    #expect(
+      settings("#include 'a'\n INCLUDE_IF_EXISTS = b.conf # c\ninclude 'c'").include
+        == "include_if_exists 'b.conf'")
+    var found = settings("included = on\ninclude_dir ''\nport = 1 # include 'x'")
+    #expect(found.include == nil)
+    found.merge(settings("include_dir 'conf.d'"))
+    #expect(found.include == "include_dir 'conf.d'")
+    #expect(found.values.isEmpty)
+  }
+
   /// Goal: an empty setting of a later file undoes one of an earlier.
   @Test func merged() {
     var found = settings("recovery_target_xid = '7'\nrecovery_target_inclusive = 'false'")

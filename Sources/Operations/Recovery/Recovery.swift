@@ -270,10 +270,11 @@ struct Recovery {
       || options.targetTimeline != nil
   }
 
-  /// The refusal of a backup that has a target of its own, with the options that ask for the same; nil if
-  /// there is none, or if the options say what is wanted.
+  /// The refusal of a backup that has a target of its own, with the options that ask for the same, or whose
+  /// settings may have one in a file that they include; nil if there is none, or if the options say what is
+  /// wanted.
   static func refusal(of own: OwnRecoverySettings, _ options: RecoveryOptions) -> Failure? {
-    guard let settings = own.withTarget, options.target == nil, options.targetTimeline == nil,
+    guard let settings = own.settings, options.target == nil, options.targetTimeline == nil,
       !options.ignoresSettings
     else { return nil }
     var words: [String] = []
@@ -291,13 +292,22 @@ struct Recovery {
       words.append("recovery_target_timeline = '\(escaped(timeline.utf8))'")
       options += ["--recovery-target-timeline", timeline]
     }
+    let message: String
+    if !words.isEmpty {
+      message = "the backup is to be recovered to \(words.joined(separator: ", "))"
+    } else if let include = settings.include {
+      message =
+        "the backup is to be recovered as its settings say, and a file that they include, which is not "
+        + "read, may have a target: \(escaped(include.utf8))"
+    } else {
+      return nil
+    }
     return Failure(
-      .recoveryTargetInBackup,
-      "the backup is to be recovered to \(words.joined(separator: ", "))",
+      .recoveryTargetInBackup, message,
       hint:
         "Say where the recovery is to end with '--recovery-target', or recover all of the WAL with "
         + "'--ignore-recovery-settings'."
-    ).remedied(by: Remedy(options: options))
+    ).remedied(by: words.isEmpty ? nil : Remedy(options: options))
   }
 
   /// The look through the WAL of a copy.

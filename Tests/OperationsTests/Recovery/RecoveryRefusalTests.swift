@@ -117,6 +117,31 @@ import Testing
     }
   }
 
+  /// Goal: a target may be in a file that the backup's settings include, so such a backup is not recovered
+  /// to the end of its WAL without a word. Method: an active directive and one in a comment, with a signal
+  /// file and without; the option that accepts it.
+  @Test func includedSettings() async throws {
+    for (text, signal, ignores, isRefused) in [
+      ("include 'rec.conf'", "recovery.signal", false, true),
+      ("include_dir = 'conf.d'", "standby.signal", false, true),
+      ("#include 'rec.conf'", "recovery.signal", false, false),
+      ("include 'rec.conf'", "notes", false, false),
+      ("include 'rec.conf'", "recovery.signal", true, false),
+    ] {
+      var tar = Self.running()
+      tar["postgresql.conf"].contents += Array("\n\(text)\n".utf8)
+      tar.members.append(.init("./" + signal))
+      let error = try await Self.refusal(of: tar) { $0.ignoresSettings = ignores }
+      #expect(
+        (error?.code == .recoveryTargetInBackup) == isRefused,
+        "\(text) \(signal): \(error?.message ?? "none")")
+      if isRefused {
+        #expect(error?.exitCode == .unsupported)
+        #expect(error?.message.contains(text.replacing("= ", with: "")) == true)
+      }
+    }
+  }
+
   /// Goal: a link to WAL that is elsewhere is told of by name. Method: the fixture's own.
   @Test func missingWriteAheadLog() async throws {
     let error = try await Self.refusal(of: SmallBackup.tar)
