@@ -833,7 +833,7 @@ extension ErrorCode {
         .inUse,
         "Another import has written or removed an object of the timeline in the bucket.",
         "Let only one import of the timeline run. Import with another '--timeline-id' or a higher "
-          + "'--generation' if it was of another backup."
+          + "'--generation' if it was of another backup or with other options, or is a recovery."
       )
     case .generationTooLow:
       (

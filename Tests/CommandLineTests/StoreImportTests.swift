@@ -107,6 +107,39 @@ import Testing
     #expect(!run.error.contains("To go on with it"), "\(run.error)")
     #expect(store.objects[Self.index] == nil)
     #expect(store.objects[key] != nil)
+    try await Self.followHint(of: run, in: store)
+  }
+
+  /// Goal: of a recovery that was interrupted the error says that no other can go on with it, and what
+  /// works. Method: a complete one, without its index.
+  @Test(.enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
+  func recoveredAgain() async throws {
+    let programs = try #require(PostgresServer.programs)
+    let store = WritableStore()
+    let recovering = ["--recover-with", programs] + Sandboxing.options
+    let backup = Fixture.path("online-15")
+    let (first, _) = try await Self.run(store, recovering, backup: backup)
+    #expect(first.exitCode == 0, "\(first.error)")
+    store.change { bucket in bucket.objects[Self.index] = nil }
+    let (run, _) = try await Self.run(store, recovering, backup: backup)
+    #expect(run.exitCode == 2, "\(run.error)")
+    #expect(run.error.contains("with which a recovery cannot go on"), "\(run.error)")
+    #expect(!run.error.contains("another backup"), "\(run.error)")
+    try await Self.followHint(of: run, in: store, recovering, backup: backup)
+  }
+
+  /// Imports again as the error of a run of generation 1 says, and expects that nothing of that generation
+  /// is left.
+  private static func followHint(
+    of run: ProgramRun, in store: WritableStore, _ more: [String] = [],
+    backup: String = StoredTimeline.backup
+  ) async throws {
+    #expect(run.error.contains("'--generation 2'"), "\(run.error)")
+    let (again, _) = try await Self.run(store, more + ["--generation", "2"], backup: backup)
+    #expect(again.exitCode == 0, "\(again.error)")
+    #expect(store.objects[index.replacing("00000001", with: "00000002")] != nil)
+    let left = store.objects.keys.filter { $0.contains("__") && !$0.hasSuffix("-00000002") }
+    #expect(left == [])
   }
 
   /// Goal: an existing timeline is replaced only by a higher generation, and what was not there at the
@@ -272,6 +305,7 @@ import Testing
       ], environment: TestStore.environment(server.url))
     #expect(run.exitCode == 2, "\(run.error)")
     #expect(store.objects[Self.index] == (what % 3 == 0 ? [1] : nil))
+    if what == 1 { try await Self.followHint(of: run, in: store) }
   }
 
   /// Goal: an import that fails leaves what another may own, and nothing of what nobody else can know.

@@ -14,6 +14,8 @@ final class BucketLayers: LayerStore {
   /// The key of a layer.
   private let key: @Sendable (FinishedLayer) -> String
   private let isConditional: Bool
+  /// The error of an object, by its URL, that has a layer's key and is another one.
+  private let otherContents: @Sendable (String) -> Failure
 
   private struct State {
     /// The objects that there were at the beginning, by key.
@@ -32,8 +34,10 @@ final class BucketLayers: LayerStore {
 
   init(
     _ client: StoreClient, count: Int, isConditional: Bool, old: [ListedObject],
+    otherContents: @escaping @Sendable (String) -> Failure,
     key: @escaping @Sendable (FinishedLayer) -> String
   ) {
+    self.otherContents = otherContents
     self.client = client
     self.isConditional = isConditional
     self.key = key
@@ -88,11 +92,7 @@ final class BucketLayers: LayerStore {
   private func requireSame(_ body: StoredBody, at key: String) throws(Failure) -> String?? {
     guard let status = try client.status(of: key) else { return .none }
     guard try client.holds(body, at: key, status) else {
-      throw Failure(
-        .layerOfOtherRun,
-        "\(client.url(of: key).quoted) exists, with other contents: an import of another backup, or "
-          + "with other options, has written it",
-        hint: "Import with another '--timeline-id', or a higher '--generation'.")
+      throw otherContents(client.url(of: key))
     }
     return .some(status.entityTag)
   }

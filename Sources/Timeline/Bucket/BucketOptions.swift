@@ -29,6 +29,34 @@ package struct BucketOptions: Sendable {
     self.force = force
     self.isOwn = isOwn
   }
+
+  /// The option with which an import meets nothing that runs of this generation have sent.
+  private var freshStart: String {
+    generation < .max ? "'--generation \(generation + 1)'" : "another '--timeline-id'"
+  }
+
+  /// The error of an object that is not what this run would have put there.
+  func otherContents(at url: String, isPartial: Bool) -> Failure {
+    let reason =
+      isRepeatable
+      ? "an import of another backup, or with other options, has written it"
+      : "another run has written it, with which a recovery cannot go on, as its layers are never the same "
+        + "again"
+    let removes = generation < .max && !isPartial ? ", which removes what that run has left" : ""
+    return Failure(
+      .layerOfOtherRun, "\(url.quoted) exists, with other contents: \(reason)",
+      hint: "Import\(isPartial ? " all shards" : "") with \(freshStart)\(removes).")
+  }
+
+  /// The error of an object that is no longer what this run has put there.
+  func disturbed(_ url: String, isPartial: Bool) -> Failure {
+    Failure(
+      .layerOfOtherRun, "\(url.quoted) was removed or replaced since this import sent it",
+      hint:
+        "Another import of the same timeline runs at the same time, and layers of both may be there. When "
+        + "both have ended, \(isPartial ? "import all shards" : "run one of them") again, with "
+        + "\(freshStart).")
+  }
 }
 
 /// Where the files of an import are until they are sent: in a directory, without names, or in memory.

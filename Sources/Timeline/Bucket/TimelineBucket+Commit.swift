@@ -88,10 +88,7 @@ extension TimelineBucket {
   }
 
   private func disturbed(_ key: String) -> Failure {
-    Failure(
-      .layerOfOtherRun,
-      "\(client.url(of: key).quoted) was removed or replaced since this import sent it",
-      hint: "Another import of the same timeline runs at the same time. Let only one run.")
+    options.disturbed(client.url(of: key), isPartial: isPending)
   }
 
   /// Puts an index and gives what a listing must show. Throws `.inUse` if there is another one, or for shard 0

@@ -69,7 +69,8 @@ package final class TimelineBucket: TimelineOutput {
       patientClient, at: String(tenants.dropLast()), memory: options.readMemory)
     layers = BucketLayers(
       patientClient, count: options.uploadCount, isConditional: probe.honoursConditions,
-      old: contents.objects.flatMap(\.self)
+      old: contents.objects.flatMap(\.self),
+      otherContents: { options.otherContents(at: $0, isPartial: place.shards.isPartial) }
     ) { layer in
       tenants + Self.path(of: layer, in: place, options.generation)
     }

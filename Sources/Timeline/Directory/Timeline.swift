@@ -145,7 +145,8 @@ package struct Timeline: Sendable {
 
   private static let unfinishedHint =
     "An import is writing it, or was interrupted: run it again then, with the same '--tenant-id' and "
-    + "'--timeline-id'. \(unpublishedHint)"
+    + "'--timeline-id', and in a bucket with a higher '--generation' if it was a recovery, or if several "
+    + "imports wrote it at once. \(unpublishedHint)"
 
   /// What to do if shards have no index where a pageserver looks.
   package static let unpublishedHint =
