@@ -115,6 +115,8 @@ struct HelpTests {
       ("import-backup export x --output=st", ["store", "store.tar"]),
       ("import-backup x -o st", ["store"]), ("import-backup verify st", ["store", "store.tar"]),
       ("import-backup help ex", ["export"]), ("import-backup x --recover-as roo", ["root"]),
+      ("import-backup help --completions ", ["bash", "zsh"]),
+      ("import-backup x --compression-level f", ["fast"]),
     ] as [(String, [String])])
   func zshCompletions(line: String, expected: [String]) async throws {
     let directory = try TemporaryDirectory()
@@ -176,6 +178,10 @@ struct HelpTests {
       ("import-backup help ", "attach export help import inspect list publish status verify"),
       ("import-backup help ex", "export"), ("import-backup verify s", "store store.tar"),
       ("import-backup x --recover-as roo", "root"),
+      ("import-backup help --completions ", "bash zsh"),
+      ("import-backup help --completions z", "zsh"),
+      ("import-backup x --compression-level f", "fast"),
+      ("import-backup x --compression-level 1", "1 10 11 12 13 14 15 16 17 18 19"),
     ])
   func completions(line: String, expected: String) async throws {
     let directory = try TemporaryDirectory()
