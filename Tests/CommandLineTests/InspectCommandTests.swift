@@ -181,7 +181,8 @@ import Testing
     let refusal = try #require(description.refusal)
     #expect(refused.exitCode == refusal.exitCode)
     #expect(
-      refused.error == "error: \(refusal.error) [\(refusal.code)]\nhint: \(refusal.hint ?? "")\n")
+      refused.errorAfterStart
+        == "error: \(refusal.error) [\(refusal.code)]\nhint: \(refusal.hint ?? "")\n")
     let text = try await ProgramRun.run(["inspect", backup]).outputText
     #expect(text.contains("\ncannot be imported (exit code 69): \(refusal.error)\nhint: "))
   }
