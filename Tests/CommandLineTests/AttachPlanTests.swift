@@ -172,6 +172,8 @@ import Testing
     #expect(attach.exitCode == 0 && attach.outputText.contains("is in service"), "\(attach.error)")
     let after = try await ProgramRun.run(["status", storage.timelinePath] + all)
     #expect(after.exitCode == 0, "\(after.error)")
+    let quiet = try await ProgramRun.run(["status", "-q", storage.timelinePath] + all)
+    #expect(quiet.exitCode == 0 && quiet.error.isEmpty && quiet.output == after.output)
     try service.requireNoHarm()
   }
 

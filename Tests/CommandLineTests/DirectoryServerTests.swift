@@ -61,7 +61,8 @@ struct DirectoryServerTests {
     let running = try await Self.importing(data, to: directory.path + "/running")
     #expect(running.run.exitCode == 69)
     #expect(
-      running.run.error.hasPrefix("error: a server is running in the data directory: process "),
+      running.run.errorAfterStart.hasPrefix(
+        "error: a server is running in the data directory: process "),
       "\(running.run.error)")
     #expect(!FileManager.default.fileExists(atPath: directory.path + "/running"))
     let sums = try server.sums()

@@ -39,7 +39,8 @@ struct HelpTests {
     #expect(lines.count { $0.hasPrefix(".Bl") } == lines.count { $0 == ".El" })
     let requests = lines.filter { $0.hasPrefix(".") }.map { $0.dropFirst().prefix(2) }
     let known: Set<Substring> = [
-      "Dd", "Dt", "Os", "Sh", "Ss", "Nm", "Nd", "Op", "Cm", "Pp", "Bl", "It", "El", "Dl", "Xr",
+      "Dd", "Dt", "Os", "Sh", "Ss", "Nm", "Nd", "Op", "Cm", "Pp", "Bl", "It", "El", "Bd", "Ed",
+      "Xr",
     ]
     for section in ["EXAMPLES", "SEE ALSO"] { #expect(lines.contains(".Sh \(section)")) }
     #expect(Set(requests).isSubset(of: known))
@@ -48,7 +49,8 @@ struct HelpTests {
     }
   }
 
-  /// Method: mandoc finds nothing wrong, and shows every example and every variable as it is.
+  /// Method: mandoc finds nothing wrong, and shows every variable as it is, and every example, whose
+  /// lines bash takes for whole commands, in a window of 80 columns.
   @Test(.timeLimit(.minutes(10))) func manualPageAsItIsRead() async throws {
     let lint = try await ProgramRun.run(
       [], script: #""$@" help --man | mandoc -T lint -W warning"#)
@@ -56,8 +58,16 @@ struct HelpTests {
     let page = try await ProgramRun.run(
       [], script: #""$@" help --man | mandoc -T utf8 -O width=200 | col -b"#)
     #expect(page.exitCode == 0, "\(page.error)")
-    for (_, command) in ManualPage.examples {
-      #expect(page.outputText.contains(command + "\n"), "\(command)")
+    let narrow = try await ProgramRun.run(
+      [], script: #""$@" help --man | mandoc -T utf8 -O width=80 | col -bx"#)
+    for (purpose, command) in ManualPage.examples {
+      let lines = command.split(separator: "\n").map { String(repeating: " ", count: 11) + $0 }
+      #expect(lines.allSatisfy { $0.count <= 80 })
+      #expect(narrow.outputText.contains("\n" + lines.joined(separator: "\n") + "\n"), "\(command)")
+      let pasted = try await ProgramRun.run([command], script: #"bash -n -c "$2""#)
+      #expect(pasted.exitCode == 0 && pasted.error.isEmpty, "\(purpose) \(pasted.error)")
+      let words = command.replacing("\\\n", with: "").split(separator: "\n")
+      #expect(words.count == 1 || words[0].hasSuffix("|"), "\(command)")
     }
     for (name, meaning) in EnvironmentVariable.all {
       #expect(page.outputText.contains(name))
@@ -115,6 +125,8 @@ struct HelpTests {
       ("import-backup export x --output=st", ["store", "store.tar"]),
       ("import-backup x -o st", ["store"]), ("import-backup verify st", ["store", "store.tar"]),
       ("import-backup help ex", ["export"]), ("import-backup x --recover-as roo", ["root"]),
+      ("import-backup help --completions ", ["bash", "zsh"]),
+      ("import-backup x --compression-level f", ["fast"]),
     ] as [(String, [String])])
   func zshCompletions(line: String, expected: [String]) async throws {
     let directory = try TemporaryDirectory()
@@ -176,6 +188,10 @@ struct HelpTests {
       ("import-backup help ", "attach export help import inspect list publish status verify"),
       ("import-backup help ex", "export"), ("import-backup verify s", "store store.tar"),
       ("import-backup x --recover-as roo", "root"),
+      ("import-backup help --completions ", "bash zsh"),
+      ("import-backup help --completions z", "zsh"),
+      ("import-backup x --compression-level f", "fast"),
+      ("import-backup x --compression-level 1", "1 10 11 12 13 14 15 16 17 18 19"),
     ])
   func completions(line: String, expected: String) async throws {
     let directory = try TemporaryDirectory()

@@ -60,7 +60,7 @@ import Testing
     let person = try await ProgramRun.run(arguments)
     #expect(person.exitCode == 65)
     #expect(person.output.isEmpty)
-    let lines = person.error.split(separator: "\n")
+    let lines = person.errorAfterStart.split(separator: "\n")
     #expect(lines.count == 3)
     #expect(lines.first?.hasPrefix("error: a page is damaged") == true)
     #expect(
@@ -111,7 +111,7 @@ import Testing
     let run = try await ProgramRun.run(arguments + ["--output", directory.path + "/out"])
     #expect(run.exitCode == code)
     #expect(run.output.isEmpty)
-    #expect(run.error.hasPrefix("error: ") && run.error.contains(message), "\(run.error)")
+    #expect(run.errorAfterStart.hasPrefix("error: ") && run.error.contains(message), "\(run.error)")
     #expect(run.error.split(separator: "\n").count { $0.hasPrefix("error: ") } == 1)
     #expect(try directory.files().isEmpty)
   }

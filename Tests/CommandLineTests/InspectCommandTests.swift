@@ -60,6 +60,37 @@ import Testing
     #expect(entries.dropFirst(2).filter { !$0.isEmpty }.count == 510)
   }
 
+  /// Goal: a narrow terminal gets no wider lines, and names remain. Method: a backup, its timeline, a
+  /// key and a layer; the first line has the path, which is never broken.
+  @Test(arguments: [40, 60]) func narrow(columns: Int) async throws {
+    let directory = try TemporaryDirectory()
+    let path = try await Self.timeline(in: directory)
+    let key = "030000000000000000000000000000000000"
+    let cases: [(arguments: [String], parts: [String])] = [
+      ([Self.backup], ["  app\n", "big_loaded\n", "configuration", "7711321751215609471\n"]),
+      (
+        [path],
+        [
+          "  app\n", "big_loaded\n", "base/16384/1640", " \(String(repeating: "a", count: 32))\n",
+        ]
+      ),
+      ([path, "--key", key], ["\(key): global/pg_control\n", "\n  000000  7f 16"]),
+      ([path, "--layer", "4"], [" 000000067F000040000000401300000001FD"]),
+    ]
+    for (arguments, parts) in cases {
+      let run = try await ProgramRun.run(
+        ["inspect"] + arguments, environment: ["COLUMNS": "\(columns)"])
+      let lines = run.outputText.split(separator: "\n").dropFirst()
+      #expect(run.exitCode == 0 && lines.count > 10)
+      for line in lines { #expect(line.count <= columns, "\(line)") }
+      for part in parts {
+        #expect(
+          run.outputText.replacing("\n", with: " ").contains(part.replacing("\n", with: " ")),
+          "\(part): \(run.outputText)")
+      }
+    }
+  }
+
   /// Goal: JSON has everything in one object, for both.
   @Test func json() async throws {
     let directory = try TemporaryDirectory()
@@ -150,7 +181,8 @@ import Testing
     let refusal = try #require(description.refusal)
     #expect(refused.exitCode == refusal.exitCode)
     #expect(
-      refused.error == "error: \(refusal.error) [\(refusal.code)]\nhint: \(refusal.hint ?? "")\n")
+      refused.errorAfterStart
+        == "error: \(refusal.error) [\(refusal.code)]\nhint: \(refusal.hint ?? "")\n")
     let text = try await ProgramRun.run(["inspect", backup]).outputText
     #expect(text.contains("\ncannot be imported (exit code 69): \(refusal.error)\nhint: "))
   }

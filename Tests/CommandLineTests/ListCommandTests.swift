@@ -45,6 +45,31 @@ import Testing
     #expect(quiet.outputText == run.outputText && quiet.error.isEmpty && quiet.exitCode == 0)
   }
 
+  /// Goal: what there is room for is shown, the import LSN before the end LSN, and both before the number
+  /// of layers. Method: a complete timeline and an unfinished one in terminals of several widths.
+  @Test(
+    arguments: [
+      (40, []), (80, ["import"]), (90, ["import", "end"]), (100, ["layers", "import", "end"]),
+    ] as [(Int, [String])])
+  func widths(columns: Int, shown: [String]) async throws {
+    let directory = try TemporaryDirectory()
+    let output = try await Self.imported(in: directory)
+    try FileManager.default.createDirectory(
+      atPath: "\(output)/tenants/\(Self.tenant)/timelines/\(Self.tenant)",
+      withIntermediateDirectories: false)
+    let run = try await ProgramRun.run(["list", output], environment: ["COLUMNS": "\(columns)"])
+    let lines = run.outputText.split(separator: "\n")
+    for line in lines { #expect(line.count <= columns, "\(line)") }
+    if shown.isEmpty {
+      #expect(
+        lines.contains("  import LSN        0/215ACF0") && lines.contains("    \(Self.timeline)"))
+    } else {
+      let headings = lines[1].split(separator: " ")
+      #expect(shown == ["layers", "import", "end"].filter { headings.contains(Substring($0)) })
+      #expect(lines.contains { $0.hasPrefix("  \(Self.timeline)  complete ") })
+    }
+  }
+
   /// Goal: nothing to list is said, and no error.
   @Test func empty() async throws {
     let directory = try TemporaryDirectory()

@@ -39,12 +39,11 @@ struct SummaryTextTests {
         + "1.2 s")
   }
 
-  /// Method: if nothing was lost or changed, only the path, the layout and the next step are noted.
+  /// Method: if nothing was lost or changed, only the layout and the next step are noted.
   @Test func fewestNotes() {
     let tenant = "out/tenants/\(summary.tenantID)"
     #expect(
       SummaryText.notes(summary) == [
-        "note: the timeline is '\(summary.timelinePath)'",
         "note: small relations are in L0 layers, as --layout fake-l0 asks",
         "next: take it into service, at generation 26 or above: "
           + "import-backup attach \(summary.timelinePath) --controller URL",
@@ -103,7 +102,7 @@ struct SummaryTextTests {
       .init(.configuration, fileCount: 1, byteCount: 10, names: ["postgresql.conf"]),
     ]
     #expect(
-      SummaryText.notes(summary).dropFirst().dropLast(2) == [
+      SummaryText.notes(summary).dropLast(2) == [
         "note: small relations are in sorted image layers, as a pageserver would compact so many L0 "
           + "layers",
         "note: changed in pg_control: data checksums off, WAL segment size 16 MiB",
@@ -122,7 +121,7 @@ struct SummaryTextTests {
         "note:   max_prepared_transactions = 10",
       ])
     // Paths and ids are never cut.
-    let notes = SummaryText.notes(summary).dropFirst().filter { $0.hasPrefix("note: ") }
+    let notes = SummaryText.notes(summary).filter { $0.hasPrefix("note: ") }
     #expect(notes.allSatisfy { $0.count <= SummaryText.columns })
   }
 

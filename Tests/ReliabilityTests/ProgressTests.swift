@@ -173,6 +173,21 @@ import Testing
     #expect(run.error.hasPrefix("progress: importing into "))
   }
 
+  /// Goal: who looks at a log knows from the start what is written, and reads it once. Method: no terminal
+  /// and no options; `--quiet`, which leaves only this, at the end; `--json`, which has it in the object.
+  @Test func start() async throws {
+    let scene = try Scene()
+    let path = "'\(scene.output)/\(Scene.timeline)'"
+    let text = try await ProgramRun.run(scene.arguments().filter { $0 != "--quiet" })
+    #expect(text.error.hasPrefix("note: importing into \(path), generation 1\n"), "\(text.error)")
+    #expect(text.error.components(separatedBy: path).count == 2)
+    #expect(text.errorAfterStart.hasPrefix("note: small relations are in "))
+    let quiet = try await scene.run(with: ["--force"])
+    #expect(quiet.error == "note: the timeline is \(path)\n")
+    let json = try await scene.run(with: ["--force", "--json"])
+    #expect(json.exitCode == 0 && json.error.isEmpty, "\(json.error)")
+  }
+
   /// Goal: every command says by name what it does. Method: the phases in the log of each.
   @Test func phases() async throws {
     let scene = try Scene()

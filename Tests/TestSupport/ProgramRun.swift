@@ -22,6 +22,12 @@ public struct ProgramRun: Sendable {
   /// The standard error, with invalid UTF-8 repaired.
   public let error: String
 
+  /// The same without the note at the start of an import, which says where it writes.
+  public var errorAfterStart: String {
+    guard error.hasPrefix("note: importing into '") else { return error }
+    return String(error.drop { $0 != "\n" }.dropFirst())
+  }
+
   /// The exit code, or nil if a signal ended the program.
   public let exitCode: Int32?
 

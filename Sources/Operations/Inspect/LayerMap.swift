@@ -14,8 +14,8 @@ import System
 ///                    relation   relation   ► key
 /// ```
 ///
-/// Keys that only L0s cover take little room; the stretches of other layers are the wider, the more
-/// bytes lie there.
+/// Keys that only L0s cover take little room, unless there are no other layers; the stretches of
+/// other layers are the wider, the more bytes lie there.
 public struct LayerMap {
   /// What is written on and beside a layer.
   public struct Caption {
@@ -102,7 +102,9 @@ public struct LayerMap {
     let weights = weights(of: narrow, between: boundaries.sorted())
     let needed = Double(weights.count) * 18 + Double(boundaries.count) * 4
     return RankScale(boundaries, length: min(max(width, needed), widthLimit)) { stretch in
-      guard let weight = weights[stretch.lowerBound] else { return .init(least: 4, share: 0) }
+      guard let weight = weights[stretch.lowerBound] else {
+        return .init(least: 4, share: weights.isEmpty ? 1 : 0)
+      }
       return .init(least: 10, share: weight.squareRoot() + 0.01)
     }
   }

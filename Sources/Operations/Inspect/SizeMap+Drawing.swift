@@ -104,7 +104,7 @@ extension SizeMap: Picture {
       "<g>\(title([group.name] + group.details, group.byteCount, group.storedByteCount))"
         + Drawing.rectangle("area database", frame.x, frame.y, frame.width, frame.height)
     ]
-    let heads = sizes(group.byteCount, group.storedByteCount).map { "\(group.name): \($0)" }
+    let heads = heads(group.name, group.byteCount, group.storedByteCount)
     lines += label(heads + [group.name], "database name", at: frame.y + 14, in: frame)
     lines.append("</g>")
     let inner = frame.inset(by: 2, top: Self.nameHeight - 2)
@@ -121,23 +121,48 @@ extension SizeMap: Picture {
         + areaBox(area.style, area.byteCount, area.storedByteCount, in: frame)
     ]
     if frame.height >= Self.leastSide {
+      let hasOneLine = frame.height < Self.sizeTop + Self.descent
+      let heads = hasOneLine ? heads(area.name, area.byteCount, area.storedByteCount) : []
       lines += label(
-        [area.name, area.shortName].compactMap(\.self), "name",
+        heads + [area.name, area.shortName].compactMap(\.self), "name",
         at: frame.y + min(14, frame.height / 2 + 4), in: frame)
     }
     guard lines.count > 1 else { return [lines[0] + "</g>"] }
-    // Both sizes in one line if that fits, else each in its own.
-    let candidates = sizes(area.byteCount, area.storedByteCount)
-    var y = frame.y + 28
-    let isOneLine = candidates.count > 1 && Self.fits(candidates[0], in: frame)
-    let stored = area.storedByteCount.map { "stored \(words.size($0))" }
-    for line in isOneLine ? [candidates[0]] : [candidates.last, stored].compactMap(\.self) {
-      guard y + 4 <= frame.y + frame.height, Self.fits(line, in: frame) else { break }
-      lines.append(Drawing.text(line, "size", frame.x + 4, y))
-      y += 14
+    return lines + sizeLines(area.byteCount, area.storedByteCount, in: frame) + ["</g>"]
+  }
+
+  /// Where the first line of sizes is below the top of its box, and how far apart such lines are.
+  private static let (sizeTop, sizeHeight): (Double, Double) = (28, 14)
+  /// What letters take below their line.
+  private static let descent: Double = 4
+
+  /// Below the name, both sizes in one line, in two or in three, whichever fits first, in a small
+  /// font if not in the usual one; if none does, the plain size alone.
+  private func sizeLines(
+    _ byteCount: UInt64, _ stored: UInt64?, in box: Treemap.Box
+  ) -> [String] {
+    let size = words.size(byteCount)
+    let both = stored.map(words.size).map { stored in
+      [["\(size), stored \(stored)"], [size, "stored \(stored)"], [size, "stored", stored]]
     }
-    lines.append("</g>")
-    return lines
+    let candidates = [both ?? [], [[size]]].flatMap { forms in
+      Self.fonts.flatMap { font in forms.map { (lines: $0, font: font) } }
+    }
+    let choice = candidates.first { lines, font in
+      Self.sizeTop + Self.sizeHeight * Double(lines.count - 1) + Self.descent <= box.height
+        && lines.allSatisfy { Self.fits($0, in: box, scale: font.scale) }
+    }
+    guard let (lines, font) = choice else { return [] }
+    return lines.enumerated().map { row, line in
+      Drawing.text(
+        line, "size" + font.suffix, box.x + 4,
+        box.y + Self.sizeTop + Self.sizeHeight * Double(row))
+    }
+  }
+
+  /// A name with its sizes, and the shorter one without what is stored.
+  private func heads(_ name: String, _ byteCount: UInt64, _ stored: UInt64?) -> [String] {
+    sizes(byteCount, stored).map { "\(name): \($0)" }
   }
 
   /// `8.6 MiB, stored 1.2 MiB` if anything is stored, and the shorter `8.6 MiB`.
@@ -169,7 +194,7 @@ extension SizeMap: Picture {
   private func label(
     _ candidates: [String], _ style: String, at y: Double, in box: Treemap.Box
   ) -> [String] {
-    for (suffix, scale) in [("", 1.0), (" small", Self.smallScale)] {
+    for (suffix, scale) in Self.fonts {
       if let line = candidates.first(where: { Self.fits($0, in: box, scale: scale) }) {
         return [Drawing.text(line, style + suffix, box.x + 4, y)]
       }
@@ -186,6 +211,8 @@ extension SizeMap: Picture {
 
   /// 9 pixels instead of 11.
   private static let smallScale = 9.0 / 11
+  /// The fonts that a line may be in: what its class ends with, and its scale.
+  private static let fonts = [(suffix: "", scale: 1), (suffix: " small", scale: smallScale)]
 
   private static func fits(_ text: String, in box: Treemap.Box, scale: Double = 1) -> Bool {
     Drawing.width(of: text) * scale <= box.width - 8

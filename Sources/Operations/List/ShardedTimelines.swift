@@ -45,7 +45,7 @@ extension ListedTimeline {
 
   /// What is said of the whole if it is true of one shard, the worst first.
   private static let worst: [State] = [
-    .unreadable, .damaged, .deleted, .locked, .unfinished, .unpublished, .complete,
+    .unreadable, .damaged, .deleted, .locked, .unfinished, .unpublished, .replacing, .complete,
   ]
 
   /// The shards of a timeline, by their numbers, as one.

@@ -37,6 +37,8 @@ public struct ListedTimeline: Codable, Sendable {
     case unpublished
     /// An import is writing to it.
     case locked
+    /// It is complete, and an import is writing what will replace it.
+    case replacing
     /// A pageserver has deleted it, and would go on if it found it.
     case deleted
     /// The newest index or a layer is not what it has to be.

@@ -94,8 +94,13 @@ struct TimelineSurvey {
     timeline.layerCount = layers.count
     timeline.byteCount = layers.values.reduce(0) { $0 &+ $1 }
     timeline.deletedAt = index.deletedAt.map { escaped($0.utf8) }
-    guard !isLocked else { return }
     let isPublished = place.path == directory.path
+    guard !isLocked else {
+      guard isPublished, index.deletedAt == nil else { return }
+      try requireLayers(layers)
+      timeline.state = .replacing
+      return
+    }
     timeline.state =
       index.deletedAt != nil ? .deleted : isPublished ? .complete : .unpublished
     // A deletion begins with the layers.

@@ -13,7 +13,7 @@ struct HelpCommand: Command {
       command, _ throws(Failure) in try command.take(.manualPage)
     },
     CommandOption(
-      "completions",
+      "completions", choices: Completions.Shell.allCases.map(\.rawValue),
       help: "write completions for all commands, for bash, or for zsh if that word "
         + "follows"
     ) {

@@ -156,7 +156,7 @@ extension ImportCommand {
     },
 
     CommandOption(
-      "compression-level", value: "LEVEL",
+      "compression-level", value: "LEVEL", choices: ["fast"] + (0...19).map { "\($0)" },
       help: """
         zstd compression level, 1 to 19, 'fast', or 0 for no compression \
         (default: \(defaults.compressionLevel))

@@ -139,9 +139,11 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
     Interruption.install()
     if isDryRun { return try rehearse() }
     let service = try serviceBeforeImport()
-    let summary = try ProgressReporter.run(self) { progress, reporter throws(Failure) in
+    let hasNotes = !printsJSON && !reporting.isQuiet
+    let summary = try ProgressReporter.run(self, saysTarget: hasNotes) {
+      progress, reporter throws(Failure) in
       var settings = settings
-      if !printsJSON && !reporting.isQuiet { settings.recovery?.announce = reporter.note }
+      if hasNotes { settings.recovery?.announce = reporter.note }
       settings.receipt = receipt.map { place in
         ReceiptOptions(place) { summary throws(Failure) in
           Array(try SummaryOutput.object(summary).line().utf8)

@@ -12,8 +12,8 @@ struct ListCommand: StoreCommand {
     DIR is the directory that --output of an import names, or one below it: DIR/tenants, a tenant's, \
     or a timeline's. Each timeline is shown with its state, Postgres version, generation, size and \
     LSN. It is complete if it has an index, and all layers that the index names. It is locked while \
-    an import is writing to it. If it is damaged, the others are listed all the same, and the exit \
-    code is 65. Nothing is changed, and links are not followed.
+    an import is writing to it, or replacing if it is still complete. If it is damaged, the others are \
+    listed all the same, and the exit code is 65. Nothing is changed, and links are not followed.
     """,
     """
     DIR may also be in an object store: s3://BUCKET/PREFIX. A request is sent for each 1,000 keys \

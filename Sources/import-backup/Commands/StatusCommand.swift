@@ -21,6 +21,7 @@ struct StatusCommand: TenantCommand {
     CommandOption("json", help: "print everything as one JSON object") {
       command, _ in command.printsJSON = true
     },
+    CommandOption("quiet", "q", help: "show no notes, of which this command has none") { _, _ in },
     .endpointURL, .region,
   ]
 

@@ -1,7 +1,7 @@
 /// The completions for shells, from the tables of options.
 enum Completions {
   /// A shell that there are completions for.
-  enum Shell: String {
+  enum Shell: String, CaseIterable {
     case bash
     case zsh
   }
@@ -56,14 +56,15 @@ enum Completions {
     command.describedOptions.map { "--\($0.name)" }.joined(separator: " ")
   }
 
-  /// A line for each option of `command` that takes a value: what to complete after it.
+  /// A line for each option of `command` that a value or one of a few words follows: what to complete
+  /// after it.
   private static func values(of command: any Command.Type) -> [String] {
     command.describedOptions.compactMap { option in
-      guard let placeholder = option.placeholder else { return nil }
+      guard option.placeholder != nil || !option.choices.isEmpty else { return nil }
       let spellings = ["--\(option.name)"] + (option.letter.map { ["-\($0)"] } ?? [])
       let pattern = spellings.map { "'\(command.name) \($0)'" }.joined(separator: " | ")
       let action =
-        switch Values(of: option, placeholder) {
+        switch Values(of: option) {
         case .directories: "compgen -d"
         case .files: "compgen -f"
         case .users: "compgen -u"
@@ -77,7 +78,7 @@ enum Completions {
 }
 
 extension Completions {
-  /// What may come after an option that takes a value.
+  /// What may come after an option that a value or one of a few words follows.
   enum Values {
     case directories
     case files
@@ -85,9 +86,9 @@ extension Completions {
     case words([String])
     case any
 
-    init(of option: OptionDescription, _ placeholder: String) {
+    init(of option: OptionDescription) {
       self =
-        switch placeholder {
+        switch option.placeholder {
         case "DIR", "BINDIR": .directories
         case "FILE", "BACKUP": .files
         case "USER": .users

@@ -40,7 +40,8 @@ enum ManualPage {
     }
     lines += [".El", ".Sh EXAMPLES"]
     for (purpose, command) in examples {
-      lines += [escaped(purpose), ".Pp", ".Dl \(arguments(command))", ".Pp"]
+      lines += [escaped(purpose), ".Bd -literal -offset indent"]
+      lines += command.split(separator: "\n").map { escaped(String($0)) } + [".Ed", ".Pp"]
     }
     lines.removeLast()
     lines += [
@@ -50,7 +51,7 @@ enum ManualPage {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The most common uses.
+  /// The most common uses, in lines that fit a window of 80 columns with what is left of them.
   static let examples = [
     (
       "Import the tar of a cluster that was shut down cleanly:",
@@ -58,23 +59,38 @@ enum ManualPage {
     ),
     (
       "The same without an intermediate file, from a stopped cluster on another machine:",
-      "ssh db tar -C /var/lib/postgresql/15/main -cf - . | import-backup - --output storage"
+      """
+      ssh db tar -C /var/lib/postgresql/15/main -cf - . |
+        import-backup - --output storage
+      """
     ),
     (
       "Import a backup that pg_basebackup took of a running cluster; Postgres replays its WAL:",
-      "import-backup monday --output storage --recover-with /usr/lib/postgresql/15/bin"
+      """
+      import-backup monday --output storage \\
+        --recover-with /usr/lib/postgresql/15/bin
+      """
     ),
     (
       "Read a timeline back and compare it with its backup:",
-      "import-backup verify storage/tenants/TENANT/timelines/TIMELINE --against backup.tar.zst"
+      """
+      import-backup verify storage/tenants/TENANT/timelines/TIMELINE \\
+        --against backup.tar.zst
+      """
     ),
     (
       "Turn a timeline into a backup that Postgres can start from:",
-      "import-backup export storage/tenants/TENANT/timelines/TIMELINE --output backup.tar"
+      """
+      import-backup export storage/tenants/TENANT/timelines/TIMELINE \\
+        --output backup.tar
+      """
     ),
     (
       "Take a timeline into service:",
-      "import-backup attach storage/tenants/TENANT/timelines/TIMELINE --controller http://HOST:1234"
+      """
+      import-backup attach storage/tenants/TENANT/timelines/TIMELINE \\
+        --controller http://HOST:1234
+      """
     ),
   ]
 
@@ -86,13 +102,6 @@ enum ManualPage {
   /// Each sentence on a line of its own, as mdoc wants it.
   private static func sentences(_ text: String) -> [String] {
     text.replacing(". ", with: ".\n").split(separator: "\n").map { escaped(String($0)) }
-  }
-
-  /// Words after a macro; mdoc would take a word of one such character for punctuation.
-  private static func arguments(_ text: String) -> String {
-    escaped(text).split(separator: " ")
-      .map { ".,:;()[]?!|".contains($0) ? "\\&\($0)" : String($0) }
-      .joined(separator: " ")
   }
 
   /// Escapes what roff would read as a command.

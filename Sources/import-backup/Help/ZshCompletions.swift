@@ -56,22 +56,23 @@ enum ZshCompletions {
 
   /// `'(-o --output)'{-o+,--output=}'[help]:DIR:_files -/'`.
   private static func specification(_ option: OptionDescription) -> String {
-    let values = option.placeholder.map { placeholder in
-      let action =
-        switch Completions.Values(of: option, placeholder) {
-        case .directories: "_files -/"
-        case .files: "_files"
-        case .users: "_users"
-        case .words(let words): "(\(words.joined(separator: " ")))"
-        case .any: " "
-        }
-      return ":\(placeholder):\(action)"
-    }
+    let action =
+      switch Completions.Values(of: option) {
+      case .directories: "_files -/"
+      case .files: "_files"
+      case .users: "_users"
+      case .words(let words): "(\(words.joined(separator: " ")))"
+      case .any: " "
+      }
+    let hasValue = option.placeholder != nil
+    // A word that follows an option without a value is completed as if it were one.
+    let values =
+      hasValue || !option.choices.isEmpty ? ":\(option.placeholder ?? "word"):\(action)" : ""
     let help = option.help.replacing("[", with: "\\[").replacing("]", with: "\\]")
-    let rest = quoted("[\(help)]\(values ?? "")")
-    let long = "--\(option.name)" + (values == nil ? "" : "=")
+    let rest = quoted("[\(help)]\(values)")
+    let long = "--\(option.name)" + (hasValue ? "=" : "")
     guard let letter = option.letter else { return long + rest }
-    let short = "-\(letter)" + (values == nil ? "" : "+")
+    let short = "-\(letter)" + (hasValue ? "+" : "")
     return "'(-\(letter) --\(option.name))'{\(short),\(long)}\(rest)"
   }
 

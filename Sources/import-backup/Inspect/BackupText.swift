@@ -63,7 +63,8 @@ enum BackupText {
 
   private static func leftOut(_ backup: BackupDescription) -> [String] {
     var table = TextTable([
-      ("left out by an import", .left), ("files", .right), ("size", .right), ("names", .left),
+      .left("left out by an import"), .right("files", rank: 1), .right("size", rank: 2),
+      .left("names", rank: 3),
     ])
     for leftOut in backup.leftOut {
       let more = leftOut.fileCount > leftOut.names.count ? ", …" : ""

@@ -1,15 +1,18 @@
 import Operations
 
 /// The tables of databases and relations, of a backup or of a timeline.
+///
+/// Without room, a path is left out if a name says the same.
 enum SizeText {
   /// How many relations the text has; JSON has more.
   private static let relationLimit = 10
 
   static func databases(_ databases: [DatabaseSize]) -> [String] {
     let hasStored = databases.contains { $0.storedByteCount != nil }
+    let hasNames = databases.allSatisfy { $0.id == 0 || $0.name != nil }
     var table = TextTable(
-      [("database", .left), ("relations", .right), ("size", .right)]
-        + (hasStored ? [("stored", .right)] : []) + [("name", .left)])
+      [.left("database", rank: hasNames ? 1 : nil), .right("relations", rank: 3), .right("size")]
+        + (hasStored ? [.right("stored", rank: 2)] : []) + [.left("name")])
     for database in databases {
       table.add(
         [
@@ -22,11 +25,14 @@ enum SizeText {
   }
 
   static func relations(_ relations: [RelationSize]) -> [String] {
+    let relations = relations.prefix(relationLimit)
     let hasStored = relations.contains { $0.storedByteCount != nil }
+    let hasNames = relations.allSatisfy { $0.name != nil }
     var table = TextTable(
-      [("largest relations", .left), ("size", .right)]
-        + (hasStored ? [("stored", .right)] : []) + [("kind", .left), ("name", .left)])
-    for relation in relations.prefix(relationLimit) {
+      [.left("largest relations", rank: hasNames ? 1 : nil), .right("size")]
+        + (hasStored ? [.right("stored", rank: 2)] : [])
+        + [.left("kind", rank: 3), .left("name")])
+    for relation in relations {
       let kind = [relation.kind, relation.isUnlogged ? "unlogged" : nil].compactMap(\.self)
       table.add(
         [relation.path, Quantity.bytes(relation.byteCount)]

@@ -46,9 +46,9 @@ enum TimelineText {
   private static func layers(_ layers: [LayerDescription]) -> [String] {
     let isSharded = layers.contains { $0.shard != nil }
     var table = TextTable(
-      [("#", .right)] + (isSharded ? [("shard", .left)] : []) + [
-        ("layer", .left), ("LSN", .left), ("size", .right), ("values", .right), ("ratio", .right),
-        ("keys", .left),
+      [.right("#")] + (isSharded ? [.left("shard")] : []) + [
+        .left("layer", rank: 2), .left("LSN", rank: 3), .right("size", rank: 1),
+        .right("values", rank: 4), .right("ratio", rank: 5), .left("keys"),
       ])
     for layer in layers {
       table.add(
@@ -72,8 +72,9 @@ enum TimelineText {
 
   private static func totals(_ totals: [TimelineDescription.Total]) -> [String] {
     var table = TextTable([
-      ("total", .left), ("layers", .right), ("size", .right), ("values", .right),
-      ("WAL records", .right), ("plain", .right), ("stored", .right), ("ratio", .right),
+      .left("total"), .right("layers"), .right("size"), .right("values", rank: 1),
+      .right("WAL records", rank: 5), .right("plain", rank: 4), .right("stored", rank: 3),
+      .right("ratio", rank: 2),
     ])
     for total in totals {
       let contents = total.contents
@@ -104,10 +105,11 @@ enum TimelineText {
   /// In an image layer, all values are images, at the layer's LSN.
   private static func entries(_ layer: LayerEntriesDescription) -> [String] {
     let isDelta = layer.entries.contains { $0.lsn != nil }
-    let middle: [(name: String, alignment: TextTable.Alignment)] =
-      isDelta ? [("LSN", .left), ("", .left)] : []
+    let middle: [TextTable.Column] = isDelta ? [.left("LSN", rank: 1), .left("", rank: 2)] : []
     var table = TextTable(
-      [("key", .left)] + middle + [("offset", .right), ("length", .right), ("meaning", .left)],
+      [.left("key")] + middle + [
+        .right("offset", rank: 3), .right("length", rank: 4), .left("meaning"),
+      ],
       cutsFront: true)
     for entry in layer.entries {
       let middle = isDelta ? [entry.lsn ?? "", entry.isRecord ? "record" : "image"] : []
@@ -115,6 +117,7 @@ enum TimelineText {
         [entry.key] + middle
           + ["\(entry.offset)", "\(entry.storedByteCount)", entry.meaning])
     }
-    return ["entries of layer \(layer.layerNumber), offsets and lengths in bytes"] + table.lines
+    let title = "entries of layer \(layer.layerNumber), offsets and lengths in bytes"
+    return HelpText.wrapped(title, columns: TextTable.columns) + table.lines
   }
 }

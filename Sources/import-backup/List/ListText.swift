@@ -26,32 +26,23 @@ enum ListText {
     return "tenant \(timeline.tenantID ?? "unknown")\(shard)"
   }
 
-  /// A row a timeline, without the number of layers if there is no room for it; a paragraph each if
-  /// a row would not fit at all.
+  /// A row a timeline, without what matters least if there is no room for it; a paragraph each if a row
+  /// would not fit at all.
   private static func lines(_ timelines: ArraySlice<ListedTimeline>) -> [String] {
-    for hasLayers in [true, false] {
-      let table = table(timelines, hasLayers: hasLayers)
-      if table.width <= TextTable.columns { return table.lines }
-    }
-    return Array(timelines.map(paragraph).joined(separator: [""]))
-  }
-
-  private static func table(
-    _ timelines: ArraySlice<ListedTimeline>, hasLayers: Bool
-  ) -> TextTable {
-    var table = TextTable(
-      [
-        ("timeline", .left), ("state", .left), ("PG", .right), ("gen", .right), ("size", .right),
-      ] + (hasLayers ? [("layers", .right)] : []) + [("end LSN", .left)])
+    // Who moves a cluster needs the import LSN first.
+    var table = TextTable([
+      .left("timeline"), .left("state"), .right("PG"), .right("gen"), .right("size"),
+      .right("layers", rank: 2), .left("import LSN"), .left("end LSN", rank: 1),
+    ])
     for timeline in timelines {
-      table.add(
-        [
-          timeline.timelineID ?? "unknown", timeline.state.rawValue,
-          timeline.postgresVersion.map { "\($0)" } ?? "",
-          timeline.generation.map { "\($0)" } ?? "", size(timeline) ?? "",
-        ] + (hasLayers ? [layers(timeline) ?? ""] : []) + [timeline.endLSN ?? ""])
+      table.add([
+        timeline.timelineID ?? "unknown", timeline.state.rawValue,
+        timeline.postgresVersion.map { "\($0)" } ?? "",
+        timeline.generation.map { "\($0)" } ?? "", size(timeline) ?? "", layers(timeline) ?? "",
+        timeline.importLSN ?? "", timeline.endLSN ?? "",
+      ])
     }
-    return table
+    return table.fits ? table.lines : Array(timelines.map(paragraph).joined(separator: [""]))
   }
 
   private static func paragraph(_ timeline: ListedTimeline) -> [String] {

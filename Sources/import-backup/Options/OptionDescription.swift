@@ -11,7 +11,8 @@ struct OptionDescription: Sendable {
   /// The placeholder for the value in the help (`SIZE`), or nil for an option without a value.
   let placeholder: String?
 
-  /// The values that are allowed; empty if any value is.
+  /// The values that are allowed, empty if any value is; of an option without a value, the words that
+  /// may follow it.
   var choices: [String] = []
 
   /// The environment variable that gives the option's value if the option is not given.

@@ -25,6 +25,7 @@ final class ProgressReporter: Sendable {
   private let progress: RunProgress
   private let mode: ProgressMode
   private let command: String
+  private let saysTarget: Bool
   private let stream = StandardStream.error
   private let startTime = Date.now
   private let start = ContinuousClock.now
@@ -43,23 +44,27 @@ final class ProgressReporter: Sendable {
     var hasStarted = false
   }
 
-  private init(_ progress: RunProgress, _ mode: ProgressMode, command: String) {
+  private init(_ progress: RunProgress, _ mode: ProgressMode, command: String, saysTarget: Bool) {
     self.progress = progress
     self.mode = mode
     self.command = command
+    self.saysTarget = saysTarget
     state = Mutex(State(meter: ProgressMeter(start: start), due: start))
   }
 
   /// Runs `body` and shows its progress until it is done.
   ///
   /// Throws what `body` throws, and `.inputOutput` if the system gives no thread.
+  ///
+  /// - Parameter saysTarget: whether a note says at the start what is written, if no progress does.
   static func run<Value>(
-    _ command: some ReportingCommand,
+    _ command: some ReportingCommand, saysTarget: Bool = false,
     _ body: (RunProgress, ProgressReporter) throws(Failure) -> Value
   ) throws(Failure) -> Value {
     let progress = RunProgress(inputByteCount: command.reporting.inputByteCount)
     let reporter = ProgressReporter(
-      progress, command.reporting.mode(on: .error), command: type(of: command).name)
+      progress, command.reporting.mode(on: .error), command: type(of: command).name,
+      saysTarget: saysTarget)
     let thread = try NamedThread("progress") { reporter.loop() }
     defer {
       progress.end()
@@ -175,8 +180,9 @@ final class ProgressReporter: Sendable {
       write(.start(of: command, at: startTime, seconds: 0, target))
     case .bar, .plain:
       erase(&state)
-      if let target { writeLine(ProgressText.target(target)) }
-    case .auto, .none: break
+      if let target { writeLine("progress: " + ProgressText.target(target)) }
+    case .auto, .none:
+      if saysTarget, let target { writeLine("note: " + ProgressText.target(target)) }
     }
   }
 

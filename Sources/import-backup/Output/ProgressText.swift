@@ -20,9 +20,9 @@ enum ProgressText {
     return "progress: " + parts.joined(separator: ", ")
   }
 
-  /// The first line of an import: where the timeline will be.
+  /// What an import says first, after `progress: ` or `note: `: where the timeline will be.
   static func target(_ target: RunProgress.Target) -> String {
-    "progress: importing into \(target.timelinePath.quoted), generation \(target.generation)"
+    "importing into \(target.timelinePath.quoted), generation \(target.generation)"
   }
 
   /// The line on a terminal, at most `columns` wide: what matters most, in a fixed order.

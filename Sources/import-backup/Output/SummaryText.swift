@@ -35,12 +35,13 @@ enum SummaryText {
   /// The memory for relations, in bytes, from which on a note is given.
   private static let segmentTableNoteLimit = 1 << 20
 
-  /// The notes on standard error, one per line: the timeline's path first, the next step last, unless
-  /// the program takes it itself.
+  /// The notes on standard error, one per line: the next step last, unless the program takes it itself.
+  /// Where a timeline is has been said at the start; where one will be that is to be published is said here.
   static func notes(
     _ summary: ImportSummary, isServed: Bool = false, store: StoreOptions = StoreOptions()
   ) -> [String] {
-    [path(summary)] + changes(summary) + losses(summary) + computeNeeds(summary)
+    (summary.onlyShards == nil ? [] : [path(summary)]) + changes(summary) + losses(summary)
+      + computeNeeds(summary)
       + (isServed ? [] : nextSteps(summary, store))
   }
 
@@ -53,7 +54,7 @@ enum SummaryText {
     }
   }
 
-  /// The note that is always given.
+  /// The note of a run that has no others, and said nothing at the start.
   static func path(_ summary: ImportSummary) -> String {
     summary.onlyShards == nil
       ? "note: the timeline is \(summary.timelinePath.quoted)"

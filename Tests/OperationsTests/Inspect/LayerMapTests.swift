@@ -82,6 +82,16 @@ import Testing
     #expect(zip(marks, marks.dropFirst()).allSatisfy { $1 - $0 >= 12.9 })
   }
 
+  /// Goal: L0s have the whole width if there are no other layers, and their labels.
+  @Test func onlyLevel0() {
+    let names = Self.names(chunks: 2, relations: 0, deltas: 0)
+    let document = PictureDocument(Self.map(Self.timeline(names, end: "0/5000000")).svg())
+    let frame = document.all("rect", "frame")[0]
+    let boxes = document.all("rect", "L0").dropFirst()
+    #expect(boxes.map { $0.number("width") } == [frame.number("width"), frame.number("width")])
+    #expect(document.all("text", "label").count { $0.text == "x" } == 2)
+  }
+
   /// Goal: no name breaks the document or adds to it.
   @Test func hostileNames() {
     let text = "</title><script>alert('&\"')</script>]]>\u{1B}\u{0}\u{FFFE}"

@@ -73,6 +73,29 @@ import Testing
     #expect(abs(difference) < 3)
   }
 
+  /// Goal: a box says both sizes if they have room: in a line, below each other, or beside the name.
+  /// Method: boxes of about 680 and 75 pixels, and a strip with a height of 30.
+  @Test func sizes() {
+    let databases = [
+      Self.database(5, 40_000, stored: 6_000, name: "app"),
+      Self.database(6, 10_000, stored: 1, name: "b"),
+      Self.database(7, 10_000, stored: 1, name: "c"),
+      Self.database(0, 900, stored: 20),
+    ]
+    let relations = (1...12).map { (number: UInt32) -> RelationSize in
+      Self.relation(number, number <= 2 ? 18_000 : 400, stored: 123_456, name: "t\(number)")
+    }
+    let map = SizeMap(databases, relations, heading: [], words: Self.words)
+    let texts = Self.document(map).elements.filter { $0.name == "text" }.map(\.text)
+    for lines in [
+      ["t1", "18000 B, stored 123456 B"], ["t3", "400 B", "stored", "123456 B"],
+      ["shared relations: 900 B, stored 20 B"],
+    ] {
+      let start = texts.firstIndex(of: lines[0]) ?? texts.count
+      #expect(texts[start...].starts(with: lines), "\(texts)")
+    }
+  }
+
   /// Goal: nothing is drawn outside of the plot or of its database, labels do not leave their
   /// boxes, and very many databases and relations make no endless document. Method: few and many.
   @Test(arguments: [(1, 1), (1, 100), (3, 40), (150, 100), (5000, 100), (0, 0)])
@@ -108,7 +131,7 @@ import Testing
     }
     // Every label is in a box that is wide enough for it.
     let styles: Set<String> = [
-      "name", "size", "database name", "name small", "database name small",
+      "name", "size", "database name", "name small", "size small", "database name small",
     ]
     for label in document.elements where styles.contains(label.attributes["class"] ?? "") {
       guard label.name == "text" else { continue }

@@ -107,7 +107,7 @@ import Testing
     #expect(file?.code == .cannotOpenInput)
   }
 
-  /// Goal: a timeline that is being written is locked, with an index and without; looking does not
+  /// Goal: a timeline that is being written is locked, or replaced if it is complete; looking does not
   /// take the lock from an import.
   @Test func locked() throws {
     let directory = try TemporaryDirectory()
@@ -120,10 +120,16 @@ import Testing
       OutputPlace(output: root, tenant: ids.0, timeline: try #require(ids.1[1])), force: false)
     _ = try new.makeTemporaryFile("layer-1", shard: 0)
     let list = try Self.list(root)
-    #expect(Self.states(list) == ["locked", "locked"])
+    #expect(Self.states(list) == ["replacing", "locked"])
     #expect(list.timelines[0].generation == 1 && list.timelines[1].generation == nil)
     #expect(list.timelines[1].leftovers.map(\.code) == [.temporaryFile])
     #expect(list.failure == nil)
+    // What a replacement has begun to remove is no longer complete.
+    let path = list.timelines[0].timelinePath
+    let layer = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: path).first { $0.contains("__") })
+    try FileManager.default.removeItem(atPath: path + "/" + layer)
+    #expect(Self.states(try Self.list(root)) == ["locked", "locked"])
     old.abandon()
     new.abandon()
     withExtendedLifetime((old, new)) {}
