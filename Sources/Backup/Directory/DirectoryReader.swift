@@ -26,14 +26,14 @@ final class DirectoryReader: BackupSource {
   package init(
     path: String, bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents,
     linked: [String: DirectoryHandle] = [:],
-    sizeLimit: SizeLimit? = nil, refusals: RefusalCollector? = nil,
+    sizeLimit: SizeLimit? = nil, report: ReportWhileReading? = nil,
     progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
   ) throws(Failure) {
     self.progress = progress
     readAhead = try ReadAhead(bufferCount: bufferCount, failure: failure) { () throws(Failure) in
       try DirectorySource(
         path: path, contents: contents, linked: linked,
-        sizeLimit: sizeLimit, refusals: refusals, progress: progress)
+        sizeLimit: sizeLimit, report: report, progress: progress)
     }
     try refillIfEmpty()
   }

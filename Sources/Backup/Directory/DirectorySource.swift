@@ -1,6 +1,9 @@
 import PostgresFormat
 import System
 
+/// Gets what is wrong with a directory that is to be read all the same, before anything of it is given.
+package typealias ReportWhileReading = @Sendable (Failure) throws(Failure) -> Void
+
 /// A data directory as one stream of records, each followed by its file's contents if they are
 /// read; the reading thread's end of `DirectoryReader`.
 ///
@@ -52,28 +55,27 @@ final class DirectorySource: ByteSource {
   /// Opens the data directory and adds up what is to be read.
   ///
   /// Throws `.cannotOpen` if there is none, and, if pages are to be read, `.unsupported` if
-  /// a server works in it; with `refusals` that goes there, and the directory is read all the same.
+  /// a server works in it; with `report` that goes there, and the directory is read all the same.
   package init(
     path: String, contents: DirectoryContents, linked: [String: DirectoryHandle] = [:],
-    sizeLimit: SizeLimit? = nil, refusals: RefusalCollector? = nil, progress: InputProgress
+    sizeLimit: SizeLimit? = nil, report: ReportWhileReading? = nil, progress: InputProgress
   ) throws(Failure) {
     let root = try DirectoryHandle(path: path)
     try requireDataDirectory(path)
     var staysStopped = contents.readsPages
-    if contents.readsPages {
-      if let refusals {
-        staysStopped =
-          try refusals.collect { () throws(Failure) in try ServerLock.requireNone(in: root) } != nil
-      } else {
-        try ServerLock.requireNone(in: root)
-      }
+    do throws(Failure) {
+      if contents.readsPages { try ServerLock.requireNone(in: root) }
+    } catch {
+      guard let report else { throw error }
+      try report(error)
+      staysStopped = false
     }
     self.root = root
     self.staysStopped = staysStopped
     self.progress = progress
     walk = try DirectoryWalk(of: root, linked: linked)
     self.contents = try Self.survey(
-      root, linked, contents, endsAtUnexpectedFiles: refusals == nil, progress)
+      root, linked, contents, endsAtUnexpectedFiles: report == nil, progress)
     try sizeLimit?.require(progress.inputByteCount ?? 0)
   }
 

@@ -32,6 +32,10 @@ package final class BackupReader: @unchecked Sendable {
     self.progress = progress
     let input = InputProgress()
     progress?.begin(phase, reading: input, counters: counters)
+    var report: ReportWhileReading?
+    if let refusals {
+      report = { failure throws(Failure) in try refusals.take(failure) }
+    }
     let known = options.checksManifest ? try options.knownManifest() : nil
     knownManifest = known
     source = try openBackup(
@@ -39,7 +43,7 @@ package final class BackupReader: @unchecked Sendable {
       strippingComponents: options.stripComponents,
       bufferCount: options.inputBufferCount,
       contents: known == nil ? .stored : .listed, sizeLimit: options.sizeLimit,
-      refusals: refusals, progress: input, failure: failure)
+      report: report, progress: input, failure: failure)
     // A directory's manifest is known; one in a tar may come last.
     let mayHaveManifest = options.checksManifest && (known != nil || !isDirectory(options.backup))
     manifestCheck = mayHaveManifest ? ManifestCheck() : nil

@@ -13,7 +13,7 @@ import System
 ///   - linked: the directories that are read in the place of links, by the paths of the links.
 ///   - sizeLimit: what it may unpack to.
 ///   - progress: counts what is read.
-///   - refusals: gets that a server runs in a directory, which is then read all the same, as is one with a
+///   - report: gets that a server runs in a directory, which is then read all the same, as is one with a
 ///     file that is refused in any case.
 ///   - failure: what ends the wait for the input, if it is noted.
 /// - Throws: as the sources do, and `.usage` if names of a directory are to be stripped.
@@ -22,7 +22,7 @@ package func openBackup(
   strippingComponents count: Int,
   bufferCount: Int = ReadAhead.leastBufferCount, contents: DirectoryContents = .stored,
   linked: [String: DirectoryHandle] = [:],
-  sizeLimit: SizeLimit? = nil, refusals: RefusalCollector? = nil,
+  sizeLimit: SizeLimit? = nil, report: ReportWhileReading? = nil,
   progress: InputProgress = InputProgress(), failure: FirstFailure = FirstFailure()
 ) throws(Failure) -> any BackupSource {
   guard parts.isEmpty else {
@@ -44,5 +44,5 @@ package func openBackup(
   }
   return try DirectoryReader(
     path: path, bufferCount: bufferCount, contents: contents, linked: linked,
-    sizeLimit: sizeLimit, refusals: refusals, progress: progress, failure: failure)
+    sizeLimit: sizeLimit, report: report, progress: progress, failure: failure)
 }
