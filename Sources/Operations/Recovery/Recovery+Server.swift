@@ -63,6 +63,7 @@ extension Recovery {
     }
     var others = settings.mapValues { String($0) }
     if channel != nil { others["max_prepared_transactions"] = String(preparedTransactionLimit) }
+    others[ReplayEnd.setting.name] = ReplayEnd.setting.value
     if let timeline = log.targetTimeline { others["recovery_target_timeline"] = timeline }
     if let target = options.target {
       others.merge(target.settings) { $1 }
@@ -92,9 +93,8 @@ extension Recovery {
     position.finish(at: end ?? log.end)
     if options.target == nil {
       // On a full copy, segments that are the copy's own are not looked at when the server asks.
-      let last = pages != nil ? channel?.end : nil
-      if let known = last?.position ?? log.end, let record = last?.lastRecord ?? log.lastRecord {
-        try requireEnd(known, record, end, of: after, in: scratch)
+      if let last = (pages != nil ? channel?.end : nil) ?? log.last {
+        try requireEnd(last, end, of: after, in: scratch)
       }
     }
     return Replay(
@@ -157,28 +157,18 @@ extension Recovery {
     }
   }
 
-  /// Checks that the server has replayed just the records that were looked at: the first record that
-  /// it wrote itself follows the last of them.
+  /// Checks that the server has replayed just the records that were looked at.
   private func requireEnd(
-    _ end: LogSequenceNumber, _ last: LogSequenceNumber, _ branch: LogSequenceNumber?,
-    of control: ControlFile, in scratch: ScratchDirectory
+    _ last: WALEnd, _ branch: LogSequenceNumber?, of control: ControlFile,
+    in scratch: ScratchDirectory
   ) throws(Failure) {
-    let start = WALLayout.recordStart(atOrAfter: end, segmentSize: control.walSegmentSize)
-    let field = WALLayout.previousField(ofRecordAt: start, segmentSize: control.walSegmentSize)
-    let name = WALSegmentName(
-      timelineID: control.checkpointCopy.timelineID, containing: field,
-      segmentSize: control.walSegmentSize)
-    let bytes = DirectoryHandle.name(name.description)
+    guard let record = last.lastRecord else { return }
+    let end = last.position
     let directory = try DirectoryHandle(path: scratch.data)
       .openDirectory(DirectoryHandle.name("pg_wal"))
-    var found: LogSequenceNumber?
-    if try directory.status(of: bytes)?.kind == .file {
-      let file = try directory.openFile(bytes)
-      var value = [UInt8](repeating: 0, count: 8)
-      let count = try file.read(into: &value, at: field.rawValue % UInt64(name.segmentSize))
-      if count == value.count { found = .init(rawValue: value.bytes.littleEndian(at: 0)) }
-    }
-    guard found == last, branch == nil || branch == end else {
+    guard branch == nil || branch == end,
+      try ReplayEnd.isShown(after: (record, end), in: directory, control)
+    else {
       throw Failure(
         .recoveryFailed,
         "Postgres did not replay the WAL up to \(end), where its last record ends"

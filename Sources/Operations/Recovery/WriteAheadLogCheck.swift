@@ -43,10 +43,10 @@ struct WriteAheadLogCheck {
   struct Extent {
     /// Where replay begins.
     var start: LogSequenceNumber
-    /// Where the last record ends; nil if a restore command may bring more.
-    var end: LogSequenceNumber?
-    /// Where it starts, if there is one.
-    var lastRecord: LogSequenceNumber?
+    /// Where it ends; nil if a restore command may bring more.
+    var last: WALEnd?
+    /// Where the last record ends.
+    var end: LogSequenceNumber? { last?.position }
     /// The segment that replay begins with, if the copy does not have it, and no command may bring it.
     var missingSegment: WALSegmentName?
     /// The checkpoint that replay begins with; nil if it is not in the copy's WAL.
@@ -127,10 +127,7 @@ struct WriteAheadLogCheck {
       if label == nil, !hasRestoreCommand { try end.requireNoLaterSegment() }
       extent.archiveStart = WALLayout.recordStart(
         atOrAfter: end.position, segmentSize: control.walSegmentSize)
-      if !hasRestoreCommand {
-        extent.end = end.position
-        extent.lastRecord = end.lastRecord
-      }
+      if !hasRestoreCommand { extent.last = end }
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
     }
@@ -298,7 +295,7 @@ struct WriteAheadLogCheck {
     try Self.makeDecoder(of: control, from: start)
   }
 
-  private static func makeDecoder(
+  static func makeDecoder(
     of control: ControlFile, from start: WALDecoder.Start
   ) throws(Failure) -> WALDecoder {
     do throws(FormatError) {
@@ -368,7 +365,7 @@ struct WriteAheadLogCheck {
     try Self.readPages(of: InputFile(file), upTo: min(byteCount, limit), into: &buffer, body)
   }
 
-  private static func readPages(
+  static func readPages(
     of file: InputFile, upTo byteCount: UInt64, into buffer: inout [UInt8],
     _ body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {

@@ -12,7 +12,7 @@ import Testing
   private static let start = LogSequenceNumber(rawValue: 0x370_00D8)
 
   /// The names of the segments and their contents.
-  private static func segments() throws -> [(name: String, bytes: [UInt8])] {
+  static func segments() throws -> [(name: String, bytes: [UInt8])] {
     TestTar(decoding: try Fixture.bytes("online-16/pg_wal.tar")).members
       .filter { $0.contents.count == 1 << 20 }
       .map { (String($0.name.suffix(24)), $0.contents) }
@@ -20,11 +20,16 @@ import Testing
   }
 
   /// The control file of the cluster, made from that of another one.
-  private static func controlFile(systemIdentifier: UInt64) throws -> ControlFile {
+  static func controlFile(
+    systemIdentifier: UInt64, checkPoint: LogSequenceNumber? = nil
+  ) throws -> ControlFile {
     let file = URL(filePath: Fixture.path("postgres-format/clean-16.pg_control"))
     var bytes = [UInt8](try Data(contentsOf: file))
     bytes += [UInt8](repeating: 0, count: ControlFile.byteCount - bytes.count)
     bytes.setLittleEndian(systemIdentifier, at: ControlFile.Offset.systemIdentifier)
+    if let checkPoint {
+      bytes.setLittleEndian(checkPoint.rawValue, at: ControlFile.Offset.checkPoint)
+    }
     bytes.setLittleEndian(start.rawValue, at: ControlFile.Offset.checkpointCopy)
     bytes.setLittleEndian(1 << 20 as UInt32, at: ControlFile.Offset.walSegmentSize)
     let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<ControlFile.Offset.checksum))
