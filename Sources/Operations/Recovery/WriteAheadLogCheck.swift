@@ -20,6 +20,8 @@ struct WriteAheadLogCheck {
   let hasRestoreCommand: Bool
   /// The timeline to recover along: nil for the newest.
   var targetTimeline: String?
+  /// The files that were given besides a copy with a label, all of which is to be replayed.
+  var givenFiles: Set<String> = []
   var progress: RunProgress?
   private let input = InputProgress()
 
@@ -124,10 +126,12 @@ struct WriteAheadLogCheck {
     }
     do throws(FormatError) {
       let end = try outcome.get()
-      if label == nil, !hasRestoreCommand { try end.requireNoLaterSegment() }
+      if !hasRestoreCommand {
+        try end.requireNoLaterSegment()
+        extent.last = end
+      }
       extent.archiveStart = WALLayout.recordStart(
         atOrAfter: end.position, segmentSize: control.walSegmentSize)
-      if !hasRestoreCommand { extent.last = end }
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
     }
@@ -326,7 +330,9 @@ struct WriteAheadLogCheck {
     for name in segments {
       decoder.begin(name)
       progress?.note { name.description }
-      let limit = decoder.hasEnded ? WALLayout.pageSize : UInt64(name.segmentSize)
+      let limit =
+        !decoder.hasEnded
+        ? UInt64(name.segmentSize) : mayContradict(name) ? WALLayout.pageSize : 0
       try read("\(name)", limit: limit, into: &buffer) { pages throws(Failure) in
         try decoder.decode(pages) { record throws(Failure) in
           try observe(record, try Self.change(of: record))
@@ -336,6 +342,14 @@ struct WriteAheadLogCheck {
       input.addBytesRead(Int(name.segmentSize))
     }
     return Result { () throws(FormatError) in try decoder.finish() }
+  }
+
+  /// Whether a segment behind the end of the WAL shows that some of it is missing or damaged.
+  ///
+  /// Those of a backup with a label do not: they were copied while they were written, so that there may be
+  /// holes behind the backup's end.
+  private func mayContradict(_ segment: WALSegmentName) -> Bool {
+    label == nil || givenFiles.contains(segment.description)
   }
 
   /// What a record does besides changing blocks; throws if it makes a tablespace.

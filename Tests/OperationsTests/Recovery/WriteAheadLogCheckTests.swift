@@ -39,7 +39,8 @@ import Testing
 
   /// What the check ends with: nil for nothing.
   private static func outcome(
-    _ segments: [(name: String, bytes: [UInt8])], label: Bool = false, restoreCommand: Bool = false
+    _ segments: [(name: String, bytes: [UInt8])], label: Bool = false, restoreCommand: Bool = false,
+    given: Set<String> = []
   ) throws -> Failure? {
     let directory = try TemporaryDirectory(inMemory: true)
     let scratch = try ScratchDirectory(in: directory.path, keep: false)
@@ -50,7 +51,8 @@ import Testing
     let check = WriteAheadLogCheck(
       scratch: scratch, control: control,
       label: label ? BackupLabel(start: start, timelineID: 1) : nil,
-      isArchiveRecovery: label || restoreCommand, hasRestoreCommand: restoreCommand)
+      isArchiveRecovery: label || restoreCommand, hasRestoreCommand: restoreCommand,
+      givenFiles: given)
     do {
       _ = try check.run()
       return nil
@@ -131,8 +133,8 @@ import Testing
   }
 
   /// Goal: WAL in which replay would end too early is refused by name, unless the server may still
-  /// get it elsewhere, or a label says by itself how far it must go. Method: a changed byte in the
-  /// third segment, and that segment missing.
+  /// get it elsewhere, or only the backup's own is there and a label says how far it must go. Method: a
+  /// changed byte in the third segment, and that segment missing.
   @Test func damage() throws {
     let segments = try Self.segments()
     var changed = segments
@@ -140,10 +142,15 @@ import Testing
     var missing = segments
     missing.remove(at: 2)
     for (segments, words) in [(changed, "is damaged at 0/3"), (missing, "is missing")] {
-      let error = try Self.outcome(segments)
-      #expect(error?.exitCode == .damaged)
-      #expect(error?.message.contains("WAL segment '000000010000000000000039' \(words)") == true)
-      #expect(error?.hint?.contains("--wal") == true)
+      for (label, given) in [(false, []), (true, ["00000001000000000000003B"])] {
+        let error = try Self.outcome(segments, label: label, given: Set(given))
+        #expect(error?.exitCode == .damaged)
+        #expect(error?.message.contains("WAL segment '000000010000000000000039' \(words)") == true)
+        #expect(error?.message.contains("continues in '00000001000000000000003") == true)
+        #expect(error?.hint?.contains("--wal") == true)
+      }
+      #expect(
+        try Self.outcome(segments, label: true, given: ["000000010000000000000038"]) == nil)
       #expect(try Self.outcome(segments, label: true, restoreCommand: true) == nil)
       #expect(try Self.outcome(segments, label: true) == nil)
     }
