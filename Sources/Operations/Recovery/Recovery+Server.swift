@@ -89,13 +89,15 @@ extension Recovery {
       after = try Self.replaceSettings(of: after, by: settings, in: scratch)
     }
     let isBranch = after.checkpointCopy.timelineID != before.checkpointCopy.timelineID
-    let end = isBranch ? try Self.end(of: after, in: scratch) : nil
+    let history = isBranch ? try Self.history(of: after, in: scratch) : nil
+    let end = history?.parts.last?.start
     position.finish(at: end ?? log.end)
     if options.target == nil {
       // On a full copy, segments that are the copy's own are not looked at when the server asks.
       if let last = (pages != nil ? channel?.end : nil) ?? log.last {
         try requireEnd(last, end, of: after, in: scratch)
       }
+      if let history { try channel?.requireNoLaterSegment(before: history) }
     }
     return Replay(
       control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log))
@@ -140,10 +142,11 @@ extension Recovery {
     let lastCommit: String?
   }
 
-  /// Where a recovery ended that began a new timeline, as one from an archive does: there that begins.
-  private static func end(
+  /// The history of the timeline that a recovery began, as one from an archive does: it begins where that
+  /// ended.
+  private static func history(
     of control: ControlFile, in scratch: ScratchDirectory
-  ) throws(Failure) -> LogSequenceNumber? {
+  ) throws(Failure) -> TimelineHistory? {
     let timelineID = control.checkpointCopy.timelineID
     let name = DirectoryHandle.name(TimelineHistory.fileName(timelineID))
     let directory = try DirectoryHandle(path: scratch.data)
@@ -151,7 +154,7 @@ extension Recovery {
     guard try directory.status(of: name)?.kind == .file else { return nil }
     let bytes = try directory.openFile(name).contents(limit: 1 << 20)
     do throws(FormatError) {
-      return try TimelineHistory(of: timelineID, decoding: bytes.bytes).parts.last?.start
+      return try TimelineHistory(of: timelineID, decoding: bytes.bytes)
     } catch {
       throw Failure(error, in: "the history of timeline \(timelineID)", damage: .walDamaged)
     }
