@@ -81,7 +81,7 @@ extension Recovery {
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw advice(copy, place).advise(
         log.missingSegment.map(WriteAheadLogCheck.isMissing)
-          ?? Self.notRecovered(result, log: scratch.log))
+          ?? Self.notRecovered(result, log: scratch.log, log.last))
     }
     if let channel {
       // The server has left its own; the cluster's are those that it had.
@@ -189,16 +189,34 @@ extension Recovery {
   private static let targetTooEarly =
     "requested recovery stop point is before consistent recovery point"
 
-  /// The error of a server that did not recover the backup.
-  private static func notRecovered(_ result: ChildProcess.Result, log: String) -> Failure {
+  /// The error of a server that did not recover the backup; `end` is that of the WAL, if it is known.
+  private static func notRecovered(
+    _ result: ChildProcess.Result, log: String, _ end: WALEnd?
+  ) -> Failure {
     let lines = ServerLog.lastLines(of: log)
+    let isNotReached = lines.contains { $0.contains(targetNotReached) }
+    let known = end.map(describe)
+    let hint =
+      if lines.contains(where: { $0.contains(targetTooEarly) }) {
+        "The target is before the end of the backup. Give a later one, or an earlier backup."
+      } else if isNotReached {
+        (known ?? "") + "Check the target. If it is in later WAL, \(WriteAheadLogCheck.ways)"
+      } else {
+        (known ?? "") + WriteAheadLogCheck.hint
+      }
     return Failure(
-      lines.contains { $0.contains(targetNotReached) }
-        ? .recoveryTargetNotReached : .recoveryFailed,
-      "Postgres cannot recover the backup: \(ServerLog.describe(result, log: log))",
-      hint: lines.contains { $0.contains(targetTooEarly) }
-        ? "The target is before the end of the backup. Give a later one, or an earlier backup."
-        : WriteAheadLogCheck.hint)
+      isNotReached ? .recoveryTargetNotReached : .recoveryFailed,
+      "Postgres cannot recover the backup: \(ServerLog.describe(result, log: log))", hint: hint)
+  }
+
+  /// A sentence about the end of the WAL.
+  private static func describe(_ end: WALEnd) -> String {
+    let segment = WALSegmentName(
+      timelineID: end.segment.timelineID, containing: end.place,
+      segmentSize: end.segment.segmentSize)
+    return segment == end.segment
+      ? "The WAL ends at \(end.place) in segment '\(segment)': \(end.reason). "
+      : "The WAL ends before segment '\(segment)'. "
   }
 
   /// Removes the files of prepared transactions that the checkpoint at the start of the replay does

@@ -28,7 +28,7 @@ struct WriteAheadLogCheck {
   /// What to do if WAL is missing or damaged.
   static let hint = "If WAL is missing, \(ways)"
 
-  private static let ways =
+  static let ways =
     "give it with '--wal', or a command that fetches it with '--restore-command'."
 
   /// The error of a server that could not recover for want of the segment that it begins with.
