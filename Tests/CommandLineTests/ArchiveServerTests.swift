@@ -78,6 +78,52 @@ struct ArchiveServerTests {
     }
   }
 
+  /// Goal: WAL that is damaged or missing behind the end of the backup is refused, however it is given,
+  /// and not cut off; but not if the recovery is to end before that, and not if the archive has got the
+  /// segment in the meantime. Method: a segment with later ones, without which and with a changed byte in
+  /// which a recovery would end in silence.
+  @Test func gap() async throws {
+    let scene = try Scene(segmentSize: 1)
+    try scene.server.start(options: "-c max_prepared_transactions=20")
+    for _ in 1...3 {
+      _ = try scene.server.query("INSERT INTO t SELECT generate_series(1, 5000)")
+      _ = try scene.server.query("SELECT pg_switch_wal()")
+    }
+    try scene.server.stop()
+    let names = try PostgresServer.shell(
+      #"""
+      cp -r archive missing; cp -r archive changed; cd archive; set -- $(ls | grep -x '[0-9A-F]*' | tail -3)
+      rm "../missing/$1"; printf x | dd of="../changed/$1" bs=1 seek=100000 conv=notrunc status=none
+      printf '%s\n' "$@"
+      """#, [], scene.directory)
+    for (archive, words) in [("missing", "is missing"), ("changed", "is damaged at")] {
+      let path = scene.directory + "/" + archive
+      let command = "cp '\(path)/%f' '%p'"
+      for (command, more) in [
+        (nil, ["--wal", path]), (nil, ["--wal", path, "--full-copy"]),
+        (command, []), (command, ["--full-copy"]),
+      ] as [(String?, [String])] {
+        let run = try await scene.recover(into: TemporaryDirectory(), command, more)
+        #expect(run.exitCode == 65, "\(archive) \(more): \(run.error)")
+        #expect(
+          run.error.contains("WAL segment '\(names[0])' \(words)"), "\(more): \(run.error)")
+        #expect(
+          run.error.contains("the WAL continues in '\(names[1])'"), "\(more): \(run.error)")
+        let target = try await scene.recover(
+          into: TemporaryDirectory(), command, more + ["--recovery-target", "immediate"])
+        #expect(target.exitCode == 0, "\(archive) \(more): \(target.error)")
+      }
+    }
+    let run = try await scene.recover(
+      into: TemporaryDirectory(),
+      """
+      cd '\(scene.directory)/archive'; case %f in \(names[1])) touch ../grown;;
+      \(names[0])) test -e ../grown || exit 1;; esac; cp %f '%p'
+      """)
+    #expect(run.exitCode == 0, "\(run.error)")
+    #expect(FileManager.default.fileExists(atPath: scene.directory + "/grown"))
+  }
+
   /// Goal: a person whose command depends on the directory in which it runs gets to a timeline by the
   /// hints. Method: what Barman writes into a restored directory, and a stand-in for pgBackRest that
   /// insists on a cluster's control file, as the real one does.

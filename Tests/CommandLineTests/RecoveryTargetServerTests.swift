@@ -107,6 +107,7 @@ struct RecoveryTargetServerTests {
     let (run, _) = try await scene.recover(["--recovery-target", "name=nowhere"])
     #expect(run.exitCode == 65)
     #expect(run.error.contains("[recovery-target-not-reached]"), "\(run.error)")
+    #expect(run.error.contains("Check the target."), "\(run.error)")
   }
 
   /// Goal: a backup that is to be recovered to a target is not recovered past it without a word, and

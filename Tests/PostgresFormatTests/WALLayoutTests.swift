@@ -43,18 +43,6 @@ struct WALLayoutTests {
     }
   }
 
-  /// Goal: the previous record's position is found in a record that crosses a boundary. Method: starts around
-  /// one of pages, and one of segments.
-  @Test(
-    arguments: [
-      (0x792_FFE8, 0x792_FFF0), (0x792_FFF0, 0x792_FFF8), (0x792_FFF8, 0x793_0018),
-      (0x793_0018, 0x793_0020), (0x7FF_FFF8, 0x800_0028),
-    ] as [(UInt64, UInt64)])
-  func previousField(start: UInt64, field: UInt64) {
-    #expect(
-      WALLayout.previousField(ofRecordAt: lsn(start), segmentSize: 16 << 20) == lsn(field))
-  }
-
   /// Places the bytes of the record one by one outside headers; nil if a header is at the start.
   private func model(_ start: UInt64, _ segmentSize: UInt64) -> UInt64? {
     func isHeader(_ position: UInt64, _ segmentSize: UInt64) -> Bool {

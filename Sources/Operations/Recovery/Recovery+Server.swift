@@ -63,6 +63,7 @@ extension Recovery {
     }
     var others = settings.mapValues { String($0) }
     if channel != nil { others["max_prepared_transactions"] = String(preparedTransactionLimit) }
+    others[ReplayEnd.setting.name] = ReplayEnd.setting.value
     if let timeline = log.targetTimeline { others["recovery_target_timeline"] = timeline }
     if let target = options.target {
       others.merge(target.settings) { $1 }
@@ -80,7 +81,7 @@ extension Recovery {
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw advice(copy, place).advise(
         log.missingSegment.map(WriteAheadLogCheck.isMissing)
-          ?? Self.notRecovered(result, log: scratch.log))
+          ?? Self.notRecovered(result, log: scratch.log, log.last))
     }
     if let channel {
       // The server has left its own; the cluster's are those that it had.
@@ -88,14 +89,15 @@ extension Recovery {
       after = try Self.replaceSettings(of: after, by: settings, in: scratch)
     }
     let isBranch = after.checkpointCopy.timelineID != before.checkpointCopy.timelineID
-    let end = isBranch ? try Self.end(of: after, in: scratch) : nil
+    let history = isBranch ? try Self.history(of: after, in: scratch) : nil
+    let end = history?.parts.last?.start
     position.finish(at: end ?? log.end)
     if options.target == nil {
       // On a full copy, segments that are the copy's own are not looked at when the server asks.
-      let last = pages != nil ? channel?.end : nil
-      if let known = last?.position ?? log.end, let record = last?.lastRecord ?? log.lastRecord {
-        try requireEnd(known, record, end, of: after, in: scratch)
+      if let last = (pages != nil ? channel?.end : nil) ?? log.last {
+        try requireEnd(last, end, of: after, in: scratch)
       }
+      if let history { try channel?.requireNoLaterSegment(before: history) }
     }
     return Replay(
       control: after, end: end ?? log.end, lastCommit: ServerLog.lastCommit(in: scratch.log),
@@ -143,10 +145,11 @@ extension Recovery {
     let snapshotCheck: SnapshotCheck?
   }
 
-  /// Where a recovery ended that began a new timeline, as one from an archive does: there that begins.
-  private static func end(
+  /// The history of the timeline that a recovery began, as one from an archive does: it begins where that
+  /// ended.
+  private static func history(
     of control: ControlFile, in scratch: ScratchDirectory
-  ) throws(Failure) -> LogSequenceNumber? {
+  ) throws(Failure) -> TimelineHistory? {
     let timelineID = control.checkpointCopy.timelineID
     let name = DirectoryHandle.name(TimelineHistory.fileName(timelineID))
     let directory = try DirectoryHandle(path: scratch.data)
@@ -154,34 +157,24 @@ extension Recovery {
     guard try directory.status(of: name)?.kind == .file else { return nil }
     let bytes = try directory.openFile(name).contents(limit: 1 << 20)
     do throws(FormatError) {
-      return try TimelineHistory(of: timelineID, decoding: bytes.bytes).parts.last?.start
+      return try TimelineHistory(of: timelineID, decoding: bytes.bytes)
     } catch {
       throw Failure(error, in: "the history of timeline \(timelineID)", damage: .walDamaged)
     }
   }
 
-  /// Checks that the server has replayed just the records that were looked at: the first record that
-  /// it wrote itself follows the last of them.
+  /// Checks that the server has replayed just the records that were looked at.
   private func requireEnd(
-    _ end: LogSequenceNumber, _ last: LogSequenceNumber, _ branch: LogSequenceNumber?,
-    of control: ControlFile, in scratch: ScratchDirectory
+    _ last: WALEnd, _ branch: LogSequenceNumber?, of control: ControlFile,
+    in scratch: ScratchDirectory
   ) throws(Failure) {
-    let start = WALLayout.recordStart(atOrAfter: end, segmentSize: control.walSegmentSize)
-    let field = WALLayout.previousField(ofRecordAt: start, segmentSize: control.walSegmentSize)
-    let name = WALSegmentName(
-      timelineID: control.checkpointCopy.timelineID, containing: field,
-      segmentSize: control.walSegmentSize)
-    let bytes = DirectoryHandle.name(name.description)
+    guard let record = last.lastRecord else { return }
+    let end = last.position
     let directory = try DirectoryHandle(path: scratch.data)
       .openDirectory(DirectoryHandle.name("pg_wal"))
-    var found: LogSequenceNumber?
-    if try directory.status(of: bytes)?.kind == .file {
-      let file = try directory.openFile(bytes)
-      var value = [UInt8](repeating: 0, count: 8)
-      let count = try file.read(into: &value, at: field.rawValue % UInt64(name.segmentSize))
-      if count == value.count { found = .init(rawValue: value.bytes.littleEndian(at: 0)) }
-    }
-    guard found == last, branch == nil || branch == end else {
+    guard branch == nil || branch == end,
+      try ReplayEnd.isShown(after: (record, end), in: directory, control)
+    else {
       throw Failure(
         .recoveryFailed,
         "Postgres did not replay the WAL up to \(end), where its last record ends"
@@ -199,16 +192,34 @@ extension Recovery {
   private static let targetTooEarly =
     "requested recovery stop point is before consistent recovery point"
 
-  /// The error of a server that did not recover the backup.
-  private static func notRecovered(_ result: ChildProcess.Result, log: String) -> Failure {
+  /// The error of a server that did not recover the backup; `end` is that of the WAL, if it is known.
+  private static func notRecovered(
+    _ result: ChildProcess.Result, log: String, _ end: WALEnd?
+  ) -> Failure {
     let lines = ServerLog.lastLines(of: log)
+    let isNotReached = lines.contains { $0.contains(targetNotReached) }
+    let known = end.map(describe)
+    let hint =
+      if lines.contains(where: { $0.contains(targetTooEarly) }) {
+        "The target is before the end of the backup. Give a later one, or an earlier backup."
+      } else if isNotReached {
+        (known ?? "") + "Check the target. If it is in later WAL, \(WriteAheadLogCheck.ways)"
+      } else {
+        (known ?? "") + WriteAheadLogCheck.hint
+      }
     return Failure(
-      lines.contains { $0.contains(targetNotReached) }
-        ? .recoveryTargetNotReached : .recoveryFailed,
-      "Postgres cannot recover the backup: \(ServerLog.describe(result, log: log))",
-      hint: lines.contains { $0.contains(targetTooEarly) }
-        ? "The target is before the end of the backup. Give a later one, or an earlier backup."
-        : WriteAheadLogCheck.hint)
+      isNotReached ? .recoveryTargetNotReached : .recoveryFailed,
+      "Postgres cannot recover the backup: \(ServerLog.describe(result, log: log))", hint: hint)
+  }
+
+  /// A sentence about the end of the WAL.
+  private static func describe(_ end: WALEnd) -> String {
+    let segment = WALSegmentName(
+      timelineID: end.segment.timelineID, containing: end.place,
+      segmentSize: end.segment.segmentSize)
+    return segment == end.segment
+      ? "The WAL ends at \(end.place) in segment '\(segment)': \(end.reason). "
+      : "The WAL ends before segment '\(segment)'. "
   }
 
   /// Removes the files of prepared transactions that the checkpoint at the start of the replay does

@@ -106,6 +106,8 @@ struct Recovery {
     let leftOut: LeftOutTally
     let absoluteNameCount: Int
     let settings: OwnRecoverySettings
+    /// The files of the WAL that were given besides the backup.
+    let givenWriteAheadLog: Set<String>
   }
 
   /// The refusal of a backup that turns out to need a full copy when it has been read.
@@ -260,7 +262,8 @@ struct Recovery {
     return Copy(
       version: version, control: control, label: intake.label,
       manifest: verified ?? ManifestSummary(result: .none), leftOut: intake.leftOut,
-      absoluteNameCount: intake.absoluteNameCount, settings: intake.settings)
+      absoluteNameCount: intake.absoluteNameCount, settings: intake.settings,
+      givenWriteAheadLog: intake.givenWriteAheadLog)
   }
 
   /// Whether the server is to go on from the archive at the end of the copy's WAL, and to mind
@@ -316,7 +319,8 @@ struct Recovery {
       scratch: scratch, control: copy.control, label: copy.label,
       isArchiveRecovery: isArchiveRecovery(copy.label),
       hasRestoreCommand: options.restoreCommand != nil, targetTimeline: options.targetTimeline,
-      progress: progress)
+      // A target may be before a gap, and one that is not reached is an error anyway.
+      givenFiles: options.target == nil ? copy.givenWriteAheadLog : [], progress: progress)
   }
 
   /// Looks through the WAL of a copy, gives every record to `observe`, and refuses a copy without a label

@@ -33,6 +33,8 @@ final class RestoreChannel: Sendable {
   private struct State {
     var isEnded = false
     var isFetching = false
+    /// What the server gave for `%r` at last.
+    var restart: String?
     var end: WALEnd?
     var settings: [String: Int32] = [:]
     var failure: Failure?
@@ -145,9 +147,11 @@ final class RestoreChannel: Sendable {
     }
     let segment = WALSegmentName(names[0], segmentSize: check.control.walSegmentSize)
     if let segment { requested(segment) }
-    let path = scratch.archive + "/" + names[0]
+    state.withLock { $0.restart = names[1] }
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    guard try fetch(names[0], to: path, restartingAt: names[1]) else {
+    guard
+      let (file, byteCount) = try fetch(names[0], restartingAt: names[1], check: requireServer)
+    else {
       // All of the copy's own has been looked through; what of it is replayed shows now.
       if let segment, pages != nil, let (file, byteCount) = try openCopy(of: names[0]) {
         try decode(segment, of: file, byteCount: byteCount, &buffer, &stream)
@@ -155,9 +159,6 @@ final class RestoreChannel: Sendable {
       try answers.write(Array("-\n".utf8).bytes, check: requireServer)
       return
     }
-    // A command may make a link to its archive instead of a copy.
-    let (file, byteCount) = try SystemCalls.openRegularFile(path, followsLink: true)
-    try SystemCalls.unlink(path)
     // The record of a tablespace may be anywhere: all is looked at before the first byte is given.
     if let segment {
       try decode(segment, of: InputFile(file), byteCount: byteCount, &buffer, &stream)
@@ -209,19 +210,74 @@ final class RestoreChannel: Sendable {
     return (try directory.openFile(bytes), status.byteCount)
   }
 
-  /// Runs the user's command; false if it says that there is no such file.
+  /// Refuses the end of a replay that the archive contradicts: it has a segment after the one in which
+  /// the replay ended, but not the rest of that one, also if it is asked for it again.
+  ///
+  /// A server asks for no more than the segment that it cannot go on in.
+  ///
+  /// - Parameters:
+  ///   - history: of the timeline that begins at the end of the replay.
+  func requireNoLaterSegment(before history: TimelineHistory) throws(Failure) {
+    guard let end = history.parts.last?.start, let restart = state.withLock({ $0.restart }) else {
+      return
+    }
+    let size = check.control.walSegmentSize
+    func segment(_ position: LogSequenceNumber) -> WALSegmentName? {
+      let number = position.rawValue / UInt64(size)
+      let part = history.parts.dropLast().last { $0.start.rawValue / UInt64(size) <= number }
+      return part.map {
+        WALSegmentName(timelineID: $0.timelineID, containing: position, segmentSize: size)
+      }
+    }
+    guard let last = segment(end), let next = segment(end + UInt64(size)),
+      let later = try fetch(next.description, restartingAt: restart)
+    else { return }
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var decoder = try check.makeDecoder(
+      from: .record(WALLayout.recordStart(atOrAfter: end, segmentSize: size)))
+    func decode(
+      _ found: (file: Descriptor, byteCount: UInt64), limit: UInt64
+    ) throws(Failure) {
+      try WriteAheadLogCheck.readPages(
+        of: InputFile(found.file), upTo: min(found.byteCount, limit), into: &buffer
+      ) { pages throws(Failure) in
+        decoder.decode(pages) { _ in }
+        return true
+      }
+    }
+    // It may have come into the archive only now.
+    if let found = try fetch(last.description, restartingAt: restart) {
+      decoder.begin(last)
+      try decode(found, limit: UInt64(size))
+    }
+    decoder.begin(next)
+    guard decoder.hasEnded else { return }
+    try decode(later, limit: WALLayout.pageSize)
+    do throws(FormatError) {
+      try decoder.finish().requireNoLaterSegment()
+    } catch {
+      throw Failure(
+        error.code ?? .walDamaged, error.message,
+        hint:
+          "The restore command brings '\(next)', but not all of '\(last)'. Put that into the archive, "
+          + "or say with '--recovery-target' where the recovery is to end before it.")
+    }
+  }
+
+  /// Runs the user's command; nil if it says that there is no such file.
   ///
   /// As for Postgres, a command that a signal ends, or that cannot be run, ends the recovery.
   /// (Postgres, `xlogarchive.c`, `RestoreArchivedFile`)
   private func fetch(
-    _ name: String, to path: String, restartingAt restart: String
-  ) throws(Failure) -> Bool {
+    _ name: String, restartingAt restart: String, check: () throws(Failure) -> Void = {}
+  ) throws(Failure) -> (file: Descriptor, byteCount: UInt64)? {
     state.withLock { $0.isFetching = true }
     defer { state.withLock { $0.isFetching = false } }
+    let path = scratch.archive + "/" + name
     let text = Self.expanded(command, file: name, path: path, restart: restart)
     let result = try ChildProcess.run(
       ["/bin/sh", "-c", text].map { Array($0.utf8) }, environment: .all, log: scratch.log,
-      check: requireServer)
+      check: check)
     guard result.exitCode <= 125 else {
       throw Failure(
         .restoreCommandFailed,
@@ -230,7 +286,11 @@ final class RestoreChannel: Sendable {
         hint: "Check the command of '--restore-command'. It must exit with 1 to 125 if the archive "
           + "does not have the file.")
     }
-    return result.exitCode == 0
+    guard result.exitCode == 0 else { return nil }
+    // A command may make a link to its archive instead of a copy.
+    let found = try SystemCalls.openRegularFile(path, followsLink: true)
+    try SystemCalls.unlink(path)
+    return found
   }
 
   /// The command with `%f`, `%p`, `%r` and `%%` replaced, as Postgres does it.

@@ -20,13 +20,15 @@ struct WriteAheadLogCheck {
   let hasRestoreCommand: Bool
   /// The timeline to recover along: nil for the newest.
   var targetTimeline: String?
+  /// The files that were given besides a copy with a label, all of which is to be replayed.
+  var givenFiles: Set<String> = []
   var progress: RunProgress?
   private let input = InputProgress()
 
   /// What to do if WAL is missing or damaged.
   static let hint = "If WAL is missing, \(ways)"
 
-  private static let ways =
+  static let ways =
     "give it with '--wal', or a command that fetches it with '--restore-command'."
 
   /// The error of a server that could not recover for want of the segment that it begins with.
@@ -43,10 +45,10 @@ struct WriteAheadLogCheck {
   struct Extent {
     /// Where replay begins.
     var start: LogSequenceNumber
-    /// Where the last record ends; nil if a restore command may bring more.
-    var end: LogSequenceNumber?
-    /// Where it starts, if there is one.
-    var lastRecord: LogSequenceNumber?
+    /// Where it ends; nil if a restore command may bring more.
+    var last: WALEnd?
+    /// Where the last record ends.
+    var end: LogSequenceNumber? { last?.position }
     /// The segment that replay begins with, if the copy does not have it, and no command may bring it.
     var missingSegment: WALSegmentName?
     /// The checkpoint that replay begins with; nil if it is not in the copy's WAL.
@@ -126,13 +128,12 @@ struct WriteAheadLogCheck {
     }
     do throws(FormatError) {
       let end = try outcome.get()
-      if label == nil, !hasRestoreCommand { try end.requireNoLaterSegment() }
+      if !hasRestoreCommand {
+        try end.requireNoLaterSegment()
+        extent.last = end
+      }
       extent.archiveStart = WALLayout.recordStart(
         atOrAfter: end.position, segmentSize: control.walSegmentSize)
-      if !hasRestoreCommand {
-        extent.end = end.position
-        extent.lastRecord = end.lastRecord
-      }
     } catch {
       throw Failure(error.code ?? .walDamaged, error.message, hint: Self.hint)
     }
@@ -300,7 +301,7 @@ struct WriteAheadLogCheck {
     try Self.makeDecoder(of: control, from: start)
   }
 
-  private static func makeDecoder(
+  static func makeDecoder(
     of control: ControlFile, from start: WALDecoder.Start
   ) throws(Failure) -> WALDecoder {
     do throws(FormatError) {
@@ -331,7 +332,9 @@ struct WriteAheadLogCheck {
     for name in segments {
       decoder.begin(name)
       progress?.note { name.description }
-      let limit = decoder.hasEnded ? WALLayout.pageSize : UInt64(name.segmentSize)
+      let limit =
+        !decoder.hasEnded
+        ? UInt64(name.segmentSize) : mayContradict(name) ? WALLayout.pageSize : 0
       try read("\(name)", limit: limit, into: &buffer) { pages throws(Failure) in
         try decoder.decode(pages) { record throws(Failure) in
           try observe(record, try Self.change(of: record))
@@ -341,6 +344,14 @@ struct WriteAheadLogCheck {
       input.addBytesRead(Int(name.segmentSize))
     }
     return Result { () throws(FormatError) in try decoder.finish() }
+  }
+
+  /// Whether a segment behind the end of the WAL shows that some of it is missing or damaged.
+  ///
+  /// Those of a backup with a label do not: they were copied while they were written, so that there may be
+  /// holes behind the backup's end.
+  private func mayContradict(_ segment: WALSegmentName) -> Bool {
+    label == nil || givenFiles.contains(segment.description)
   }
 
   /// What a record does besides changing blocks; throws if it makes a tablespace.
@@ -370,7 +381,7 @@ struct WriteAheadLogCheck {
     try Self.readPages(of: InputFile(file), upTo: min(byteCount, limit), into: &buffer, body)
   }
 
-  private static func readPages(
+  static func readPages(
     of file: InputFile, upTo byteCount: UInt64, into buffer: inout [UInt8],
     _ body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {

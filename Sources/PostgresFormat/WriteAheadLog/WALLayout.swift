@@ -59,14 +59,6 @@ public enum WALLayout {
     return max(position, pageStart + headerByteCount(at: pageStart, segmentSize: segmentSize))
   }
 
-  /// Where the record at `start` has the position of the previous one: after its first 8 bytes, which may
-  /// be the last of a page. (Postgres, `xlogrecord.h`, `XLogRecord`)
-  public static func previousField(
-    ofRecordAt start: LogSequenceNumber, segmentSize: UInt32
-  ) -> LogSequenceNumber {
-    recordStart(atOrAfter: start + 8, segmentSize: segmentSize)
-  }
-
   /// Checks that a record can start at a position: a multiple of 8, not within a page header, not
   /// in the first segment, which Postgres never uses, and not at the very end of the range of LSNs.
   public static func requireRecordStart(

@@ -12,7 +12,7 @@ import Testing
   private static let start = LogSequenceNumber(rawValue: 0x370_00D8)
 
   /// The names of the segments and their contents.
-  private static func segments() throws -> [(name: String, bytes: [UInt8])] {
+  static func segments() throws -> [(name: String, bytes: [UInt8])] {
     TestTar(decoding: try Fixture.bytes("online-16/pg_wal.tar")).members
       .filter { $0.contents.count == 1 << 20 }
       .map { (String($0.name.suffix(24)), $0.contents) }
@@ -20,11 +20,16 @@ import Testing
   }
 
   /// The control file of the cluster, made from that of another one.
-  private static func controlFile(systemIdentifier: UInt64) throws -> ControlFile {
+  static func controlFile(
+    systemIdentifier: UInt64, checkPoint: LogSequenceNumber? = nil
+  ) throws -> ControlFile {
     let file = URL(filePath: Fixture.path("postgres-format/clean-16.pg_control"))
     var bytes = [UInt8](try Data(contentsOf: file))
     bytes += [UInt8](repeating: 0, count: ControlFile.byteCount - bytes.count)
     bytes.setLittleEndian(systemIdentifier, at: ControlFile.Offset.systemIdentifier)
+    if let checkPoint {
+      bytes.setLittleEndian(checkPoint.rawValue, at: ControlFile.Offset.checkPoint)
+    }
     bytes.setLittleEndian(start.rawValue, at: ControlFile.Offset.checkpointCopy)
     bytes.setLittleEndian(1 << 20 as UInt32, at: ControlFile.Offset.walSegmentSize)
     let checksum = CRC32C.checksum(of: bytes.bytes.extracting(0..<ControlFile.Offset.checksum))
@@ -34,7 +39,8 @@ import Testing
 
   /// What the check ends with: nil for nothing.
   private static func outcome(
-    _ segments: [(name: String, bytes: [UInt8])], label: Bool = false, restoreCommand: Bool = false
+    _ segments: [(name: String, bytes: [UInt8])], label: Bool = false, restoreCommand: Bool = false,
+    given: Set<String> = []
   ) throws -> Failure? {
     let directory = try TemporaryDirectory(inMemory: true)
     let scratch = try ScratchDirectory(in: directory.path, keep: false)
@@ -45,7 +51,8 @@ import Testing
     let check = WriteAheadLogCheck(
       scratch: scratch, control: control,
       label: label ? BackupLabel(start: start, timelineID: 1) : nil,
-      isArchiveRecovery: label || restoreCommand, hasRestoreCommand: restoreCommand)
+      isArchiveRecovery: label || restoreCommand, hasRestoreCommand: restoreCommand,
+      givenFiles: given)
     do {
       _ = try check.run()
       return nil
@@ -126,8 +133,8 @@ import Testing
   }
 
   /// Goal: WAL in which replay would end too early is refused by name, unless the server may still
-  /// get it elsewhere, or a label says by itself how far it must go. Method: a changed byte in the
-  /// third segment, and that segment missing.
+  /// get it elsewhere, or only the backup's own is there and a label says how far it must go. Method: a
+  /// changed byte in the third segment, and that segment missing.
   @Test func damage() throws {
     let segments = try Self.segments()
     var changed = segments
@@ -135,10 +142,15 @@ import Testing
     var missing = segments
     missing.remove(at: 2)
     for (segments, words) in [(changed, "is damaged at 0/3"), (missing, "is missing")] {
-      let error = try Self.outcome(segments)
-      #expect(error?.exitCode == .damaged)
-      #expect(error?.message.contains("WAL segment '000000010000000000000039' \(words)") == true)
-      #expect(error?.hint?.contains("--wal") == true)
+      for (label, given) in [(false, []), (true, ["00000001000000000000003B"])] {
+        let error = try Self.outcome(segments, label: label, given: Set(given))
+        #expect(error?.exitCode == .damaged)
+        #expect(error?.message.contains("WAL segment '000000010000000000000039' \(words)") == true)
+        #expect(error?.message.contains("continues in '00000001000000000000003") == true)
+        #expect(error?.hint?.contains("--wal") == true)
+      }
+      #expect(
+        try Self.outcome(segments, label: true, given: ["000000010000000000000038"]) == nil)
       #expect(try Self.outcome(segments, label: true, restoreCommand: true) == nil)
       #expect(try Self.outcome(segments, label: true) == nil)
     }
