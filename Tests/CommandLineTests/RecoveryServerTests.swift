@@ -147,19 +147,25 @@ struct RecoveryServerTests {
     }
     let manifest = directory.path + "/manifest"
     try Data(try TestManifest(base).encoded()).write(to: URL(filePath: manifest))
-    arguments += ["--manifest", manifest, "--json"]
-    let forecast = try await Self.run(
-      backup, in: directory, programs: programs, arguments + ["--dry-run"])
-    #expect(forecast.exitCode == 0, "\(forecast.error)")
+    // Its WAL range makes no sense, from which the space for tars would be taken.
+    let isDirectory = more.contains("--wal")
+    arguments += ["--manifest", isDirectory ? manifest : "none", "--json"]
+    if !isDirectory {
+      let forecast = try await Self.run(
+        backup, in: directory, programs: programs, arguments + ["--dry-run"])
+      #expect(forecast.exitCode == 0, "\(forecast.error)")
+    }
     let run = try await Self.run(backup, in: directory, programs: programs, arguments)
     try #require(run.exitCode == 0, "\(run.error)")
     let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
-    #expect(summary.manifest.result == .verified)
+    #expect((summary.manifest.result == .verified) == isDirectory)
     #expect(summary.pageCount == 7156)
     let verified = try await ProgramRun.run(
       ["verify", Self.timeline(in: directory), "--against", backup, "--recover-with", programs]
-        + Sandboxing.options + arguments.filter { $0.hasSuffix("pg_wal.tar") || more.contains($0) })
+        + ["--scratch", directory.path] + Sandboxing.options
+        + arguments.filter { $0.hasSuffix("pg_wal.tar") || more.contains($0) })
     #expect(verified.exitCode == 0, "\(verified.error)")
+    guard isDirectory else { return }
 
     var changed = TestManifest(base)
     changed[names[0]].byteCount -= 4096
