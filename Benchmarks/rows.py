@@ -13,6 +13,7 @@ import time
 from measure import Input, compare, median, run
 from recovery import recovery
 from report import GIB, MIB, Row, available_memory, rate, size
+from senders import is_installed, senders, shell
 
 KINDS = ["accounts", "btree", "text", "random", "zero", "mixed"]
 
@@ -24,10 +25,6 @@ COMPRESSORS = [
     "lz4 -1 -c", "zstd -1 -c", "gzip -1 -c", "gzip -6 -c", "xz -1 -c",
     "xz -1 -T2 --block-size=4MiB -c",
 ]
-
-# What a backup comes through from another machine. A cipher stands in for the one of ssh.
-CIPHER = f"openssl enc -aes-128-ctr -K {'0' * 32} -iv {'0' * 32}"
-SENDERS = [["zstd -1 -c"], [CIPHER, CIPHER + " -d"]]
 
 
 class Bench:
@@ -161,35 +158,6 @@ def inputs(bench):
         os.unlink(packed.path)
 
 
-def senders(bench):
-    """Through pipes from other programs, against the slowest of all alone, from a file."""
-    byte_count = min(bench.options.small, GIB)
-    plain = bench.file(byte_count)
-    for stages in SENDERS:
-        if not all(map(is_installed, stages)):
-            continue
-        alone = {}
-        path = plain.path
-        for number, stage in enumerate(stages):
-            command = ["sh", "-c", f"exec {stage} < {path}"]
-            alone[stage] = median([run(command) for _ in range(bench.runs)])
-            output = bench.path(f"backup.stage{number}")
-            shell(f"{stage} < {path} > {output}")
-            path = output
-        sent = Input(path=path)
-        alone["import"] = median([bench.measure_import(sent) for _ in range(bench.runs)])
-        piped = Input(generator=["sh", "-c", f"< {plain.path} {' | '.join(stages)}"])
-        together = median([bench.measure_import(piped) for _ in range(bench.runs)])
-        slowest = max(alone, key=lambda name: alone[name].seconds)
-        yield Row(
-            f"{size(byte_count)} of accounts through {names(stages)}",
-            rate(together, byte_count), f"{names([slowest])} {rate(alone[slowest], byte_count)}",
-            together.seconds / alone[slowest].seconds, 1.10,
-        )
-        for number in range(len(stages)):
-            os.unlink(bench.path(f"backup.stage{number}"))
-
-
 def levels(bench):
     """The levels `fast` and 0 against level 1."""
     byte_count = bench.options.small
@@ -206,18 +174,6 @@ def levels(bench):
                 f"{size(byte_count)} of {kind}, level {level}", rate(ours, byte_count),
                 "level 1 " + rate(theirs, byte_count), ours.seconds / theirs.seconds, limit,
             )
-
-
-def names(commands):
-    return " and ".join(command.split()[0] for command in commands)
-
-
-def is_installed(command):
-    return shutil.which(command.split()[0]) is not None
-
-
-def shell(command):
-    subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True)
 
 
 def memory(bench):
