@@ -50,7 +50,7 @@ def senders(bench):
 
 def piped(bench, what, byte_count, stages, path, theirs, ours, *options):
     """The row of one pipe, whose first program reads `path`."""
-    piped = Input(generator=[*theirs, "sh", "-c", f"< {path} {' | '.join(stages)}"])
+    sender = Input(generator=[*theirs, "sh", "-c", f"< {path} {' | '.join(stages)}"])
     alone = {}
     outputs = []
     for stage in stages:
@@ -64,7 +64,7 @@ def piped(bench, what, byte_count, stages, path, theirs, ours, *options):
     alone["import"], together = compare(
         bench.runs,
         lambda: bench.measure_import(sent, *options, prefix=ours),
-        lambda: bench.measure_import(piped, *options, prefix=ours),
+        lambda: bench.measure_import(sender, *options, prefix=ours),
     )
     for output in outputs:
         os.unlink(output)

@@ -14,6 +14,9 @@ public struct TenantManifest: Equatable, Sendable {
   /// does not say. (Docs/format.md, Shards)
   public static let stripeSizeIfUnknown: UInt32 = 32768
 
+  /// The stripe size in blocks that a service takes from the manifest.
+  public var servedStripeSize: UInt32 { stripeSize ?? Self.stripeSizeIfUnknown }
+
   /// The longest manifest that is read: it lists timelines that are out of service.
   public static let byteCountLimit = 16 << 20
 

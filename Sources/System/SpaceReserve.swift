@@ -20,8 +20,8 @@ package final class SpaceReserve: Sendable {
   private static let limit: UInt64 = 1 << 30
   private static let steps: ClosedRange<UInt64> = 1 << 20...64 << 20
 
-  /// The reserve of the file system that holds a directory, which `option` has chosen; `byteCount` bytes if that is given, and
-  /// none if the file system does not say how large it is.
+  /// The reserve of the file system that holds a directory, which `option` has chosen; `byteCount` bytes
+  /// if that is given, and none if the file system does not say how large it is.
   package init(_ directory: DirectoryHandle, option: String?, byteCount: UInt64? = nil) {
     self.directory = directory
     self.option = option

@@ -94,8 +94,8 @@ package struct MadeDirectories {
     }
   }
 
-  /// Makes what is not there on the way to `path`, the output of an import or what is beside it; the last `privateCount` of it are for their
-  /// owner alone.
+  /// Makes what is not there on the way to `path`, the output of an import or what is beside it; the last
+  /// `privateCount` of it are for their owner alone.
   package mutating func make(_ path: String, privateCount: Int = 0) throws(Failure) {
     let chain = Self.chain(to: path)
     for (index, directory) in chain.enumerated() {

@@ -150,11 +150,9 @@ struct RecoveryServerTests {
     // Its WAL range makes no sense, from which the space for tars would be taken.
     let isDirectory = more.contains("--wal")
     arguments += ["--manifest", isDirectory ? manifest : "none", "--json"]
-    if !isDirectory {
-      let forecast = try await Self.run(
-        backup, in: directory, programs: programs, arguments + ["--dry-run"])
-      #expect(forecast.exitCode == 0, "\(forecast.error)")
-    }
+    let forecast = try await Self.run(
+      backup, in: directory, programs: programs, arguments + ["--dry-run"])
+    #expect(forecast.exitCode == 0, "\(forecast.error)")
     let run = try await Self.run(backup, in: directory, programs: programs, arguments)
     try #require(run.exitCode == 0, "\(run.error)")
     let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)

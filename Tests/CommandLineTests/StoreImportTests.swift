@@ -111,16 +111,22 @@ import Testing
   }
 
   /// Goal: of a recovery that was interrupted the error says that no other can go on with it, and what
-  /// works. Method: a complete one, without its index.
+  /// works. Method: one without its index, and with a layer that is not the same again, as of another second.
   @Test(.enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
   func recoveredAgain() async throws {
     let programs = try #require(PostgresServer.programs)
-    let store = WritableStore()
+    var bucket = TestStore([:])
+    bucket.keepsMetadata = false
+    let store = WritableStore(bucket)
     let recovering = ["--recover-with", programs] + Sandboxing.options
     let backup = Fixture.path("online-15")
     let (first, _) = try await Self.run(store, recovering, backup: backup)
     #expect(first.exitCode == 0, "\(first.error)")
-    store.change { bucket in bucket.objects[Self.index] = nil }
+    let key = try #require(store.objects.keys.filter { $0.contains("__") }.max())
+    store.change { bucket in
+      bucket.objects[Self.index] = nil
+      bucket.objects[key] = bucket.objects[key]?.reversed()
+    }
     let (run, _) = try await Self.run(store, recovering, backup: backup)
     #expect(run.exitCode == 2, "\(run.error)")
     #expect(run.error.contains("with which a recovery cannot go on"), "\(run.error)")

@@ -5,7 +5,7 @@ import System
 package enum DirectoryContents: Sendable {
   /// All that a timeline stores.
   case stored
-  /// The same, and what is left out but a manifest may list.
+  /// The same, and what is left out or refused but a manifest may list.
   case listed
   /// All files, as a backup of a running cluster needs them.
   case everything
@@ -27,8 +27,9 @@ package enum DirectoryContents: Sendable {
     case .relationMap, .versionFile, .twoPhase, .statistics, .replicationOrigins, .controlFile,
       .neonSignal, .tablespaceMap:
       return true
+    case .backupLabel: return self == .listed
     case .leftOut: return self == .listed && !BackupManifest.ignores(Array(member.name.utf8))
-    case .backupLabel, .tablespace, .incremental, .directory, .unexpected, .refused: return false
+    case .tablespace, .incremental, .directory, .unexpected, .refused: return false
     }
   }
 }

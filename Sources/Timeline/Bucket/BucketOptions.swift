@@ -40,8 +40,8 @@ package struct BucketOptions: Sendable {
     let reason =
       isRepeatable
       ? "an import of another backup, or with other options, has written it"
-      : "another run has written it, with which a recovery cannot go on, as its layers are never the same "
-        + "again"
+      : "another run has written it, with which a recovery cannot go on, as its layers have the time of its "
+        + "own in them"
     let removes = generation < .max && !isPartial ? ", which removes what that run has left" : ""
     return Failure(
       .layerOfOtherRun, "\(url.quoted) exists, with other contents: \(reason)",

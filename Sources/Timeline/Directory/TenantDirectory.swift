@@ -56,9 +56,7 @@ package struct TenantDirectory {
     among names: [String], in path: String,
     _ contents: (_ name: String) throws(Failure) -> [UInt8]
   ) throws(Failure) -> UInt32? {
-    try manifest(among: names, in: path, contents).map {
-      $0.stripeSize ?? TenantManifest.stripeSizeIfUnknown
-    }
+    try manifest(among: names, in: path, contents)?.servedStripeSize
   }
 
   private static func manifest(
@@ -82,9 +80,7 @@ package struct TenantDirectory {
   static func stripeSize(
     of name: String, in tenants: any ReadableDirectory
   ) throws(Failure) -> UInt32? {
-    try manifest(of: name, in: tenants).map {
-      $0.stripeSize ?? TenantManifest.stripeSizeIfUnknown
-    }
+    try manifest(of: name, in: tenants)?.servedStripeSize
   }
 
   /// The newest manifest of a tenant's directory, which need not be a local one; nil if there is none.
@@ -103,7 +99,7 @@ package struct TenantDirectory {
       + "'\(TenantManifest.filePrefix)-…' with the stripe size"
   }
 
-  /// The stripe size of a tenant's shards, of which each has its own, or nil without a manifest; throws
+  /// The stripe size of a tenant's shards, of which each has its own, or nil if no manifest says one; throws
   /// `.damaged` if they differ.
   package static func only(of sizes: [UInt32?], _ path: String) throws(Failure) -> UInt32 {
     let known = sizes.map { $0 ?? TenantManifest.stripeSizeIfUnknown }

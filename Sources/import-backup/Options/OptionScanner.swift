@@ -22,8 +22,8 @@ struct OptionScanner: ~Copyable {
   }
 
   // Invariant: `words` has `count` C strings, then a null; `longOptions` has an entry for each of
-  // `letters`, one for each of `refused`, then an empty one. This struct owns both and all their strings. `getopt_long` only
-  // changes the order of `words`.
+  // `letters`, one for each of `refused`, then an empty one. This struct owns both and all their
+  // strings. `getopt_long` only changes the order of `words`.
   private let count: Int
   private let words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let longOptions: UnsafeMutablePointer<option>

@@ -258,15 +258,22 @@ import Testing
     #expect(verified.findings.first?.code == .manifestMissing)
   }
 
+  /// Imports a small backup into two shards; gives the path of the tenant.
+  private static func importTwoShards(
+    _ directory: TemporaryDirectory, stripeSize: UInt32
+  ) throws -> String {
+    let output = directory.path + "/out"
+    _ = try importBackup(
+      options(try small(directory), output, ShardLayout(count: 2, stripeSize: stripeSize)),
+      progress: nil)
+    return "\(output)/tenants/\(tenant)"
+  }
+
   /// Goal: manifests that were not copied are found, as `attach` requires them, also if the timeline has
   /// the stripe size that a service takes without. Method: of two shards one or both have none.
   @Test func manifestsNotCopied() throws {
     let directory = try TemporaryDirectory()
-    let output = directory.path + "/out"
-    _ = try importBackup(
-      Self.options(try Self.small(directory), output, ShardLayout(count: 2, stripeSize: 32768)),
-      progress: nil)
-    let tenant = "\(output)/tenants/\(Self.tenant)"
+    let tenant = try Self.importTwoShards(directory, stripeSize: 32768)
     #expect(try Self.verify(tenant).findings == [])
     for (shard, words) in [
       ("0102", "shard 1 of 2 of '\(tenant)' has no"),
@@ -329,11 +336,7 @@ import Testing
   /// of all shards. Method: the directory of a shard, and its timeline.
   @Test func oneShard() throws {
     let directory = try TemporaryDirectory()
-    let output = directory.path + "/out"
-    _ = try importBackup(
-      Self.options(try Self.small(directory), output, ShardLayout(count: 2, stripeSize: 1)),
-      progress: nil)
-    let tenant = "\(output)/tenants/\(Self.tenant)"
+    let tenant = try Self.importTwoShards(directory, stripeSize: 1)
     let file = ExportOptions(timeline: tenant + "-0102", output: .file(directory.path + "/tar"))
     let errors = [
       #expect(throws: Failure.self) { try Self.verify(tenant + "-0102") },
