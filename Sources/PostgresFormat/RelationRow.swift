@@ -45,6 +45,17 @@ public struct RelationRow: Equatable, Sendable {
     return rows
   }
 
+  /// Every version of the rows of a page of `pg_class` that have files, also those that are visible to
+  /// nobody, without their names, and what made each; for other pages, anything.
+  public static func versions(on page: RawSpan) -> [(row: RelationRow, maker: RowMaker)] {
+    var found: [(RelationRow, RowMaker)] = []
+    VisibleRow.forEachMade(on: page, leastByteCount: leastByteCount) { columns, maker in
+      guard let row = Self(columns: columns, isCertain: false) else { return }
+      found.append((row, maker))
+    }
+    return found
+  }
+
   /// Whether a page looks like one of `pg_class`: it has rows, and all of them could be its.
   ///
   /// Tells the catalog from other tables as long as the relation map has not been read.

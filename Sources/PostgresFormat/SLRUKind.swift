@@ -44,3 +44,34 @@ public enum SLRUKind: UInt8, CaseIterable, Hashable, Comparable, Sendable {
     return UInt32(number)
   }
 }
+
+/// What `pg_xact` says of a transaction: two bits, the lowest of a byte for the first of four.
+/// (Postgres, `src/include/access/clog.h`; `src/backend/access/transam/clog.c`)
+public enum TransactionStatus: UInt8, Sendable {
+  case inProgress = 0
+  case committed
+  case rolledBack
+  /// One within another, whose own state counts.
+  case subcommitted
+
+  /// Lower ids are of no transaction, but mean that rows are there for all. (`transam.h`,
+  /// `FirstNormalTransactionId`)
+  public static let firstID: UInt32 = 3
+
+  /// Where the status of a transaction is: the segment of `pg_xact`, and the byte in it.
+  public static func place(of id: UInt32) -> (segmentNumber: UInt32, offset: UInt64) {
+    let byte = id / 4
+    let segmentByteCount = UInt32(SLRUKind.pagesPerSegment * PageHeader.pageByteCount)
+    return (byte / segmentByteCount, UInt64(byte % segmentByteCount))
+  }
+
+  /// The status of a transaction in its byte.
+  public init(of id: UInt32, in byte: UInt8) {
+    switch byte >> (id % 4 * 2) & 3 {
+    case 0: self = .inProgress
+    case 1: self = .committed
+    case 2: self = .rolledBack
+    default: self = .subcommitted
+    }
+  }
+}

@@ -58,6 +58,23 @@ enum VisibleRow {
     }
   }
 
+  /// Lends the columns of every version of a row, and what it shows of the transaction that made it.
+  static func forEachMade(
+    on page: RawSpan, leastByteCount: Int, _ body: (_ columns: RawSpan, _ maker: RowMaker) -> Void
+  ) {
+    forEachRow(on: page, leastByteCount: leastByteCount) { row, mask, columns in
+      let maker: RowMaker =
+        if mask & isInserted != 0 {
+          .committed
+        } else if mask & isNotInserted != 0 {
+          .rolledBack
+        } else {
+          .transaction(row.littleEndian(at: 0, as: UInt32.self))
+        }
+      body(columns, maker)
+    }
+  }
+
   private static func forEachRow(
     on page: RawSpan, leastByteCount: Int,
     _ body: (_ row: RawSpan, _ mask: UInt16, _ columns: RawSpan) -> Void
@@ -83,4 +100,15 @@ enum VisibleRow {
 
   /// `NAMEDATALEN`. (`src/include/pg_config_manual.h`)
   static let nameByteCount = 64
+}
+
+/// What a version of a row shows of the transaction that made it: by its hint bits, or by its number.
+/// (Postgres, `src/include/access/htup_details.h`)
+public enum RowMaker: Equatable, Sendable {
+  /// It has committed, or the version is frozen.
+  case committed
+  /// It has rolled back.
+  case rolledBack
+  /// `pg_xact` says what became of it.
+  case transaction(UInt32)
 }

@@ -339,9 +339,8 @@ extension ErrorCode {
         .damaged,
         "A page has an LSN after the end of the backup.",
         "Take a new backup: the files were copied while the cluster was running, or are from "
-          + "several clusters. A snapshot of a running cluster has such pages while an index is built or a "
-          + "table rewritten (CREATE INDEX, REINDEX, VACUUM FULL, CLUSTER): take it when nothing is, or "
-          + "use pg_basebackup."
+          + "several clusters. A snapshot may have such a page in the moment in which a hash index grows: "
+          + "take another."
       )
     case .pageChecksum:
       (

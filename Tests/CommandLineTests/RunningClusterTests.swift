@@ -66,7 +66,7 @@ struct RunningClusterTests {
   /// Imports both ways into a directory by `run`, and expects exports that are equal in every byte but
   /// the times in `pg_control` and in the last WAL segment. Gives the summary and the timeline of the one
   /// pass.
-  private static func compare(
+  static func compare(
     in directory: String, isOlder: Bool = false, shards: [String] = [], _ name: String,
     _ run: (_ output: String, _ more: [String]) async throws -> ProgramRun
   ) async throws -> (ImportSummary, timeline: String) {

@@ -145,10 +145,12 @@ package struct SegmentTable: Sendable {
   ///
   /// Throws `.damaged` if a segment appears twice or is missing, if one follows another that
   /// is not full, and if a page is newer than `end`: nothing after the backup's end is in its
-  /// write-ahead log. Unlogged relations are exempt from the last, as their pages have counters.
+  /// write-ahead log. Unlogged relations are exempt from the last, as their pages have counters, and
+  /// `unfinished` forks, which nothing uses.
   /// With a `report` that keeps these, the check goes on.
   package mutating func relations(
-    upTo end: LogSequenceNumber, report: Failure.Report = Failure.first
+    upTo end: LogSequenceNumber, unfinished: Set<RelationForkID> = [],
+    report: Failure.Report = Failure.first
   ) throws(Failure) -> [Cluster.Relation] {
     pieces[pieces.count - 1].sort(by: <)
     // The pieces are runs in order for the sort, which merges them.
@@ -167,12 +169,14 @@ package struct SegmentTable: Sendable {
       if let last = segments.last,
         (last.databaseID, last.relationNumber) != (next.databaseID, next.relationNumber)
       {
-        try Self.appendForks(of: segments, upTo: end, to: &relations, report)
+        try Self.appendForks(of: segments, upTo: end, unfinished, to: &relations, report)
         segments.removeAll(keepingCapacity: true)
       }
       segments.append(next)
     }
-    if !segments.isEmpty { try Self.appendForks(of: segments, upTo: end, to: &relations, report) }
+    if !segments.isEmpty {
+      try Self.appendForks(of: segments, upTo: end, unfinished, to: &relations, report)
+    }
     return relations
   }
 
@@ -199,19 +203,15 @@ package struct SegmentTable: Sendable {
 
   /// Judges the segments of all forks of one relation.
   private static func appendForks(
-    of segments: [Entry], upTo end: LogSequenceNumber, to relations: inout [Cluster.Relation],
-    _ report: Failure.Report
+    of segments: [Entry], upTo end: LogSequenceNumber, _ unfinished: Set<RelationForkID>,
+    to relations: inout [Cluster.Relation], _ report: Failure.Report
   ) throws(Failure) {
     let isUnlogged = segments.contains { $0.fork == .initialisation }
     var isOpen = true  // whether the fork's last segment was full, so that another may follow
     for (index, entry) in segments.enumerated() {
       if index == 0 || segments[index - 1].fork != entry.fork {
         if entry.segmentNumber != 0 { try report(missing(before: entry.segment, number: 0)) }
-        relations.append(
-          Cluster.Relation(
-            id: RelationForkID(
-              databaseID: entry.databaseID, relationNumber: entry.relationNumber, fork: entry.fork),
-            blockCount: entry.blockCount))
+        relations.append(Cluster.Relation(id: entry.segment.relation, blockCount: entry.blockCount))
       } else {
         let previous = segments[index - 1]
         if entry.segmentNumber == previous.segmentNumber {
@@ -236,8 +236,15 @@ package struct SegmentTable: Sendable {
             .fileTooLarge,
             "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks"))
       }
-      if entry.highestLSN > end && !isUnlogged { try report(tooNew(entry, end)) }
+      if entry.highestLSN > end && !isUnlogged && !unfinished.contains(entry.segment.relation) {
+        try report(tooNew(entry, end))
+      }
     }
+  }
+
+  /// The forks that have a page which is newer than `end`.
+  package func forks(newerThan end: LogSequenceNumber) -> Set<RelationForkID> {
+    Set(pieces.joined().lazy.filter { $0.highestLSN > end }.map(\.segment.relation))
   }
 
   /// Throws if the newest page of a segment is newer than `end`, unless `isExempt` says that it does not
@@ -259,9 +266,8 @@ package struct SegmentTable: Sendable {
       "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
         + "\(entry.highestLSN), which is after the end of the backup, \(end)",
       hint:
-        "The files are from different times, or an index was being built or a table rewritten when "
-        + "a running cluster's files were copied. Take a backup with pg_basebackup or of the stopped "
-        + "cluster, or another snapshot when nothing is built or rewritten.")
+        "The files are from different times. Take a backup with pg_basebackup, of the stopped cluster, or "
+        + "a snapshot of the whole directory at one moment.")
   }
 
   /// The error of a segment that appears twice.

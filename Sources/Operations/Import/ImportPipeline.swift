@@ -108,9 +108,14 @@ struct ImportPipeline {
       let backup = try storePages { feed throws(Failure) in try reader.run(feed) }
       try finishPages()
       let manifest = try reader.checkManifest(writer.segments)
+      var recovered = recovered
       var written = try finish(
         backup.contents, pageCheck: writer.pageCheck
-      ) { [writer] end throws(Failure) in try writer.relations(upTo: end) }
+      ) { [writer] end throws(Failure) in
+        let unfinished = try recovered?.unfinished(among: writer.segments.forks(newerThan: end))
+        recovered?.snapshotCheck?.unfinishedRelationCount = unfinished?.count ?? 0
+        return try writer.relations(upTo: end, unfinished: unfinished ?? [])
+      }
       written.summary.inputByteCount = backup.inputByteCount
       written.summary.manifest = manifest
       if let recovered { written.summary.take(recovered) }

@@ -126,9 +126,9 @@ final class TimelineWriter {
 
   /// Every fork of the backup, once all batches are stored; throws as `SegmentTable` does.
   func relations(
-    upTo end: LogSequenceNumber
+    upTo end: LogSequenceNumber, unfinished: Set<RelationForkID>
   ) throws(Failure) -> [Cluster.Relation] {
-    try segments.relations(upTo: end)
+    try segments.relations(upTo: end, unfinished: unfinished)
   }
 
   /// Ends the first pass over a running cluster, once all its batches are stored: what follows are

@@ -180,12 +180,14 @@ struct BackupInspector {
   /// Looks the names up in a data directory, in which a server may be running.
   private func searchFiles(_ search: inout NameSearch, _ maps: RelationMaps) throws(Failure) {
     do throws(Failure) {
-      let files = try CatalogFiles(path: description.backupPath)
+      let data = try ClusterFiles(description.backupPath)
       for id in search.databases(of: description.databases.map(\.id)).sorted() {
         guard let catalog = maps.number(of: RelationMapFile.classCatalog, inDatabase: id) else {
           continue
         }
-        try files.search(&search, database: id, catalog: catalog)
+        try data.forEachPage(
+          of: ReplayPlan.Relation(databaseID: id, relationNumber: catalog)
+        ) { page throws(Failure) in search.takeRelations(on: page, ofDatabase: id) }
       }
     } catch {
       // A file that is not there any more names nothing.

@@ -96,35 +96,3 @@ struct CatalogRows {
     }
   }
 }
-
-/// Reads `pg_class` of some databases of a data directory, page by page.
-struct CatalogFiles {
-  private let base: DirectoryHandle
-
-  /// Opens the directory of the databases of the data directory at `path`.
-  init(path: String) throws(Failure) {
-    base = try DirectoryHandle(path: path).openDirectory(DirectoryHandle.name("base"))
-  }
-
-  /// Gives the rows of the `pg_class` of a database to a search, as far as there are files.
-  func search(
-    _ search: inout NameSearch, database: UInt32, catalog: UInt32
-  ) throws(Failure) {
-    let directory = try base.openDirectory(DirectoryHandle.name("\(database)"))
-    var segment = RelationSegment(
-      databaseID: database, relationNumber: catalog, fork: .main, segmentNumber: 0)
-    var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
-    while segment.segmentNumber < RelationSegment.maximumSegmentNumber {
-      let name = DirectoryHandle.name(segment.fileName)
-      guard let status = try directory.status(of: name), status.kind == .file else { return }
-      let file = try directory.openFile(name)
-      var offset: UInt64 = 0
-      while try file.read(into: &page, at: offset) == page.count {
-        try Interruption.check()
-        search.takeRelations(on: page.bytes, ofDatabase: database)
-        offset += UInt64(page.count)
-      }
-      segment.segmentNumber += 1
-    }
-  }
-}

@@ -14,30 +14,21 @@ extension Recovery {
   static func databasesInRemoval(
     among databases: Set<UInt32>, _ version: PostgresVersion, in scratch: ScratchDirectory
   ) throws(Failure) -> Set<UInt32> {
-    let directory = try DirectoryHandle(path: scratch.data)
-      .openDirectory(DirectoryHandle.name("global"))
-    let mapName = DirectoryHandle.name("pg_filenode.map")
-    guard try directory.status(of: mapName)?.kind == .file else { return [] }
-    let map = try directory.openFile(mapName).beginning(upTo: 1 << 10)
-    guard
+    let data = try ClusterFiles(scratch.data)
+    guard let map = try data.relationMap(ofDatabase: 0),
       let number = RelationMapFile.relationNumber(
         of: RelationMapFile.databaseCatalog, in: map.bytes)
     else { return [] }
-    let name = DirectoryHandle.name("\(number)")
-    guard try directory.status(of: name)?.kind == .file else { return [] }
-    let file = try directory.openFile(name)
-    var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
-    var offset: UInt64 = 0
     var going: Set<UInt32> = []
     var kept: Set<UInt32> = []
-    while try file.read(into: &page, at: offset) == page.count {
-      try Interruption.check()
-      for row in DatabaseRowVersion.all(on: page.bytes, version: version) {
+    try data.forEachPage(
+      of: ReplayPlan.Relation(databaseID: 0, relationNumber: number)
+    ) { page throws(Failure) in
+      for row in DatabaseRowVersion.all(on: page, version: version) {
         guard databases.contains(row.oid) else { continue }
         if row.isGoing { going.insert(row.oid) }
         if row.keepsFiles { kept.insert(row.oid) }
       }
-      offset += UInt64(page.count)
     }
     return going.subtracting(kept)
   }

@@ -31,6 +31,8 @@ final class RunningBackup: @unchecked Sendable {
   /// What is wrong with pages of the base, which counts if the WAL does not replace them.
   private var baseCheck = PageCheckResult()
   private var unlogged: Set<ReplayPlan.Relation> = []
+  /// Those of the forks with pages after the end of the WAL that were being made.
+  private var unfinished: Set<RelationForkID> = []
 
   /// - Parameters:
   ///   - planMemory: the bytes that the blocks may take which replay touches; a file in the scratch
@@ -116,8 +118,15 @@ final class RunningBackup: @unchecked Sendable {
       page: pages.page)
     try pages.flush()
     try kept.close()
-    replay = try recovery.replay(copy, log, place, pages: pages)
+    let replay = try recovery.replay(copy, log, place, pages: pages)
     try place.takeBack()
+    if replay.snapshotCheck != nil {
+      unfinished = try UnfinishedRelations(
+        in: place.scratch.data, copy.version,
+        basePage: pages.replace
+      ).among(base.forks(newerThan: replay.control.checkPoint))
+    }
+    self.replay = replay
     self.copy = copy
     self.pages = pages
     baseCheck = check
@@ -164,15 +173,23 @@ final class RunningBackup: @unchecked Sendable {
     return result
   }
 
-  /// Throws if a page is newer than `end`: of the base, if it still counts, or of what was changed.
+  /// Throws if a page is newer than `end`: of the base, if it still counts, or of what was changed; unless
+  /// its relation was being made.
   func requireNoPage(
     newerThan end: LogSequenceNumber, in base: SegmentTable, _ changed: SegmentTable,
     _ sizes: BaseSizes, _ changes: Changes
   ) throws(Failure) {
-    try base.requireNoPage(newerThan: end, unless: replacement(sizes, changes))
-    try changed.requireNoPage(newerThan: end) { [unlogged] segment, _ in
-      unlogged.contains(ReplayPlan.Relation(segment))
+    let isGone = replacement(sizes, changes)
+    var exempt: Set<RelationForkID> = []
+    try base.requireNoPage(newerThan: end) { segment, block throws(Failure) in
+      if try isGone(segment, block) { return true }
+      if unfinished.contains(segment.relation) { exempt.insert(segment.relation) }
+      return exempt.contains(segment.relation)
     }
+    try changed.requireNoPage(newerThan: end) { segment, _ in
+      unlogged.contains(ReplayPlan.Relation(segment)) || exempt.contains(segment.relation)
+    }
+    unfinished = exempt
   }
 
   /// Whether a page of the base no longer counts: it was replaced, cut off or dropped.
@@ -196,6 +213,8 @@ final class RunningBackup: @unchecked Sendable {
   /// The cluster as it was recovered.
   func recovered() throws(Failure) -> RecoveredCluster {
     guard let copy, let replay else { throw Failure(.bug, "nothing was replayed") }
-    return RecoveredCluster(copy, replay, place)
+    var cluster = RecoveredCluster(copy, replay, place)
+    cluster.snapshotCheck?.unfinishedRelationCount = unfinished.count
+    return cluster
   }
 }

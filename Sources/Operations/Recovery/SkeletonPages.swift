@@ -93,6 +93,18 @@ final class SkeletonPages: @unchecked Sendable {
     return found
   }
 
+  /// Changes what the skeleton has of a block to the base's page, if replay has neither changed nor removed
+  /// that.
+  func replace(
+    _ relation: ReplayPlan.Relation, _ block: UInt32, _ page: inout [UInt8]
+  ) throws(Failure) {
+    let blockCount = sizes.blockCount(of: relation)
+    let kept = plan.keptBlockCount(
+      of: relation, baseBlockCount: blockCount, blockCount: blockCount, isUnlogged: false)
+    guard block < kept, try !plan.touches(relation, block) else { return }
+    _ = try pages.lend(Self.key(relation, block)) { page = $0.array }
+  }
+
   private static func key(_ relation: ReplayPlan.Relation, _ block: UInt32) -> Key {
     let id = RelationForkID(
       databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main)

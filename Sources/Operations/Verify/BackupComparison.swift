@@ -105,18 +105,21 @@ struct BackupComparison {
   ///
   /// - Parameters:
   ///   - read: what was read of the timeline.
-  ///   - isRecovered: whether it is a copy that a server recovered for the comparison.
-  func run(_ read: VerifyPipeline.Result, isRecovered: Bool) throws(Failure) -> Result {
+  ///   - recovered: the copy that a server recovered for the comparison, if that is what is compared.
+  func run(
+    _ read: VerifyPipeline.Result, recovered: RecoveredCluster? = nil
+  ) throws(Failure) -> Result {
     if let running { return try run(read, running) }
     let (contents, collected) = try collect(in: [read.placements]) {
       [reader] feed throws(Failure) in
       guard let reader else { throw Failure(.bug, "there is no backup to read") }
       return try reader.run(feed).contents
     }
-    return try finish(contents, collected, read, isRecovered: isRecovered) {
+    return try finish(contents, collected, read, isRecovered: recovered != nil) {
       end throws(Failure) in
       var segments = collected.segments
-      return try segments.relations(upTo: end)
+      let unfinished = try recovered?.unfinished(among: segments.forks(newerThan: end))
+      return try segments.relations(upTo: end, unfinished: unfinished ?? [])
     }
   }
 

@@ -93,7 +93,7 @@ private func compare(
     return try BackupComparison(
       timeline, backup: backup, stripComponents: options.stripComponents,
       sizeLimit: SizeLimit(options.sizeLimit), jobs: jobs, progress: progress
-    ).run(read, isRecovered: false)
+    ).run(read)
   }
   if let wal = recovery.writeAheadLog, !isDirectory(wal) {
     try requireReadable(wal, option: "--wal")
@@ -110,7 +110,7 @@ private func compare(
       let result = try BackupComparison(
         timeline, run, in: place, backup: backup, stripComponents: options.stripComponents,
         jobs: jobs, progress: progress
-      ).run(read, isRecovered: true)
+      ).run(read)
       if !recovery.keepsScratch { place.scratch.removeAtEnd(announce: recovery.announce) }
       return result
     },
@@ -121,7 +121,7 @@ private func compare(
       try BackupComparison(
         timeline, backup: cluster.scratch.data, stripComponents: 0, sizeLimit: nil, jobs: jobs,
         progress: progress
-      ).run(read, isRecovered: true)
+      ).run(read, recovered: cluster)
     })
 }
 

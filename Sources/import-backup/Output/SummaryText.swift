@@ -75,13 +75,19 @@ enum SummaryText {
   }
 
   /// What is known of a copy without a label.
-  private static func snapshotCheck(_ check: SnapshotCheck) -> String {
+  private static func snapshotCheck(_ check: SnapshotCheck) -> [String] {
     let what =
       check.startLSN.map {
         "only compared with its WAL from LSN \($0) on, which shows no older page"
       }
       ?? "not checked, as --assume-snapshot says that it is of one moment"
-    return "note: without a 'backup_label', the copy was \(what)"
+    var lines = ["note: without a 'backup_label', the copy was \(what)"]
+    if check.unfinishedRelationCount > 0 {
+      let count = Quantity.count(check.unfinishedRelationCount, "relation")
+      lines.append(
+        "note: kept \(count) of an index build or a rewrite that was under way; nothing uses them")
+    }
+    return lines
   }
 
   static func changes(_ summary: ImportSummary) -> [String] {
@@ -91,7 +97,7 @@ enum SummaryText {
       let time = summary.recoveryEndTime.map { " (last commit \($0))" } ?? ""
       lines.append("note: recovered by Postgres \(server)\(end)\(time)")
     }
-    if let check = summary.snapshotCheck { lines.append(snapshotCheck(check)) }
+    if let check = summary.snapshotCheck { lines += snapshotCheck(check) }
     if !summary.movedTablespaces.isEmpty {
       let count = summary.movedTablespaces.count
       lines.append(

@@ -1,0 +1,67 @@
+import PostgresFormat
+import System
+
+/// Looks up files of a data directory, by their paths from its top.
+///
+/// Each is opened from the directory above it, without following links.
+struct ClusterFiles {
+  private let top: DirectoryHandle
+
+  /// The one at a path.
+  init(_ path: String) throws(Failure) { top = try DirectoryHandle(path: path) }
+
+  /// A regular file, opened; nil if there is none.
+  func file(_ path: String) throws(Failure) -> InputFile? {
+    var names = path.split(separator: "/").map { DirectoryHandle.name(String($0)) }
+    let last = names.removeLast()
+    guard let directory = try directory(names), try directory.status(of: last)?.kind == .file
+    else { return nil }
+    return try directory.openFile(last)
+  }
+
+  /// Whether a directory has nothing in it, or is not there.
+  func isEmpty(_ name: String) throws(Failure) -> Bool {
+    try directory([DirectoryHandle.name(name)])?.names().isEmpty ?? true
+  }
+
+  private func directory(_ names: [DirectoryHandle.Name]) throws(Failure) -> DirectoryHandle? {
+    var directory = top
+    for name in names {
+      guard try directory.status(of: name)?.kind == .directory else { return nil }
+      directory = try directory.openDirectory(name)
+    }
+    return directory
+  }
+
+  /// The relation map of a database, 0 for the shared relations, which need not be a good one; nil if
+  /// there is none.
+  func relationMap(ofDatabase id: UInt32) throws(Failure) -> [UInt8]? {
+    try file(RelationSegment.directory(ofDatabase: id) + "/pg_filenode.map")?
+      .beginning(upTo: 1 << 10)
+  }
+
+  /// Lends the pages of a main fork to `body`, one after another, as far as there are files.
+  ///
+  /// - Parameter replace: puts a block in place of what its file has of it, where that is not right.
+  func forEachPage(
+    of relation: ReplayPlan.Relation, replace: BlockReplacement = { _, _ throws(Failure) in },
+    _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
+    var block: UInt32 = 0
+    while let file = try file(relation.segment(of: block).path) {
+      var offset: UInt64 = 0
+      while try file.read(into: &page, at: offset) == page.count {
+        try Interruption.check()
+        try replace(block, &page)
+        try body(page.bytes)
+        offset += UInt64(page.count)
+        block += 1
+      }
+      guard block.isMultiple(of: RelationSegment.blockCount), offset > 0 else { return }
+    }
+  }
+
+  /// Changes a page to what is right of a block.
+  typealias BlockReplacement = (_ block: UInt32, _ page: inout [UInt8]) throws(Failure) -> Void
+}

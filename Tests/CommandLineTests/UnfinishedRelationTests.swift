@@ -1,0 +1,147 @@
+import Foundation
+import Operations
+import TestSupport
+import Testing
+
+/// Snapshots of a running cluster in which relations are being made, whose pages are newer than the WAL.
+@Suite(.enabled(if: PostgresServer.programs != nil, "Postgres 15 is not installed"))
+struct UnfinishedRelationTests {
+  /// A snapshot that was taken while four relations are made in a transaction, one of them the index of a
+  /// TOAST table, and an index concurrently; and copies of it with newer pages of relations in use.
+  private struct Snapshot {
+    let programs: String
+    let server: PostgresServer
+    var directory: String { server.directory.path }
+
+    init(programs: String) throws {
+      self.programs = programs
+      server = try PostgresServer(
+        newWith: programs,
+        settings: "fsync = off\nwal_buffers = 32MB\nmax_wal_size = 4GB", checksums: false)
+      try server.start()
+      _ = try server.query("CREATE DATABASE other")
+      for database in ["postgres", "other"] {
+        _ = try server.query(
+          """
+          CREATE TABLE t (a int PRIMARY KEY, b text);
+          INSERT INTO t SELECT g, md5(g::text) FROM generate_series(1, 9000) g;
+          CREATE TABLE still AS SELECT * FROM t; CREATE INDEX still_b ON still (b);
+          """, database: database)
+      }
+      _ = try server.query("CHECKPOINT")
+      try take()
+    }
+
+    /// No process but those of the sessions runs, so that nothing writes the WAL out before it has to.
+    private func take() throws {
+      try PostgresServer.shell(
+        #"""
+        bin=$1
+        drop=(); [[ $(id -u) != 0 ]] || drop=(setpriv --reuid nobody --clear-groups)
+        session() { "${drop[@]}" "$bin/psql" -h "$PWD" -U postgres -d "$1" -qAtX 2>&1; }
+        sql() { session "$1" <<< "$2"; }
+        await() {
+          for try in {1..600}; do [[ $(sql postgres "$1") != 1 ]] || return 0; sleep 0.1; done
+          return 1
+        }
+        for name in still still_b; do sql other "SELECT pg_relation_filepath('$name')"; done > used
+        server=$(head -n 1 data/postmaster.pid); others=$(pgrep -P "$server")
+        trap 'kill -CONT $others' EXIT
+        kill -STOP $others
+
+        # The index has its rows, and then is built, but cannot be called ready.
+        coproc writer { session postgres; }
+        echo 'BEGIN; UPDATE t SET a = a WHERE a = 1; SELECT 1;' >&${writer[1]}; read -r _ <&${writer[0]}
+        sql postgres 'CREATE INDEX CONCURRENTLY slow ON t (b)' > slow.log &
+        await "SELECT count(*) FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%'"
+        mkfifo lock; session postgres < lock > lock.log &
+        exec {lock}> lock
+        echo 'BEGIN; LOCK TABLE pg_index IN SHARE MODE;' >&$lock
+        await "SELECT count(*) FROM pg_locks WHERE relation = 'pg_index'::regclass AND mode = 'ShareLock'"
+        echo 'COMMIT;' >&${writer[1]}; exec {writer[1]}>&-
+        await "SELECT count(*) FROM pg_locks WHERE relation = 'pg_index'::regclass AND NOT granted"
+
+        coproc maker { session other; }
+        echo 'BEGIN; CREATE INDEX ON still (a); CLUSTER t USING t_pkey; SELECT 1;' >&${maker[1]}
+        read -r _ <&${maker[0]}
+        cp -a data snapshot; rm snapshot/postmaster.pid
+        exec {maker[1]}>&- {lock}>&-; wait
+        for name in $(< used); do
+          copy=newer-${name##*/}; cp -a snapshot "$copy"; echo "$copy" >> newer
+          printf '\x7f' | dd of="$copy/$name" conv=notrunc status=none
+        done
+        """#, [programs], directory)
+    }
+
+    func arguments(_ copy: String) -> [String] {
+      ["\(directory)/\(copy)", "--recover-with", programs, "--assume-snapshot"] + Sandboxing.options
+    }
+  }
+
+  /// Goal: a sound snapshot is taken while relations are made, and is as a full recovery leaves it, and
+  /// newer pages of relations that are in use are refused. Method: both ways, each server.
+  @Test func snapshot() async throws {
+    for programs in [PostgresServer.programs, PostgresServer.programs16] {
+      guard let programs else { continue }
+      let snapshot = try Snapshot(programs: programs)
+      let directory = try TemporaryDirectory()
+      let (summary, timeline) = try await RunningClusterTests.compare(
+        in: directory.path, "snapshot"
+      ) { output, more in
+        let run = try await ProgramRun.run(
+          snapshot.arguments("snapshot") + ["--output", output, "--json"] + more,
+          timeLimit: .seconds(400))
+        if run.exitCode == 0 {
+          let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
+          #expect(summary.snapshotCheck?.unfinishedRelationCount == 5)
+        }
+        return run
+      }
+      #expect(summary.snapshotCheck?.result == .compared)
+      try await Self.verify(timeline, snapshot)
+      try await Self.refuse(snapshot)
+      try Self.use(directory.path + "/a", programs)
+    }
+  }
+
+  private static func verify(_ timeline: String, _ snapshot: Snapshot) async throws {
+    let scratch = try TemporaryDirectory()
+    for more in [[], ["--full-copy"]] {
+      let verified = try await ProgramRun.run(
+        ["verify", timeline, "--scratch", scratch.path, "--against"]
+          + snapshot.arguments("snapshot") + more, timeLimit: .seconds(400))
+      #expect(verified.exitCode == 0, "\(verified.error)")
+    }
+  }
+
+  private static func refuse(_ snapshot: Snapshot) async throws {
+    let copies = try String(contentsOfFile: snapshot.directory + "/newer", encoding: .utf8)
+      .split(separator: "\n").map(String.init)
+    #expect(copies.count == 2)
+    for copy in copies {
+      for more in [[], ["--full-copy"]] {
+        let output = try TemporaryDirectory()
+        let run = try await ProgramRun.run(
+          snapshot.arguments(copy) + ["--output", output.path + "/out"] + more,
+          timeLimit: .seconds(400))
+        #expect(run.exitCode == 65 && run.error.contains("[page-too-new]"), "\(run.error)")
+        #expect(run.error.contains("block 0 of 'base/"), "\(run.error)")
+        #expect(run.error.contains("/\(copy.dropFirst("newer-".count))'"), "\(run.error)")
+      }
+    }
+  }
+
+  /// The exported cluster does without what was not finished.
+  private static func use(_ data: String, _ programs: String) throws {
+    let server = try PostgresServer(
+      made: #"cp -a "$1" data"#, [data], programs: programs, user: "postgres")
+    try server.start()
+    let indexes =
+      "SELECT relname, indisready FROM pg_index JOIN pg_class ON oid = indexrelid "
+      + "WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    #expect(try server.query(indexes) == ["slow|f", "still_b|t", "t_pkey|t"])
+    #expect(try server.query(indexes, database: "other") == ["still_b|t", "t_pkey|t"])
+    #expect(try server.query("REINDEX INDEX slow; SELECT count(*) FROM t") == ["9000"])
+    try server.stop()
+  }
+}

@@ -1,0 +1,161 @@
+import Foundation
+import LayerFormat
+import PostgresFormat
+import TestSupport
+import Testing
+
+@testable import Operations
+
+/// Which relations of a recovered cluster were being made, in the data directories of real clusters.
+@Suite struct UnfinishedRelationsTests {
+  /// A database of a cluster, whose files can be changed.
+  private struct Cluster {
+    let version: PostgresVersion
+    let directory: TemporaryDirectory
+    let databaseID: UInt32
+    private let map: [UInt8]
+
+    init(_ version: PostgresVersion) throws {
+      self.version = version
+      directory = try TemporaryDirectory()
+      try TestTar(decoding: try Fixture.bytes("clean-\(version.rawValue).tar"))
+        .unpack(into: directory.path + "/data")
+      let names = try FileManager.default.contentsOfDirectory(atPath: directory.path + "/data/base")
+      databaseID = try #require(names.compactMap(UInt32.init).max())
+      map = try Array(
+        Data(
+          contentsOf: URL(filePath: "\(directory.path)/data/base/\(databaseID)/pg_filenode.map")))
+    }
+
+    func path(_ number: UInt32) -> String { "\(directory.path)/data/base/\(databaseID)/\(number)" }
+
+    /// The main forks of the database.
+    func forks() throws -> Set<RelationForkID> {
+      let names = try FileManager.default.contentsOfDirectory(
+        atPath: "\(directory.path)/data/base/\(databaseID)")
+      return Set(names.compactMap(UInt32.init).map(fork))
+    }
+
+    func fork(_ number: UInt32) -> RelationForkID {
+      RelationForkID(databaseID: databaseID, relationNumber: number, fork: .main)
+    }
+
+    func unfinished(_ forks: Set<RelationForkID>) throws -> Set<RelationForkID> {
+      try UnfinishedRelations(in: directory.path + "/data", version).among(forks)
+    }
+
+    /// The number of a mapped catalog's file.
+    func catalog(_ oid: UInt32) throws -> UInt32 {
+      let number = RelationMapFile.relationNumber(of: oid, in: map.bytes)
+      return try #require(number)
+    }
+
+    /// Changes every version of the rows of a catalog, given where the row and its columns begin.
+    func changeRows(
+      of number: UInt32, _ change: (_ file: inout [UInt8], _ row: Int, _ columns: Int) -> Void
+    ) throws {
+      let url = URL(filePath: path(number))
+      var file = try Array(Data(contentsOf: url))
+      for page in stride(from: 0, to: file.count, by: 8192) {
+        let end = page + Int(file.bytes.littleEndian(at: page + 12, as: UInt16.self))
+        for pointer in stride(from: page + 24, to: end, by: 4) {
+          let item: UInt32 = file.bytes.littleEndian(at: pointer)
+          guard item >> 15 & 3 == 1 else { continue }
+          let row = page + Int(item & 0x7FFF)
+          change(&file, row, row + Int(file[row + 22]))
+        }
+      }
+      try Data(file).write(to: url)
+    }
+  }
+
+  /// What a row of `pg_class` says of its maker, and `pg_xact` of that.
+  struct State: CustomTestStringConvertible {
+    var hints: UInt16 = 0
+    var id: UInt32 = 4001
+    /// Two bits; nil if there is no such file.
+    var bits: UInt8?
+    var hasPrepared = false
+    var isUnfinished: Bool
+
+    var testDescription: String { "\(hints) \(id) \(bits ?? 9) \(hasPrepared)" }
+  }
+
+  private static let versions: [PostgresVersion] = [.v14, .v15, .v16, .v17]
+
+  /// Goal: nothing that a cluster uses was being made. Method: all relations of a database, one that no
+  /// row names, and what is not looked at.
+  @Test(arguments: versions) func used(version: PostgresVersion) throws {
+    let cluster = try Cluster(version)
+    let forks = try cluster.forks()
+    #expect(forks.count > 200)
+    #expect(try cluster.unfinished(forks) == [])
+    let other = cluster.fork(99999)
+    #expect(try cluster.unfinished(forks.union([other])) == [other])
+    let shared = RelationForkID(databaseID: 0, relationNumber: 99999, fork: .main)
+    let map = RelationForkID(
+      databaseID: cluster.databaseID, relationNumber: 99999, fork: .visibilityMap)
+    #expect(try cluster.unfinished([shared, map]) == [])
+    let unknown = RelationForkID(databaseID: 99999, relationNumber: 99999, fork: .main)
+    #expect(try cluster.unfinished([unknown]) == [])
+  }
+
+  /// Goal: a row counts if its transaction may have committed. Method: all rows of `pg_class` with each
+  /// state, of which one table that is not mapped tells.
+  @Test(arguments: [
+    State(hints: 0x0100, bits: 0, isUnfinished: false),
+    State(hints: 0x0300, bits: 0, isUnfinished: false),
+    State(hints: 0x0200, bits: 1, isUnfinished: true),
+    State(bits: 0, isUnfinished: true), State(bits: 0, hasPrepared: true, isUnfinished: false),
+    State(bits: 1, isUnfinished: false), State(bits: 2, isUnfinished: true),
+    State(bits: 2, hasPrepared: true, isUnfinished: true), State(bits: 3, isUnfinished: false),
+    State(bits: nil, isUnfinished: false), State(id: 2, bits: 0, isUnfinished: false),
+    State(id: 1 << 22 | 77, bits: 0, isUnfinished: false),
+  ]) func states(state: State) throws {
+    let cluster = try Cluster(.v15)
+    try cluster.changeRows(of: try cluster.catalog(RelationMapFile.classCatalog)) { file, row, _ in
+      file.replaceSubrange(row..<row + 4, with: SmallBackup.bytesOf(state.id))
+      let hints = file.bytes.littleEndian(at: row + 20, as: UInt16.self) & ~0x0300 | state.hints
+      (file[row + 20], file[row + 21]) = (UInt8(truncatingIfNeeded: hints), UInt8(hints >> 8))
+    }
+    let log = URL(filePath: cluster.directory.path + "/data/pg_xact/0000")
+    if let bits = state.bits {
+      var bytes = try Array(Data(contentsOf: log))
+      bytes[4001 / 4] = bits << 2
+      try Data(bytes).write(to: log)
+    } else {
+      try FileManager.default.removeItem(at: log)
+    }
+    // The cluster has a prepared transaction.
+    let prepared = URL(filePath: cluster.directory.path + "/data/pg_twophase")
+    let names = try FileManager.default.contentsOfDirectory(atPath: prepared.path())
+    #expect(names.count == 1)
+    if !state.hasPrepared {
+      try FileManager.default.removeItem(at: prepared.appending(path: names[0]))
+    }
+    // pg_statistic is in every cluster, and not mapped.
+    let table = cluster.fork(2619)
+    #expect(try cluster.unfinished([table]) == (state.isUnfinished ? [table] : []))
+  }
+
+  /// Goal: an index counts as long as no row says that it is ready. Method: every version of Postgres, as
+  /// the column has another place in 14; an index that has no row.
+  @Test(arguments: versions) func indexes(version: PostgresVersion) throws {
+    let cluster = try Cluster(version)
+    // pg_statistic_relid_att_inh_index
+    let index = cluster.fork(2696)
+    #expect(try cluster.unfinished([index]) == [])
+    try cluster.changeRows(of: IndexRow.catalog) { file, _, columns in
+      guard file.bytes.littleEndian(at: columns, as: UInt32.self) == 2696 else { return }
+      let ready = columns + (version >= .v15 ? 20 : 19)
+      #expect(file[ready - 2..<ready + 2].map { $0 } == [1, 0, 1, 1])  // valid, not checked, ready, live
+      file[ready] = 0
+    }
+    #expect(try cluster.unfinished([index, cluster.fork(2619)]) == [index])
+    try cluster.changeRows(of: IndexRow.catalog) { file, _, columns in
+      guard file.bytes.littleEndian(at: columns, as: UInt32.self) == 2696 else { return }
+      file.replaceSubrange(columns..<columns + 4, with: SmallBackup.bytesOf(UInt32(99999)))
+    }
+    #expect(try cluster.unfinished([index]) == [])
+  }
+}
