@@ -148,7 +148,8 @@ import Testing
     try cluster.changeRows(of: IndexRow.catalog) { file, _, columns in
       guard file.bytes.littleEndian(at: columns, as: UInt32.self) == 2696 else { return }
       let ready = columns + (version >= .v15 ? 20 : 19)
-      #expect(file[ready - 2..<ready + 2].map { $0 } == [1, 0, 1, 1])  // valid, not checked, ready, live
+      // Valid, not checked, ready, live.
+      #expect(file[ready - 2..<ready + 2].map { $0 } == [1, 0, 1, 1])
       file[ready] = 0
     }
     #expect(try cluster.unfinished([index, cluster.fork(2619)]) == [index])
