@@ -6,8 +6,9 @@ import Testing
 /// wrong, and its backups.
 ///
 /// Hash indexes whose overflow pages are cleaned, VACUUM that cuts tables and their visibility maps,
-/// a visibility map that is cut alone, VACUUM FULL, CLUSTER, TRUNCATE, DROP, GIN, unlogged tables, a prepared transaction, databases that
-/// are copied by their files, chains of them, and a dropped one whose id comes again.
+/// a visibility map that is cut alone, VACUUM FULL, CLUSTER, TRUNCATE, DROP, indexes of all kinds that are built and
+/// changed, COPY, TOAST, large objects, multixacts, generic WAL, unlogged tables, a prepared transaction, databases
+/// that are copied by their files, chains of them, and a dropped one whose id comes again.
 struct LoadedCluster: Sendable {
   /// A way to back it up.
   enum Form: String, CaseIterable, CustomTestStringConvertible {
@@ -61,6 +62,10 @@ struct LoadedCluster: Sendable {
       CREATE TABLE v (a int PRIMARY KEY, b text);
       INSERT INTO v SELECT g, repeat(md5(g::text), 4) FROM generate_series(1, 9000) g;
       CREATE INDEX ON v USING gin (to_tsvector('simple', b));
+      CREATE INDEX ON v USING brin (a);
+      CREATE TABLE p (a point); CREATE INDEX ON p USING gist (a); CREATE INDEX ON p USING spgist (a);
+      INSERT INTO p SELECT point(g, g % 90) FROM generate_series(1, 3000) g;
+      CREATE TABLE x (a int, b text);
       CREATE UNLOGGED TABLE u AS SELECT g AS a FROM generate_series(1, 9000) g;
       CREATE TABLE tr (a int, b text);
       INSERT INTO tr SELECT g, repeat('x', 200) FROM generate_series(1, 9000) g;
@@ -68,7 +73,8 @@ struct LoadedCluster: Sendable {
       """)
     _ = try server.query("VACUUM")
     if programs == PostgresServer.programs {  // another may come without extensions
-      _ = try server.query("CREATE EXTENSION pg_visibility")
+      _ = try server.query("CREATE EXTENSION pg_visibility; CREATE EXTENSION bloom")
+      _ = try server.query("CREATE INDEX ON v USING bloom (a, b)")
       try PostgresServer.shell("touch visibility", [], directory)
     }
     for name in ["olddb", "again"] {
@@ -100,6 +106,14 @@ struct LoadedCluster: Sendable {
           "TRUNCATE u" "INSERT INTO u SELECT 1" "CREATE TABLE n$i AS SELECT * FROM v LIMIT 2000" \
           "CREATE INDEX ON n$i (a)" "VACUUM FULL n$i" "CLUSTER v USING v_pkey" "REINDEX TABLE h" \
           "DROP TABLE IF EXISTS \"n$((i - 2))\""
+        sql postgres "DELETE FROM p WHERE a[0] > $((3000 - 300 * i))" "VACUUM p" \
+          "INSERT INTO p SELECT point(g, $i) FROM generate_series(1, 500) g" \
+          "INSERT INTO x SELECT $i, string_agg(md5(g::text), '') FROM generate_series(1, 2000) g" \
+          "DELETE FROM x WHERE a < $i" "VACUUM x" "COPY x (a) FROM PROGRAM 'seq 1 3000'" \
+          "SELECT lo_from_bytea(0, repeat(md5('$i'), 300)::bytea)" "REINDEX INDEX CONCURRENTLY v_pkey" > /dev/null
+        # Rows that two transactions hold have a multixact.
+        sql postgres 'BEGIN; SELECT FROM tr WHERE a < 200 FOR SHARE' "PREPARE TRANSACTION 'l$i'"
+        sql postgres 'SELECT FROM tr WHERE a < 200 FOR SHARE' "COMMIT PREPARED 'l$i'" > /dev/null
         sql postgres "DROP TABLE IF EXISTS old1" "TRUNCATE old2" \
           "INSERT INTO old2 SELECT * FROM v LIMIT 100"
         # What is copied has been changed and cut before, in part.

@@ -14,7 +14,7 @@ struct RunningClusterTests {
     var settings: String {
       switch self {
       case .checksums: ""
-      case .noFullPageWrites: "full_page_writes = off"
+      case .noFullPageWrites: "full_page_writes = off\nwal_consistency_checking = all"
       case .sixteen: "wal_log_hints = on\nwal_compression = on"
       }
     }
