@@ -27,7 +27,8 @@ import PostgresFormat
 
   /// Takes and appends as many bytes as liblz4 can.
   ///
-  /// Throws `.damaged` if a frame's data, length or checksum is wrong.
+  /// Throws `.damaged` if a frame's data, length or checksum is wrong, `.unsupported` if there is no memory
+  /// for its blocks.
   package mutating func decode(
     _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
   ) throws(FormatError) -> DecodingStep {
@@ -45,7 +46,10 @@ import PostgresFormat
       }
     }
     if LZ4F_isError(result) != 0 {
-      throw .damagedStream(Self.formatName, unsafe String(cString: LZ4F_getErrorName(result)))
+      let reason = unsafe String(cString: LZ4F_getErrorName(result))
+      // The library gives the code itself to programs that it is part of only. (`lz4frame.h`)
+      if reason == "ERROR_allocation_failed" { throw .outOfMemory(Self.formatName) }
+      throw .damagedStream(Self.formatName, reason)
     }
     // Zero is the end of a frame; the next call begins a new one.
     return DecodingStep(bytesTaken: taken, isComplete: result == 0)

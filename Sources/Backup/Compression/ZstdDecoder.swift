@@ -27,7 +27,7 @@ import PostgresFormat
   /// Takes and appends as many bytes as libzstd can.
   ///
   /// Throws `.damaged` if a frame's data, length or checksum is wrong, `.unsupported` if its window
-  /// is larger than 128 MiB.
+  /// is larger than 128 MiB, or than there is memory.
   package mutating func decode(
     _ input: RawSpan, isAtEnd: Bool, into output: inout OutputRawSpan
   ) throws(FormatError) -> DecodingStep {
@@ -46,10 +46,13 @@ import PostgresFormat
       }
     }
     if ZSTD_isError(result) != 0 {
-      if ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge {
-        throw windowTooLarge(Self.formatName)
+      switch ZSTD_getErrorCode(result) {
+      case ZSTD_error_frameParameter_windowTooLarge: throw windowTooLarge(Self.formatName)
+      // The window is allocated with the first bytes of a frame.
+      case ZSTD_error_memory_allocation: throw .outOfMemory(Self.formatName)
+      default:
+        throw .damagedStream(Self.formatName, unsafe String(cString: ZSTD_getErrorName(result)))
       }
-      throw .damagedStream(Self.formatName, unsafe String(cString: ZSTD_getErrorName(result)))
     }
     // Zero is the end of a frame of which all was written; the next call begins a new one.
     return DecodingStep(bytesTaken: taken, isComplete: result == 0)
