@@ -93,8 +93,8 @@ public struct DamagedPage: Codable, Equatable, Sendable {
     public var meaning: String {
       switch self {
       case .wrong: "The stored checksum of a page is not that of its contents."
-      case .missing: "A page that is not all zeros has no checksum."
-      case .unused: "A page whose header is zeros has a checksum or other bytes."
+      case .missing: "A page whose header is zeros, but not all of it, has no checksum."
+      case .unused: "A page whose header is zeros has a checksum."
       }
     }
   }

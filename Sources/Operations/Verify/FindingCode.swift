@@ -19,7 +19,6 @@ public enum FindingCode: String, StableCode {
 
   // The keys and their values
   case keyUnknown = "key-unknown"
-  case keyOutOfOrder = "key-out-of-order"
   case keyMissing = "key-missing"
   case keyUnlisted = "key-unlisted"
   case keyHidden = "key-hidden"
@@ -29,7 +28,6 @@ public enum FindingCode: String, StableCode {
   case pageMissing = "page-missing"
   case listRepeats = "list-repeats"
   case sizeWrong = "size-wrong"
-  case smallFilesTooLarge = "small-files-too-large"
   case valueDamaged = "value-damaged"
   case valueInconsistent = "value-inconsistent"
   case valueLSN = "value-lsn"
@@ -63,7 +61,6 @@ public enum FindingCode: String, StableCode {
     case .manifestMissing:
       "A shard has no tenant manifest with the stripe size, so 'attach' refuses the tenant."
     case .keyUnknown: "A layer contains a key that means nothing to a pageserver."
-    case .keyOutOfOrder: "The keys of a layer do not ascend."
     case .keyMissing: "A key has no value, although it is needed or listed."
     case .keyUnlisted: "A key has a value, but no list has it: a pageserver never reads it."
     case .keyInWrongShard: "A key is in a shard to which it does not belong."
@@ -73,7 +70,6 @@ public enum FindingCode: String, StableCode {
     case .pageMissing: "A page below the size of its relation or SLRU segment has no value."
     case .listRepeats: "A list has an element twice."
     case .sizeWrong: "The size of a relation or an SLRU segment contradicts its pages."
-    case .smallFilesTooLarge: "The small files together are larger than a pageserver's limit."
     case .valueDamaged: "A value cannot be decompressed or decoded, or has the wrong length."
     case .valueInconsistent:
       "A value does not have the contents that Postgres, the index or another value requires."
@@ -101,14 +97,15 @@ extension FindingCode {
     self =
       switch problem {
       case .unknownKey: .keyUnknown
-      case .outOfOrder: .keyOutOfOrder
       case .missing: .keyMissing
       case .missingBlocks: .pageMissing
       case .unlisted: .keyUnlisted
       case .listsTwice: .listRepeats
       case .wrongByteCount, .damaged: .valueDamaged
       case .tooManyBlocks, .sizeBelowBlocks: .sizeWrong
-      case .exceedsSmallFileLimit: .smallFilesTooLarge
+      // A walk gives keys in order, or fails by the layer; only an export keeps the small files.
+      case .outOfOrder: .layerDamaged
+      case .exceedsSmallFileLimit: .valueInconsistent
       }
   }
 }
