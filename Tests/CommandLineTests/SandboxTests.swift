@@ -258,6 +258,7 @@ struct SandboxTests {
         """, directory: directory.path)
     #expect(run.exitCode == 69, "\(run.error)")
     #expect(run.error.contains("cannot make a sandbox"), "\(run.error)")
+    #expect(run.error.contains("[sandbox-unavailable]"), "\(run.error)")
     #expect(run.error.contains("'--trust-backup'"), "\(run.error)")
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
     #expect(names.sorted() == ["backup.tar", "bin"])

@@ -36,6 +36,7 @@ struct Fault: CustomStringConvertible, Sendable {
     case killBefore, killAfter
     case error(Int32)
     case short
+    case flip
     case signal(Int32)
     case delay(milliseconds: Int)
   }
@@ -68,6 +69,7 @@ struct Fault: CustomStringConvertible, Sendable {
       case .killAfter: "kill-after"
       case .error(let number): "errno=\(number)"
       case .short: "short"
+      case .flip: "flip"
       case .signal(let number): "signal=\(number)"
       case .delay(let milliseconds): "delay=\(milliseconds)"
       }

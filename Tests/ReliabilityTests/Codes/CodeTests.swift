@@ -30,13 +30,30 @@ import Testing
     if let hint = object.hint { #expect(run.error.contains("hint: \(hint)")) }
   }
 
-  /// Method: each code has a row, or a reason why it has none.
-  @Test func completeness() {
-    let provoked = Set(Provocation.all.map(\.code))
-    let others = Set(Provocation.elsewhere.keys)
-    #expect(provoked.isDisjoint(with: others))
-    let missing = Set(ErrorCode.allCases).subtracting(provoked).subtracting(others)
-    #expect(missing.isEmpty, "no row for \(missing.map(\.rawValue).sorted())")
+  /// Method: each code has a row, or names a test that reads it in a line of the program, or a reason why
+  /// nothing provokes it.
+  @Test func completeness() throws {
+    let codes =
+      Array(Set(Provocation.all.map(\.code))) + Provocation.elsewhere.keys
+      + Provocation.unprovoked.keys
+    #expect(codes.map(\.rawValue).sorted() == ErrorCode.allCases.map(\.rawValue).sorted())
+    for (code, suite) in Provocation.elsewhere {
+      try TestFile.expect(suite, contains: "[\(code.rawValue)]")
+    }
+  }
+}
+
+/// The source of a test that a table names.
+enum TestFile {
+  /// Expects that a suite's file contains a text.
+  static func expect(_ suite: String, contains text: String) throws {
+    let tests = Fixture.path("..")
+    let names = try #require(FileManager.default.enumerator(atPath: tests)).compactMap {
+      $0 as? String
+    }
+    let name = try #require(names.first { $0.hasSuffix("/\(suite).swift") }, "no file of \(suite)")
+    let source = try String(contentsOfFile: tests + "/" + name, encoding: .utf8)
+    #expect(source.contains(text), "\(suite) has no '\(text)'")
   }
 }
 
@@ -116,16 +133,16 @@ struct CodeScene: Sendable {
   }
 
   /// Recovers a data directory of a cluster that was running, with a program that says it is a
-  /// version of Postgres and does nothing else.
+  /// version of Postgres and does nothing else, or as a server what the `program` says.
   func recovering(
-    _ more: [String] = [], says: String = "postgres (PostgreSQL) 15.3", script: String? = nil,
-    _ change: (inout TestTar) -> Void = { _ in }
+    _ more: [String] = [], says: String = "postgres (PostgreSQL) 15.3", program: String = "",
+    script: String? = nil, _ change: (inout TestTar) -> Void = { _ in }
   ) async throws -> ProgramRun {
     let programs = path + "/bin"
     try FileManager.default.createDirectory(atPath: programs, withIntermediateDirectories: true)
     _ = try Shell.output(
-      "sh", "-c", "printf '#!/bin/sh\\necho \"\(says)\"\\n' > postgres; chmod 755 postgres",
-      directory: programs)
+      "sh", "-c", #"printf '#!/bin/sh\n%s\n' "$1" > postgres; chmod 755 postgres"#, "sh",
+      "echo '\(says)'; [ $1 = --single ] || exit 0; \(program)", directory: programs)
     let arguments = ["--recover-with", programs, "--trust-backup"] + more
     return try await importingDirectory(arguments, script: script) { tar in
       tar["global/pg_control"] =
@@ -190,23 +207,21 @@ struct Provocation: CustomTestStringConvertible, Sendable {
 
   static let all =
     commandLine + archives + members + recoveries + copies + timelines + places + unsupported
-    + receipts + stores + service
+    + receipts + stores + service + machine
 
-  /// The codes that no run of the program provokes and prints, and why.
+  /// The codes without a row, and the suite that runs the program for each and looks for it.
   static let elsewhere: [ErrorCode: String] = [
+    .sandboxUnavailable: "SandboxTests",
+    .recoveryTargetNotReached: "RecoveryTargetServerTests",
+    .newTablespace: "ArchiveServerTests",
+    .brokenPipe: "ProgramTests",
+  ]
+
+  /// The codes that no run of the program provokes, and why.
+  static let unprovoked: [ErrorCode: String] = [
     .bug: "there is none to be provoked",
     .tooManyFiles: "takes 4 GiB of paths",
     .tooManyChunks: "takes 131,000 chunks, of 2^17 relations each or of the least chunk size",
-    .decompressionMemory: "the library's allocation would have to fail",
-    .outOfMemory: "an allocation of a library would have to fail",
-    .resourceLimit: "root has no limit of processes",
-    .sandboxUnavailable: "takes a machine without bubblewrap",
-    .restoreCommandFailed: "SandboxTests: takes a server that asks for WAL",
-    .recoveryTargetNotReached: "RecoveryTargetServerTests: takes a server",
-    .newTablespace: "WriteAheadLogCheckTests: takes WAL with such a record",
     .tablespaceMoveFailed: "takes a Postgres that fails half-way",
-    .needsWALReplay: "ExportRefusalTests: takes a layer with a WAL record",
-    .writtenDataChanged: "ChunkSpoolTests, LayerWriterTests: takes a disk that changes bytes",
-    .brokenPipe: "ProgramTests: nobody reads the object",
   ]
 }

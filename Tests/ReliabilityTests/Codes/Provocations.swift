@@ -535,7 +535,7 @@ extension Provocation {
 
 extension CodeScene {
   /// The sound backup, compressed by a program that reads standard input.
-  fileprivate func compressed(_ program: String) async throws -> [UInt8] {
+  func compressed(_ program: String) async throws -> [UInt8] {
     let plain = try file("plain.tar", SmallBackup.tiny.encoded())
     return try Shell.output("sh", "-c", "\(program) < '\(plain)'")
   }

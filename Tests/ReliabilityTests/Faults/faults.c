@@ -10,11 +10,13 @@
 //
 // KIND    open opendir readdir read pread write pwrite fsync rename mkdir rmdir unlink close flock
 //         fstat statvfs readlink, or any; openat, fdopendir, fstatat, readlinkat, renameat,
-//         mkdirat and unlinkat count as the calls that do the same by a path
+//         mkdirat and unlinkat count as the calls that do the same by a path; with an empty PATH
+//         also thread (pthread_create) and memory (what libarchive and libzstd allocate)
 // N       a number; N+ for this call and all behind it; 0 for every other call, the first included
 // ACTION  kill-before, kill-after   SIGKILL, before or after the real call
 //         errno=E                   fail with it; nothing is done, but that a file is closed
 //         short                     do the first half of what was asked, at least a byte
+//         flip                      read something else (pread)
 //         signal=S                  raise the signal, then do the real call
 //         delay=MS                  wait first
 #define _GNU_SOURCE
@@ -36,7 +38,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum action { NONE, KILL_BEFORE, KILL_AFTER, FAIL, SHORT, SIGNAL, DELAY };
+enum action { NONE, KILL_BEFORE, KILL_AFTER, FAIL, SHORT, FLIP, SIGNAL, DELAY };
 
 struct fault {
   char kind[16];
@@ -55,7 +57,7 @@ static const char *peak_path;
 
 static const char *const action_words[] = {
     [KILL_BEFORE] = "kill-before", [KILL_AFTER] = "kill-after", [FAIL] = "errno=%d",
-    [SHORT] = "short", [SIGNAL] = "signal=%d", [DELAY] = "delay=%d"};
+    [SHORT] = "short", [FLIP] = "flip", [SIGNAL] = "signal=%d", [DELAY] = "delay=%d"};
 
 static void parse(const char *text) {
   for (; text && *text; text = strchr(text, ';') ? strchr(text, ';') + 1 : NULL) {
@@ -232,9 +234,14 @@ ssize_t read(int descriptor, void *buffer, size_t count) {
   CALL(ssize_t, "read", NULL, descriptor, REAL(read)(descriptor, buffer, part(&call, count)), , -1);
 }
 
+static ssize_t changed(const struct call *call, void *buffer, ssize_t count) {
+  for (ssize_t i = 0; call->action == FLIP && i < count; i++) ((char *)buffer)[i] ^= 0x55;
+  return count;
+}
+
 ssize_t pread(int descriptor, void *buffer, size_t count, off_t offset) {
   CALL(ssize_t, "pread", NULL, descriptor,
-       REAL(pread)(descriptor, buffer, part(&call, count), offset), , -1);
+       changed(&call, buffer, REAL(pread)(descriptor, buffer, part(&call, count), offset)), , -1);
 }
 
 ssize_t write(int descriptor, const void *buffer, size_t count) {
@@ -311,4 +318,20 @@ DIR *fdopendir(int descriptor) {
 
 struct dirent *readdir(DIR *directory) {
   CALL(struct dirent *, "readdir", NULL, dirfd(directory), REAL(readdir)(directory), , NULL);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *),
+                   void *argument) {
+  CALL(int, "thread", NULL, -1, REAL(pthread_create)(thread, attributes, body, argument), ,
+       EAGAIN);
+}
+
+void *archive_read_new(void) {
+  CALL(void *, "memory", NULL, -1, REAL(archive_read_new)(), , NULL);
+}
+
+// Returns ZSTD_error_memory_allocation, which libzstd calls 64, if it has no memory for a window.
+size_t ZSTD_decompressStream(void *context, void *output, void *input) {
+  CALL(size_t, "memory", NULL, -1, REAL(ZSTD_decompressStream)(context, output, input), ,
+       (size_t)-64);
 }

@@ -19,9 +19,10 @@ struct HostileTimeline {
   var path: String { scene.output + "/" + Scene.timeline }
   var indexPath: String { scene.output + "/" + Scene.index }
 
-  init() async throws {
+  /// A timeline of these files, by default those of an import as usual.
+  init(_ files: Task<[String: [UInt8]], any Error> = Scene.expected) async throws {
     scene = try Scene()
-    let files = try await Scene.expected.value
+    let files = try await files.value
     try scene.put(files)
     index = try IndexPart(decoding: try #require(files[Scene.index]))
     try FileManager.default.createDirectory(
@@ -48,6 +49,14 @@ struct HostileTimeline {
     try layer.write(to: path(of: name))
     index.layers[name.description]?.fileSize = layer.finishedByteCount
     try writeIndex()
+  }
+
+  /// Lets a layer have its values over other keys.
+  mutating func rename(_ name: LayerName, over keys: Range<Key>) throws {
+    let new = LayerName(keys: keys, extent: name.extent)
+    try FileManager.default.moveItem(atPath: path(of: name), toPath: path(of: new))
+    index.layers[new.description] = index.layers.removeValue(forKey: name.description)
+    try change(new) { $0.summary.name = new }
   }
 
   func writeIndex() throws { try writeIndex(index.encoded()) }
