@@ -223,6 +223,7 @@ import Testing
     ])
     let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
     #expect(summary.mendedTwoPhaseFileCount == 1)
+    #expect(summary.changes.contains { $0.code.rawValue == "two-phase-files-repaired" })
     #expect(summary.preparedTransactionCount == 1)
     #expect(summary.backupKind == "fullbackup")
   }

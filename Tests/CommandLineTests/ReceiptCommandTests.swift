@@ -154,16 +154,21 @@ import Timeline
   /// Goal: whatever differs in a copy is found, each with the name of its file. Method: change one
   /// thing after the other.
   @Test(arguments: [
-    ("printf x >> LAYER", " bytes, but the receipt says "), ("rm LAYER", " is missing"),
-    ("printf x | dd of=LAYER bs=1 seek=9000 conv=notrunc status=none", "the SHA-256 of "),
-    ("printf ' ' >> INDEX", " bytes, but the receipt says "), ("rm INDEX", " is missing"),
-    ("cp INDEX index_part.json-00000002", " is not listed in the receipt"),
-    ("touch other", "'other' is not listed in the receipt"),
-    ("mkdir other", "'other' is not listed in the receipt"),
-    ("rm LAYER; mkdir LAYER", " is not a regular file"),
-    ("rm INDEX LAYER", " is missing"),
+    ("printf x >> LAYER", "file-size", " bytes, but the receipt says "),
+    ("rm LAYER", "file-missing", " is missing"),
+    (
+      "printf x | dd of=LAYER bs=1 seek=9000 conv=notrunc status=none", "file-hash",
+      "the SHA-256 of "
+    ),
+    ("printf ' ' >> INDEX", "file-size", " bytes, but the receipt says "),
+    ("rm INDEX", "file-missing", " is missing"),
+    ("cp INDEX index_part.json-00000002", "file-unlisted", " is not listed in the receipt"),
+    ("touch other", "file-unlisted", "'other' is not listed in the receipt"),
+    ("mkdir other", "file-unlisted", "'other' is not listed in the receipt"),
+    ("rm LAYER; mkdir LAYER", "file-unreadable", " is not a regular file"),
+    ("rm INDEX LAYER", "file-missing", " is missing"),
   ])
-  func different(change: String, message: String) async throws {
+  func different(change: String, code: String, message: String) async throws {
     let imported = try await Imported(try TemporaryDirectory())
     let copy = try imported.copied()
     let script = change.replacing("LAYER", with: try #require(try imported.layers().first))
@@ -176,6 +181,8 @@ import Timeline
     let json = try await ProgramRun.run(["verify", copy, "--receipt", imported.receipt, "--json"])
     #expect(json.exitCode == 1)
     let summary = try JSONDecoder().decode(VerifySummary.self, from: json.output)
+    let finding = summary.findings.first { $0.message.contains(message) }
+    #expect(finding?.code.rawValue == code, "\(summary.findings)")
     let names = summary.findings.map(\.message)
     #expect(Set(names).count == names.count, "a finding appears twice: \(names)")
   }

@@ -84,6 +84,7 @@ struct RecoveryServerTests {
     #expect(summary.backupKind == "recovered")
     #expect(summary.recoveredBy?.hasPrefix("15.") == true)
     #expect(summary.movedTablespaces == ["one", #"T w"o\\"#])
+    #expect(summary.changes.contains { $0.code.rawValue == "tablespaces-moved" })
     #expect(summary.preparedTransactionCount == 1)
     #expect(summary.manifest.result == (form == .stopped ? .none : .verified))
     #expect(summary.leftOut.contains { $0.names.contains("postgresql.auto.conf") })
