@@ -59,7 +59,7 @@ extension ListedCodes {
         let manifest = try? TestManifest(tar).encoded()
         tar["PG_VERSION"].contents = Array("15".utf8)
         tar["postgresql.conf"].contents[0] ^= 1
-        tar.members.append(.init("./notes", contents: [1]))
+        tar.members.append(.init("./base/5/99999", contents: CodeScene.page))
         tar.members.append(tar["pg_hba.conf"])
         tar.remove("pg_ident.conf")
         tar.members.append(.init("./backup_manifest", contents: manifest ?? []))

@@ -71,6 +71,14 @@ extension ListedCodes {
   ]
 
   static let shards: [ListedCodes] = [
+    .init([FindingCode.manifestMissing]) { scene in
+      try await scene.importedShards()
+      for shard in ["-0002", "-0102"] {
+        try FileManager.default.removeItem(
+          atPath: scene.tenant + shard + "/tenant-manifest-00000001.json")
+      }
+      return try await scene.run(["verify", scene.tenant])
+    },
     .init([FindingCode.keyInWrongShard, .indexInconsistent, .pageMissing]) { scene in
       _ = try await scene.importing(["--shards", "2", "--stripe-size", "1"])
       let (first, second) = (scene.tenant + "-0002/timelines", scene.tenant + "-0102/timelines")
