@@ -123,7 +123,7 @@ import Testing
     }
     let before = try await status(
       "is not in service: the pageserver does not have it [not-in-service]")
-    #expect(before.shards.isEmpty && before.served[0].levelZeroCount > 0)
+    #expect(before.shards.isEmpty && before.served[0].l0LayerCount > 0)
     #expect(try service.calls().allSatisfy(\.isRead))
     try service.call(
       "POST", "\(service.controller)/debug/v1/tenant/\(ServiceStorage.tenant)/import")

@@ -56,7 +56,7 @@ public struct AttachSummary: Codable, Sendable {
     /// The end of the WAL in the files.
     public var endLSN: String
     /// How many L0s the files have, in all shards.
-    public var levelZeroCount: Int
+    public var l0LayerCount: Int
     /// What the pageserver says of it, in lower case: `active`; nil if it does not have it.
     public var state: String?
     /// The end of the WAL that the pageserver has, the lowest of all shards.
@@ -103,7 +103,7 @@ public struct AttachSummary: Codable, Sendable {
       Timeline(
         timelineID: timeline.id.description, postgresVersion: timeline.postgresVersion,
         importLSN: timeline.importLSN.description, endLSN: timeline.endLSN.description,
-        levelZeroCount: timeline.levelZeroCount)
+        l0LayerCount: timeline.l0LayerCount)
     }
   }
 }

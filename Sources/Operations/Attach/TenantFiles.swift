@@ -184,7 +184,7 @@ struct TimelineFiles {
   /// Whether no pageserver has added a layer.
   let isAsImported: Bool
   /// How many L0s there are, in all shards.
-  let levelZeroCount: Int
+  let l0LayerCount: Int
 
   fileprivate init(
     _ id: Identifier, _ shards: [Timeline], shardCount: Int
@@ -225,6 +225,6 @@ struct TimelineFiles {
     endLSNs = shards.map(\.index.diskConsistentLSN)
     generation = shards.map(\.generation).max() ?? 0
     self.isAsImported = isAsImported
-    levelZeroCount = shards.reduce(0) { $0 + $1.layers.count { $0.name.isLevel0 } }
+    l0LayerCount = shards.reduce(0) { $0 + $1.layers.count { $0.name.isLevel0 } }
   }
 }

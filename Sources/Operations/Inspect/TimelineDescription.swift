@@ -9,7 +9,7 @@ public struct TimelineDescription: Codable, Sendable {
     /// How many layers of the kind the index names.
     public var layerCount = 0
     /// Bytes of the files.
-    public var byteCount: UInt64 = 0
+    public var layerByteCount: UInt64 = 0
     /// The contents of those layers that can be read, added up.
     public var contents = LayerDescription.Contents()
 
@@ -130,6 +130,8 @@ public struct LayerDescription: Codable, Sendable {
   public var byteCount: UInt64
   /// Nil if the layer cannot be read.
   public var contents: Contents?
-  /// Why it cannot.
-  public var problem: String?
+  /// Why it cannot: the code of the error.
+  public var code: String?
+  /// The same in words.
+  public var error: String?
 }

@@ -115,7 +115,8 @@ struct TimelineInspector {
     } catch {
       // What stops the reading is no property of the layer.
       guard error.exitCode == .damaged || error.exitCode == .unsupported else { throw error }
-      description.problem = error.message
+      description.code = error.code.rawValue
+      description.error = error.message
     }
     return description
   }
@@ -127,7 +128,7 @@ struct TimelineInspector {
       var total = TimelineDescription.Total(kind: kind)
       for layer in layers where layer.kind == kind {
         total.layerCount += 1
-        total.byteCount &+= layer.byteCount
+        total.layerByteCount &+= layer.byteCount
         if let contents = layer.contents { total.contents.add(contents) }
       }
       return total.layerCount > 0 ? total : nil

@@ -53,35 +53,31 @@ extension ListedTimeline {
     let shards = all.sorted { $0.key < $1.key }.map(\.value)
     self = shards[0]
     shard = nil
-    shardCount = count
     if let tenantID, let suffix = shards[0].shard {
       timelinePath = timelinePath.replacing("/\(tenantID)-\(suffix)/", with: "/\(tenantID)/")
     }
     state = Self.worst.first { state in shards.contains { $0.state == state } } ?? state
-    let problematic = shards.first { $0.state == state }
-    code = problematic?.code
-    problem = problematic?.problem
+    let worst = shards.first { $0.state == state }
+    code = worst?.code
+    error = worst?.error
     deletedAt = shards.lazy.compactMap(\.deletedAt).first
     let missing = (0..<count).filter { all[$0] == nil }
     if !missing.isEmpty, [.complete, .unpublished].contains(state) {
-      problem =
-        "\(ShardID.words(missing, of: count)) \(missing.count == 1 ? "is" : "are") missing"
-      // Other machines may still be writing the others.
-      if state == .complete {
-        state = .damaged
-        code = ErrorCode.shardMissing.rawValue
-      }
+      code = ErrorCode.shardMissing.rawValue
+      error = "\(ShardID.words(missing, of: count)) \(missing.count == 1 ? "is" : "are") missing"
+      // Other machines may still be writing those of one that is not published.
+      if state == .complete { state = .damaged }
     } else if state == .complete, shards.contains(where: { !$0.isOfSameImport(as: shards[0]) }) {
       state = .damaged
       code = ErrorCode.shardsDiffer.rawValue
-      problem = "its shards differ in their import LSN or their version"
+      error = "its shards differ in their import LSN or their version"
     }
     func sum<Number: FixedWidthInteger>(_ values: [Number?]) -> Number? {
       let known = values.compactMap { $0 }
       return known.count == values.count ? known.reduce(0, &+) : nil
     }
     layerCount = sum(shards.map(\.layerCount))
-    byteCount = sum(shards.map(\.byteCount))
+    layerByteCount = sum(shards.map(\.layerByteCount))
     leftovers = []
     for leftover in shards.flatMap(\.leftovers) {
       if let index = leftovers.firstIndex(where: { $0.code == leftover.code }) {

@@ -117,10 +117,7 @@ struct StoredTenantWalk {
     let isNamed = identity.count >= 2 && identity[identity.count - 2] == "timelines"
     let tenant = isNamed && identity.count == 3 ? TenantName(identity[0]) : nil
     var listed = ListedTimeline(
-      timelinePath: escaped(files.path.utf8), tenantID: tenant?.id.description,
-      shard: tenant?.shard,
-      timelineID: isNamed ? identity.last.flatMap(Identifier.init)?.description : nil,
-      state: .unfinished)
+      files.path, of: tenant, timeline: isNamed ? identity.last.flatMap(Identifier.init) : nil)
     try TimelineSurvey(files, pending: try pending(of: files)).describe(&listed)
     list.timelines.append(listed)
     self.files = nil

@@ -114,9 +114,7 @@ struct TenantWalk {
   private mutating func add(
     _ directory: DirectoryHandle, _ tenant: TenantName?, timeline: Identifier?
   ) throws(Failure) {
-    var listed = ListedTimeline(
-      timelinePath: escaped(directory.path.utf8), tenantID: tenant?.id.description,
-      shard: tenant?.shard, timelineID: timeline?.description, state: .unfinished)
+    var listed = ListedTimeline(directory.path, of: tenant, timeline: timeline)
     try TimelineSurvey(directory, pending: Self.pending(of: directory)).describe(&listed)
     timelines.append(listed)
   }

@@ -1,3 +1,4 @@
+import LayerFormat
 import PostgresFormat
 import System
 
@@ -88,16 +89,16 @@ public struct ListedTimeline: Codable, Sendable {
   /// The shard's number and the shard count, two hexadecimal digits each; nil if not sharded, or if
   /// all shards are shown as one.
   public var shard: String?
-  /// How many shards are shown as one; nil if not sharded.
-  public var shardCount: Int?
+  /// How many shards the tenant has; 1 if it is not sharded.
+  public var shardCount: Int
   /// The timeline's id: 32 lower-case hexadecimal digits; nil if the path does not have it.
   public var timelineID: String?
   /// What can be said of it as a whole.
   public var state: State
-  /// Why it is damaged or cannot be read: the code of the error.
+  /// Why it is damaged, cannot be read or cannot be published yet: the code of the error.
   public var code: String?
-  /// The same in words; of one that is not published, which shards are not written yet.
-  public var problem: String?
+  /// The same in words.
+  public var error: String?
   /// The generation of the newest index, the highest; nil if there is none.
   public var generation: UInt32?
   /// The major version of Postgres.
@@ -109,7 +110,7 @@ public struct ListedTimeline: Codable, Sendable {
   /// How many layers the index names.
   public var layerCount: Int?
   /// Bytes of these layers, as the index says.
-  public var byteCount: UInt64?
+  public var layerByteCount: UInt64?
   /// When it was deleted, as the index says; nil of one that lives.
   public var deletedAt: String?
   /// What else is in the directory, one a kind.
@@ -117,6 +118,14 @@ public struct ListedTimeline: Codable, Sendable {
 }
 
 extension ListedTimeline {
+  /// One of which no more is known than where it is.
+  init(_ path: String, of tenant: TenantName?, timeline: Identifier?) {
+    self.init(
+      timelinePath: escaped(path.utf8), tenantID: tenant?.id.description, shard: tenant?.shard,
+      shardCount: tenant?.shard.flatMap { ShardID($0) }?.count ?? 1,
+      timelineID: timeline?.description, state: .unfinished)
+  }
+
   /// What is above `tenants` in its path or URL; all of it if that has another form.
   public var root: String {
     let names = timelinePath.split(separator: "/", omittingEmptySubsequences: false)
@@ -128,12 +137,12 @@ extension ListedTimeline {
 extension TimelineList {
   /// The error to end with if a timeline is damaged or cannot be read; nil if all are sound.
   public var failure: Failure? {
-    let broken = timelines.filter { $0.code != nil }
+    let broken = timelines.filter { [.damaged, .unreadable].contains($0.state) }
     guard let first = broken.first(where: { $0.state == .damaged }) ?? broken.first,
       let code = first.code.flatMap(ErrorCode.init(rawValue:))
     else { return nil }
     let verb = first.state == .damaged ? "damaged" : "unreadable"
-    let subject = "timeline \(first.timelinePath.quoted) is \(verb): \(first.problem ?? "")"
+    let subject = "timeline \(first.timelinePath.quoted) is \(verb): \(first.error ?? "")"
     let others = broken.count - 1
     let more =
       others == 0

@@ -61,7 +61,7 @@ struct TimelineSurvey {
       }
       let isDamaged = error.exitCode == .damaged || error.exitCode == .unsupported
       timeline.state = isDamaged ? .damaged : .unreadable
-      timeline.problem = error.message
+      timeline.error = error.message
       timeline.code = error.code.rawValue
     }
   }
@@ -92,7 +92,7 @@ struct TimelineSurvey {
     timeline.importLSN = index.metadata.initdbLSN.description
     timeline.endLSN = index.diskConsistentLSN.description
     timeline.layerCount = layers.count
-    timeline.byteCount = layers.values.reduce(0) { $0 &+ $1 }
+    timeline.layerByteCount = layers.values.reduce(0) { $0 &+ $1 }
     timeline.deletedAt = index.deletedAt.map { escaped($0.utf8) }
     let isPublished = place.path == directory.path
     guard !isLocked else {

@@ -56,7 +56,7 @@ enum ServiceText {
         ("state", timeline.state.map { escaped($0.utf8) }),
         ("LSN", timeline.lastRecordLSN),
         ("LSN of the files", timeline.endLSN),
-        ("L0 layers", Quantity.grouped(timeline.levelZeroCount)),
+        ("L0 layers", Quantity.grouped(timeline.l0LayerCount)),
         ("WAL not uploaded", timeline.notUploadedByteCount.map { Quantity.bytes($0) }),
         ("safekeepers", timeline.safekeepers.isEmpty ? "none" : words(timeline.safekeepers)),
       ])

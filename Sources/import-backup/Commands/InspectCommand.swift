@@ -131,10 +131,10 @@ struct InspectCommand: ReportingCommand, StoreCommand {
   }
 
   private static func failure(of layers: [LayerDescription]) -> Failure? {
-    let problems = layers.compactMap(\.problem)
-    guard let first = problems.first else { return nil }
+    let errors = layers.compactMap(\.error)
+    guard let first = errors.first else { return nil }
     let others =
-      problems.count > 1 ? " (and \(Quantity.count(problems.count - 1, "other layer")))" : ""
+      errors.count > 1 ? " (and \(Quantity.count(errors.count - 1, "other layer")))" : ""
     return Failure(.layerDamaged, first + others)
   }
 }

@@ -12,7 +12,7 @@ enum TimelineText {
       ? [
         [title(timeline)] + facts(timeline), SizeText.databases(timeline.databases),
         SizeText.relations(timeline.relations), layers(timeline.layers), totals(timeline.totals),
-        problems(timeline.layers), unnamedFiles(timeline.unnamedFiles),
+        errors(timeline.layers), unnamedFiles(timeline.unnamedFiles),
       ] : [[title(timeline)]] + asked
     return sections.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }
       .joined(separator: "\n")
@@ -79,7 +79,7 @@ enum TimelineText {
     for total in totals {
       let contents = total.contents
       table.add([
-        total.kind.rawValue, Quantity.grouped(total.layerCount), Quantity.bytes(total.byteCount),
+        total.kind.rawValue, Quantity.grouped(total.layerCount), Quantity.bytes(total.layerByteCount),
         Quantity.grouped(contents.valueCount), Quantity.grouped(contents.recordCount),
         Quantity.bytes(contents.plainByteCount), Quantity.bytes(contents.storedByteCount),
         ratio(contents),
@@ -88,9 +88,9 @@ enum TimelineText {
     return table.lines
   }
 
-  private static func problems(_ layers: [LayerDescription]) -> [String] {
+  private static func errors(_ layers: [LayerDescription]) -> [String] {
     layers.flatMap { layer in
-      layer.problem.map {
+      layer.error.map {
         HelpText.wrapped("damaged: \($0)", columns: TextTable.columns)
       } ?? []
     }

@@ -22,7 +22,8 @@ enum ListText {
 
   private static func title(_ timeline: ListedTimeline) -> String {
     let shard =
-      timeline.shard.map { ", shard \($0)" } ?? timeline.shardCount.map { ", \($0) shards" } ?? ""
+      timeline.shard.map { ", shard \($0)" }
+      ?? (timeline.shardCount > 1 ? ", \(timeline.shardCount) shards" : "")
     return "tenant \(timeline.tenantID ?? "unknown")\(shard)"
   }
 
@@ -59,7 +60,7 @@ enum ListText {
   }
 
   private static func size(_ timeline: ListedTimeline) -> String? {
-    timeline.byteCount.map { Quantity.bytes($0) }
+    timeline.layerByteCount.map { Quantity.bytes($0) }
   }
 
   private static func layers(_ timeline: ListedTimeline) -> String? {
@@ -71,8 +72,8 @@ enum ListText {
     var lines: [String] = []
     for timeline in list.timelines {
       let name = "timeline \(timeline.timelineID ?? "'\(timeline.timelinePath)'")"
-      if let problem = timeline.problem {
-        lines.append("note: \(name) is \(timeline.state.rawValue): \(problem)")
+      if let error = timeline.error {
+        lines.append("note: \(name) is \(timeline.state.rawValue): \(error)")
       }
       for leftover in timeline.leftovers {
         lines.append("note: \(name) has \(words(leftover, timeline)), \(names(leftover))")

@@ -404,13 +404,14 @@ import Testing
 
   /// `list` shows one timeline, in this state and without an error.
   private static func expectListed(
-    _ tenant: String, _ state: ListedTimeline.State, problem: String?
+    _ tenant: String, _ state: ListedTimeline.State, error: String?
   ) throws {
     let list = try listTimelines(ListOptions(path: tenant))
     #expect(list.timelines.map(\.state) == [state] && list.failure == nil)
     let timeline = try #require(list.timelines.first)
-    #expect(timeline.problem == problem && timeline.shardCount == 4)
-    #expect(timeline.postgresVersion != nil && timeline.byteCount != nil)
+    #expect(timeline.error == error && timeline.code == error.map { _ in "shard-missing" })
+    #expect(timeline.shardCount == 4)
+    #expect(timeline.postgresVersion != nil && timeline.layerByteCount != nil)
   }
 
   /// Goal: shards that were written one by one and published are those of one import; until then there is
@@ -424,7 +425,7 @@ import Testing
     var error = #expect(throws: Failure.self) { try publishTimeline(tenant) }
     #expect(error?.code == .shardMissing && error?.hint?.contains("--only-shards 1-2") == true)
     #expect(error?.message.hasPrefix("shards 1-2 of 4 are missing in ") == true)
-    try Self.expectListed(tenant, .unpublished, problem: "shards 1-2 of 4 are missing")
+    try Self.expectListed(tenant, .unpublished, error: "shards 1-2 of 4 are missing")
     let summary = try Self.importShards("1", backup, output)
     #expect(summary.onlyShards == [1])
     _ = try Self.importShards("0,3", backup, output)
@@ -434,7 +435,7 @@ import Testing
     error = #expect(throws: Failure.self) { try Self.verify(tenant) }
     #expect(error?.exitCode == .cannotOpen)
 
-    try Self.expectListed(tenant, .unpublished, problem: nil)
+    try Self.expectListed(tenant, .unpublished, error: nil)
 
     for expected in [4, 0] {
       let published = try publishTimeline(tenant + "/")
@@ -453,7 +454,7 @@ import Testing
     #expect(try files("out") == files("whole"))
     #expect(try directory.files().keys.allSatisfy { !$0.hasPrefix("out/pending") })
     #expect(try Self.verify(tenant, against: backup).findingCount == 0)
-    try Self.expectListed(tenant, .complete, problem: nil)
+    try Self.expectListed(tenant, .complete, error: nil)
   }
 
   /// Goal: shards that do not belong together are not published. Method: one of another cluster, one with

@@ -208,9 +208,9 @@ import Testing
         try Data(bytes).write(to: URL(filePath: path))
       }
       let description = try Self.describe(sample.directory.path)
-      #expect(description.layers[0].problem == nil)
+      #expect(description.layers[0].error == nil)
       #expect(description.layers[0].contents?.valueCount == 1)
-      #expect(description.layers[1].problem?.contains(path) == true)
+      #expect(description.layers[1].error?.contains(path) == true)
       #expect(description.layers[1].contents == nil)
     }
   }

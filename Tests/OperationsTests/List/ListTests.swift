@@ -73,8 +73,8 @@ import Testing
     let layers = try directory.files().filter {
       $0.key.contains(Self.tenants[1]) && $0.key.contains("__")
     }
-    #expect(all.timelines[2].byteCount == layers.values.reduce(0) { $0 + UInt64($1.count) })
-    #expect(all.timelines.allSatisfy { $0.leftovers.isEmpty && $0.problem == nil })
+    #expect(all.timelines[2].layerByteCount == layers.values.reduce(0) { $0 + UInt64($1.count) })
+    #expect(all.timelines.allSatisfy { $0.leftovers.isEmpty && $0.error == nil })
     #expect(all.failure == nil && all.skippedCount == 0)
 
     let tenant = "\(root)/tenants/\(Self.tenants[0])"
@@ -210,7 +210,7 @@ import Testing
     try Data(text.utf8).write(to: URL(filePath: index))
     let list = try Self.list(root)
     #expect(Self.states(list) == ["damaged", "complete"])
-    #expect(list.timelines[0].problem?.contains(words) == true, "\(list.timelines[0])")
+    #expect(list.timelines[0].error?.contains(words) == true, "\(list.timelines[0])")
     let failure = try #require(list.failure)
     #expect(failure.exitCode == (kind == 1 ? .unsupported : .damaged))
     #expect(failure.code.rawValue == list.timelines[0].code)
@@ -254,7 +254,7 @@ import Testing
     try manager.moveItem(atPath: root + "/copy", toPath: shard + "/" + Self.timelines[0])
     let list = try Self.list(root)
     #expect(Self.states(list) == ["complete", "damaged"])
-    #expect(list.timelines.map(\.shardCount) == [nil, 4])
+    #expect(list.timelines.map(\.shardCount) == [1, 4])
     #expect(list.timelines.map(\.code) == [nil, "shard-missing"])
     #expect(list.skippedCount == 4)
     #expect(
