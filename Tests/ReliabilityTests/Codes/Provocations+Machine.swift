@@ -18,7 +18,7 @@ extension Provocation {
     .init(.decompressionMemory) { scene in
       try await scene.importing(
         try await scene.compressed("zstd -c"),
-        faults: [Fault(kind: "memory", call: .from(2), action: .error(ENOMEM))], under: "")
+        faults: [Fault(kind: "window", call: .number(1), action: .error(ENOMEM))], under: "")
     },
     .init(.writtenDataChanged) {
       try await $0.importing(faults: [Fault(kind: "pread", call: .from(1), action: .flip)])

@@ -11,7 +11,7 @@
 // KIND    open opendir readdir read pread write pwrite fsync rename mkdir rmdir unlink close flock
 //         fstat statvfs readlink, or any; openat, fdopendir, fstatat, readlinkat, renameat,
 //         mkdirat and unlinkat count as the calls that do the same by a path; with an empty PATH
-//         also thread (pthread_create) and memory (what libarchive and libzstd allocate)
+//         also thread (pthread_create), memory (what libarchive allocates) and window (libzstd)
 // N       a number; N+ for this call and all behind it; 0 for every other call, the first included
 // ACTION  kill-before, kill-after   SIGKILL, before or after the real call
 //         errno=E                   fail with it; nothing is done, but that a file is closed
@@ -332,6 +332,6 @@ void *archive_read_new(void) {
 
 // Returns ZSTD_error_memory_allocation, which libzstd calls 64, if it has no memory for a window.
 size_t ZSTD_decompressStream(void *context, void *output, void *input) {
-  CALL(size_t, "memory", NULL, -1, REAL(ZSTD_decompressStream)(context, output, input), ,
+  CALL(size_t, "window", NULL, -1, REAL(ZSTD_decompressStream)(context, output, input), ,
        (size_t)-64);
 }
