@@ -161,7 +161,7 @@ import Testing
         "\(attach.outputText)")
       #expect(
         attach.error.contains(
-          "note: no safekeepers were given, so computes can only read timeline"),
+          "warning: no safekeepers were given, so computes can only read timeline"),
         "\(attach.error)")
     }
     let status = try await ProgramRun.run(["status", storage.timelinePath] + pageserver)

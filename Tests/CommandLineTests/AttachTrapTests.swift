@@ -262,9 +262,10 @@ import Testing
 
   /// Goal: most of the safekeepers are enough, and the other is named. Method: a tenant with shards, as
   /// only safekeepers are asked for it by that path.
-  @Test(arguments: [StandIn.Fault.status(404), .cut]) func mostSafekeepers(fault: StandIn.Fault)
-    async throws
-  {
+  @Test(arguments: [
+    (StandIn.Fault.status(404), "safekeeper-missing", "does not have"),
+    (.cut, "safekeeper-unreachable", "did not answer about"),
+  ]) func mostSafekeepers(fault: StandIn.Fault, code: String, words: String) async throws {
     let storage = try await ServiceStorage(shards: 2)
     let service = try StandIn(storage.path)
     let servers = service.servers(true)
@@ -274,10 +275,18 @@ import Testing
     try service.fail("GET", path, fault, count: fault.isAnswer ? 1 : 4)
     let run = try await storage.attach(servers)
     #expect(run.exitCode == 0, "\(run.error)")
-    let words = fault.isAnswer ? "does not have" : "did not answer about"
-    #expect(run.error.contains("note: safekeeper 1 ("), "\(run.error)")
+    #expect(run.error.contains("warning: safekeeper 1 ("), "\(run.error)")
     #expect(run.error.contains(") \(words) timeline"), "\(run.error)")
     #expect(run.outputText.hasSuffix(", safekeepers 2, 3\n"), "\(run.outputText)")
+    try service.fail("GET", path, fault, count: fault.isAnswer ? 1 : 4)
+    let object = try await storage.attach(servers, ["--json"])
+    #expect(object.error.hasPrefix("warning: safekeeper 1 ("), "\(object.error)")
+    let summary = try JSONDecoder().decode(AttachSummary.self, from: object.output)
+    #expect(summary.warnings.map(\.code.rawValue) == [code])
+    #expect(
+      summary.inPlace.map(\.code.rawValue) == [
+        "tenant-attached", "timeline-active", "timeline-on-safekeepers",
+      ])
     try service.requireNoHarm()
   }
 
@@ -289,12 +298,14 @@ import Testing
     let servers = service.servers(true)
     let path = "/v1/tenant/\(ServiceStorage.tenant)/timeline/\(ServiceStorage.timeline)"
     try service.fail("GET", path, .status(403), count: 3)
-    let run = try await storage.attach(servers)
+    let run = try await storage.attach(servers, ["--json"])
     #expect(run.exitCode == 0, "\(run.error)")
+    let warnings = try JSONDecoder().decode(AttachSummary.self, from: run.output).warnings
+    #expect(warnings.map(\.code.rawValue) == .init(repeating: "safekeeper-refused", count: 3))
     for number in 1...3 {
       #expect(
         run.error.contains(
-          "note: safekeeper \(number) (\(service.safekeeper(number))) does not take"))
+          "warning: safekeeper \(number) (\(service.safekeeper(number))) does not take"))
     }
     try service.fail("GET", path, .status(401), count: 3)
     let status = try await ProgramRun.run(["status", storage.timelinePath] + servers)

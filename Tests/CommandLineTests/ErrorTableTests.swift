@@ -26,6 +26,9 @@ struct ErrorTableTests {
       + Self.described(FindingCode.self) + Self.described(ManifestDifference.Code.self)
       + Self.described(DamagedPage.Code.self) + Self.described(ChangeCode.self)
       + Self.described(LeftOutReason.self) + Self.described(WarningCode.self)
+      + Self.described(ListedTimeline.Leftover.Code.self)
+      + Self.described(TimelineList.Skipped.Code.self)
+      + Self.described(AttachSummary.DoneCode.self) + Self.described(AttachSummary.InPlaceCode.self)
     for (name, texts) in codes {
       #expect(name.wholeMatch(of: /[a-z0-9]+(-[a-z0-9]+)*/) != nil, "\(name)")
       for text in texts {

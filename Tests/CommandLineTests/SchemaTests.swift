@@ -73,6 +73,26 @@ struct SchemaTests {
     }
   }
 
+  /// Goal: what is said in words has a code, for scripts. Method: an object that may have an error, a message
+  /// or a reason may have a code.
+  @Test func codes() throws {
+    for (file, schema) in try Self.schemas() {
+      for object in Self.objects(in: schema) {
+        let names = Set(Self.properties(object).keys)
+        if names.isDisjoint(with: ["error", "message", "reason"]) { continue }
+        #expect(names.contains("code"), "\(file): \(names.sorted())")
+      }
+    }
+  }
+
+  /// A schema, and all that are parts of it.
+  private static func objects(in schema: Schema) -> [Schema] {
+    let parts =
+      Array(properties(schema).values) + Array((schema["$defs"] as? [String: Schema] ?? [:]).values)
+      + ((schema["items"] as? Schema).map { [$0] } ?? [])
+    return [schema] + parts.flatMap(objects)
+  }
+
   /// Goal: the check finds a field that is unknown, missing, or of another kind. Method: a real
   /// object, changed.
   @Test func check() async throws {

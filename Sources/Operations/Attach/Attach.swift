@@ -72,9 +72,10 @@ struct Attachment {
     var failure = failure
     let state =
       !summary.inPlace.isEmpty
-      ? "In place: \(summary.inPlace.joined(separator: "; "))."
+      ? "In place: \(summary.inPlace.map(\.message).joined(separator: "; "))."
       : summary.done.isEmpty
-        ? "Nothing was changed." : "Done: \(summary.done.joined(separator: "; "))."
+        ? "Nothing was changed."
+        : "Done: \(summary.done.map(\.message).joined(separator: "; "))."
     failure.hint = [failure.hint, state].compactMap(\.self).joined(separator: " ")
     return failure
   }
@@ -86,7 +87,8 @@ struct Attachment {
   /// The server may still be busy with a call that it did not answer. That is not made again before
   /// another call's time has passed, in which the caller looks what came of it.
   mutating func make(
-    _ call: ServiceCall, _ purpose: String, _ patience: inout Patience,
+    _ call: ServiceCall, _ code: AttachSummary.DoneCode, _ purpose: String,
+    _ patience: inout Patience,
     _ send: (ServiceCall) throws(Failure) -> ServiceAnswer
   ) throws(Failure) -> ServiceAnswer? {
     if let (end, failure) = unanswered[call.description] {
@@ -100,11 +102,14 @@ struct Attachment {
         if unanswered[call.description] == nil { patience.extend(to: time) }
         unanswered[call.description] = (.now + time, failure)
       }
-      summary.done.append("\(purpose), without an answer (\(call.description))")
+      summary.done.append(
+        .init(.callUnanswered, "\(purpose), without an answer (\(call.description))"))
       try patience.wait(or: failure)
       return nil
     }
-    if case .done = answer { summary.done.append("\(purpose) (\(call.description))") }
+    if case .done = answer {
+      summary.done.append(.init(code, "\(purpose) (\(call.description))"))
+    }
     return answer
   }
 
@@ -127,7 +132,7 @@ struct Attachment {
     // Right after that, the shards may not be where they will be yet.
     try locate(&patience)
     summary.shards = view.servedShards()
-    summary.inPlace.append("tenant \(files.id) is with the controller")
+    summary.inPlace.append(.init(.tenantAttached, "tenant \(files.id) is with the controller"))
   }
 
   /// Asks the controller, if there is one, where the shards are, until they are attached.
@@ -151,7 +156,7 @@ struct Attachment {
       try patience.wait(or: Self.notReady("no pageserver has registered with the controller yet"))
     }
     let call = controller.importCall(files.id)
-    let answer = try make(call, "attached tenant \(files.id)", &patience) {
+    let answer = try make(call, .tenantAttached, "attached tenant \(files.id)", &patience) {
       call throws(Failure) in try controller.perform(call)
     }
     switch answer {
@@ -191,7 +196,7 @@ struct Attachment {
         } else {
           let call = pageserver.attachCall(shard, generation: generation)
           let answer = try make(
-            call, "attached \(shard.name) at generation \(generation)", &patience
+            call, .tenantAttached, "attached \(shard.name) at generation \(generation)", &patience
           ) { call throws(Failure) in try pageserver.perform(call) }
           if case .refused(let refusal) = answer { throw refusal.failure }
           if case .done = answer { isDone = true }
@@ -199,7 +204,8 @@ struct Attachment {
         attached = try patience.look { () throws(Failure) in try pageserver.tenant(shard.name) }
       }
       let words = attached?.generation.map { " at generation \($0)" } ?? ""
-      summary.inPlace.append("\(shard.name) is attached to \(url)\(words)")
+      summary.inPlace.append(
+        .init(.tenantAttached, "\(shard.name) is attached to \(url)\(words)"))
     }
     summary.shards = view.servedShards()
   }

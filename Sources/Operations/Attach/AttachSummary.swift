@@ -69,6 +69,56 @@ public struct AttachSummary: Codable, Sendable {
     public var isInService = false
   }
 
+  /// Something that was done, or is in place.
+  public struct Step<Code: StableCode>: Codable, Sendable {
+    /// What it is.
+    public var code: Code
+    /// The same in words, with ids and calls: lower case, no final period.
+    public var message: String
+
+    init(_ code: Code, _ message: String) {
+      self.code = code
+      self.message = message
+    }
+  }
+
+  /// What a run did.
+  public enum DoneCode: String, StableCode {
+    case tenantAttached = "tenant-attached"
+    case storageReadAgain = "storage-read-again"
+    case timelineMade = "timeline-made"
+    case callUnanswered = "call-unanswered"
+
+    /// What it means, in full sentences.
+    public var meaning: String {
+      switch self {
+      case .tenantAttached: "The tenant, or one of its shards, was attached."
+      case .storageReadAgain: "The pageserver of a shard read the remote storage again."
+      case .timelineMade:
+        "A timeline was made on a safekeeper, or by the controller on several."
+      case .callUnanswered:
+        "A call got no answer. What came of it was looked at: if it succeeded, 'inPlace' says so."
+      }
+    }
+  }
+
+  /// What is in place, whoever did it.
+  public enum InPlaceCode: String, StableCode {
+    case tenantAttached = "tenant-attached"
+    case timelineActive = "timeline-active"
+    case timelineOnSafekeepers = "timeline-on-safekeepers"
+
+    /// What it means, in full sentences.
+    public var meaning: String {
+      switch self {
+      case .tenantAttached: "The tenant, or one of its shards, is attached."
+      case .timelineActive:
+        "A timeline is active on the pageserver, with the LSNs and the version of the files."
+      case .timelineOnSafekeepers: "A timeline is on most of its safekeepers."
+      }
+    }
+  }
+
   /// How long it took.
   public var seconds: Double = 0
   /// The tenant's directory in the remote storage, of a sharded one without the shard, or its URL.
@@ -83,13 +133,12 @@ public struct AttachSummary: Codable, Sendable {
   public var shards: [Shard] = []
   /// The timelines that were asked for.
   public var served: [Timeline]
-  /// What was done, in words, in its order; empty if nothing had to be.
-  public var done: [String] = []
-  /// What is in place, in words.
-  public var inPlace: [String] = []
-
-  /// What has to be looked at although everything is done, in words.
-  public var notes: [String] = []
+  /// What was done, in its order; empty if nothing had to be.
+  public var done: [Step<DoneCode>] = []
+  /// What is in place.
+  public var inPlace: [Step<InPlaceCode>] = []
+  /// What has to be looked at although everything is done.
+  public var warnings: [Warning] = []
 
   /// Whether everything that was asked for is in service.
   public var isInService: Bool { served.allSatisfy(\.isInService) }

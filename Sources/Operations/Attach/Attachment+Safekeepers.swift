@@ -50,18 +50,25 @@ extension Attachment {
     _ timeline: TimelineFiles, _ index: Int, _ seen: [AttachSummary.Safekeeper]
   ) throws(Failure) {
     let ready = seen.filter(\.hasTimeline).map(\.id)
-    summary.inPlace.append("timeline \(timeline.id) is on safekeepers \(ServiceView.list(ready))")
+    summary.inPlace.append(
+      .init(
+        .timelineOnSafekeepers,
+        "timeline \(timeline.id) is on safekeepers \(ServiceView.list(ready))"))
     for other in seen {
-      let words: String
+      let (code, words): (WarningCode, String)
       switch other.state {
       case .ready: continue
-      case .missing: words = "does not have timeline \(timeline.id); most safekeepers have it"
+      case .missing:
+        code = .safekeeperMissing
+        words = "does not have timeline \(timeline.id); most safekeepers have it"
       case .unreachable:
+        code = .safekeeperUnreachable
         words = "did not answer about timeline \(timeline.id); most safekeepers have it"
       case .refused:
+        code = .safekeeperRefused
         words = "does not take the token, so timeline \(timeline.id) was not looked at there"
       }
-      summary.notes.append("safekeeper \(other.id) (\(other.url)) \(words)")
+      summary.warnings.append(Warning(code, "safekeeper \(other.id) (\(other.url)) \(words)"))
     }
     summary.served[index].isInService = true
   }
@@ -84,9 +91,9 @@ extension Attachment {
     try view.check(present, of: timeline, mayGrow: false)
     let call = controller.creationCall(
       timeline.id, of: files.id, version: timeline.postgresVersion)
-    let answer = try make(call, "made timeline \(timeline.id) on safekeepers", &patience) {
-      call throws(Failure) in try controller.perform(call)
-    }
+    let answer = try make(
+      call, .timelineMade, "made timeline \(timeline.id) on safekeepers", &patience
+    ) { call throws(Failure) in try controller.perform(call) }
     switch answer {
     case .done:
       let chosen = try patience.look { () throws(Failure) in
@@ -134,7 +141,8 @@ extension Attachment {
         timeline.id, of: files.id, version: timeline.postgresVersion,
         start: start ?? timeline.endLSN, members: safekeepers.compactMap(\.member))
       let answer = try make(
-        call, "made timeline \(timeline.id) on safekeeper \(safekeeper.id)", &patience
+        call, .timelineMade, "made timeline \(timeline.id) on safekeeper \(safekeeper.id)",
+        &patience
       ) { call throws(Failure) in try safekeeper.server.perform(call) }
       switch answer {
       case .done: made.insert(safekeeper.id)

@@ -12,9 +12,11 @@ extension Attachment {
       try serveSafekeepers(timeline, index, states)
     } else {
       try view.check(states, of: timeline, mayGrow: true)
-      summary.notes.append(
-        "no safekeepers were given, so computes can only read timeline \(timeline.id): run the same "
-          + "command with '--safekeeper' for each to take it into service")
+      summary.warnings.append(
+        Warning(
+          .safekeepersNotGiven,
+          "no safekeepers were given, so computes can only read timeline \(timeline.id): run the same "
+            + "command with '--safekeeper' for each to take it into service"))
     }
   }
 
@@ -42,7 +44,8 @@ extension Attachment {
         }
         if present.allSatisfy(\.isActive) {
           summary.inPlace.append(
-            "timeline \(timeline.id) is active at \(present[0].lastRecordLSN)")
+            .init(
+              .timelineActive, "timeline \(timeline.id) is active at \(present[0].lastRecordLSN)"))
           return present
         }
         try patience.wait(or: Self.notReady("timeline '\(timeline.id)' is not active yet"))
@@ -79,7 +82,8 @@ extension Attachment {
     try view.requireVisible(timeline, to: attached, shard)
     let call = pageserver.resetCall(shard.name)
     let answer = try make(
-      call, "had the pageserver of \(shard.name) read the remote storage again", &patience
+      call, .storageReadAgain,
+      "had the pageserver of \(shard.name) read the remote storage again", &patience
     ) { call throws(Failure) in try pageserver.perform(call) }
     switch answer {
     case .done: resetShards.insert(shard.name)

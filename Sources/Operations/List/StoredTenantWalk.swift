@@ -102,11 +102,7 @@ struct StoredTenantWalk {
       lastSkipped = path
       list.skippedCount += 1
       guard list.skipped.count < Self.shownLimit else { return }
-      list.skipped.append(
-        .init(
-          path: escaped(path.utf8),
-          reason: index == names.count - 1
-            ? "it is not a directory" : "it is not named after a tenant or a timeline"))
+      list.skipped.append(.init(path, index == names.count - 1 ? .notADirectory : .otherName))
       return
     }
   }

@@ -31,7 +31,7 @@ struct TenantWalk {
     if tenants == .directory {
       try enterTenants(try directory.openDirectory(DirectoryHandle.name("tenants")))
     } else if tenants == .symbolicLink {
-      skip(path + "/tenants", "it is a symbolic link")
+      skip(.init(path + "/tenants", .symbolicLink))
     } else if try directory.status(of: DirectoryHandle.name("timelines")) != nil {
       try enterTenant(directory, TenantName(Self.lastName(of: path)))
     } else if try isTimeline(directory) {
@@ -68,7 +68,7 @@ struct TenantWalk {
     let name = DirectoryHandle.name("timelines")
     switch try directory.status(of: name)?.kind {
     case .directory: try enterTimelines(try directory.openDirectory(name), tenant)
-    case .symbolicLink: skip(directory.path + "/timelines", "it is a symbolic link")
+    case .symbolicLink: skip(.init(directory.path + "/timelines", .symbolicLink))
     default: break
     }
   }
@@ -97,16 +97,16 @@ struct TenantWalk {
         switch try directory.status(of: name)?.kind {
         case .directory:
           guard try body(&self, try directory.openDirectory(name), text) else {
-            skip(path, "it is not named after a tenant or a timeline")
+            skip(.init(path, .otherName))
             continue
           }
-        case .symbolicLink: skip(path, "it is a symbolic link")
+        case .symbolicLink: skip(.init(path, .symbolicLink))
         case nil: break  // It has been removed meanwhile.
-        default: skip(path, "it is not a directory")
+        default: skip(.init(path, .notADirectory))
         }
       } catch {
         guard Self.isProblemOfOne(error) else { throw error }
-        skip(path, error.message)
+        skip(.init(path, .unreadable, because: error))
       }
     }
   }
@@ -125,10 +125,9 @@ struct TenantWalk {
     return try? DirectoryHandle(path: path)
   }
 
-  private mutating func skip(_ path: String, _ reason: String) {
+  private mutating func skip(_ one: TimelineList.Skipped) {
     skippedCount += 1
-    guard skipped.count < Self.shownLimit else { return }
-    skipped.append(.init(path: escaped(path.utf8), reason: reason))
+    if skipped.count < Self.shownLimit { skipped.append(one) }
   }
 
   /// Whether an error says something of one directory only, so that the walk can go on.

@@ -8,10 +8,46 @@ import System
 public struct TimelineList: Codable, Sendable {
   /// Something that a walk did not enter.
   public struct Skipped: Codable, Sendable, Equatable {
+    /// Why a walk did not enter something.
+    public enum Code: String, StableCode {
+      case symbolicLink = "symbolic-link"
+      case notADirectory = "not-a-directory"
+      case otherName = "other-name"
+      case unreadable
+
+      /// What it means, in full sentences.
+      public var meaning: String {
+        switch self {
+        case .symbolicLink: "It is a symbolic link."
+        case .notADirectory: "It is a file, where a tenant's or a timeline's directory should be."
+        case .otherName: "Its name is not that of a tenant or a timeline."
+        case .unreadable: "It cannot be read: the reason says why."
+        }
+      }
+
+      /// The reason in words; of what cannot be read, the error says it.
+      fileprivate var words: String {
+        switch self {
+        case .symbolicLink: "it is a symbolic link"
+        case .notADirectory: "it is not a directory"
+        case .otherName: "it is not named after a tenant or a timeline"
+        case .unreadable: "it cannot be read"
+        }
+      }
+    }
+
+    /// Why.
+    public var code: Code
     /// Its path or URL, control characters escaped.
     public var path: String
-    /// Why: `it is a symbolic link`.
+    /// Why, in words: `it is a symbolic link`.
     public var reason: String
+
+    init(_ path: String, _ code: Code, because error: Failure? = nil) {
+      self.code = code
+      self.path = escaped(path.utf8)
+      reason = error?.message ?? code.words
+    }
   }
 
   /// How long it took.

@@ -4,13 +4,14 @@ import System
 
 /// The text about a tenant in service.
 enum ServiceText {
-  /// Writes what was done or seen, then throws the failure, if there is one.
+  /// Writes what was done or seen, with warnings in any case, then throws the failure, if there is one.
   static func write(
     _ summary: AttachSummary, _ failure: Failure?, as command: any Command.Type, asJSON: Bool,
     isQuiet: Bool, text: String
   ) throws(Failure) {
     try StandardStream.output.write(
       asJSON ? try ResultObject(command, summary, failure).line() : text)
+    StandardStream.error.writeIfPossible(warnings(summary))
     if !asJSON && !isQuiet {
       StandardStream.error.writeIfPossible(notes(summary).map { $0 + "\n" }.joined())
     }
@@ -34,13 +35,15 @@ enum ServiceText {
     }.joined()
   }
 
-  /// What was done, and what has to be looked at, one a line.
-  static func notes(_ summary: AttachSummary) -> [String] {
-    var lines = summary.done.map { "note: \($0)" }
-    if summary.done.isEmpty && summary.isInService {
-      lines.append("note: everything was in place already")
-    }
-    return lines + summary.notes.map { "note: \($0)" }
+  /// What has to be looked at, one a line.
+  static func warnings(_ summary: AttachSummary) -> String {
+    summary.warnings.map { "warning: \($0.message)\n" }.joined()
+  }
+
+  /// What was done, one a line.
+  private static func notes(_ summary: AttachSummary) -> [String] {
+    summary.done.isEmpty && summary.isInService
+      ? ["note: everything was in place already"] : summary.done.map { "note: \($0.message)" }
   }
 
   /// A paragraph for each timeline.

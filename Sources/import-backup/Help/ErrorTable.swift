@@ -30,9 +30,16 @@ enum ErrorTable {
       ListedTimeline.Leftover.Code.self, "What else is in a timeline's directory",
       "In `timelines[].leftovers` of `list --json`.")
     lines += codes(
+      TimelineList.Skipped.Code.self, "What `list` skips", "In `skipped` of `list --json`.")
+    lines += codes(
+      AttachSummary.DoneCode.self, "What `attach` did", "In `done` of `attach --json`.")
+    lines += codes(
+      AttachSummary.InPlaceCode.self, "What is in place for a service",
+      "In `inPlace` of `attach --json`.")
+    lines += codes(
       ChangeCode.self, "Changes", "What a compute finds otherwise than the cluster left it.")
     lines += codes(
-      WarningCode.self, "Warnings", "What to look at although a timeline is complete.")
+      WarningCode.self, "Warnings", "What to look at although the command succeeded.")
     lines += codes(
       LeftOutReason.self, "Reasons to leave a file out", "Files that a timeline does not store.")
     return lines.joined(separator: "\n") + "\n"

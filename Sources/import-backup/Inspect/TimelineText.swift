@@ -79,7 +79,8 @@ enum TimelineText {
     for total in totals {
       let contents = total.contents
       table.add([
-        total.kind.rawValue, Quantity.grouped(total.layerCount), Quantity.bytes(total.layerByteCount),
+        total.kind.rawValue, Quantity.grouped(total.layerCount),
+        Quantity.bytes(total.layerByteCount),
         Quantity.grouped(contents.valueCount), Quantity.grouped(contents.recordCount),
         Quantity.bytes(contents.plainByteCount), Quantity.bytes(contents.storedByteCount),
         ratio(contents),

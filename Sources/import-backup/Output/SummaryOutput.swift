@@ -37,8 +37,8 @@ enum SummaryOutput {
     let object = ResultObject(
       ImportCommand.self, ServedImport(summary: summary, service: service), failure)
     try write(try object.line(), of: summary)
-    let warnings = SummaryText.warnings(summary)
-    StandardStream.error.writeIfPossible(warnings.map { $0 + "\n" }.joined())
+    let warnings = SummaryText.warnings(summary).map { $0 + "\n" }.joined()
+    StandardStream.error.writeIfPossible(warnings + (service.map(ServiceText.warnings) ?? ""))
   }
 
   private static func write(_ result: String, of summary: ImportSummary) throws(Failure) {

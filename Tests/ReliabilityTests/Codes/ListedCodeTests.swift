@@ -50,6 +50,9 @@ extension DamagedPage.Code: ListedCode {
 extension ListedTimeline.Leftover.Code: ListedCode {
   static let path = ["timelines", "leftovers", "code"]
 }
+extension TimelineList.Skipped.Code: ListedCode { static let path = ["skipped", "code"] }
+extension AttachSummary.DoneCode: ListedCode { static let path = ["done", "code"] }
+extension AttachSummary.InPlaceCode: ListedCode { static let path = ["inPlace", "code"] }
 
 /// A way to provoke codes of one kind, all at once.
 struct ListedCodes: CustomTestStringConvertible, Sendable {
@@ -67,7 +70,7 @@ struct ListedCodes: CustomTestStringConvertible, Sendable {
     self.run = run
   }
 
-  static let all = imports + timelines + values + shards + comparisons
+  static let all = imports + lists + timelines + values + shards + comparisons + services
 
   /// Codes of one kind that another suite runs the program for and looks for.
   struct Elsewhere: Sendable {
@@ -88,13 +91,17 @@ struct ListedCodes: CustomTestStringConvertible, Sendable {
     Elsewhere("ImportCommandTests", ChangeCode.twoPhaseFilesRepaired),
     Elsewhere("RecoveryServerTests", ChangeCode.tablespacesMoved),
     Elsewhere("StorePublishTests", WarningCode.unconditionalStore, .remainsNotRemoved),
+    Elsewhere(
+      "AttachTrapTests", WarningCode.safekeeperMissing, .safekeeperUnreachable, .safekeeperRefused),
+    Elsewhere("AttachTrapTests", AttachSummary.InPlaceCode.timelineOnSafekeepers),
   ]
 
   /// Every kind: where the objects list it, and all its codes.
   static let kinds = [
     kind(FindingCode.self), kind(ChangeCode.self), kind(WarningCode.self), kind(LeftOutReason.self),
     kind(ManifestDifference.Code.self), kind(DamagedPage.Code.self),
-    kind(ListedTimeline.Leftover.Code.self),
+    kind(ListedTimeline.Leftover.Code.self), kind(TimelineList.Skipped.Code.self),
+    kind(AttachSummary.DoneCode.self), kind(AttachSummary.InPlaceCode.self),
   ]
 
   private static func kind<Code: ListedCode>(

@@ -5,7 +5,7 @@ import PostgresFormat
 import TestSupport
 
 extension ListedCodes {
-  /// What an import says of a backup, and a list of what imports have left.
+  /// What an import says of a backup.
   static let imports: [ListedCodes] = [
     .init(
       [
@@ -75,6 +75,10 @@ extension ListedCodes {
         $0.members.append(.init("./base/5/99999", contents: wrong + missing + unused))
       }
     },
+  ]
+
+  /// What `list` says of directories.
+  static let lists: [ListedCodes] = [
     .init(ListedTimeline.Leftover.Code.allCases) { scene in
       try await scene.imported()
       _ = try Shell.output(
@@ -84,6 +88,17 @@ extension ListedCodes {
         for layer in *__*; do touch "${layer%?}0"; done
         """, directory: scene.timeline)
       return try await scene.run(["list", scene.output])
+    },
+    .init(TimelineList.Skipped.Code.allCases) { scene in
+      try await scene.imported()
+      let tenants = scene.output + "/tenants"
+      let unreadable = tenants + "/" + String(repeating: "f", count: 32)
+      _ = try Shell.output(
+        "sh", "-euc", "touch file; ln -s file link; mkdir other '\(unreadable)'", directory: tenants
+      )
+      return try await scene.run(
+        ["list", scene.output],
+        faults: [Fault(kind: "open", call: .number(1), action: .error(EACCES))], under: unreadable)
     },
   ]
 }

@@ -48,7 +48,7 @@ extension Provocation {
 
 extension CodeScene {
   /// What a pageserver says of the imported timeline.
-  fileprivate static func timeline(version: Int) -> String {
+  static func timeline(version: Int) -> String {
     #"{"last_record_lsn":"0/215AD68","initdb_lsn":"0/215ACF0","pg_version":\#(version),"#
       + #""state":"Active"}"#
   }
@@ -68,9 +68,10 @@ extension CodeScene {
     "/v1/tenant/T/timeline": (201, "{}"),
   ]
 
-  /// Takes the imported timeline into a service that answers as usual, but for these paths.
-  fileprivate func attaching(
-    command: String = "attach", to server: String = "--controller",
+  /// Takes the imported timeline into a service that answers as usual, but for these paths, and never a call
+  /// of `unanswered`.
+  func attaching(
+    command: String = "attach", to server: String = "--controller", unanswered: String? = nil,
     _ answers: [String: (Int, String)],
     _ change: (_ files: String) throws -> Void = { _ in }
   ) async throws -> ProgramRun {
@@ -82,12 +83,13 @@ extension CodeScene {
         .replacing(Scene.timelineID, with: "L")
       let (status, text) = all[path] ?? (404, "{}")
       let body = text.replacing("\"T\"", with: "\"\(Scene.tenantID)\"")
+      if path == unanswered { return .silence }
       return .answer(status: status, body: Array(body.utf8))
     }
     let names = try FileManager.default.contentsOfDirectory(atPath: output + "/tenants")
     return try await run(
       [
         command, "\(output)/tenants/\(names[0])", server, service.url,
-      ] + (command == "attach" ? ["--wait", "0"] : []))
+      ] + (command == "attach" ? ["--wait", "0", "--call-timeout", "1"] : []))
   }
 }
