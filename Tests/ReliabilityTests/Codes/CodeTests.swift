@@ -209,19 +209,14 @@ struct Provocation: CustomTestStringConvertible, Sendable {
     commandLine + archives + members + recoveries + copies + timelines + places + unsupported
     + receipts + stores + service + machine
 
-  /// The codes without a row, and the suite that runs the program for each and looks for it.
-  static let elsewhere: [ErrorCode: String] = [
-    .sandboxUnavailable: "SandboxTests",
-    .recoveryTargetNotReached: "RecoveryTargetServerTests",
-    .newTablespace: "ArchiveServerTests",
-    .brokenPipe: "ProgramTests",
-  ]
+  /// The codes without a row, and the suite that runs the program for each and looks for it on standard error:
+  /// the object would go into the broken pipe.
+  static let elsewhere: [ErrorCode: String] = [.brokenPipe: "ProgramTests"]
 
   /// The codes that no run of the program provokes, and why.
   static let unprovoked: [ErrorCode: String] = [
     .bug: "there is none to be provoked",
     .tooManyFiles: "takes 4 GiB of paths",
     .tooManyChunks: "takes 131,000 chunks, of 2^17 relations each or of the least chunk size",
-    .tablespaceMoveFailed: "takes a Postgres that fails half-way",
   ]
 }

@@ -4,7 +4,10 @@ import TestSupport
 extension Provocation {
   /// Copies of a cluster that ran, without a label.
   static let copies: [Provocation] = [
-    .init(.snapshotUnproved) { try await $0.recovering { try? $0.addLog(changing: nil) } },
+    .init(.snapshotUnproved) { try await $0.recovering { try? $0.addLog() } },
+    .init(.newTablespace) {
+      try await $0.recovering(["--assume-snapshot"]) { try? $0.addLog(makesTablespace: true) }
+    },
     .init(.tornCopy) {
       try await $0.recovering { tar in
         let name = tar.members.first { $0.name.hasPrefix("./base/5/") && !$0.contents.isEmpty }?
@@ -17,8 +20,11 @@ extension Provocation {
 
 extension TestTar {
   /// Lets replay begin in the segment after that of the last checkpoint, with a record of a checkpoint, and
-  /// before that, if it is asked for, one that changes the first page of a relation.
-  fileprivate mutating func addLog(changing relation: UInt32?) throws {
+  /// before that, if it is asked for, one that changes the first page of a relation; or after it, one that
+  /// makes a tablespace.
+  fileprivate mutating func addLog(
+    changing relation: UInt32? = nil, makesTablespace: Bool = false
+  ) throws {
     let control = try ControlFile(decoding: self["global/pg_control"].contents.bytes)
     var checkpoint = control.checkpointCopy
     let size = UInt64(control.walSegmentSize)
@@ -39,6 +45,14 @@ extension TestTar {
       totalByteCount: UInt32(WALLayout.checkpointRecordByteCount),
       previous: relation == nil ? control.checkPoint : start, info: 0x10, resourceManager: .log)
     records += header.record(holding: [255, UInt8(Checkpoint.byteCount)] + checkpoint.bytes)
+    if makesTablespace {
+      records += [UInt8](repeating: 0, count: -records.count & 7)
+      let data = SmallBackup.bytesOf(16400) + Array("/srv/new\0".utf8)
+      let header = WALRecordHeader(
+        totalByteCount: UInt32(24 + 2 + data.count), previous: checkpoint.redo, info: 0,
+        resourceManager: .tablespace)
+      records += header.record(holding: [255, UInt8(data.count)] + data)
+    }
     var builder = WALSegmentBuilder(
       version: control.version, systemIdentifier: control.systemIdentifier)
     builder.timelineID = checkpoint.timelineID

@@ -287,6 +287,38 @@ extension Provocation {
     .init(.recoveryFailed) {
       try await $0.recovering(["--restore-command", "false", "--assume-snapshot"])
     },
+    .init(.recoveryTargetNotReached) {
+      try await $0.recovering(
+        ["--recovery-target", "immediate", "--restore-command", "false", "--assume-snapshot"],
+        program: """
+          echo 'FATAL:  recovery ended before configured recovery target was reached' >&2; exit 1
+          """)
+    },
+    .init(.sandboxUnavailable) {
+      _ = try await $0.recovering()  // which makes the programs
+      return try await $0.run(
+        ["data", "--output", "out", "--recover-with", "bin"],
+        script: """
+          unshare --user --map-root-user bash -c \
+            'echo 0 > /proc/sys/user/max_mnt_namespaces; exec "$@"' bash "$@"
+          """)
+    },
+    .init(.tablespaceMoveFailed) { scene in
+      // A server that replays, and then cannot be asked which databases there are.
+      let after = SmallBackup.withControlFile { $0[32] += 8 }["global/pg_control"].contents
+      let control = try scene.file("after", after)
+      _ = try Shell.output("mkdir", scene.path + "/space")
+      return try await scene.recovering(
+        ["--full-copy"],
+        program: """
+          ! cmp -s '\(control)' "$3/global/pg_control" && cp '\(control)' "$3/global/pg_control"
+          """
+      ) {
+        $0["global/pg_control"] = SmallBackup.tiny["global/pg_control"]
+        $0.members.append(
+          .init("./pg_tblspc/16400", type: "2", linkTarget: scene.path + "/space"))
+      }
+    },
     .init(.recoveryTargetInBackup) {
       try await $0.recovering {
         let settings = "recovery_target_time = '2026-01-31 12:00:00+00'\n"
