@@ -139,6 +139,11 @@ extension FormatError {
     .damaged("the \(formatName) stream is damaged (\(reason))")
   }
 
+  /// What a decoder throws if something follows a frame that is neither another one nor padding.
+  static func garbage(after formatName: String) -> FormatError {
+    .damagedStream(formatName, "garbage after its end")
+  }
+
   /// What a decoder throws whose library has no memory left.
   package static func outOfMemory(_ formatName: String) -> FormatError {
     FormatError(.decompressionMemory, "out of memory for the \(formatName) stream")

@@ -93,7 +93,7 @@ import PostgresFormat
       let byte: UInt8 = input.littleEndian(at: offset - headerByteCount)
       switch offset {
       case 0 where byte != 0x1F, 1 where byte != 0x8B:
-        throw .damagedStream(Self.formatName, "garbage after its end")
+        throw .garbage(after: Self.formatName)
       case 2 where byte != 8:
         throw .damagedStream(Self.formatName, "unknown compression method")
       case 3 where byte & 0xE0 != 0:
@@ -105,7 +105,7 @@ import PostgresFormat
 
   private func skipPadding(_ input: RawSpan) throws(FormatError) -> DecodingStep {
     for offset in 0..<input.byteCount where input.littleEndian(at: offset, as: UInt8.self) != 0 {
-      throw .damagedStream(Self.formatName, "garbage after its end")
+      throw .garbage(after: Self.formatName)
     }
     return DecodingStep(bytesTaken: input.byteCount, isComplete: true)
   }

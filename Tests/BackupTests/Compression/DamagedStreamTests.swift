@@ -1,3 +1,4 @@
+import PostgresFormat
 import TestSupport
 import Testing
 
@@ -49,15 +50,55 @@ import Testing
     #expect(try decompressed(Array(stream[..<first.count])) == plain)
   }
 
-  /// Goal: garbage behind the last frame is refused. Method: text, a byte, and a stream of another
-  /// format.
+  /// Goal: garbage behind the last frame is refused, by the name of garbage. Method: text, a byte, and a stream
+  /// of another format.
   @Test(arguments: Compressor.allCases)
   func garbageBehind(compressor: Compressor) throws {
     let stream = try compressor.compress(plain)
     let other = try (compressor == .gzip ? Compressor.xz : .gzip).compress(plain)
     for garbage in [Array("garbage".utf8), [1], other] {
       let error = #expect(throws: Failure.self) { try decompressed(stream + garbage) }
-      #expect(error?.exitCode == .damaged)
+      #expect(error?.code == .compressedStreamDamaged, "\(String(describing: error))")
+    }
+  }
+
+  /// Goal: what follows an xz stream is padding, another stream, a part of one, or garbage, however short.
+  /// Method: each of them, as one piece with the stream, and a byte at a time.
+  @Test(arguments: [Compressor.xz, .xzBlocks]) func afterXz(compressor: Compressor) throws {
+    let stream = try compressor.compress(plain)
+    let zeros = [UInt8](repeating: 0, count: 4)
+    func code(_ more: [UInt8]) -> ErrorCode? {
+      let codes = [[stream + more], [stream] + more.map { [$0] }].map(Self.code)
+      #expect(codes[0] == codes[1], "\(more)")
+      return codes[0]
+    }
+    for count in 0...12 {
+      #expect(
+        code(.init(repeating: 0, count: count))
+          == (count.isMultiple(of: 4) ? nil : .compressedStreamDamaged), "\(count) zeros")
+    }
+    #expect(try decompressed(stream + zeros + stream + zeros + zeros) == plain + plain)
+    for count in 1...11 {
+      #expect(code(Array(stream[..<count])) == .backupTruncated, "\(count) bytes")
+      #expect(code(zeros + stream[..<count]) == .backupTruncated, "\(count) bytes after zeros")
+      #expect(
+        code(zeros.dropLast() + stream[..<count]) == .compressedStreamDamaged, "\(count) bytes")
+      var changed = Array(stream[..<count])
+      changed[min(count, 6) - 1] ^= 1
+      #expect(code(changed) == .compressedStreamDamaged, "\(count) bytes, the last changed")
+    }
+  }
+
+  /// The code of the error that xz bytes give, which come in pieces; nil if they give none.
+  private static func code(ofPieces pieces: [[UInt8]]) -> ErrorCode? {
+    do throws(Failure) {
+      let source = try Backup.decompressed(
+        PieceSource(pieces), subject: "'test'", progress: InputProgress())
+      let buffer = ByteBuffer(capacity: 10_000)
+      repeat { try buffer.fill(from: source) } while buffer.byteCount > 0
+      return nil
+    } catch {
+      return error.code
     }
   }
 

@@ -160,7 +160,7 @@ import Testing
 }
 
 /// An input that comes in pieces, as from a pipe: one at a call.
-private final class PieceSource: ByteSource {
+final class PieceSource: ByteSource {
   private var pieces: ArraySlice<[UInt8]>
 
   init(_ pieces: [[UInt8]]) {
