@@ -101,6 +101,18 @@ struct ProgramTests {
     #expect(run.error.hasPrefix("error: argument 3 is not UTF-8 [argument-not-utf8]\nhint: "))
   }
 
+  /// Goal: an object is printed on every failure that '--json' is given with. Method: with a value, which it
+  /// does not take, and for the command that does not have it.
+  @Test(arguments: [
+    (["list", "--json=1", "."], "bad-option"), (["--json=1"], "bad-option"),
+    (["help", "--json"], "unknown-option"), (["help", "import", "--json=1"], "unknown-option"),
+  ]) func jsonInAWrongLine(arguments: [String], code: String) async throws {
+    let run = try await ProgramRun.run(arguments)
+    #expect(run.exitCode == 64 && run.error.contains("[\(code)]"), "\(run.error)")
+    #expect(run.outputText.contains(#""code":"\#(code)""#), "\(run.outputText)")
+    try ResultSchema.check(run.output)
+  }
+
   /// Goal: a directory that is neither a backup nor a timeline ends with 66, and the hint is of use.
   /// Method: an empty one and none at all, to every command and with recovery; a timeline's that the
   /// user may not read.

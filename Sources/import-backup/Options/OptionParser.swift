@@ -25,14 +25,21 @@ enum OptionParser {
     }
   }
 
-  /// Whether the options of a command line, which may be wrong, ask for a JSON object.
+  /// Whether the options of a command line ask for a JSON object; they may be wrong, as where '--json' has a
+  /// value, or the command has no such option.
   static func asksForJSON(_ command: any Command.Type, arguments: [String]) -> Bool {
     scanning.withLock { _ in
       let options = command.describedOptions
       var scanner = OptionScanner(arguments, options: options)
       var asks = false
       while let event = scanner.next() {
-        if case .option(let index, _) = event, options[index].name == "json" { asks = true }
+        switch event {
+        case .option(let index, _), .unwantedValue(let index):
+          if options[index].name == "json" { asks = true }
+        case .unknown(let word):
+          if word == "--json" || word.hasPrefix("--json=") { asks = true }
+        case .missingValue, .refused: break
+        }
       }
       return asks
     }
