@@ -68,8 +68,7 @@ package struct ClusterAssessment: Sendable {
     } catch {
       throw Failure(error, in: "member 'global/pg_control'", damage: .controlFileDamaged)
     }
-    if kind == .cleanShutdown { try contents.requireLogs(of: copy, report: report) }
-    try contents.requireGaplessLogs(of: copy, report: report)
+    try contents.requireLogs(report: report)
   }
 
   private static func check(

@@ -43,8 +43,23 @@ extension ClusterContents {
     }
   }
 
-  /// Checks that the logs of transaction state reach as far as a server reads them when it starts.
-  func requireLogs(of checkpoint: Checkpoint, report: Failure.Report) throws(Failure) {
+  /// Checks the logs of transaction state, as far as there is a checkpoint that says what must be in them.
+  package func requireLogs(report: Failure.Report = Failure.first) throws(Failure) {
+    guard let checkpoint = controlFile?.checkpointCopy else {
+      if slruSegments[.transactions, default: [:]].isEmpty {
+        try report(Self.incomplete("the backup has no '\(SLRUKind.transactions.directory)'"))
+      }
+      return
+    }
+    // A pageserver leaves out what no row needs.
+    if signal == nil { try requireLogPages(of: checkpoint, report: report) }
+    try requireGaplessLogs(of: checkpoint, report: report)
+  }
+
+  /// Checks that the logs reach as far as a server reads them when it starts.
+  private func requireLogPages(
+    of checkpoint: Checkpoint, report: Failure.Report
+  ) throws(Failure) {
     for needed in checkpoint.neededLogPages {
       let pageCount = slruSegments[needed.log]?[needed.segmentNumber] ?? 0
       if needed.pageInSegment >= pageCount {
@@ -56,8 +71,9 @@ extension ClusterContents {
     }
   }
 
-  /// Checks that the logs of transaction state have no gap in what rows may need.
-  func requireGaplessLogs(of checkpoint: Checkpoint, report: Failure.Report) throws(Failure) {
+  /// Checks that the logs have no gap in what rows may need.
+  private func requireGaplessLogs(of checkpoint: Checkpoint, report: Failure.Report) throws(Failure)
+  {
     for range in checkpoint.liveLogs(isPageservers: signal != nil) {
       var missing: UInt32?
       for (index, number) in range.segmentNumbers.enumerated() {

@@ -160,15 +160,19 @@ private struct DryRun {
       }
       return  // what a recovery makes of the cluster is not known
     }
-    guard contents.canBeAssessed else {
+    var assessed: ClusterAssessment?
+    if contents.canBeAssessed {
+      assessed = try refusals.collect { () throws(Failure) in try contents.assessed(report: report)
+      }
+    }
+    guard let assessment = assessed else {
+      // What has no control file may be no backup at all.
+      guard contents.controlFile != nil || !contents.canBeAssessed else { return }
+      try contents.requireLogs(report: report)
       _ = try meter.segments.relations(
         upTo: LogSequenceNumber(rawValue: .max), report: report)
       return
     }
-    let assessed = try refusals.collect { () throws(Failure) in
-      try contents.assessed(report: report)
-    }
-    guard let assessment = assessed else { return }
     let pageChecksums = try refusals.collect { [meter] () throws(Failure) in
       try meter.pageCheck.checked(plan.pageChecksums, in: assessment)
     }

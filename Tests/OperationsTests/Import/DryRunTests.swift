@@ -124,6 +124,27 @@ import Testing
     #expect(forecast.failure != nil)
   }
 
+  /// Goal: what does not depend on the version is looked at without it. Method: no 'pg_xact', and a control file
+  /// or a version that is damaged, or of another cluster.
+  @Test(arguments: [
+    ("global/pg_control", "control-file-damaged"), ("PG_VERSION", "version-file-damaged"),
+    ("", "version-mismatch"),
+  ]) func logsOfUnknownVersion(damaged: String, code: String) throws {
+    let directory = try TemporaryDirectory()
+    var tar = SmallBackup.tiny
+    if damaged.isEmpty {
+      tar["PG_VERSION"].contents = Array("16\n".utf8)
+    } else {
+      tar[damaged].contents[0] ^= 0x40
+    }
+    tar.remove("pg_xact/0000")
+    let backup = directory.path + "/backup.tar"
+    try Data(tar.encoded()).write(to: URL(filePath: backup))
+    let forecast = try rehearseImport(Self.options(backup, in: directory), progress: nil)
+    #expect(Set(forecast.reasons.map(\.code)) == [code, "missing-file"], "\(forecast.reasons)")
+    #expect(forecast.reasons.contains { $0.error.contains("pg_xact") }, "\(forecast.reasons)")
+  }
+
   /// Method: a tar that is cut off in the middle; what came before is still told.
   @Test func cutOff() throws {
     let directory = try TemporaryDirectory()
