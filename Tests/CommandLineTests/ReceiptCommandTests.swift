@@ -126,6 +126,16 @@ import Timeline
       ["verify", "\(tenants)/\(Self.tenant)", "--receipt", imported.receipt])
     #expect(
       run.exitCode == 1 && run.error.contains(" bytes, but the receipt says "), "\(run.error)")
+    #expect(run.error.contains("\nhint: Copy these files again from where"), "\(run.error)")
+  }
+
+  /// Goal: what to do about a file too many is not what to do about one too few.
+  @Test func fileTooMany() async throws {
+    let imported = try await Imported(try TemporaryDirectory())
+    try Data().write(to: URL(filePath: imported.timeline + "/other"))
+    let run = try await ProgramRun.run(["verify", "--receipt", imported.receipt])
+    #expect(
+      run.exitCode == 1 && run.error.contains("\nhint: Remove what is not listed"), "\(run.error)")
   }
 
   /// Goal: a receipt of another timeline is no damage of this one. Method: the same backup under other ids, by

@@ -310,10 +310,26 @@ enum VerifyText {
     if codes.contains(where: isOfOther) {
       return "Give the backup that was imported to '--against', with its own WAL."
     }
-    guard summary.isCompared, codes.contains(.indexDiffers) else { return nil }
+    if summary.isCompared {
+      guard codes.contains(.indexDiffers) else { return nil }
+      return
+        "Their LSNs differ: this is another backup of the cluster, taken at another time, or the index is "
+        + "wrong. Give the backup that was imported to '--against'."
+    }
+    return summary.receiptPath == nil ? nil : receiptHint(codes)
+  }
+
+  /// What helps against files that are not those of a receipt.
+  private static func receiptHint(_ codes: Set<FindingCode>) -> String? {
+    if !codes.isDisjoint(with: [.fileMissing, .fileSize, .fileHash, .fileUnreadable]) {
+      return
+        "Copy these files again from where the import wrote them. If they are not right there either, "
+        + "import the backup again."
+    }
+    guard codes.contains(.fileUnlisted) else { return nil }
     return
-      "Their LSNs differ: this is another backup of the cluster, taken at another time, or the index is "
-      + "wrong. Give the backup that was imported to '--against'."
+      "Remove what is not listed, unless a pageserver wrote it: one that has the timeline attached adds "
+      + "files of its own."
   }
 
   /// The error that the command ends with if something is wrong.
