@@ -58,11 +58,13 @@ public final class RunProgress: Sendable {
     public var isReading = false
     /// Whether the thread that writes the output is at it, and may wait for it.
     public var isWriting = false
+    /// Whether a command that brings WAL is running, which may wait for an archive.
+    public var isFetching = false
 
     /// An amount of `unit`; nothing is known of what is nil.
     public init(
       done: UInt64? = nil, total: UInt64? = nil, unit: Unit = .bytes, written: UInt64? = nil,
-      isReading: Bool = false, isWriting: Bool = false
+      isReading: Bool = false, isWriting: Bool = false, isFetching: Bool = false
     ) {
       self.done = done
       self.total = total
@@ -70,6 +72,7 @@ public final class RunProgress: Sendable {
       self.written = written
       self.isReading = isReading
       self.isWriting = isWriting
+      self.isFetching = isFetching
     }
   }
 

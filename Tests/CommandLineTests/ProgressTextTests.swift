@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 
 @testable import Pipeline
@@ -61,7 +63,17 @@ struct ProgressTextTests {
     #expect(ProgressText.bar(known, columns: 39) == "reading 0:12  50%  0:08 left")
     let waiting = Self.reading(RunProgress.Amount(done: 1 << 30), wait: (.input, 12))
     #expect(ProgressText.bar(waiting, columns: 39) == "reading 0:12  waiting for input 0:12")
+    let fetching = Self.reading(
+      RunProgress.Amount(done: 1 << 30), phase: .replaying, wait: (.writeAheadLog, 754),
+      item: "LSN 0/5000028 of 0/6000000")
+    #expect(ProgressText.bar(fetching, columns: 39) == "replaying 0:12  waiting for WAL 12:34")
     #expect(ProgressText.bar(known, columns: 5) == "readi")
+  }
+
+  /// Goal: the page about what is printed has every phase, for people and for scripts.
+  @Test(arguments: RunProgress.Phase.allCases) func documented(phase: RunProgress.Phase) throws {
+    let text = try String(contentsOfFile: Fixture.path("../../Docs/output.md"), encoding: .utf8)
+    #expect(text.contains("`\(phase.words)`") && text.contains("`\(phase.rawValue)`"))
   }
 
   /// Method: windows of every width, and a name with letters that are two columns wide.
@@ -114,12 +126,13 @@ struct ProgressTextTests {
 struct ProgressMeterTests {
   private let start = ContinuousClock.now
 
-  private func sample(_ done: UInt64?, total: UInt64? = nil, isReading: Bool = false)
-    -> RunProgress.Sample
-  {
+  private func sample(
+    _ done: UInt64?, total: UInt64? = nil, isReading: Bool = false, isFetching: Bool = false
+  ) -> RunProgress.Sample {
     RunProgress.Sample(
       phase: .reading, start: start,
-      amount: RunProgress.Amount(done: done, total: total, isReading: isReading))
+      amount: RunProgress.Amount(
+        done: done, total: total, isReading: isReading, isFetching: isFetching))
   }
 
   /// Method: 100 bytes a second for 100 seconds, then 10 a second: the rate follows within six
@@ -164,6 +177,8 @@ struct ProgressMeterTests {
     #expect(wait(10, false, at: 14) == nil)
     #expect(wait(11, true, at: 15) == nil)
     #expect(wait(11, true, at: 18) == 3)
+    let fetching = meter.add(sample(11, isFetching: true), at: start + .seconds(19)).wait
+    #expect(fetching?.cause == .writeAheadLog && fetching?.seconds == 4)
   }
 
   /// Method: a second phase begins: nothing of the first counts.

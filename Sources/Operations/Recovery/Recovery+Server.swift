@@ -40,11 +40,6 @@ extension Recovery {
     let position = ReplayPosition(
       in: place.programs.sandbox.directory, from: log.start, before.walSegmentSize
     ) { try? Self.controlFile(scratch) }
-    progress?.begin(.replaying) {
-      RunProgress.Amount(
-        done: position.current().rawValue - log.start.rawValue,
-        total: log.end.map { $0.rawValue - log.start.rawValue })
-    }
     var settings = Dictionary(uniqueKeysWithValues: before.settings.map { ($0.name, $0.value) })
     settings.merge(log.settings) { max($0, $1) }
     let preparedTransactionLimit = RestoreChannel.preparedTransactionLimit(settings)
@@ -57,10 +52,13 @@ extension Recovery {
           try Self.removeFutureTransactions(checkpoint, copy.version, scratch)
         })
     }
-    progress?.note {
-      "LSN \(position.current())" + (log.end.map { " of \($0)" } ?? "")
-        + (channel?.isFetching == true ? ", waiting for the restore command" : "")
+    progress?.begin(.replaying) {
+      RunProgress.Amount(
+        done: position.current().rawValue - log.start.rawValue,
+        total: log.end.map { $0.rawValue - log.start.rawValue },
+        isFetching: channel?.isFetching == true)
     }
+    progress?.note { "LSN \(position.current())" + (log.end.map { " of \($0)" } ?? "") }
     var others = settings.mapValues { String($0) }
     if channel != nil { others["max_prepared_transactions"] = String(preparedTransactionLimit) }
     others[ReplayEnd.setting.name] = ReplayEnd.setting.value

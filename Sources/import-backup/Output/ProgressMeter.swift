@@ -25,6 +25,8 @@ struct ProgressMeter {
   enum WaitCause: String {
     case input
     case output
+    /// What the restore command brings.
+    case writeAheadLog = "WAL"
   }
 
   private static let rateWindow = Duration.seconds(5)
@@ -67,9 +69,10 @@ struct ProgressMeter {
       remember(done, at: now)
     }
     let still = now - latest.since
-    if still >= Self.patience, amount.isReading || amount.isWriting {
-      reading.wait = (amount.isReading ? .input : .output, still / .seconds(1))
-    }
+    let cause: WaitCause? =
+      amount.isFetching
+      ? .writeAheadLog : amount.isReading ? .input : amount.isWriting ? .output : nil
+    if still >= Self.patience, let cause { reading.wait = (cause, still / .seconds(1)) }
     return reading
   }
 
