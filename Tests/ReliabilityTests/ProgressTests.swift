@@ -156,6 +156,20 @@ import Testing
     #expect(run.exitCode == 0, "\(run.error)")
   }
 
+  /// Goal: a recovery whose restore command takes its time says so. Method: a command that ends once the log has
+  /// said it, with the answer that there is no such file.
+  @Test func waitingForWAL() async throws {
+    let scene = try CodeScene()
+    let run = try await scene.recovering(
+      [
+        "--restore-command",
+        "until grep --quiet '\"waitingFor\":\"WAL\"' '\(scene.path)/error'; do sleep 0.05; done; exit 1",
+        "--assume-snapshot", "--progress", "json",
+      ], program: CodeScene.asksForWAL, script: "\"$@\" 2> error")
+    #expect(
+      run.exitCode == 65 && run.outputText.contains("\"recovery-failed\""), "\(run.outputText)")
+  }
+
   /// Goal: only what was asked for is written. Method: `--quiet` and `none` on a terminal, and no
   /// option without one.
   @Test func nothing() async throws {

@@ -34,10 +34,15 @@ extension Provocation {
     .init(.restoreCommandFailed) {
       try await $0.recovering(
         ["--restore-command", "kill $$", "--assume-snapshot"],
-        program: """
-          echo 00000002.history 000000010000000000000001 > "${3%/*}/channel/requests"
-          read -r answer < "${3%/*}/channel/answers"; exit 1
-          """)
+        program: CodeScene.asksForWAL)
     },
   ]
+}
+
+extension CodeScene {
+  /// A server that asks for a file of the archive, and then gives up.
+  static let asksForWAL = """
+    echo 00000002.history 000000010000000000000001 > "${3%/*}/channel/requests"
+    read -r answer < "${3%/*}/channel/answers"; exit 1
+    """
 }
