@@ -53,7 +53,5 @@ private func listOnDisk(_ given: String) throws(Failure) -> TimelineList {
       error.exitCode == .cannotOpen ? error.code : .inputNotFound, error.message,
       hint: "Give the directory that '--output' of an import names.")
   }
-  var walk = TenantWalk()
-  try walk.enter(try DirectoryHandle(path: path))
-  return walk.list(path: path)
+  return try TenantWalk(path).list
 }

@@ -18,8 +18,6 @@ struct StoredTenantWalk {
   private var files: StoredTimelineFiles?
   private var lastSkipped: String?
 
-  private static let shownLimit = 8
-
   /// Reads all keys below a place; throws what keeps them from being listed.
   static func list(
     _ location: StoreLocation, _ options: StoreOptions
@@ -49,8 +47,7 @@ struct StoredTenantWalk {
   private init(_ client: StoreClient) {
     self.client = client
     location = client.location
-    list = TimelineList(
-      path: escaped(client.location.description.utf8), timelines: [], skippedCount: 0, skipped: [])
+    list = TimelineList(of: client.location.description)
   }
 
   private mutating func take(_ object: ListedObject) throws(Failure) {
@@ -100,10 +97,7 @@ struct StoredTenantWalk {
       let path = "s3://" + location.bucket + "/" + names[...index].joined(separator: "/")
       guard path != lastSkipped else { return }
       lastSkipped = path
-      list.skippedCount += 1
-      guard list.skipped.count < Self.shownLimit else { return }
-      list.skipped.append(.init(path, index == names.count - 1 ? .notADirectory : .otherName))
-      return
+      return list.skip(path, index == names.count - 1 ? .notADirectory : .otherName)
     }
   }
 

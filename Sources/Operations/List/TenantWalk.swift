@@ -11,27 +11,24 @@ import Timeline
 ///
 /// It may begin at any of these. Nothing else is entered, and no link.
 struct TenantWalk {
-  private var timelines: [ListedTimeline] = []
-  private var skippedCount = 0
-  private var skipped: [TimelineList.Skipped] = []
-
-  private static let shownLimit = 8
-
   /// What the walk has found.
-  func list(path: String) -> TimelineList {
-    TimelineList(
-      path: escaped(path.utf8), timelines: timelines, skippedCount: skippedCount, skipped: skipped)
+  private(set) var list: TimelineList
+
+  /// A walk from the directory at this path on.
+  init(_ path: String) throws(Failure) {
+    list = TimelineList(of: path)
+    try enter(try DirectoryHandle(path: path))
   }
 
   /// Begins at a directory, whose place is known from what is in it, or else from its name.
-  mutating func enter(_ directory: DirectoryHandle) throws(Failure) {
+  private mutating func enter(_ directory: DirectoryHandle) throws(Failure) {
     let path = directory.path
     let parent = SystemCalls.parent(of: path)
     let tenants = try directory.status(of: DirectoryHandle.name("tenants"))?.kind
     if tenants == .directory {
       try enterTenants(try directory.openDirectory(DirectoryHandle.name("tenants")))
     } else if tenants == .symbolicLink {
-      skip(.init(path + "/tenants", .symbolicLink))
+      list.skip(path + "/tenants", .symbolicLink)
     } else if try directory.status(of: DirectoryHandle.name("timelines")) != nil {
       try enterTenant(directory, TenantName(Self.lastName(of: path)))
     } else if try isTimeline(directory) {
@@ -68,7 +65,7 @@ struct TenantWalk {
     let name = DirectoryHandle.name("timelines")
     switch try directory.status(of: name)?.kind {
     case .directory: try enterTimelines(try directory.openDirectory(name), tenant)
-    case .symbolicLink: skip(.init(directory.path + "/timelines", .symbolicLink))
+    case .symbolicLink: list.skip(directory.path + "/timelines", .symbolicLink)
     default: break
     }
   }
@@ -97,16 +94,16 @@ struct TenantWalk {
         switch try directory.status(of: name)?.kind {
         case .directory:
           guard try body(&self, try directory.openDirectory(name), text) else {
-            skip(.init(path, .otherName))
+            list.skip(path, .otherName)
             continue
           }
-        case .symbolicLink: skip(.init(path, .symbolicLink))
+        case .symbolicLink: list.skip(path, .symbolicLink)
         case nil: break  // It has been removed meanwhile.
-        default: skip(.init(path, .notADirectory))
+        default: list.skip(path, .notADirectory)
         }
       } catch {
         guard Self.isProblemOfOne(error) else { throw error }
-        skip(.init(path, .unreadable, because: error))
+        list.skip(path, .unreadable, because: error)
       }
     }
   }
@@ -116,18 +113,13 @@ struct TenantWalk {
   ) throws(Failure) {
     var listed = ListedTimeline(directory.path, of: tenant, timeline: timeline)
     try TimelineSurvey(directory, pending: Self.pending(of: directory)).describe(&listed)
-    timelines.append(listed)
+    list.timelines.append(listed)
   }
 
   /// The directory in which an index waits for `publish`; nil if there is none.
   private static func pending(of directory: DirectoryHandle) -> DirectoryHandle? {
     guard let path = OutputPlace.pendingPath(ofTimeline: directory.path) else { return nil }
     return try? DirectoryHandle(path: path)
-  }
-
-  private mutating func skip(_ one: TimelineList.Skipped) {
-    skippedCount += 1
-    if skipped.count < Self.shownLimit { skipped.append(one) }
   }
 
   /// Whether an error says something of one directory only, so that the walk can go on.

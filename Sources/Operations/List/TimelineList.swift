@@ -43,7 +43,7 @@ public struct TimelineList: Codable, Sendable {
     /// Why, in words: `it is a symbolic link`.
     public var reason: String
 
-    init(_ path: String, _ code: Code, because error: Failure? = nil) {
+    fileprivate init(_ path: String, _ code: Code, because error: Failure?) {
       self.code = code
       self.path = escaped(path.utf8)
       reason = error?.message ?? code.words
@@ -55,11 +55,23 @@ public struct TimelineList: Codable, Sendable {
   /// The directory that was listed, absolute and without links, or its URL.
   public var path: String
   /// By tenant, shard and timeline.
-  public var timelines: [ListedTimeline]
+  public var timelines: [ListedTimeline] = []
   /// How many names are where tenants or timelines should be and are none.
-  public var skippedCount: Int
+  public var skippedCount = 0
   /// The first of these, eight at most.
-  public var skipped: [Skipped]
+  public var skipped: [Skipped] = []
+
+  private static let skippedLimit = 8
+
+  /// An empty list of what is at this path or URL.
+  init(of path: String) { self.path = escaped(path.utf8) }
+
+  /// Notes what a walk did not enter.
+  mutating func skip(_ path: String, _ code: Skipped.Code, because error: Failure? = nil) {
+    skippedCount += 1
+    guard skipped.count < Self.skippedLimit else { return }
+    skipped.append(Skipped(path, code, because: error))
+  }
 }
 
 /// A timeline's directory.
