@@ -53,7 +53,7 @@ struct SandboxTests {
         grep -E '^(CapEff|CapPrm|CapInh|CapBnd|NoNewPrivs)' /proc/self/status | tr '\t' ' '
         echo "uid $(id -u)"
         echo "variables $(env | cut -d= -f1 | sort | xargs)"
-        echo "files $(cd /proc/$$/fd; echo *)"
+        (cd /proc/$$/fd; echo files *)  # not in a pipe, of which bash has both ends for a moment
         echo "processes $(cd /proc; ls -d [0-9]* | wc -l)"
         echo "networks $(tail -n +3 /proc/net/dev | cut -d: -f1 | xargs)"
         (: < /dev/tty) 2> /dev/null && echo 'has a terminal'
@@ -70,7 +70,7 @@ struct SandboxTests {
     #expect(lines.contains("NoNewPrivs: 1"), "\(text)")
     #expect(!lines.contains("uid 0"), "\(text)")
     #expect(lines.contains("variables LANG PATH PWD SHLVL TZ _"), "\(text)")
-    #expect(lines.contains { $0 == "files 0 1 2 255 3" }, "\(text)")  // 3 and 255 are bash's
+    #expect(lines.contains("files 0 1 2 255"), "\(text)")  // 255 is bash's
     #expect(lines.contains("networks lo"), "\(text)")
     #expect(!lines.contains("has a terminal"), "\(text)")
     #expect(lines.contains("recovery channel data tablespaces"), "\(text)")
@@ -208,7 +208,7 @@ struct SandboxTests {
         count += 1
       }
     }
-    #expect(count > 3000)
+    #expect(count > 1000)
   }
 
   /// Goal: a server that does nothing is ended, and one that waits for the user's command is not.

@@ -54,6 +54,7 @@ struct WriteAheadLogDecoderTests {
   func changes(name: String, version: PostgresVersion, start: UInt64) throws {
     let log = try WriteAheadLog(fixture: name, version: version, start: start)
     var truncations: [WALChange.Truncation] = []
+    var made: [WALChange.Relation] = []
     var dropped: [WALChange.Relation] = []
     var copies: [WALChange.DatabaseCopy] = []
     var removed: [UInt32] = []
@@ -64,6 +65,7 @@ struct WriteAheadLogDecoderTests {
       last = (record.start, record.end)
       switch try record.change() {
       case .truncation(let truncation): truncations.append(truncation)
+      case .relationCreation(let relation): made.append(relation)
       case .relationRemoval(let relations): dropped += relations
       case .databaseCopy(let copy): copies.append(copy)
       case .databaseRemoval(let id, let tablespaces):
@@ -81,9 +83,12 @@ struct WriteAheadLogDecoderTests {
     let copy = WALChange.DatabaseCopy(
       databaseID: 16571, tablespaceID: 1663, sourceDatabaseID: 16385, sourceTablespaceID: 1663)
     #expect(copies == (version == .v16 ? [] : [copy]))
-    #expect(dropped.count > 3)
+    #expect(made.count > 3 && dropped.count > 3)
     #expect(dropped.allSatisfy { $0.tablespaceID == 1663 && $0.relationNumber >= 2600 })
     #expect(Set(dropped.map(\.databaseID)).isSubset(of: [16384, 16385, 5, 16571]))
+    // Also all relations of a database that is copied page by page.
+    #expect(made.allSatisfy { $0.tablespaceID == 1663 && $0.relationNumber >= 112 })
+    #expect(Set(made.map(\.databaseID)).isSubset(of: [16384, 16385, 5, 16571, 70000]))
     #expect(removed == (version == .v16 ? [16418, 70000] : [16418]))
     // Of the backup's own checkpoint at least; what it names as its start is where this began.
     #expect(checkpoints.contains { $0.redo == lsn(start) })

@@ -156,6 +156,9 @@ struct WriteAheadLogRecordTests {
     }
     #expect(found.values.map(\.value) == [100, 8, 10, 5, 64])
     #expect(found.values[3].name == "max_prepared_transactions")
+    let made = WALChange.Relation(tablespaceID: 1663, databaseID: 5, relationNumber: 16390)
+    let creation = [1663, 5, 16390, 0].flatMap(Writer.u32)
+    #expect(try change(2, 0x10, creation) == .relationCreation(made))
     let drop = [5, 2, 1663, 16390].flatMap(Writer.u32)
     let dropped = WALChange.databaseRemoval(databaseID: 5, tablespaceIDs: [1663, 16390])
     #expect(try change(4, 0x21, drop) == dropped)
@@ -167,7 +170,8 @@ struct WriteAheadLogRecordTests {
     #expect(try change(0, 0x20, []) == nil)
     #expect(try change(10, 0x20, []) == nil)
     for (manager, info, count) in [
-      (0, 0x00, 87), (0, 0x10, 0), (0, 0x60, 19), (2, 0x20, 19), (4, 0x00, 15), (4, 0x20, 7),
+      (0, 0x00, 87), (0, 0x10, 0), (0, 0x60, 19), (2, 0x10, 15), (2, 0x20, 19), (4, 0x00, 15),
+      (4, 0x20, 7),
       (5, 0x00, 4),
     ] as [(UInt8, UInt8, Int)] {
       let error = #expect(throws: FormatError.self) {

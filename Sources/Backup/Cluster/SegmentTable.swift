@@ -181,24 +181,34 @@ package struct SegmentTable: Sendable {
   }
 
   /// The main forks of all databases and how many blocks of each are there one after another, in the
-  /// order of the keys.
+  /// order of the keys, and the other segments of such forks.
   ///
   /// For a backup of a running cluster: its files are of different moments, so a segment may follow
   /// one that is not full. What is in it then was written after the backup had begun.
-  package consuming func blockCountsOfMainForks() -> [Cluster.Relation] {
+  ///
+  /// - Throws: `.damaged` if a segment appears twice.
+  package consuming func mainForks() throws(Failure) -> (
+    forks: [Cluster.Relation], others: [(segment: RelationSegment, blockCount: UInt32)]
+  ) {
     var forks: [Cluster.Relation] = []
+    var others: [(segment: RelationSegment, blockCount: UInt32)] = []
+    var last: RelationSegment?
     for entry in pieces.joined().sorted(by: <) where entry.fork == .main && entry.databaseID != 0 {
       let id = RelationForkID(
         databaseID: entry.databaseID, relationNumber: entry.relationNumber, fork: .main)
-      if let last = forks.last, last.id == id {
-        guard last.blockCount == entry.segmentNumber * RelationSegment.blockCount else { continue }
+      if entry.segment == last { throw Self.duplicate(entry.segment) }
+      last = entry.segment
+      if forks.last?.id != id { forks.append(Cluster.Relation(id: id, blockCount: 0)) }
+      let start = forks[forks.count - 1].blockCount
+      if entry.segmentNumber == 0
+        || entry.blockCount > 0 && start == entry.segmentNumber * RelationSegment.blockCount
+      {
         forks[forks.count - 1].blockCount += entry.blockCount
       } else {
-        forks.append(
-          Cluster.Relation(id: id, blockCount: entry.segmentNumber == 0 ? entry.blockCount : 0))
+        others.append((entry.segment, entry.blockCount))
       }
     }
-    return forks
+    return (forks, others)
   }
 
   /// Judges the segments of all forks of one relation.

@@ -83,6 +83,9 @@ package struct MemberIntake {
     return nil
   }
 
+  /// Notes that a database has a file that is not among the members.
+  package mutating func addDatabase(_ databaseID: UInt32) { contents.addDatabase(databaseID) }
+
   /// Passes over a member that was refused: the manifest is still compared with it, and what is
   /// checked at the end does not find it missing.
   mutating func passOver(_ member: BackupMember) throws(Failure) {

@@ -129,7 +129,7 @@ struct ImportPipeline {
       try backup.readBase(feed, .reading, counters, group.failure)
     }
     let (segments, pageCheck) = try writer.finishBase()
-    let sizes = BaseSizes(segments)
+    let sizes = try BaseSizes(segments)
     try backup.replay(
       over: segments, sizes, pageCheck,
       WrittenBasePages(try WrittenPages(chunks.layers, plan.layout, open: writer.open)))

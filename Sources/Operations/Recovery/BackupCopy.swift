@@ -5,11 +5,11 @@ import System
 
 /// Puts the files of a backup into a scratch directory.
 ///
-/// In a recovery in one pass the main forks of relations become files of the right length there,
-/// without contents, and their pages go to batches as they are:
+/// In a recovery in one pass the pages of main forks go to batches as they are, and their files are made
+/// later, if replay needs them (`SkeletonFiles`):
 ///
 /// ```
-/// base/5/16384            a file of as many pages         pages ─► layers
+/// base/5/16384            nothing                         pages ─► layers
 /// base/5/16384_fsm, …     the file
 /// global/…, pg_wal/…      the file
 /// ```
@@ -63,16 +63,13 @@ struct BackupCopy {
       throw .duplicate("\(place)")
     }
     let check = try intake.beginCheck(of: member, at: place, in: part)
-    if let target, let pages, part == .dataDirectory,
+    if target != nil, let pages, part == .dataDirectory,
       case .relationSegment(let segment) = MemberDecision(place, kind: member.kind),
       segment.fork == .main, segment.databaseID != 0
     {
       let found = try MemberIntake.pages(
         of: segment, member, place, smallRelationSize: pages.smallRelationSize,
         isToBeRecovered: true)
-      let file = try intake.scratch.makeFile(target.path)
-      try file.setByteCount(target.byteCount)
-      try file.close()
       try pages.filler.fill(found, of: member, check)
     } else if let check {
       try copy(from: source, to: target) { check.update($0) }

@@ -42,9 +42,12 @@ struct ClusterFiles {
 
   /// Lends the pages of a main fork to `body`, one after another, as far as there are files.
   ///
-  /// - Parameter replace: puts a block in place of what its file has of it, where that is not right.
+  /// - Parameter replace: changes the page of a block that is not right in its file.
   func forEachPage(
-    of relation: ReplayPlan.Relation, replace: BlockReplacement = { _, _ throws(Failure) in },
+    of relation: ReplayPlan.Relation,
+    replace: (_ block: UInt32, _ page: inout [UInt8]) throws(Failure) -> Void = {
+      _, _ throws(Failure) in
+    },
     _ body: (RawSpan) throws(Failure) -> Void
   ) throws(Failure) {
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
@@ -61,7 +64,4 @@ struct ClusterFiles {
       guard block.isMultiple(of: RelationSegment.blockCount), offset > 0 else { return }
     }
   }
-
-  /// Changes a page to what is right of a block.
-  typealias BlockReplacement = (_ block: UInt32, _ page: inout [UInt8]) throws(Failure) -> Void
 }

@@ -15,8 +15,8 @@ final class KeptPages: @unchecked Sendable {
   private let blocks: TouchedTable
   private let files: SkeletonFiles
 
-  /// None yet, in the skeleton of a scratch directory.
-  init(_ scratch: ScratchDirectory, memoryLimit: Int) throws(Failure) {
+  /// None yet, in the skeleton of a scratch directory, whose main forks are `files`.
+  init(_ scratch: ScratchDirectory, _ files: SkeletonFiles, memoryLimit: Int) {
     func makeTable(_ name: String) -> TouchedTable {
       TouchedTable(memoryLimit: memoryLimit) { () throws(Failure) in
         try scratch.makeFile(scratch.path + "/" + name)
@@ -24,14 +24,14 @@ final class KeptPages: @unchecked Sendable {
     }
     touched = makeTable("touched")
     blocks = makeTable("kept")
-    files = try SkeletonFiles(scratch)
+    self.files = files
   }
 
-  /// Puts a page into the skeleton.
+  /// Puts a page into the skeleton, where its file is made if it is not there.
   func keep(
     _ page: RawSpan, _ relation: ReplayPlan.Relation, _ block: UInt32
   ) throws(Failure) {
-    guard let (file, offset) = try files.place(of: block, relation) else {
+    guard let (file, offset) = try files.place(of: block, relation, isNew: true) else {
       throw Failure(.bug, "block \(block) of '\(relation.segment(of: block).path)' has no file")
     }
     try files.write(page, to: file, at: offset)

@@ -455,6 +455,6 @@ struct RecoveredCluster: Sendable {
   /// copied at one moment; of a full copy.
   func unfinished(among forks: Set<RelationForkID>) throws(Failure) -> Set<RelationForkID> {
     guard snapshotCheck != nil else { return [] }
-    return try UnfinishedRelations(in: scratch.data, version).among(forks)
+    return try UnfinishedRelations(in: ClusterFiles(scratch.data), version).among(forks)
   }
 }

@@ -6,14 +6,19 @@ import System
 /// it replaces, and which it needs.
 ///
 /// A recovery in one pass keeps no pages of main forks in its scratch, but files without contents of
-/// the right length. This tells which pages have to be put there before the WAL is replayed, and
-/// which have to be taken from there afterwards, in place of the base's:
+/// the right length, and of a relation that the WAL does not name not even these. This tells which files and
+/// pages have to be put there before the WAL is replayed, and which pages have to be taken from there
+/// afterwards, in place of the base's:
 ///
 /// ```
 /// first record that names a block    before replay      after replay
 /// brings the page, or makes it       nothing            taken
 /// changes the page                   put there          taken
 /// none                               nothing            the base's, unless it was truncated away
+///
+/// first record that names a relation, in any fork, or its database
+/// any                                its files          those that are there
+/// none                               nothing            the base's
 /// ```
 ///
 /// A backup begins with a checkpoint, after which the first change of a page brings all of it
@@ -21,8 +26,8 @@ import System
 /// tablespace are in a plan: shared relations and other forks are in the scratch whole.
 ///
 /// Blocks and relations that the base does not have are not remembered, as nothing of the base is theirs: so
-/// a plan grows with the base, and not with the WAL. Memory: as `TouchedTable` says, and 32 bytes for each
-/// relation of the base that is truncated or dropped.
+/// a plan grows with the base, and not with the WAL. Memory: as `TouchedTable` says, a bit for each relation of
+/// the base, and 32 bytes for each that is truncated or dropped.
 struct ReplayPlan: Sendable {
   /// The number of a relation in a database's directory.
   struct Relation: Hashable, Sendable {
@@ -39,6 +44,16 @@ struct ReplayPlan: Sendable {
       self.init(databaseID: segment.databaseID, relationNumber: segment.relationNumber)
     }
 
+    /// The one that a fork is of.
+    init(_ fork: RelationForkID) {
+      self.init(databaseID: fork.databaseID, relationNumber: fork.relationNumber)
+    }
+
+    /// The one that a record names.
+    init(_ relation: WALChange.Relation) {
+      self.init(databaseID: relation.databaseID, relationNumber: relation.relationNumber)
+    }
+
     /// The segment of the main fork that a block is in.
     func segment(of block: UInt32) -> RelationSegment {
       RelationSegment(
@@ -49,6 +64,8 @@ struct ReplayPlan: Sendable {
 
   /// What has to be put where replay looks for it, before it comes to the record that needs it.
   enum Need: Equatable, Sendable {
+    /// The files of a relation of the base that no record has named before.
+    case files(Relation)
     /// This block of the base.
     case block(Relation, UInt32)
     /// All blocks of a relation from this one on.
@@ -70,27 +87,56 @@ struct ReplayPlan: Sendable {
   private(set) var replacedDatabases: Set<UInt32> = []
   /// What the base has; nil if that is not known.
   private let base: BaseSizes?
+  /// The relations of the base that records name, whatever they do with them: a bit for each.
+  private var named: [UInt64]
 
   /// A plan of no records yet.
   init(mayEndEarly: Bool = false, base: BaseSizes? = nil, touched: TouchedTable) {
     self.mayEndEarly = mayEndEarly
     self.base = base
     self.touched = touched
+    named = Array(repeating: 0, count: ((base?.count ?? 0) + 63) / 64)
+  }
+
+  /// Whether a record names a relation of the base, or a database that it is in.
+  func names(_ relation: Relation) -> Bool {
+    guard let index = base?.index(of: relation) else { return false }
+    return named[index / 64] >> UInt64(index % 64) & 1 == 1
+  }
+
+  /// Notes that a relation is named; false if it was before, or the base does not have it.
+  mutating func name(_ relation: Relation) -> Bool {
+    guard let index = base?.index(of: relation), !names(relation) else { return false }
+    named[index / 64] |= 1 << UInt64(index % 64)
+    return true
   }
 
   /// The least number of blocks that a truncation left of a relation; nil if there was none.
   func leastBlockCount(of relation: Relation) -> UInt32? { cuts[relation] }
 
-  /// The relation that was looked up last, as records often name the same one again.
+  /// The relation that was named last, as records often name the same one again.
   private var last: (relation: Relation, blockCount: UInt32)?
 
-  /// Whether the base may have the block.
-  private mutating func isInBase(_ relation: Relation, _ block: UInt32) -> Bool {
-    guard let base else { return true }
-    if let last, last.relation == relation { return block < last.blockCount }
+  /// Notes that a record names a relation, and gives how many blocks of it the base may have.
+  private mutating func baseBlockCount(
+    naming relation: Relation, _ need: (Need, borrowing Self) throws(Failure) -> Void
+  ) throws(Failure) -> UInt32 {
+    guard let base else { return .max }
+    if let last, last.relation == relation { return last.blockCount }
+    if name(relation) { try need(.files(relation), self) }
     let blockCount = base.blockCount(of: relation)
     last = (relation, blockCount)
-    return block < blockCount
+    return blockCount
+  }
+
+  /// Notes that a record names a database, and with it all of its relations.
+  private mutating func nameRelations(
+    ofDatabase databaseID: UInt32, _ need: (Need, borrowing Self) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard let base else { return }
+    for (relation, _) in base.relations(ofDatabase: databaseID) {
+      _ = try baseBlockCount(naming: relation, need)
+    }
   }
 
   /// Adds the next record, which does `change` besides changing blocks, and gives `need` what has to be
@@ -104,14 +150,18 @@ struct ReplayPlan: Sendable {
     for index in record.references.indices {
       let reference = record.references[index]
       try Self.require(reference.tablespaceID)
-      guard reference.fork == .main, reference.databaseID != 0 else { continue }
+      guard reference.databaseID != 0 else { continue }
       let relation = Relation(
         databaseID: reference.databaseID, relationNumber: reference.relationNumber)
+      guard reference.fork == .main else {
+        _ = try baseBlockCount(naming: relation, need)
+        continue
+      }
       let replaces =
         reference.flags.contains(.imageIsApplied) || reference.flags.contains(.initialisesPage)
       // Most records name a block again.
       if try touched.contains(relation, reference.block) { continue }
-      guard isInBase(relation, reference.block) else { continue }
+      guard try reference.block < baseBlockCount(naming: relation, need) else { continue }
       _ = try touched.note(relation, reference.block)
       guard !replaces || mayEndEarly, mayBeOfBase(relation, reference.block) else { continue }
       try need(.block(relation, reference.block), self)
@@ -131,21 +181,28 @@ struct ReplayPlan: Sendable {
     switch change {
     case .truncation(let truncation):
       try Self.require(truncation.tablespaceID)
-      // A truncation may be of the other forks alone: those are in the scratch.
-      guard truncation.forks.contains(.main), truncation.databaseID != 0 else { return }
+      guard truncation.databaseID != 0 else { return }
       let relation = Relation(
         databaseID: truncation.databaseID, relationNumber: truncation.relationNumber)
+      // It may be of the other forks alone: those are in the scratch. The server makes the main fork all the
+      // same if there is none. (Postgres, `storage.c`, `smgr_redo`)
+      guard truncation.forks.contains(.main) else {
+        _ = try baseBlockCount(naming: relation, need)
+        return
+      }
       try cut(relation, at: truncation.block, need)
+    case .relationCreation(let made):
+      guard made.databaseID != 0 else { return }
+      _ = try baseBlockCount(naming: Relation(made), need)
     case .relationRemoval(let relations):
       // Its number may come again.
       for removed in relations where removed.databaseID != 0 {
-        let relation = Relation(
-          databaseID: removed.databaseID, relationNumber: removed.relationNumber)
-        try cut(relation, at: 0, need)
+        try cut(Relation(removed), at: 0, need)
       }
     case .databaseCopy(let copy):
       try Self.require(copy.tablespaceID)
       try Self.require(copy.sourceTablespaceID)
+      try nameRelations(ofDatabase: copy.sourceDatabaseID, need)
       // A copy of what is itself a copy, or new, needs nothing of the base.
       if !replacedDatabases.contains(copy.sourceDatabaseID) {
         try need(.database(copy.sourceDatabaseID), self)
@@ -161,7 +218,9 @@ struct ReplayPlan: Sendable {
   private mutating func cut(
     _ relation: Relation, at block: UInt32, _ need: (Need, borrowing Self) throws(Failure) -> Void
   ) throws(Failure) {
-    guard isInBase(relation, block), block < cuts[relation] ?? .max else { return }
+    guard try block < baseBlockCount(naming: relation, need), block < cuts[relation] ?? .max else {
+      return
+    }
     if mayEndEarly, mayBeOfBase(relation, block) { try need(.rest(relation, from: block), self) }
     cuts[relation] = block
   }
@@ -169,6 +228,7 @@ struct ReplayPlan: Sendable {
   private mutating func replace(
     _ databaseID: UInt32, _ need: (Need, borrowing Self) throws(Failure) -> Void
   ) throws(Failure) {
+    try nameRelations(ofDatabase: databaseID, need)
     if mayEndEarly, !replacedDatabases.contains(databaseID) {
       try need(.database(databaseID), self)
     }

@@ -21,6 +21,7 @@ final class RunningBackup: @unchecked Sendable {
   private let reading: BackupReaderOptions
   private let progress: RunProgress?
   private let input = InputProgress()
+  private let files: SkeletonFiles
 
   /// Pages that were put into the skeleton in the first pass.
   let kept: KeptPages
@@ -28,6 +29,7 @@ final class RunningBackup: @unchecked Sendable {
   private var copy: Recovery.Copy?
   private var replay: Recovery.Replay?
   private var pages: SkeletonPages?
+  private var base = SegmentTable()
   /// What is wrong with pages of the base, which counts if the WAL does not replace them.
   private var baseCheck = PageCheckResult()
   private var unlogged: Set<ReplayPlan.Relation> = []
@@ -41,7 +43,8 @@ final class RunningBackup: @unchecked Sendable {
     _ recovery: Recovery, in place: Recovery.Place, _ reading: BackupReaderOptions,
     planMemory: Int, progress: RunProgress?
   ) throws(Failure) {
-    kept = try KeptPages(place.scratch, memoryLimit: planMemory)
+    files = try SkeletonFiles(place.scratch, owner: place.programs.sandbox.user)
+    kept = KeptPages(place.scratch, files, memoryLimit: planMemory)
     self.recovery = recovery
     self.place = place
     self.progress = progress
@@ -109,7 +112,7 @@ final class RunningBackup: @unchecked Sendable {
   ) throws(Failure) {
     let copy = try recovery.examine(intake, place, segments: base)
     let pages = try SkeletonPages(
-      place.scratch, sizes, written, kept,
+      files, sizes, written, kept,
       ReplayPlan(
         mayEndEarly: recovery.options.target != nil, base: sizes, touched: kept.touched))
     let log = try recovery.checkLog(
@@ -121,14 +124,18 @@ final class RunningBackup: @unchecked Sendable {
     let replay = try recovery.replay(copy, log, place, pages: pages)
     try place.takeBack()
     if replay.snapshotCheck != nil {
+      let data = try ClusterFiles(place.scratch.data)
       unfinished = try UnfinishedRelations(
-        in: place.scratch.data, copy.version,
-        basePage: pages.replace
+        in: data, copy.version,
+        pages: { relation, body throws(Failure) in
+          try pages.forEachPage(of: relation, in: data, body)
+        }
       ).among(base.forks(newerThan: replay.control.checkPoint))
     }
     self.replay = replay
     self.copy = copy
     self.pages = pages
+    self.base = base
     baseCheck = check
   }
 
@@ -155,7 +162,7 @@ final class RunningBackup: @unchecked Sendable {
       }
     }
     let reader = try SkeletonReader(
-      place.scratch.data, plan: pages.plan, base: sizes, putBack: putBack)
+      place.scratch.data, plan: pages.plan, base: base, sizes, putBack: putBack)
     progress?.begin(.readingChanges) { RunProgress.Amount() }
     try reader.run(feed, progress)
     unlogged = reader.unlogged
@@ -199,7 +206,7 @@ final class RunningBackup: @unchecked Sendable {
     let plan = pages?.plan ?? ReplayPlan(touched: kept.touched)
     var known: BaseSizes?  // made when a page is asked for, as few backups have one
     return { [unlogged] segment, block throws(Failure) in
-      let ends = known ?? BaseSizes(changes.segments)
+      let ends = if let known { known } else { try BaseSizes(changes.segments) }
       known = ends
       let relation = ReplayPlan.Relation(segment)
       let kept = plan.keptBlockCount(

@@ -20,22 +20,32 @@ final class SkeletonPages: @unchecked Sendable {
   /// Blocks are put there in the order of their keys, so many at a time at the most: 1 MiB.
   private static let blockLimit = 1 << 17 / 12
 
-  /// Pages for the copy in a scratch directory, which has the files of `sizes`.
+  /// Pages for the files of a skeleton, whose base has the relations of `sizes`.
   init(
-    _ scratch: ScratchDirectory, _ sizes: BaseSizes, _ pages: any BasePages, _ kept: KeptPages,
+    _ files: SkeletonFiles, _ sizes: BaseSizes, _ pages: any BasePages, _ kept: KeptPages,
     _ plan: ReplayPlan
   ) throws(Failure) {
-    files = try SkeletonFiles(scratch)
+    self.files = files
     self.kept = kept
     self.sizes = sizes
     self.pages = pages
     self.plan = plan
+    // A relation has all of its files, or none.
+    try files.forEachRelation { relation throws(Failure) in try makeFiles(of: relation) }
+  }
+
+  private func makeFiles(of relation: ReplayPlan.Relation) throws(Failure) {
+    if plan.name(relation) { try files.make(relation, sizes.segments(of: relation)) }
   }
 
   /// Takes the next record of the WAL, and what it does besides changing blocks.
   func take(_ record: borrowing WALRecord, _ change: WALChange?) throws(Failure) {
     try plan.add(record, change) { need, plan throws(Failure) in
       switch need {
+      case .files(let relation):
+        if try !files.hasInitFork(relation) {
+          try files.make(relation, sizes.segments(of: relation))
+        }
       case .block(let relation, let block):
         blocks.append((relation, block))
         if blocks.count == Self.blockLimit { try flush() }
@@ -76,6 +86,7 @@ final class SkeletonPages: @unchecked Sendable {
   /// Puts blocks of the base there after replay, which has not touched them or cut them off, so that they
   /// are read from there as well.
   func putBack(_ blocks: Range<UInt32>, of relation: ReplayPlan.Relation) throws(Failure) {
+    try makeFiles(of: relation)
     for block in blocks where try kept.touched.note(relation, block) {
       try put(block, of: relation)
     }
@@ -93,16 +104,24 @@ final class SkeletonPages: @unchecked Sendable {
     return found
   }
 
-  /// Changes what the skeleton has of a block to the base's page, if replay has neither changed nor removed
-  /// that.
-  func replace(
-    _ relation: ReplayPlan.Relation, _ block: UInt32, _ page: inout [UInt8]
+  /// Lends the pages of a relation to `body` as they are after replay, those of `data` or of the base.
+  func forEachPage(
+    of relation: ReplayPlan.Relation, in data: ClusterFiles,
+    _ body: (RawSpan) throws(Failure) -> Void
   ) throws(Failure) {
     let blockCount = sizes.blockCount(of: relation)
+    guard plan.names(relation) else {
+      for block in 0..<blockCount { _ = try pages.lend(Self.key(relation, block), to: body) }
+      return
+    }
     let kept = plan.keptBlockCount(
       of: relation, baseBlockCount: blockCount, blockCount: blockCount, isUnlogged: false)
-    guard block < kept, try !plan.touches(relation, block) else { return }
-    _ = try pages.lend(Self.key(relation, block)) { page = $0.array }
+    try data.forEachPage(
+      of: relation,
+      replace: { block, page throws(Failure) in
+        guard block < kept, try !plan.touches(relation, block) else { return }
+        _ = try pages.lend(Self.key(relation, block)) { page = $0.array }
+      }, body)
   }
 
   private static func key(_ relation: ReplayPlan.Relation, _ block: UInt32) -> Key {

@@ -7,22 +7,26 @@ import System
 /// Reads what of a recovered skeleton is not in the base: the first stage of the second pass.
 ///
 /// Of main forks these are the blocks that the plan of the replay names; of everything else all of
-/// it. Files are opened from the directory above them, without following links: a server has worked
-/// here. A block that is not wanted is not read, so the holes of a large relation cost nothing.
+/// it. Main forks that no record names have no files there, and are the base's. Files are opened from the
+/// directory above them, without following links: a server has worked here. A block that is not wanted is
+/// not read, so the holes of a large relation cost nothing.
 final class SkeletonReader {
   /// What the skeleton holds besides pages of relations.
   var contents: ClusterContents { intake.contents }
-  /// Every segment with its length.
+  /// Every segment with its length, the base's included.
   private(set) var segments = SegmentTable()
 
   private let plan: ReplayPlan
-  private let base: BaseSizes
+  private let base: SegmentTable
+  private let sizes: BaseSizes
   private let putBack: PutBack?
   private let source = OpenFileSource()
-  private var walk: DirectoryWalk
+  private let root: DirectoryHandle
   private var intake: MemberIntake
   /// Relations that were made again from their init fork.
   let unlogged: Set<ReplayPlan.Relation>
+  /// Those that no record names, and that have files all the same.
+  private var unnamed: Set<ReplayPlan.Relation> = []
 
   /// Gets blocks of which those that no record touches are the base's, before changed ones are read.
   typealias PutBack = (ReplayPlan.Relation, Range<UInt32>) throws(Failure) -> Void
@@ -31,20 +35,26 @@ final class SkeletonReader {
   ///
   /// - Parameter putBack: may put pages there, and note them in the plan's table.
   init(
-    _ directory: String, plan: ReplayPlan, base: BaseSizes, putBack: PutBack? = nil
+    _ directory: String, plan: ReplayPlan, base: SegmentTable, _ sizes: BaseSizes,
+    putBack: PutBack? = nil
   ) throws(Failure) {
     self.putBack = putBack
     self.plan = plan
     self.base = base
-    let root = try DirectoryHandle(path: directory)
+    self.sizes = sizes
+    root = try DirectoryHandle(path: directory)
     var unlogged: Set<ReplayPlan.Relation> = []
     var names = try DirectoryWalk(of: root)
     while let found = try names.next() {
-      guard let segment = Self.segment(found), segment.fork == .initialisation else { continue }
+      guard var segment = Self.segment(found), segment.fork == .initialisation else { continue }
+      segment.fork = .main
+      // A cluster that was shut down may have had nothing to replay, and then nothing was made again.
+      guard try found.parent.status(of: DirectoryHandle.name(segment.fileName)) != nil else {
+        continue
+      }
       unlogged.insert(ReplayPlan.Relation(segment))
     }
     self.unlogged = unlogged
-    walk = try DirectoryWalk(of: root)
     intake = MemberIntake(
       source: source, stripComponents: 0,
       recoveryRefusal: RecoveryAdvice(backup: directory).refusal,
@@ -53,7 +63,14 @@ final class SkeletonReader {
 
   /// Goes through the whole directory, and fills the batches of `feed` with what is to be stored.
   func run(_ feed: BatchFeed<PageBatch>, _ progress: RunProgress?) throws(Failure) {
+    if let putBack {
+      for (relation, blockCount) in sizes.relations
+      where !plan.names(relation) && !unlogged.contains(relation) {
+        try putBack(relation, 0..<blockCount)
+      }
+    }
     let filler = PageFiller(source, into: feed)
+    var walk = try DirectoryWalk(of: root)
     while let found = try walk.next() {
       try Interruption.check()
       progress?.note { escaped(found.member.name.utf8) }
@@ -72,10 +89,27 @@ final class SkeletonReader {
         segment, blockCount: blockCount, highestLSN: LogSequenceNumber(rawValue: 0), block: 0,
         isNew: true)
       if segment.fork == .main && segment.databaseID != 0 {
+        let relation = ReplayPlan.Relation(segment)
+        if !plan.names(relation) { unnamed.insert(relation) }
         try fill(changedBlocksOf: segment, blockCount, feed)
       } else {
         try filler.fill(pages, of: found.member, nil)
       }
+    }
+    addBase()
+  }
+
+  /// Adds the relations that are as they were.
+  private func addBase() {
+    base.visit { segment, blockCount, _ in
+      let relation = ReplayPlan.Relation(segment)
+      guard segment.fork == .main, segment.databaseID != 0,
+        !plan.names(relation), !unnamed.contains(relation)
+      else { return }
+      segments.add(
+        segment, blockCount: blockCount, highestLSN: LogSequenceNumber(rawValue: 0), block: 0,
+        isNew: true)
+      intake.addDatabase(segment.databaseID)
     }
   }
 
@@ -89,12 +123,12 @@ final class SkeletonReader {
     let own = first..<end
     if let putBack {
       let kept = plan.keptBlockCount(
-        of: relation, baseBlockCount: base.blockCount(of: relation), blockCount: own.upperBound,
+        of: relation, baseBlockCount: sizes.blockCount(of: relation), blockCount: own.upperBound,
         isUnlogged: unlogged.contains(relation))
       try putBack(relation, own.clamped(to: 0..<kept))
     }
     try plan.forEachChangedRun(
-      of: relation, baseBlockCount: base.blockCount(of: relation), in: own,
+      of: relation, baseBlockCount: sizes.blockCount(of: relation), in: own,
       isUnlogged: unlogged.contains(relation)
     ) { run throws(Failure) in
       source.offset = UInt64(run.lowerBound - first) * UInt64(PageRuns.pageByteCount)
@@ -127,10 +161,35 @@ final class SkeletonReader {
 struct BaseSizes: Sendable {
   /// In the order of the keys.
   private let forks: [Cluster.Relation]
+  /// Segments that do not follow another one which is full.
+  private let others: [ReplayPlan.Relation: [(segment: RelationSegment, blockCount: UInt32)]]
 
   /// Those of a table of everything that was read of the base.
-  init(_ segments: consuming SegmentTable) {
-    forks = segments.blockCountsOfMainForks()
+  ///
+  /// - Throws: `.damaged` if a segment appears twice.
+  init(_ segments: consuming SegmentTable) throws(Failure) {
+    let (forks, others) = try segments.mainForks()
+    self.forks = forks
+    self.others = Dictionary(grouping: others) { ReplayPlan.Relation($0.segment) }
+  }
+
+  /// How many relations there are.
+  var count: Int { forks.count }
+
+  /// All of them, in the order of the keys.
+  var relations: some Sequence<(ReplayPlan.Relation, blockCount: UInt32)> {
+    forks.lazy.map { (ReplayPlan.Relation($0.id), blockCount: $0.blockCount) }
+  }
+
+  /// The segments of a relation's main fork; the first is always there, as replay would make it.
+  func segments(
+    of relation: ReplayPlan.Relation
+  ) -> [(segment: RelationSegment, blockCount: UInt32)] {
+    guard let blockCount = knownBlockCount(of: relation) else { return [] }
+    let full = RelationSegment.blockCount
+    return stride(from: 0, to: max(blockCount, 1), by: Int(full)).map { start in
+      (relation.segment(of: start), min(full, blockCount - start))
+    } + (others[relation] ?? [])
   }
 
   /// 0 for a relation that the base does not have.
@@ -140,10 +199,15 @@ struct BaseSizes: Sendable {
 
   /// Nil for a relation that the base does not have.
   func knownBlockCount(of relation: ReplayPlan.Relation) -> UInt32? {
+    index(of: relation).map { forks[$0].blockCount }
+  }
+
+  /// Where a relation is in the order of all; nil if the base does not have it.
+  func index(of relation: ReplayPlan.Relation) -> Int? {
     let id = RelationForkID(
       databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main)
     let index = index(of: id)
-    return index < forks.count && forks[index].id == id ? forks[index].blockCount : nil
+    return index < forks.count && forks[index].id == id ? index : nil
   }
 
   /// The index of the first fork that is not before `id`.
@@ -163,12 +227,8 @@ struct BaseSizes: Sendable {
   ) -> some Sequence<(ReplayPlan.Relation, blockCount: UInt32)> {
     let first = index(
       of: RelationForkID(databaseID: databaseID, relationNumber: 0, fork: .main))
-    return forks[first...].lazy.prefix { $0.id.databaseID == databaseID }.map { fork in
-      (
-        ReplayPlan.Relation(
-          databaseID: databaseID, relationNumber: fork.id.relationNumber),
-        blockCount: fork.blockCount
-      )
+    return forks[first...].lazy.prefix { $0.id.databaseID == databaseID }.map {
+      (ReplayPlan.Relation($0.id), blockCount: $0.blockCount)
     }
   }
 }

@@ -19,24 +19,26 @@ import System
 /// A row counts even if it is deleted, and a transaction as committed if its state is not known, or may
 /// be that of a prepared one.
 struct UnfinishedRelations {
-  /// Changes what a skeleton has of a block to the base's page, if that is it.
-  typealias BasePage = (
-    ReplayPlan.Relation, _ block: UInt32, _ page: inout [UInt8]
+  /// Lends the pages of a main fork to `body`, one after another.
+  typealias Pages = (
+    ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
   ) throws(Failure) -> Void
 
   private let data: ClusterFiles
   private let version: PostgresVersion
-  private let basePage: BasePage
+  private let forEachPage: Pages
   private let hasPreparedTransactions: Bool
 
-  /// Those of the recovered cluster in a data directory.
+  /// Those of a recovered cluster.
+  ///
+  /// - Parameter pages: gives the pages of a catalog, if they are not all in its files.
   init(
-    in directory: String, _ version: PostgresVersion,
-    basePage: @escaping BasePage = { _, _, _ throws(Failure) in }
+    in data: ClusterFiles, _ version: PostgresVersion, pages: Pages? = nil
   ) throws(Failure) {
-    data = try ClusterFiles(directory)
+    self.data = data
     self.version = version
-    self.basePage = basePage
+    forEachPage =
+      pages ?? { relation, body throws(Failure) in try data.forEachPage(of: relation, body) }
     hasPreparedTransactions = try !data.isEmpty("pg_twophase")
   }
 
@@ -72,6 +74,8 @@ struct UnfinishedRelations {
         named.insert(row.relationNumber)
       }
     }
+    // Every catalog has a row of pg_index: one without it proves nothing.
+    if indexCatalogs.isEmpty { return [] }
     let oids = indexes.values.reduce(into: Set()) { $0.formUnion($1) }
     let unready = try unreadyIndexes(among: oids, in: indexCatalogs, ofDatabase: id)
     return numbers.filter { number in
@@ -105,10 +109,8 @@ struct UnfinishedRelations {
     _ versions: (RawSpan) -> [(row: Row, maker: RowMaker)], where isWanted: (Row) -> Bool,
     _ body: (Row) -> Void
   ) throws(Failure) {
-    let relation = ReplayPlan.Relation(databaseID: id, relationNumber: catalog)
-    try data.forEachPage(
-      of: relation,
-      replace: { block, page throws(Failure) in try basePage(relation, block, &page) }
+    try forEachPage(
+      ReplayPlan.Relation(databaseID: id, relationNumber: catalog)
     ) { page throws(Failure) in
       for (row, maker) in versions(page) where isWanted(row) {
         if try mayHaveCommitted(maker) { body(row) }

@@ -137,7 +137,7 @@ struct BackupComparison {
       }
     ).1.segments
     if let mismatch = backup.mismatch { return Result(mismatch, of: timeline, read) }
-    let sizes = BaseSizes(base)
+    let sizes = try BaseSizes(base)
     try backup.replay(
       over: base, sizes, PageCheckResult(), try StoredBasePages(timeline, tables))
     // What is gone from the timeline may not be gone from this backup.

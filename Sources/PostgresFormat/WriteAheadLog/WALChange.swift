@@ -4,6 +4,8 @@
 public enum WALChange: Equatable, Sendable {
   /// Every block from `block` on is removed from the forks.
   case truncation(Truncation)
+  /// A fork of this relation is made, unless it is there.
+  case relationCreation(Relation)
   /// The files of these relations are removed, as a transaction that dropped or made them has ended.
   case relationRemoval([Relation])
   /// All files of a database are copied, as they are at this record.
@@ -99,8 +101,13 @@ extension WALRecord {
       else { return nil }
       return try relationRemoval()
     case .storage:
-      guard kind == WALRecordKind.Storage.truncation else { return nil }
-      return .truncation(WALChange.Truncation(try mainData(atLeast: 20)))
+      switch kind {
+      case WALRecordKind.Storage.creation:
+        return .relationCreation(WALChange.Relation(try mainData(atLeast: 16)))
+      case WALRecordKind.Storage.truncation:
+        return .truncation(WALChange.Truncation(try mainData(atLeast: 20)))
+      default: return nil
+      }
     case .database:
       switch kind {
       case WALRecordKind.Database.fileCopy:
@@ -123,10 +130,7 @@ extension WALRecord {
     guard !end.removed.isEmpty else { return nil }
     return .relationRemoval(
       stride(from: end.removed.lowerBound, to: end.removed.upperBound, by: 12).map { start in
-        WALChange.Relation(
-          tablespaceID: mainData.littleEndian(at: start),
-          databaseID: mainData.littleEndian(at: start + 4),
-          relationNumber: mainData.littleEndian(at: start + 8))
+        WALChange.Relation(mainData.extracting(start..<start + 12))
       })
   }
 
@@ -187,6 +191,14 @@ extension WALRecord {
     .damaged(
       "the WAL record at \(start) is too short for its kind (resource manager "
         + "\(resourceManager.rawValue), info \(info.hexadecimal(2)), \(mainData.byteCount) bytes)")
+  }
+}
+
+extension WALChange.Relation {
+  fileprivate init(_ data: RawSpan) {
+    tablespaceID = data.littleEndian(at: 0)
+    databaseID = data.littleEndian(at: 4)
+    relationNumber = data.littleEndian(at: 8)
   }
 }
 

@@ -137,7 +137,10 @@ enum WALRecordKind {
   /// (`src/include/access/heapam_xlog.h`)
   enum Heap2 { static let visible: UInt8 = 0x40 }
 
-  enum Storage { static let truncation: UInt8 = 0x20 }
+  enum Storage {
+    static let creation: UInt8 = 0x10
+    static let truncation: UInt8 = 0x20
+  }
 
   enum Database {
     static let fileCopy: UInt8 = 0x00

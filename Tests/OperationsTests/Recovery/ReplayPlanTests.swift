@@ -3,6 +3,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Backup
 @testable import Operations
 @testable import PostgresFormat
 
@@ -174,7 +175,7 @@ import Testing
       case .block(let relation, let block):
         if block < backup.blockCount(relation) { blocks += 1 }
       case .database(let id): databases.append(id)
-      case .rest: Issue.record("\(need)")
+      case .files, .rest: Issue.record("\(need)")
       }
     }
     #expect(blocks == 4)
@@ -191,6 +192,7 @@ import Testing
     var databases: Set<UInt32> = []
     for need in backup.needs {
       switch need {
+      case .files: Issue.record("the plan does not know the base")
       case .block(let relation, let block): blocks[relation, default: []].insert(block)
       case .database(let id): databases.insert(id)
       case .rest(let relation, let first): rests[relation] = min(rests[relation] ?? .max, first)
@@ -254,6 +256,72 @@ extension ReplayPlanTests {
 }
 
 extension ReplayPlanTests {
+  /// Adds changes to a plan, in records that name no block.
+  private static func add(
+    _ changes: [WALChange], to plan: inout ReplayPlan, _ body: (ReplayPlan.Need) -> Void
+  ) throws {
+    let tar = TestTar(decoding: try Fixture.bytes("online-16/pg_wal.tar"))
+    let segment = try #require(tar.members.first { !$0.contents.isEmpty && $0.type == "0" })
+    let found = WALSegmentName(
+      firstPage: segment.contents.bytes, of: .v16, segmentSize: UInt32(segment.contents.count))
+    let name = try #require(found)
+    var decoder = try WALDecoder(
+      version: .v16, systemIdentifier: segment.contents.bytes.littleEndian(at: 24),
+      segmentSize: name.segmentSize, from: .firstRecord)
+    decoder.begin(name)
+    var rest = changes[...]
+    try decoder.decode(segment.contents.bytes) { record in
+      guard record.references.isEmpty, let change = rest.popFirst() else { return }
+      try plan.add(record, change) { need, _ in body(need) }
+    }
+    #expect(rest.isEmpty)
+  }
+
+  /// Goal: the files of a relation are asked for at the first record that names it, whatever the record does,
+  /// and of no other relation. Method: a relation for every kind of record, each twice; relations of copied,
+  /// replaced and dropped databases; others, shared ones and those that the base does not have beside them.
+  @Test func names() throws {
+    func relation(_ database: UInt32, _ number: UInt32) -> ReplayPlan.Relation {
+      ReplayPlan.Relation(databaseID: database, relationNumber: number)
+    }
+    var table = SegmentTable()
+    let base = [(5, 1), (5, 2), (5, 3), (5, 4), (5, 90), (6, 1), (7, 1), (8, 1), (8, 2), (9, 1)]
+      .map { relation($0, $1) }
+    for relation in base {
+      table.add(
+        relation.segment(of: 0), blockCount: 1, highestLSN: LogSequenceNumber(rawValue: 0),
+        block: 0,
+        isNew: true)
+    }
+    var plan = ReplayPlan(base: try BaseSizes(table), touched: Self.table())
+    func named(_ database: UInt32, _ number: UInt32) -> WALChange.Relation {
+      .init(tablespaceID: 1663, databaseID: database, relationNumber: number)
+    }
+    func truncation(_ number: UInt32, _ forks: WALChange.Truncation.Forks) -> WALChange {
+      .truncation(
+        .init(
+          tablespaceID: 1663, databaseID: 5, relationNumber: number, block: 3, forks: forks))
+    }
+    let changes: [WALChange] = [
+      .relationCreation(named(5, 1)), truncation(2, .main), truncation(3, .visibilityMap),
+      .relationRemoval([named(5, 4), named(5, 77), named(0, 1)]), .relationCreation(named(0, 1)),
+      .databaseCopy(
+        .init(databaseID: 7, tablespaceID: 1663, sourceDatabaseID: 6, sourceTablespaceID: 1663)),
+      .databaseRemoval(databaseID: 8, tablespaceIDs: [1663]),
+    ]
+    var needs: [ReplayPlan.Need] = []
+    for _ in 1...2 { try Self.add(changes, to: &plan) { needs.append($0) } }
+    let files = [(5, 1), (5, 2), (5, 3), (5, 4), (6, 1)].map { relation($0, $1) }
+    let later = [(7, 1), (8, 1), (8, 2)].map { relation($0, $1) }
+    #expect(
+      needs.prefix(9) == (files.map { .files($0) } + [.database(6)] + later.map { .files($0) })[...]
+    )
+    // A source is whole each time.
+    #expect(needs.dropFirst(9) == [.database(6)])
+    #expect(base.filter { plan.names($0) } == files + later)
+    #expect(!plan.names(relation(5, 77)) && !plan.names(relation(0, 1)))
+  }
+
   /// Goal: what is removed is not the base's afterwards, and nothing else. Method: a truncation of the
   /// visibility map alone, one of the main fork, a dropped relation, a dropped database whose id comes
   /// again, a database that is copied over another one's id, an unlogged relation; each with files that
@@ -284,21 +352,7 @@ extension ReplayPlanTests {
       .databaseCopy(
         .init(databaseID: 9, tablespaceID: 1663, sourceDatabaseID: 6, sourceTablespaceID: 1663)),
     ]
-    let tar = TestTar(decoding: try Fixture.bytes("online-16/pg_wal.tar"))
-    let segment = try #require(tar.members.first { !$0.contents.isEmpty && $0.type == "0" })
-    let found = WALSegmentName(
-      firstPage: segment.contents.bytes, of: .v16, segmentSize: UInt32(segment.contents.count))
-    let name = try #require(found)
-    var decoder = try WALDecoder(
-      version: .v16, systemIdentifier: segment.contents.bytes.littleEndian(at: 24),
-      segmentSize: name.segmentSize, from: .firstRecord)
-    decoder.begin(name)
-    var rest = changes[...]
-    try decoder.decode(segment.contents.bytes) { record in
-      guard record.references.isEmpty, let change = rest.popFirst() else { return }
-      try plan.add(record, change) { need, _ in needs.append(need) }
-    }
-    #expect(rest.isEmpty)
+    try Self.add(changes, to: &plan) { needs.append($0) }
     let kept: [(ReplayPlan.Relation, Bool, UInt32)] = [
       (relation(5, 1), false, 20), (relation(5, 1), true, 0), (relation(5, 2), false, 7),
       (relation(5, 3), false, 0), (relation(6, 1), false, 0), (relation(7, 1), false, 0),

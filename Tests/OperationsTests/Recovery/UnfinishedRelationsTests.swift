@@ -41,7 +41,7 @@ import Testing
     }
 
     func unfinished(_ forks: Set<RelationForkID>) throws -> Set<RelationForkID> {
-      try UnfinishedRelations(in: directory.path + "/data", version).among(forks)
+      try UnfinishedRelations(in: ClusterFiles(directory.path + "/data"), version).among(forks)
     }
 
     /// The number of a mapped catalog's file.
@@ -100,8 +100,8 @@ import Testing
     #expect(try cluster.unfinished([unknown]) == [])
   }
 
-  /// Goal: a row counts if its transaction may have committed. Method: all rows of `pg_class` with each
-  /// state, of which one table that is not mapped tells.
+  /// Goal: a row counts if its transaction may have committed. Method: the row of a table that every cluster
+  /// has and that is not mapped, with each state.
   @Test(arguments: [
     State(hints: 0x0100, bits: 0, isUnfinished: false),
     State(hints: 0x0300, bits: 0, isUnfinished: false),
@@ -113,7 +113,9 @@ import Testing
     State(id: 1 << 22 | 77, bits: 0, isUnfinished: false),
   ]) func states(state: State) throws {
     let cluster = try Cluster(.v15)
-    try cluster.changeRows(of: try cluster.catalog(RelationMapFile.classCatalog)) { file, row, _ in
+    try cluster.changeRows(of: try cluster.catalog(RelationMapFile.classCatalog)) {
+      file, row, columns in
+      guard file.bytes.littleEndian(at: columns, as: UInt32.self) == 2619 else { return }
       file.replaceSubrange(row..<row + 4, with: SmallBackup.bytesOf(state.id))
       let hints = file.bytes.littleEndian(at: row + 20, as: UInt16.self) & ~0x0300 | state.hints
       (file[row + 20], file[row + 21]) = (UInt8(truncatingIfNeeded: hints), UInt8(hints >> 8))
@@ -133,9 +135,18 @@ import Testing
     if !state.hasPrepared {
       try FileManager.default.removeItem(at: prepared.appending(path: names[0]))
     }
-    // pg_statistic is in every cluster, and not mapped.
-    let table = cluster.fork(2619)
+    let table = cluster.fork(2619)  // pg_statistic
     #expect(try cluster.unfinished([table]) == (state.isUnfinished ? [table] : []))
+  }
+
+  /// Goal: a catalog that does not even name the catalogs proves nothing. Method: one without rows.
+  @Test func noRows() throws {
+    let cluster = try Cluster(.v15)
+    let table = cluster.fork(99999)
+    #expect(try cluster.unfinished([table]) == [table])
+    let catalog = try cluster.path(cluster.catalog(RelationMapFile.classCatalog))
+    try Data().write(to: URL(filePath: catalog))
+    #expect(try cluster.unfinished([table]) == [])
   }
 
   /// Goal: an index counts as long as no row says that it is ready. Method: every version of Postgres, as
