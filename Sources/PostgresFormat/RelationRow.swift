@@ -23,6 +23,8 @@ public struct RelationRow: Equatable, Sendable {
   public let relationNumber: UInt32
   /// Whether all databases share it.
   public let isShared: Bool
+  /// Whether it is neither unlogged nor temporary.
+  public let isPermanent: Bool
   /// The length in pages as of its last vacuum, for the planner.
   public let estimatedPageCount: UInt32
 
@@ -46,12 +48,12 @@ public struct RelationRow: Equatable, Sendable {
   }
 
   /// Every version of the rows of a page of `pg_class` that have files, also those that are visible to
-  /// nobody, without their names, and what made each; for other pages, anything.
-  public static func versions(on page: RawSpan) -> [(row: RelationRow, maker: RowMaker)] {
-    var found: [(RelationRow, RowMaker)] = []
-    VisibleRow.forEachMade(on: page, leastByteCount: leastByteCount) { columns, maker in
+  /// nobody, without their names; for other pages, anything.
+  public static func versions(on page: RawSpan) -> [(row: RelationRow, ends: RowEnds)] {
+    var found: [(RelationRow, RowEnds)] = []
+    VisibleRow.forEachWithEnds(on: page, leastByteCount: leastByteCount) { columns, ends in
       guard let row = Self(columns: columns, isCertain: false) else { return }
-      found.append((row, maker))
+      found.append((row, ends))
     }
     return found
   }
@@ -88,6 +90,7 @@ public struct RelationRow: Equatable, Sendable {
     relationNumber = columns.littleEndian(at: 88)
     estimatedPageCount = columns.littleEndian(at: 96)
     isShared = columns.littleEndian(at: 113, as: UInt8.self) == 1
+    isPermanent = columns.littleEndian(at: 114) == UInt8(ascii: "p")
   }
 }
 

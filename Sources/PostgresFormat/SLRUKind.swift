@@ -67,11 +67,9 @@ public enum TransactionStatus: UInt8, Sendable {
 
   /// The status of a transaction in its byte.
   public init(of id: UInt32, in byte: UInt8) {
-    switch byte >> (id % 4 * 2) & 3 {
-    case 0: self = .inProgress
-    case 1: self = .committed
-    case 2: self = .rolledBack
-    default: self = .subcommitted
+    guard let status = Self(rawValue: byte >> (id % 4 * 2) & 3) else {
+      preconditionFailure("two bits have four values")
     }
+    self = status
   }
 }

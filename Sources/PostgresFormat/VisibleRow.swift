@@ -58,20 +58,32 @@ enum VisibleRow {
     }
   }
 
-  /// Lends the columns of every version of a row, and what it shows of the transaction that made it.
-  static func forEachMade(
-    on page: RawSpan, leastByteCount: Int, _ body: (_ columns: RawSpan, _ maker: RowMaker) -> Void
+  /// Lends the columns of every version of a row, and what it shows of the transactions that made and
+  /// deleted it.
+  static func forEachWithEnds(
+    on page: RawSpan, leastByteCount: Int, _ body: (_ columns: RawSpan, _ ends: RowEnds) -> Void
   ) {
     forEachRow(on: page, leastByteCount: leastByteCount) { row, mask, columns in
-      let maker: RowMaker =
+      let maker: RowTransaction =
         if mask & isInserted != 0 {
           .committed
         } else if mask & isNotInserted != 0 {
           .rolledBack
         } else {
-          .transaction(row.littleEndian(at: 0, as: UInt32.self))
+          .id(row.littleEndian(at: 0, as: UInt32.self))
         }
-      body(columns, maker)
+      let deleterID: UInt32 = row.littleEndian(at: 4)
+      let deleter: RowTransaction? =
+        if deleterID == 0 || mask & (isOnlyLocked | isMultiple) != 0 {
+          nil
+        } else if mask & isDeleted != 0 {
+          .committed
+        } else if mask & isNotDeleted != 0 {
+          .rolledBack
+        } else {
+          .id(deleterID)
+        }
+      body(columns, RowEnds(maker: maker, deleter: deleter))
     }
   }
 
@@ -102,13 +114,22 @@ enum VisibleRow {
   static let nameByteCount = 64
 }
 
-/// What a version of a row shows of the transaction that made it: by its hint bits, or by its number.
+/// What a version of a row shows of a transaction: by its hint bits, or by its number.
 /// (Postgres, `src/include/access/htup_details.h`)
-public enum RowMaker: Equatable, Sendable {
+public enum RowTransaction: Equatable, Sendable {
   /// It has committed, or the version is frozen.
   case committed
   /// It has rolled back.
   case rolledBack
   /// `pg_xact` says what became of it.
-  case transaction(UInt32)
+  case id(UInt32)
+}
+
+/// The transactions that a version of a row begins and ends with.
+public struct RowEnds: Equatable, Sendable {
+  /// What has made it.
+  public let maker: RowTransaction
+  /// What has deleted or replaced it; nil if nothing has, as far as the version shows: several that have
+  /// locked it may have deleted it as well.
+  public let deleter: RowTransaction?
 }

@@ -247,37 +247,55 @@ package struct SegmentTable: Sendable {
             "file '\(entry.segment.path)' makes its relation longer than 2^32 - 1 blocks"))
       }
       if entry.highestLSN > end && !isUnlogged && !unfinished.contains(entry.segment.relation) {
-        try report(tooNew(entry, end))
+        try report(tooNew(entry.highestLSNBlock, of: entry.segment, entry.highestLSN, end))
       }
     }
   }
 
-  /// The forks that have a page which is newer than `end`.
-  package func forks(newerThan end: LogSequenceNumber) -> Set<RelationForkID> {
-    Set(pieces.joined().lazy.filter { $0.highestLSN > end }.map(\.segment.relation))
+  /// The main forks that have a page which is newer than `end`, but those of unlogged relations.
+  package func mainForks(newerThan end: LogSequenceNumber) -> Set<RelationForkID> {
+    var forks: Set<RelationForkID> = []
+    var unlogged: [RelationForkID] = []
+    for entry in pieces.joined() {
+      var fork = entry.segment.relation
+      if fork.fork == .main && entry.highestLSN > end { forks.insert(fork) }
+      guard fork.fork == .initialisation else { continue }
+      fork.fork = .main
+      unlogged.append(fork)
+    }
+    return forks.subtracting(unlogged)
   }
 
-  /// Throws if the newest page of a segment is newer than `end`, unless `isExempt` says that it does not
-  /// count.
-  package func requireNoPage(
-    newerThan end: LogSequenceNumber,
-    unless isExempt: (RelationSegment, _ block: UInt32) throws(Failure) -> Bool
-  ) throws(Failure) {
-    for entry in pieces.joined() where entry.highestLSN > end {
-      guard try isExempt(entry.segment, entry.highestLSNBlock) else {
-        throw Self.tooNew(entry, end)
-      }
+  /// A segment with its newest page.
+  package struct Newest: Sendable {
+    package var segment: RelationSegment
+    package var blocks: Range<UInt32>
+    package var lsn: LogSequenceNumber
+    package var block: UInt32
+  }
+
+  /// The segments that have a page which is newer than `end`.
+  package func segments(newerThan end: LogSequenceNumber) -> [Newest] {
+    pieces.joined().lazy.filter { $0.highestLSN > end }.map { entry in
+      let first = entry.segmentNumber * RelationSegment.blockCount
+      return Newest(
+        segment: entry.segment, blocks: first..<first + entry.blockCount, lsn: entry.highestLSN,
+        block: entry.highestLSNBlock)
     }
   }
 
-  private static func tooNew(_ entry: Entry, _ end: LogSequenceNumber) -> Failure {
+  /// The refusal of a block of a segment that is newer than `end`.
+  package static func tooNew(
+    _ block: UInt32, of segment: RelationSegment, _ lsn: LogSequenceNumber,
+    _ end: LogSequenceNumber
+  ) -> Failure {
     Failure(
       .pageTooNew,
-      "block \(entry.highestLSNBlock) of '\(entry.segment.path)' has LSN "
-        + "\(entry.highestLSN), which is after the end of the backup, \(end)",
+      "block \(block) of '\(segment.path)' has LSN \(lsn), which is after the end of the backup, \(end)",
       hint:
-        "The files are from different times. Take a backup with pg_basebackup, of the stopped cluster, or "
-        + "a snapshot of the whole directory at one moment.")
+        "The files are probably from different times. Take a backup with pg_basebackup, of the stopped "
+        + "cluster, or a snapshot of the whole directory at one moment. After a crash, let the server write "
+        + "WAL beyond that LSN before you stop it.")
   }
 
   /// The error of a segment that appears twice.

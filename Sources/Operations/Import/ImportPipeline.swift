@@ -112,7 +112,7 @@ struct ImportPipeline {
       var written = try finish(
         backup.contents, pageCheck: writer.pageCheck
       ) { [writer] end throws(Failure) in
-        let unfinished = try recovered?.unfinished(among: writer.segments.forks(newerThan: end))
+        let unfinished = try recovered?.unfinished(among: writer.segments.mainForks(newerThan: end))
         recovered?.snapshotCheck?.unfinishedRelationCount = unfinished?.count ?? 0
         return try writer.relations(upTo: end, unfinished: unfinished ?? [])
       }
@@ -135,16 +135,17 @@ struct ImportPipeline {
       WrittenBasePages(try WrittenPages(chunks.layers, plan.layout, open: writer.open)))
     let changes = try storePages { feed throws(Failure) in try backup.readChanges(sizes, feed) }
     try finishPages()
+    var recovered = try backup.recovered()
     var written = try finish(
       changes.contents, pageCheck: try backup.pageCheck(writer.pageCheck, sizes, changes)
     ) { end throws(Failure) in
-      try backup.requireNoPage(
+      recovered.snapshotCheck?.unfinishedRelationCount = try backup.requireNoPage(
         newerThan: end, in: segments, writer.segments, sizes, changes)
       var all = changes.segments
       return try all.relations(upTo: end)
     }
     written.summary.inputByteCount = backup.inputBytesRead
-    written.summary.take(try backup.recovered())
+    written.summary.take(recovered)
     return written
   }
 

@@ -4,7 +4,7 @@ import System
 /// Looks up files of a data directory, by their paths from its top.
 ///
 /// Each is opened from the directory above it, without following links.
-struct ClusterFiles {
+struct ClusterFiles: CatalogPages {
   private let top: DirectoryHandle
 
   /// The one at a path.
@@ -19,9 +19,9 @@ struct ClusterFiles {
     return try directory.openFile(last)
   }
 
-  /// Whether a directory has nothing in it, or is not there.
-  func isEmpty(_ name: String) throws(Failure) -> Bool {
-    try directory([DirectoryHandle.name(name)])?.names().isEmpty ?? true
+  /// The names in a directory; none if it is not there.
+  func names(in directory: String) throws(Failure) -> [String] {
+    try self.directory([DirectoryHandle.name(directory)])?.names().map(DirectoryHandle.text) ?? []
   }
 
   private func directory(_ names: [DirectoryHandle.Name]) throws(Failure) -> DirectoryHandle? {
@@ -40,14 +40,23 @@ struct ClusterFiles {
       .beginning(upTo: 1 << 10)
   }
 
+  func hasBlocks(_ relation: ReplayPlan.Relation) throws(Failure) -> Bool? {
+    guard let file = try file(relation.segment(of: 0).path) else { return nil }
+    return try file.status().byteCount > 0
+  }
+
+  func forEachPage(
+    of relation: ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    try forEachPage(of: relation, replace: { _, _ throws(Failure) in }, body)
+  }
+
   /// Lends the pages of a main fork to `body`, one after another, as far as there are files.
   ///
   /// - Parameter replace: changes the page of a block that is not right in its file.
   func forEachPage(
     of relation: ReplayPlan.Relation,
-    replace: (_ block: UInt32, _ page: inout [UInt8]) throws(Failure) -> Void = {
-      _, _ throws(Failure) in
-    },
+    replace: (_ block: UInt32, _ page: inout [UInt8]) throws(Failure) -> Void,
     _ body: (RawSpan) throws(Failure) -> Void
   ) throws(Failure) {
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)

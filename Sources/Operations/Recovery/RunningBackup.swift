@@ -33,8 +33,6 @@ final class RunningBackup: @unchecked Sendable {
   /// What is wrong with pages of the base, which counts if the WAL does not replace them.
   private var baseCheck = PageCheckResult()
   private var unlogged: Set<ReplayPlan.Relation> = []
-  /// Those of the forks with pages after the end of the WAL that were being made.
-  private var unfinished: Set<RelationForkID> = []
 
   /// - Parameters:
   ///   - planMemory: the bytes that the blocks may take which replay touches; a file in the scratch
@@ -121,18 +119,8 @@ final class RunningBackup: @unchecked Sendable {
       page: pages.page)
     try pages.flush()
     try kept.close()
-    let replay = try recovery.replay(copy, log, place, pages: pages)
+    replay = try recovery.replay(copy, log, place, pages: pages)
     try place.takeBack()
-    if replay.snapshotCheck != nil {
-      let data = try ClusterFiles(place.scratch.data)
-      unfinished = try UnfinishedRelations(
-        in: data, copy.version,
-        pages: { relation, body throws(Failure) in
-          try pages.forEachPage(of: relation, in: data, body)
-        }
-      ).among(base.forks(newerThan: replay.control.checkPoint))
-    }
-    self.replay = replay
     self.copy = copy
     self.pages = pages
     self.base = base
@@ -181,22 +169,46 @@ final class RunningBackup: @unchecked Sendable {
   }
 
   /// Throws if a page is newer than `end`: of the base, if it still counts, or of what was changed; unless
-  /// its relation was being made.
+  /// its relation was being made. Gives how many relations were.
   func requireNoPage(
     newerThan end: LogSequenceNumber, in base: SegmentTable, _ changed: SegmentTable,
     _ sizes: BaseSizes, _ changes: Changes
-  ) throws(Failure) {
+  ) throws(Failure) -> Int {
+    let ofBase = base.segments(newerThan: end)
+    let ofChanges = changed.segments(newerThan: end).filter { newest in
+      !unlogged.contains(ReplayPlan.Relation(newest.segment))
+    }
+    guard !ofBase.isEmpty || !ofChanges.isEmpty else { return 0 }
     let isGone = replacement(sizes, changes)
-    var exempt: Set<RelationForkID> = []
-    try base.requireNoPage(newerThan: end) { segment, block throws(Failure) in
-      if try isGone(segment, block) { return true }
-      if unfinished.contains(segment.relation) { exempt.insert(segment.relation) }
-      return exempt.contains(segment.relation)
+    let unfinished = try unfinished(
+      among: Set((ofBase + ofChanges).map(\.segment.relation)), sizes)
+    for newest in ofChanges where !unfinished.contains(newest.segment.relation) {
+      throw SegmentTable.tooNew(newest.block, of: newest.segment, newest.lsn, end)
     }
-    try changed.requireNoPage(newerThan: end) { segment, _ in
-      unlogged.contains(ReplayPlan.Relation(segment)) || exempt.contains(segment.relation)
+    for newest in ofBase where !unfinished.contains(newest.segment.relation) {
+      guard try isGone(newest.segment, newest.block) else {
+        throw SegmentTable.tooNew(newest.block, of: newest.segment, newest.lsn, end)
+      }
+      // Another block may be newer than the end as well.
+      for block in newest.blocks where try !isGone(newest.segment, block) {
+        var lsn = LogSequenceNumber(rawValue: 0)
+        try pages?.lend(block, of: ReplayPlan.Relation(newest.segment)) {
+          lsn = PageHeader($0).lsn
+        }
+        if lsn > end { throw SegmentTable.tooNew(block, of: newest.segment, lsn, end) }
+      }
     }
-    unfinished = exempt
+    return unfinished.count
+  }
+
+  private func unfinished(
+    among forks: Set<RelationForkID>, _ sizes: BaseSizes
+  ) throws(Failure) -> Set<RelationForkID> {
+    guard let pages, let copy, replay?.snapshotCheck != nil else { return [] }
+    let data = try ClusterFiles(place.scratch.data)
+    return try UnfinishedRelations(
+      in: data, copy.version, pages: ReplayedCatalogPages(pages: pages, sizes: sizes, data: data)
+    ).among(forks)
   }
 
   /// Whether a page of the base no longer counts: it was replaced, cut off or dropped.
@@ -220,8 +232,6 @@ final class RunningBackup: @unchecked Sendable {
   /// The cluster as it was recovered.
   func recovered() throws(Failure) -> RecoveredCluster {
     guard let copy, let replay else { throw Failure(.bug, "nothing was replayed") }
-    var cluster = RecoveredCluster(copy, replay, place)
-    cluster.snapshotCheck?.unfinishedRelationCount = unfinished.count
-    return cluster
+    return RecoveredCluster(copy, replay, place)
   }
 }

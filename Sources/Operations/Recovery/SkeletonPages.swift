@@ -104,26 +104,6 @@ final class SkeletonPages: @unchecked Sendable {
     return found
   }
 
-  /// Lends the pages of a relation to `body` as they are after replay, those of `data` or of the base.
-  func forEachPage(
-    of relation: ReplayPlan.Relation, in data: ClusterFiles,
-    _ body: (RawSpan) throws(Failure) -> Void
-  ) throws(Failure) {
-    let blockCount = sizes.blockCount(of: relation)
-    guard plan.names(relation) else {
-      for block in 0..<blockCount { _ = try pages.lend(Self.key(relation, block), to: body) }
-      return
-    }
-    let kept = plan.keptBlockCount(
-      of: relation, baseBlockCount: blockCount, blockCount: blockCount, isUnlogged: false)
-    try data.forEachPage(
-      of: relation,
-      replace: { block, page throws(Failure) in
-        guard block < kept, try !plan.touches(relation, block) else { return }
-        _ = try pages.lend(Self.key(relation, block)) { page = $0.array }
-      }, body)
-  }
-
   private static func key(_ relation: ReplayPlan.Relation, _ block: UInt32) -> Key {
     let id = RelationForkID(
       databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main)
@@ -133,11 +113,53 @@ final class SkeletonPages: @unchecked Sendable {
   private func put(_ block: UInt32, of relation: ReplayPlan.Relation) throws(Failure) {
     try Interruption.check()
     guard let (file, offset) = try files.place(of: block, relation) else { return }
-    let isThere = try pages.lend(Self.key(relation, block)) { page throws(Failure) in
+    try lend(block, of: relation) { page throws(Failure) in
       try files.write(page, to: file, at: offset)
     }
-    guard isThere else {
+  }
+
+  /// Lends a block that the base has to `body`.
+  func lend(
+    _ block: UInt32, of relation: ReplayPlan.Relation, to body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard try pages.lend(Self.key(relation, block), to: body) else {
       throw Failure(.bug, "block \(block) of '\(relation.segment(of: block).path)' is in no layer")
     }
+  }
+}
+
+/// The pages of catalogs after replay: in a skeleton, or in the base where replay has not been.
+struct ReplayedCatalogPages: CatalogPages {
+  let pages: SkeletonPages
+  let sizes: BaseSizes
+  let data: ClusterFiles
+
+  /// How many blocks of a relation are in the base alone; nil if it has files in the skeleton, or is new.
+  private func untouchedBlockCount(_ relation: ReplayPlan.Relation) -> UInt32? {
+    pages.plan.names(relation) ? nil : sizes.knownBlockCount(of: relation)
+  }
+
+  func hasBlocks(_ relation: ReplayPlan.Relation) throws(Failure) -> Bool? {
+    if let blockCount = untouchedBlockCount(relation) { return blockCount > 0 }
+    return try data.hasBlocks(relation)
+  }
+
+  func forEachPage(
+    of relation: ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    if let blockCount = untouchedBlockCount(relation) {
+      for block in 0..<blockCount { try pages.lend(block, of: relation, to: body) }
+      return
+    }
+    let plan = pages.plan
+    let kept = plan.keptBlockCount(
+      of: relation, baseBlockCount: sizes.blockCount(of: relation), blockCount: .max,
+      isUnlogged: false)
+    try data.forEachPage(
+      of: relation,
+      replace: { block, page throws(Failure) in
+        guard block < kept, try !plan.touches(relation, block) else { return }
+        try pages.lend(block, of: relation) { page = $0.array }
+      }, body)
   }
 }

@@ -2,14 +2,24 @@ import LayerFormat
 import PostgresFormat
 import System
 
+/// The pages of a recovered cluster's catalogs.
+protocol CatalogPages {
+  /// Whether a main fork has blocks; nil if there is no such fork.
+  func hasBlocks(_ relation: ReplayPlan.Relation) throws(Failure) -> Bool?
+
+  /// Lends the pages of a main fork to `body`, one after another.
+  func forEachPage(
+    of relation: ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
+  ) throws(Failure)
+}
+
 /// Tells which relations were being made when a copy of one moment was taken, as a recovery shows it.
 ///
 /// Pages of such a relation may be newer than the WAL of a sound copy. What builds an index or rewrites a
 /// table writes a record of a page and then the page, past the buffers, which would have written the WAL
 /// out first. (Postgres, `src/backend/access/nbtree/nbtsort.c`, `src/backend/access/heap/rewriteheap.c`;
-/// in 17 `src/backend/storage/smgr/bulk_write.c`) Nobody else sees the relation before the transaction has
-/// committed, and a commit writes the WAL out. If the server has crashed in between, the files stay, and
-/// nothing names them.
+/// in 17 `src/backend/storage/smgr/bulk_write.c`) Nobody else uses the relation before the transaction has
+/// committed, which is after the records of its pages. If the server crashes in between, the files stay.
 ///
 /// So a relation was being made if no relation map has its number, and
 /// - no row of `pg_class` has it either whose transaction has committed, or
@@ -18,33 +28,35 @@ import System
 ///
 /// A row counts even if it is deleted, and a transaction as committed if its state is not known, or may
 /// be that of a prepared one.
+///
+/// All of that holds as well of a relation that was finished after the end of the WAL, in a copy that is not of
+/// one moment. But then what it has replaced was removed, or cut to nothing until the next checkpoint
+/// (`src/backend/storage/smgr/md.c`, `mdunlinkfork`): so nothing counts as unfinished in a database of which a
+/// permanent relation lacks its file, or its blocks, if it had some when it was last vacuumed or analyzed.
 struct UnfinishedRelations {
-  /// Lends the pages of a main fork to `body`, one after another.
-  typealias Pages = (
-    ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
-  ) throws(Failure) -> Void
-
   private let data: ClusterFiles
   private let version: PostgresVersion
-  private let forEachPage: Pages
-  private let hasPreparedTransactions: Bool
+  private let pages: any CatalogPages
+  /// Of the prepared transactions; none is below it.
+  private let leastPreparedID: UInt32?
 
   /// Those of a recovered cluster.
   ///
-  /// - Parameter pages: gives the pages of a catalog, if they are not all in its files.
+  /// - Parameter pages: has the pages of catalogs, if they are not all in `data`.
   init(
-    in data: ClusterFiles, _ version: PostgresVersion, pages: Pages? = nil
+    in data: ClusterFiles, _ version: PostgresVersion, pages: (any CatalogPages)? = nil
   ) throws(Failure) {
     self.data = data
     self.version = version
-    forEachPage =
-      pages ?? { relation, body throws(Failure) in try data.forEachPage(of: relation, body) }
-    hasPreparedTransactions = try !data.isEmpty("pg_twophase")
+    self.pages = pages ?? data
+    leastPreparedID = try data.names(in: "pg_twophase").map {
+      UInt64(hexadecimal: Array($0.utf8)).map { UInt32(truncatingIfNeeded: $0) } ?? 0
+    }.min()
   }
 
-  /// Those among some forks; shared relations and other forks than the main ones are not looked at.
+  /// Those among some forks; other forks than the main ones are not looked at.
   func among(_ forks: Set<RelationForkID>) throws(Failure) -> Set<RelationForkID> {
-    let wanted = forks.filter { $0.fork == .main && $0.databaseID != 0 }
+    let wanted = forks.filter { $0.fork == .main }
     var unfinished: Set<RelationForkID> = []
     for (id, forks) in Dictionary(grouping: wanted, by: \.databaseID) {
       let numbers = try among(Set(forks.map(\.relationNumber)), ofDatabase: id)
@@ -57,30 +69,54 @@ struct UnfinishedRelations {
     _ numbers: Set<UInt32>, ofDatabase id: UInt32
   ) throws(Failure) -> Set<UInt32> {
     guard let map = try data.relationMap(ofDatabase: id),
-      (try? RelationMapFile.check(map.bytes, version: version)) != nil,
-      let catalog = RelationMapFile.relationNumber(of: RelationMapFile.classCatalog, in: map.bytes)
+      (try? RelationMapFile.check(map.bytes, version: version)) != nil
     else { return [] }
     var named = Set(RelationMapFile.pairs(of: map.bytes).map(\.relationNumber))
+    // The map names all shared relations. (`src/backend/catalog/catalog.c`, `IsSharedRelation`)
+    if id == 0 { return try hasAllFiles(named) ? numbers.subtracting(named) : [] }
+    guard
+      let catalog = RelationMapFile.relationNumber(of: RelationMapFile.classCatalog, in: map.bytes)
+    else { return [] }
     var indexes: [UInt32: Set<UInt32>] = [:]  // the oids of those that have a number
     var indexCatalogs: Set<UInt32> = []
-    try forEachCommitted(
-      of: catalog, inDatabase: id, RelationRow.versions,
-      where: { numbers.contains($0.relationNumber) || $0.oid == IndexRow.catalog }
-    ) { row in
+    var isWhole = true
+    try forEachCommitted(of: catalog, inDatabase: id, RelationRow.versions) {
+      row, ends throws(Failure) in
       if row.oid == IndexRow.catalog { indexCatalogs.insert(row.relationNumber) }
-      if row.kind == .index {
+      if !numbers.contains(row.relationNumber) {
+        if isWhole { isWhole = try isThere(row, ends, ofDatabase: id) }
+      } else if row.kind == .index {
         indexes[row.relationNumber, default: []].insert(row.oid)
       } else {
         named.insert(row.relationNumber)
       }
     }
     // Every catalog has a row of pg_index: one without it proves nothing.
-    if indexCatalogs.isEmpty { return [] }
+    if indexCatalogs.isEmpty || !isWhole { return [] }
     let oids = indexes.values.reduce(into: Set()) { $0.formUnion($1) }
     let unready = try unreadyIndexes(among: oids, in: indexCatalogs, ofDatabase: id)
     return numbers.filter { number in
       !named.contains(number) && indexes[number, default: []].isSubset(of: unready)
     }
+  }
+
+  private func hasAllFiles(_ numbers: Set<UInt32>) throws(Failure) -> Bool {
+    for number in numbers {
+      let relation = ReplayPlan.Relation(databaseID: 0, relationNumber: number)
+      if try data.hasBlocks(relation) == nil { return false }
+    }
+    return true
+  }
+
+  /// Whether the relation of a row is there, unless a crash empties or removes it, or the row is deleted.
+  private func isThere(
+    _ row: RelationRow, _ ends: RowEnds, ofDatabase id: UInt32
+  ) throws(Failure) -> Bool {
+    guard row.isPermanent, row.relationNumber != 0, !row.isShared else { return true }
+    if let deleter = ends.deleter, try status(deleter) == .committed { return true }
+    let relation = ReplayPlan.Relation(databaseID: id, relationNumber: row.relationNumber)
+    guard let hasBlocks = try pages.hasBlocks(relation) else { return false }
+    return hasBlocks || row.estimatedPageCount == 0
   }
 
   /// Those of some indexes that have a row which says that they are not ready, and none which says that
@@ -93,47 +129,47 @@ struct UnfinishedRelations {
     var unready: Set<UInt32> = []
     for catalog in catalogs {
       try forEachCommitted(
-        of: catalog, inDatabase: id, { IndexRow.versions(on: $0, version: version) },
-        where: { oids.contains($0.oid) }
-      ) { row in
+        of: catalog, inDatabase: id, { IndexRow.versions(on: $0, version: version) }
+      ) { row, _ in
+        guard oids.contains(row.oid) else { return }
         if row.isReady { ready.insert(row.oid) } else { unready.insert(row.oid) }
       }
     }
     return unready.subtracting(ready)
   }
 
-  /// Gives `body` the versions of rows of a catalog that are wanted, if their transactions may have
-  /// committed.
+  /// Gives `body` the versions of rows of a catalog whose transactions may have committed.
   private func forEachCommitted<Row>(
-    of catalog: UInt32, inDatabase id: UInt32,
-    _ versions: (RawSpan) -> [(row: Row, maker: RowMaker)], where isWanted: (Row) -> Bool,
-    _ body: (Row) -> Void
+    of catalog: UInt32, inDatabase id: UInt32, _ versions: (RawSpan) -> [(row: Row, ends: RowEnds)],
+    _ body: (Row, RowEnds) throws(Failure) -> Void
   ) throws(Failure) {
-    try forEachPage(
-      ReplayPlan.Relation(databaseID: id, relationNumber: catalog)
+    try pages.forEachPage(
+      of: ReplayPlan.Relation(databaseID: id, relationNumber: catalog)
     ) { page throws(Failure) in
-      for (row, maker) in versions(page) where isWanted(row) {
-        if try mayHaveCommitted(maker) { body(row) }
+      for (row, ends) in versions(page) {
+        switch try status(ends.maker) {
+        case .committed, .subcommitted, nil: try body(row, ends)
+        case .rolledBack, .inProgress: break
+        }
       }
     }
   }
 
-  private func mayHaveCommitted(_ maker: RowMaker) throws(Failure) -> Bool {
-    let id: UInt32
-    switch maker {
-    case .committed: return true
-    case .rolledBack: return false
-    case .transaction(let transaction): id = transaction
-    }
-    guard id >= TransactionStatus.firstID else { return true }
-    let (number, offset) = TransactionStatus.place(of: id)
-    let file = try data.file(SLRUKind.transactions.path(ofSegment: number))
-    var byte: [UInt8] = [0]
-    guard let file, try file.read(into: &byte, at: offset) == 1 else { return true }
-    return switch TransactionStatus(of: id, in: byte[0]) {
-    case .rolledBack: false
-    case .inProgress: hasPreparedTransactions
-    case .committed, .subcommitted: true
+  /// What became of a transaction, after the recovery; nil if that is not known.
+  private func status(_ transaction: RowTransaction) throws(Failure) -> TransactionStatus? {
+    switch transaction {
+    case .committed: return .committed
+    case .rolledBack: return .rolledBack
+    case .id(let id):
+      guard id >= TransactionStatus.firstID else { return .committed }
+      let (number, offset) = TransactionStatus.place(of: id)
+      let file = try data.file(SLRUKind.transactions.path(ofSegment: number))
+      var byte: [UInt8] = [0]
+      guard let file, try file.read(into: &byte, at: offset) == 1 else { return nil }
+      let status = TransactionStatus(of: id, in: byte[0])
+      // The parts of a prepared transaction have ids after its own. (Ids come again after 2^32.)
+      let mayBePrepared = leastPreparedID.map { id &- $0 < 1 << 31 } ?? false
+      return status == .inProgress && mayBePrepared ? nil : status
     }
   }
 }

@@ -118,7 +118,7 @@ struct BackupComparison {
     return try finish(contents, collected, read, isRecovered: recovered != nil) {
       end throws(Failure) in
       var segments = collected.segments
-      let unfinished = try recovered?.unfinished(among: segments.forks(newerThan: end))
+      let unfinished = try recovered?.unfinished(among: segments.mainForks(newerThan: end))
       return try segments.relations(upTo: end, unfinished: unfinished ?? [])
     }
   }
@@ -153,7 +153,7 @@ struct BackupComparison {
     return try finish(
       changes.contents, collected, read, isRecovered: true
     ) { end throws(Failure) in
-      try backup.requireNoPage(
+      _ = try backup.requireNoPage(
         newerThan: end, in: base, collected.segments, sizes, changes)
       var segments = changes.segments
       return try segments.relations(upTo: end)

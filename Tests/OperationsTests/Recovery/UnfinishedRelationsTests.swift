@@ -95,7 +95,10 @@ import Testing
     let shared = RelationForkID(databaseID: 0, relationNumber: 99999, fork: .main)
     let map = RelationForkID(
       databaseID: cluster.databaseID, relationNumber: 99999, fork: .visibilityMap)
-    #expect(try cluster.unfinished([shared, map]) == [])
+    #expect(try cluster.unfinished([shared, map]) == [shared])
+    let database = RelationForkID(
+      databaseID: 0, relationNumber: 1262, fork: .main)  // pg_database, unless it was rewritten
+    #expect(try cluster.unfinished([database]) == [])
     let unknown = RelationForkID(databaseID: 99999, relationNumber: 99999, fork: .main)
     #expect(try cluster.unfinished([unknown]) == [])
   }
@@ -109,6 +112,7 @@ import Testing
     State(bits: 0, isUnfinished: true), State(bits: 0, hasPrepared: true, isUnfinished: false),
     State(bits: 1, isUnfinished: false), State(bits: 2, isUnfinished: true),
     State(bits: 2, hasPrepared: true, isUnfinished: true), State(bits: 3, isUnfinished: false),
+    State(id: 5, bits: 0, hasPrepared: true, isUnfinished: true),
     State(bits: nil, isUnfinished: false), State(id: 2, bits: 0, isUnfinished: false),
     State(id: 1 << 22 | 77, bits: 0, isUnfinished: false),
   ]) func states(state: State) throws {
@@ -123,7 +127,7 @@ import Testing
     let log = URL(filePath: cluster.directory.path + "/data/pg_xact/0000")
     if let bits = state.bits {
       var bytes = try Array(Data(contentsOf: log))
-      bytes[4001 / 4] = bits << 2
+      bytes[Int(state.id) / 4 % bytes.count] = bits << 2
       try Data(bytes).write(to: log)
     } else {
       try FileManager.default.removeItem(at: log)
@@ -137,6 +141,23 @@ import Testing
     }
     let table = cluster.fork(2619)  // pg_statistic
     #expect(try cluster.unfinished([table]) == (state.isUnfinished ? [table] : []))
+  }
+
+  /// Goal: if a relation has lost its file or its blocks, what has replaced it may be finished. Method: a table
+  /// with pages, and an index; a table that had none.
+  @Test func replaced() throws {
+    let cluster = try Cluster(.v15)
+    let other = cluster.fork(99999)
+    func isUnfinished() throws -> Bool { try cluster.unfinished([other]) == [other] }
+    for number in [2619, 2696] as [UInt32] {
+      let contents = try Data(contentsOf: URL(filePath: cluster.path(number)))
+      try Data().write(to: URL(filePath: cluster.path(number)))
+      #expect(try !isUnfinished())
+      try FileManager.default.removeItem(atPath: cluster.path(number))
+      #expect(try !isUnfinished())
+      try contents.write(to: URL(filePath: cluster.path(number)))
+      #expect(try isUnfinished())
+    }
   }
 
   /// Goal: a catalog that does not even name the catalogs proves nothing. Method: one without rows.
