@@ -70,23 +70,25 @@ struct UnfinishedRelationTests {
         last=$(sql other 'SELECT pg_walfile_name(pg_current_wal_flush_lsn())')
         cp -a data snapshot; rm snapshot/postmaster.pid
         exec {maker[1]}>&- {lock}>&-; wait
+        # The snapshot with another one of its files; it shares the others.
+        copy() { cp -al snapshot "$1"; rm "$1/$2"; cp -a "snapshot/$2" "$1/$2"; }
         for name in $(< used); do
-          copy=newer-${name##*/}; cp -a snapshot "$copy"; echo "$copy" >> newer
+          copy=newer-${name##*/}; copy "$copy" "$name"; echo "$copy" >> newer
           printf '\x7f' | dd of="$copy/$name" conv=notrunc status=none
         done
         # The newest page is replaced by replay, another one is not.
-        cp -a snapshot "newer-${changed##*/}"; echo "newer-${changed##*/}" >> newer
+        copy "newer-${changed##*/}" "$changed"; echo "newer-${changed##*/}" >> newer
         printf '\x7f' | dd of="newer-${changed##*/}/$changed" conv=notrunc status=none
         printf '\x7e' | dd of="newer-${changed##*/}/$changed" conv=notrunc status=none bs=8192 seek=3
         # What a rewrite that was finished later has replaced is empty, and gone after the next checkpoint. No
         # WAL says that it had pages.
         still=$(head -n 1 used)
         first=$("$bin/pg_controldata" snapshot | sed -n 's/.*REDO WAL file: *//p')
-        cp -a snapshot empty
+        copy empty "$still"
         for file in empty/pg_wal/0*; do
           [[ ! ( ${file##*/} < $first || ${file##*/} > $last ) ]] || rm "$file"
         done
-        cp -a empty gone; rm gone/"$still"; : > empty/"$still"
+        cp -al empty gone; rm gone/"$still"; : > empty/"$still"
         """#, [programs], directory)
     }
 

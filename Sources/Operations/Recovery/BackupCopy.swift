@@ -34,7 +34,8 @@ struct BackupCopy {
   /// Copies all of a source, which is this part of the backup, unless it turns out not to be the backup
   /// that the intake expects.
   ///
-  /// - Throws: `.damaged` if a file appears twice; what the source and the intake throw.
+  /// - Throws: `.damaged` if a file appears twice, but for those whose pages go to batches; what the source
+  ///   and the intake throw.
   mutating func run(
     _ source: any BackupSource, as part: ScratchIntake.Part, strippingComponents count: Int = 0,
     pages: Pages? = nil

@@ -5,10 +5,10 @@ import System
 /// What replaying the WAL of a backup does to the main forks of relations: which pages of the base
 /// it replaces, and which it needs.
 ///
-/// A recovery in one pass keeps no pages of main forks in its scratch, but files without contents of
-/// the right length, and of a relation that the WAL does not name not even these. This tells which files and
-/// pages have to be put there before the WAL is replayed, and which pages have to be taken from there
-/// afterwards, in place of the base's:
+/// A recovery in one pass keeps no pages of main forks in its scratch, but files of the right length without
+/// contents, and these only of relations that the WAL names. This tells which files and pages have to be put
+/// there before the WAL is replayed, and which pages have to be taken from there afterwards, in place of the
+/// base's:
 ///
 /// ```
 /// first record that names a block    before replay      after replay
@@ -54,6 +54,11 @@ struct ReplayPlan: Sendable {
       self.init(databaseID: relation.databaseID, relationNumber: relation.relationNumber)
     }
 
+    /// Its main fork.
+    var mainFork: RelationForkID {
+      RelationForkID(databaseID: databaseID, relationNumber: relationNumber, fork: .main)
+    }
+
     /// The segment of the main fork that a block is in.
     func segment(of block: UInt32) -> RelationSegment {
       RelationSegment(
@@ -87,7 +92,8 @@ struct ReplayPlan: Sendable {
   private(set) var replacedDatabases: Set<UInt32> = []
   /// What the base has; nil if that is not known.
   private let base: BaseSizes?
-  /// The relations of the base that records name, whatever they do with them: a bit for each.
+  /// The relations of the base that have files in the scratch, as a record names them, whatever it does
+  /// with them, or as pages of them are kept there: a bit for each.
   private var named: [UInt64]
 
   /// A plan of no records yet.
@@ -98,7 +104,8 @@ struct ReplayPlan: Sendable {
     named = Array(repeating: 0, count: ((base?.count ?? 0) + 63) / 64)
   }
 
-  /// Whether a record names a relation of the base, or a database that it is in.
+  /// Whether a relation of the base has files: whether a record names it, or a database that it is in, or
+  /// pages of it are kept.
   func names(_ relation: Relation) -> Bool {
     guard let index = base?.index(of: relation) else { return false }
     return named[index / 64] >> UInt64(index % 64) & 1 == 1

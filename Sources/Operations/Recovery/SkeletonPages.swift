@@ -105,9 +105,7 @@ final class SkeletonPages: @unchecked Sendable {
   }
 
   private static func key(_ relation: ReplayPlan.Relation, _ block: UInt32) -> Key {
-    let id = RelationForkID(
-      databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main)
-    return Key(id, block: block)
+    Key(relation.mainFork, block: block)
   }
 
   private func put(_ block: UInt32, of relation: ReplayPlan.Relation) throws(Failure) {

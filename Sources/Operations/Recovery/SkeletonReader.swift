@@ -204,10 +204,8 @@ struct BaseSizes: Sendable {
 
   /// Where a relation is in the order of all; nil if the base does not have it.
   func index(of relation: ReplayPlan.Relation) -> Int? {
-    let id = RelationForkID(
-      databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main)
-    let index = index(of: id)
-    return index < forks.count && forks[index].id == id ? index : nil
+    let index = index(of: relation.mainFork)
+    return index < forks.count && forks[index].id == relation.mainFork ? index : nil
   }
 
   /// The index of the first fork that is not before `id`.

@@ -144,10 +144,7 @@ struct BackupComparison {
     let gone = read.gonePlacements
     let (changes, collected) = try collect(in: [read.placements]) { feed throws(Failure) in
       try backup.readChanges(sizes, feed) { relation, blocks in
-        gone.blocks(
-          of: RelationForkID(
-            databaseID: relation.databaseID, relationNumber: relation.relationNumber, fork: .main),
-          in: blocks)
+        gone.blocks(of: relation.mainFork, in: blocks)
       }
     }
     return try finish(
