@@ -98,7 +98,7 @@ struct UnfinishedRelationTests {
   }
 
   /// Goal: a sound snapshot is taken while relations are made, and is as a full recovery leaves it, and
-  /// newer pages of relations that are in use are refused. Method: both ways, each server.
+  /// newer pages of relations that are in use are refused. Method: both ways, each server; the refusals one.
   @Test func snapshot() async throws {
     for programs in [PostgresServer.programs, PostgresServer.programs16] {
       guard let programs else { continue }
@@ -118,7 +118,7 @@ struct UnfinishedRelationTests {
       }
       #expect(summary.snapshotCheck?.result == .compared)
       try await Self.verify(timeline, snapshot)
-      try await Self.refuse(snapshot)
+      if programs == PostgresServer.programs { try await Self.refuse(snapshot) }
       try Self.use(directory.path + "/a", programs)
     }
   }
