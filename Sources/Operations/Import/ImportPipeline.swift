@@ -140,7 +140,7 @@ struct ImportPipeline {
       changes.contents, pageCheck: try backup.pageCheck(writer.pageCheck, sizes, changes)
     ) { end throws(Failure) in
       recovered.snapshotCheck?.unfinishedRelationCount = try backup.requireNoPage(
-        newerThan: end, in: segments, writer.segments, sizes, changes)
+        newerThan: end, writer.segments, sizes, changes)
       var all = changes.segments
       return try all.relations(upTo: end)
     }

@@ -103,10 +103,7 @@ extension Recovery {
   }
 
   private static func hasTablespaces(_ scratch: ScratchDirectory) throws(Failure) -> Bool {
-    let name = DirectoryHandle.name("pg_tblspc")
-    let data = try DirectoryHandle(path: scratch.data)
-    guard try data.status(of: name)?.kind == .directory else { return false }
-    return try !data.openDirectory(name).names().isEmpty
+    try !ClusterFiles(scratch.data).names(in: "pg_tblspc").isEmpty
   }
 
   private func advice(_ copy: Copy, _ place: Place) -> RestoreCommandAdvice {
@@ -149,11 +146,11 @@ extension Recovery {
     of control: ControlFile, in scratch: ScratchDirectory
   ) throws(Failure) -> TimelineHistory? {
     let timelineID = control.checkpointCopy.timelineID
-    let name = DirectoryHandle.name(TimelineHistory.fileName(timelineID))
-    let directory = try DirectoryHandle(path: scratch.data)
-      .openDirectory(DirectoryHandle.name("pg_wal"))
-    guard try directory.status(of: name)?.kind == .file else { return nil }
-    let bytes = try directory.openFile(name).contents(limit: 1 << 20)
+    guard
+      let file = try ClusterFiles(scratch.data)
+        .file("pg_wal/" + TimelineHistory.fileName(timelineID))
+    else { return nil }
+    let bytes = try file.contents(limit: 1 << 20)
     do throws(FormatError) {
       return try TimelineHistory(of: timelineID, decoding: bytes.bytes)
     } catch {

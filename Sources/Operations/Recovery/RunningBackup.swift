@@ -29,6 +29,7 @@ final class RunningBackup: @unchecked Sendable {
   private var copy: Recovery.Copy?
   private var replay: Recovery.Replay?
   private var pages: SkeletonPages?
+  /// Every segment of the base.
   private var base = SegmentTable()
   /// What is wrong with pages of the base, which counts if the WAL does not replace them.
   private var baseCheck = PageCheckResult()
@@ -171,8 +172,8 @@ final class RunningBackup: @unchecked Sendable {
   /// Throws if a page is newer than `end`: of the base, if it still counts, or of what was changed; unless
   /// its relation was being made. Gives how many relations were.
   func requireNoPage(
-    newerThan end: LogSequenceNumber, in base: SegmentTable, _ changed: SegmentTable,
-    _ sizes: BaseSizes, _ changes: Changes
+    newerThan end: LogSequenceNumber, _ changed: SegmentTable, _ sizes: BaseSizes,
+    _ changes: Changes
   ) throws(Failure) -> Int {
     let ofBase = base.segments(newerThan: end)
     let ofChanges = changed.segments(newerThan: end).filter { newest in
@@ -191,6 +192,7 @@ final class RunningBackup: @unchecked Sendable {
       }
       // Another block may be newer than the end as well.
       for block in newest.blocks where try !isGone(newest.segment, block) {
+        try Interruption.check()
         var lsn = LogSequenceNumber(rawValue: 0)
         try pages?.lend(block, of: ReplayPlan.Relation(newest.segment)) {
           lsn = PageHeader($0).lsn

@@ -151,7 +151,7 @@ struct BackupComparison {
       changes.contents, collected, read, isRecovered: true
     ) { end throws(Failure) in
       _ = try backup.requireNoPage(
-        newerThan: end, in: base, collected.segments, sizes, changes)
+        newerThan: end, collected.segments, sizes, changes)
       var segments = changes.segments
       return try segments.relations(upTo: end)
     }

@@ -84,8 +84,10 @@ enum SummaryText {
     var lines = ["note: without a 'backup_label', the copy was \(what)"]
     if check.unfinishedRelationCount > 0 {
       let count = Quantity.count(check.unfinishedRelationCount, "relation")
+      let them = check.unfinishedRelationCount == 1 ? "it" : "them"
       lines.append(
-        "note: kept \(count) of an index build or a rewrite that was under way; nothing uses them")
+        "note: kept \(count) of an index build or a rewrite that was under way; nothing uses "
+          + them)
     }
     return lines
   }

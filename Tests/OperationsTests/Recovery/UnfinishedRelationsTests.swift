@@ -144,7 +144,7 @@ import Testing
   }
 
   /// Goal: if a relation has lost its file or its blocks, what has replaced it may be finished. Method: a table
-  /// with pages, and an index; a table that had none.
+  /// with pages, and an index, where others have none; then its row is of an unlogged one, or deleted.
   @Test func replaced() throws {
     let cluster = try Cluster(.v15)
     let other = cluster.fork(99999)
@@ -157,6 +157,29 @@ import Testing
       #expect(try !isUnfinished())
       try contents.write(to: URL(filePath: cluster.path(number)))
       #expect(try isUnfinished())
+    }
+    try FileManager.default.removeItem(atPath: cluster.path(2619))
+    let catalog = try cluster.catalog(RelationMapFile.classCatalog)
+    func change(_ body: (_ file: inout [UInt8], _ row: Int, _ columns: Int) -> Void) throws {
+      try cluster.changeRows(of: catalog) { file, row, columns in
+        guard file.bytes.littleEndian(at: columns, as: UInt32.self) == 2619 else { return }
+        body(&file, row, columns)
+      }
+    }
+    try change { file, _, columns in file[columns + 114] = UInt8(ascii: "u") }
+    #expect(try isUnfinished())
+    try change { file, row, columns in
+      file[columns + 114] = UInt8(ascii: "p")
+      file.replaceSubrange(row + 4..<row + 8, with: SmallBackup.bytesOf(UInt32(700)))
+      // As far as the row says, the deleter has neither committed nor rolled back.
+      file[row + 21] &= ~0x0C
+    }
+    let log = URL(filePath: cluster.directory.path + "/data/pg_xact/0000")
+    for bits in [1, 2] as [UInt8] {
+      var bytes = try Array(Data(contentsOf: log))
+      bytes[700 / 4] = bits
+      try Data(bytes).write(to: log)
+      #expect(try isUnfinished() == (bits == 1), "\(bits)")
     }
   }
 
