@@ -4,6 +4,10 @@
 ///          0    4 magic, 57F94534
 ///          4    4 length of the file, checksum included
 ///          8    4 transaction id
+///         28    4 how many subtransactions it has
+///         54    2 length of its name; in version 14 at 46
+///         72    … its name, then the ids of the subtransactions, each from a multiple of 8 on; in
+///                 version 14 from 64
 ///        end    4 CRC-32C of all before it
 ///
 /// (Postgres, `src/backend/access/transam/twophase.c`, `TwoPhaseFileHeader`.) A timeline stores it
@@ -66,6 +70,18 @@ public struct TwoPhaseFile: Equatable, Sendable {
     guard UInt32(truncatingIfNeeded: id) == transactionID else {
       throw .damaged("the two-phase file contains transaction \(transactionID), not \(id)")
     }
+  }
+
+  /// The ids of the transaction and its subtransactions, whose rows are there if it is committed; nil if
+  /// the file, with or without its checksum, is too short for them.
+  public static func transactionIDs(in file: RawSpan, version: PostgresVersion) -> [UInt32]? {
+    let headerByteCount = version >= .v15 ? 72 : 64
+    guard file.byteCount >= headerByteCount else { return nil }
+    let count = Int(file.littleEndian(at: 28, as: UInt32.self))
+    let nameByteCount = Int(file.littleEndian(at: headerByteCount - 18, as: UInt16.self))
+    let start = headerByteCount + (nameByteCount + 7) / 8 * 8
+    guard start + 4 * count <= file.byteCount else { return nil }
+    return [file.littleEndian(at: 8)] + (0..<count).map { file.littleEndian(at: start + 4 * $0) }
   }
 
   /// The whole file from the part that a timeline stores, with the checksum.

@@ -47,6 +47,31 @@ struct TwoPhaseFileTests {
     }
   }
 
+  /// Goal: subtransactions are found behind the name. Method: a real file has none; then a longer name and
+  /// ids, in both layouts; a count that the file does not have room for.
+  @Test(arguments: [(.v14, 64), (.v15, 72)] as [(PostgresVersion, Int)])
+  func subtransactions(version: PostgresVersion, headerByteCount: Int) throws {
+    let real = try fixture(
+      version == .v14 ? "clean-14.twophase-00000330" : "clean-15.twophase-00000326")
+    #expect(
+      real.withBytes { TwoPhaseFile.transactionIDs(in: $0, version: version) }
+        == [version == .v14 ? 816 : 806])
+    var file = [UInt8](repeating: 0, count: headerByteCount + 16 + 12)
+    file.setLittleEndian(800 as UInt32, at: 8)
+    file.setLittleEndian(3 as UInt32, at: 28)
+    file.setLittleEndian(9 as UInt16, at: headerByteCount - 18)
+    for (index, id) in ([801, 805, 4_000_000_000] as [UInt32]).enumerated() {
+      file.setLittleEndian(id, at: headerByteCount + 16 + 4 * index)
+    }
+    func ids(_ file: [UInt8]) -> [UInt32]? {
+      file.withBytes { TwoPhaseFile.transactionIDs(in: $0, version: version) }
+    }
+    #expect(ids(file) == [800, 801, 805, 4_000_000_000])
+    for count in 0..<file.count { #expect(ids(Array(file.prefix(count))) == nil) }
+    file.setLittleEndian(UInt32.max, at: 28)
+    #expect(ids(file) == nil)
+  }
+
   /// Goal: in version 17, the epoch in the name is not in the file. Method: such a name.
   @Test func epoch() throws {
     let file = try decode(try fixture("clean-17.twophase-0000000000000336"))

@@ -294,8 +294,8 @@ package struct SegmentTable: Sendable {
       "block \(block) of '\(segment.path)' has LSN \(lsn), which is after the end of the backup, \(end)",
       hint:
         "The files are probably from different times. Take a backup with pg_basebackup, of the stopped "
-        + "cluster, or a snapshot of the whole directory at one moment. After a crash, let the server write "
-        + "WAL beyond that LSN before you stop it.")
+        + "cluster, or a snapshot of the whole directory at one moment. After a crash and a clean "
+        + "stop, give the directory, whose catalogs can explain such pages, and not a tar of it.")
   }
 
   /// The error of a segment that appears twice.

@@ -176,7 +176,12 @@ private struct DryRun {
     let pageChecksums = try refusals.collect { [meter] () throws(Failure) in
       try meter.pageCheck.checked(plan.pageChecksums, in: assessment)
     }
-    let relations = try meter.segments.relations(upTo: assessment.endLSN, report: report)
+    let end = assessment.endLSN
+    let unfinished = try UnfinishedRelations.among(
+      meter.segments.mainForks(newerThan: end), newerThan: end, assessment.version,
+      at: plan.reading.backup, recovered: nil)
+    let relations = try meter.segments.relations(
+      upTo: end, unfinished: unfinished, report: report)
     try contents.requireComplete(relations, version: assessment.version, report: report)
     try meter.finish(
       KeyspaceWriter(Cluster(contents, assessment, relations)), level: plan.compressionLevel)
@@ -190,6 +195,7 @@ private struct DryRun {
     forecast.summary.stripeSize = identity.stripeSize
     forecast.summary.onlyShards = identity.onlyShards
     forecast.summary.timelinePath = identity.timelinePath
+    forecast.summary.unfinishedRelationCount = unfinished.count
     forecast.summary.markedDatabaseCount = contents.databaseCount(
       withColumnsIn: meter.markedRelations)
     if let manifest { forecast.summary.manifest = manifest }

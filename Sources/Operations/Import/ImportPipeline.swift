@@ -108,14 +108,17 @@ struct ImportPipeline {
       let backup = try storePages { feed throws(Failure) in try reader.run(feed) }
       try finishPages()
       let manifest = try reader.checkManifest(writer.segments)
-      var recovered = recovered
+      var unfinished: Set<RelationForkID> = []
       var written = try finish(
         backup.contents, pageCheck: writer.pageCheck
-      ) { [writer] end throws(Failure) in
-        let unfinished = try recovered?.unfinished(among: writer.segments.mainForks(newerThan: end))
-        recovered?.snapshotCheck?.unfinishedRelationCount = unfinished?.count ?? 0
-        return try writer.relations(upTo: end, unfinished: unfinished ?? [])
+      ) { [writer] assessment throws(Failure) in
+        let end = assessment.endLSN
+        unfinished = try UnfinishedRelations.among(
+          writer.segments.mainForks(newerThan: end), newerThan: end, assessment.version,
+          at: plan.reading.backup, recovered: recovered)
+        return try writer.relations(upTo: end, unfinished: unfinished)
       }
+      written.summary.unfinishedRelationCount = unfinished.count
       written.summary.inputByteCount = backup.inputByteCount
       written.summary.manifest = manifest
       if let recovered { written.summary.take(recovered) }
@@ -135,17 +138,18 @@ struct ImportPipeline {
       WrittenBasePages(try WrittenPages(chunks.layers, plan.layout, open: writer.open)))
     let changes = try storePages { feed throws(Failure) in try backup.readChanges(sizes, feed) }
     try finishPages()
-    var recovered = try backup.recovered()
+    var unfinishedCount = 0
     var written = try finish(
       changes.contents, pageCheck: try backup.pageCheck(writer.pageCheck, sizes, changes)
-    ) { end throws(Failure) in
-      recovered.snapshotCheck?.unfinishedRelationCount = try backup.requireNoPage(
-        newerThan: end, writer.segments, sizes, changes)
+    ) { assessment throws(Failure) in
+      let end = assessment.endLSN
+      unfinishedCount = try backup.requireNoPage(newerThan: end, writer.segments, sizes, changes)
       var all = changes.segments
       return try all.relations(upTo: end)
     }
+    written.summary.unfinishedRelationCount = unfinishedCount
     written.summary.inputByteCount = backup.inputBytesRead
-    written.summary.take(recovered)
+    written.summary.take(try backup.recovered())
     return written
   }
 
@@ -185,12 +189,12 @@ struct ImportPipeline {
   /// `relations` gives every fork, and throws as `SegmentTable` does.
   private func finish(
     _ contents: ClusterContents, pageCheck: PageCheckResult,
-    relations: (_ end: LogSequenceNumber) throws(Failure) -> [Cluster.Relation]
+    relations: (ClusterAssessment) throws(Failure) -> [Cluster.Relation]
   ) throws(Failure) -> Written {
     var contents = contents
     let assessment = try contents.assessed()
     let pageChecksums = try pageCheck.checked(plan.pageChecksums, in: assessment)
-    let relations = try relations(assessment.endLSN)
+    let relations = try relations(assessment)
     try contents.requireComplete(relations, version: assessment.version)
     try writer.writeMetadataLayers(
       KeyspaceWriter(Cluster(contents, assessment, relations)), at: assessment.importLSN,

@@ -22,6 +22,9 @@ public struct ImportSummary: Codable, Sendable {
   /// Why a copy without `backup_label` was taken for one of one moment; nil with a label, and after a
   /// clean shutdown.
   public var snapshotCheck: SnapshotCheck?
+  /// Relations with pages after the end of the WAL that nothing uses: an index or table that was being made,
+  /// or a hash index that was growing.
+  public var unfinishedRelationCount = 0
   /// Tablespaces whose contents were moved to the default one, in the order of their oids.
   public var movedTablespaces: [String] = []
   /// The major version, 14 to 17.

@@ -432,8 +432,9 @@ struct RecoveredCluster: Sendable {
   /// When the last transaction was committed before that; nil if that is not known.
   let lastCommit: String?
   /// Why it was taken for a copy of one moment; nil if nothing had to say so.
-  var snapshotCheck: SnapshotCheck?
-  private let version: PostgresVersion
+  let snapshotCheck: SnapshotCheck?
+  /// Whether it had a `backup_label`, so that its files need not be of one moment.
+  let hasLabel: Bool
 
   init(
     _ copy: Recovery.Copy, _ replay: Recovery.Replay, movedTablespaces: [String] = [],
@@ -442,19 +443,12 @@ struct RecoveredCluster: Sendable {
     end = replay.end
     lastCommit = replay.lastCommit
     snapshotCheck = replay.snapshotCheck
-    version = copy.version
+    hasLabel = copy.label != nil
     scratch = place.scratch
     serverVersion = place.programs.versionText
     self.movedTablespaces = movedTablespaces
     leftOut = copy.leftOut
     absoluteNameCount = copy.absoluteNameCount
     manifest = copy.manifest
-  }
-
-  /// Those of some forks with pages after the end of the WAL that were being made when the cluster was
-  /// copied at one moment; of a full copy.
-  func unfinished(among forks: Set<RelationForkID>) throws(Failure) -> Set<RelationForkID> {
-    guard snapshotCheck != nil else { return [] }
-    return try UnfinishedRelations(in: ClusterFiles(scratch.data), version).among(forks)
   }
 }

@@ -182,7 +182,7 @@ final class RunningBackup: @unchecked Sendable {
     guard !ofBase.isEmpty || !ofChanges.isEmpty else { return 0 }
     let isGone = replacement(sizes, changes)
     let unfinished = try unfinished(
-      among: Set((ofBase + ofChanges).map(\.segment.relation)), sizes)
+      among: Set((ofBase + ofChanges).map(\.segment.relation)), newerThan: end, sizes)
     for newest in ofChanges where !unfinished.contains(newest.segment.relation) {
       throw SegmentTable.tooNew(newest.block, of: newest.segment, newest.lsn, end)
     }
@@ -204,13 +204,13 @@ final class RunningBackup: @unchecked Sendable {
   }
 
   private func unfinished(
-    among forks: Set<RelationForkID>, _ sizes: BaseSizes
+    among forks: Set<RelationForkID>, newerThan end: LogSequenceNumber, _ sizes: BaseSizes
   ) throws(Failure) -> Set<RelationForkID> {
-    guard let pages, let copy, replay?.snapshotCheck != nil else { return [] }
+    guard let pages, let copy, copy.label == nil else { return [] }
     let data = try ClusterFiles(place.scratch.data)
     return try UnfinishedRelations(
       in: data, copy.version, pages: ReplayedCatalogPages(pages: pages, sizes: sizes, data: data)
-    ).among(forks)
+    ).among(forks, newerThan: end)
   }
 
   /// Whether a page of the base no longer counts: it was replaced, cut off or dropped.

@@ -12,8 +12,6 @@ public struct SnapshotCheck: Codable, Equatable, Sendable {
   public var result: Result
   /// Where the WAL starts that its pages were compared with; nil if there was none.
   public var startLSN: String?
-  /// Relations with pages after the end of the WAL that were being made, so that nothing uses them.
-  public var unfinishedRelationCount = 0
 
   /// A check with this result.
   public init(result: Result, startLSN: String? = nil) {

@@ -2,7 +2,7 @@ import LayerFormat
 import PostgresFormat
 import System
 
-/// The pages of a recovered cluster's catalogs.
+/// The pages of a cluster's relations, as they are after a recovery.
 protocol CatalogPages {
   /// Whether a main fork has blocks; nil if there is no such fork.
   func hasBlocks(_ relation: ReplayPlan.Relation) throws(Failure) -> Bool?
@@ -13,9 +13,9 @@ protocol CatalogPages {
   ) throws(Failure)
 }
 
-/// Tells which relations were being made when a copy of one moment was taken, as a recovery shows it.
+/// Tells which relations have pages that may be newer than the WAL of a sound copy of one moment.
 ///
-/// Pages of such a relation may be newer than the WAL of a sound copy. What builds an index or rewrites a
+/// What builds an index or rewrites a
 /// table writes a record of a page and then the page, past the buffers, which would have written the WAL
 /// out first. (Postgres, `src/backend/access/nbtree/nbtsort.c`, `src/backend/access/heap/rewriteheap.c`;
 /// in 17 `src/backend/storage/smgr/bulk_write.c`) Nobody else uses the relation before the transaction has
@@ -26,43 +26,99 @@ protocol CatalogPages {
 /// - only that of an index which is not ready: `CREATE INDEX CONCURRENTLY` commits its rows first, and
 ///   says that it is ready when it has built it. (`src/backend/commands/indexcmds.c`, `DefineIndex`)
 ///
-/// A row counts even if it is deleted, and a transaction as committed if its state is not known, or may
-/// be that of a prepared one.
+/// A row counts even if it is deleted, and a transaction as committed if its state is not known, or if it is
+/// prepared.
 ///
 /// All of that holds as well of a relation that was finished after the end of the WAL, in a copy that is not of
 /// one moment. But then what it has replaced was removed, or cut to nothing until the next checkpoint
 /// (`src/backend/storage/smgr/md.c`, `mdunlinkfork`): so nothing counts as unfinished in a database of which a
 /// permanent relation lacks its file, or its blocks, if it had some when it was last vacuumed or analyzed.
+///
+/// A hash index writes pages in that way too when it grows: they are unused, and behind those that its first
+/// page counts (`HashIndex`).
 struct UnfinishedRelations {
   private let data: ClusterFiles
   private let version: PostgresVersion
   private let pages: any CatalogPages
-  /// Of the prepared transactions; none is below it.
-  private let leastPreparedID: UInt32?
+  /// Those of the prepared transactions and of their subtransactions; nil if not all are known.
+  private let preparedIDs: Set<UInt32>?
 
-  /// Those of a recovered cluster.
+  /// Those of a cluster that was shut down, be it by a recovery.
   ///
-  /// - Parameter pages: has the pages of catalogs, if they are not all in `data`.
+  /// - Parameter pages: has the pages of relations, if they are not all in `data`.
   init(
     in data: ClusterFiles, _ version: PostgresVersion, pages: (any CatalogPages)? = nil
   ) throws(Failure) {
     self.data = data
     self.version = version
     self.pages = pages ?? data
-    leastPreparedID = try data.names(in: "pg_twophase").map {
-      UInt64(hexadecimal: Array($0.utf8)).map { UInt32(truncatingIfNeeded: $0) } ?? 0
-    }.min()
+    preparedIDs = try Self.preparedIDs(in: data, version)
   }
 
-  /// Those among some forks; other forks than the main ones are not looked at.
-  func among(_ forks: Set<RelationForkID>) throws(Failure) -> Set<RelationForkID> {
+  /// Those among some forks, of a cluster that was shut down and has been read at a path, and perhaps was
+  /// `recovered` there.
+  ///
+  /// A tar shows none, as its catalogs cannot be read once more; nor does a copy with a label, whose WAL goes to
+  /// the end of the backup.
+  static func among(
+    _ forks: Set<RelationForkID>, newerThan end: LogSequenceNumber, _ version: PostgresVersion,
+    at path: String, recovered: RecoveredCluster?
+  ) throws(Failure) -> Set<RelationForkID> {
+    guard !forks.isEmpty, recovered?.hasLabel != true, isDirectory(path) else { return [] }
+    return try Self(in: ClusterFiles(path), version).among(forks, newerThan: end)
+  }
+
+  private static func preparedIDs(
+    in data: ClusterFiles, _ version: PostgresVersion
+  ) throws(Failure) -> Set<UInt32>? {
+    var ids: Set<UInt32> = []
+    for name in try data.names(in: "pg_twophase") {
+      guard let file = try data.file("pg_twophase/" + name)?.contents(limit: twoPhaseLimit),
+        let found = TwoPhaseFile.transactionIDs(in: file.bytes, version: version)
+      else { return nil }
+      ids.formUnion(found)
+    }
+    return ids
+  }
+
+  /// What Postgres allows for such a file. (`src/include/utils/memutils.h`, `MaxAllocSize`)
+  private static let twoPhaseLimit = 1 << 30
+
+  /// Those among some forks that have pages which are newer than `end`; other forks than the main ones are
+  /// not looked at.
+  func among(
+    _ forks: Set<RelationForkID>, newerThan end: LogSequenceNumber
+  ) throws(Failure) -> Set<RelationForkID> {
     let wanted = forks.filter { $0.fork == .main }
     var unfinished: Set<RelationForkID> = []
     for (id, forks) in Dictionary(grouping: wanted, by: \.databaseID) {
       let numbers = try among(Set(forks.map(\.relationNumber)), ofDatabase: id)
-      unfinished.formUnion(forks.filter { numbers.contains($0.relationNumber) })
+      for fork in forks {
+        var isUnfinished = numbers.contains(fork.relationNumber)
+        if !isUnfinished {
+          isUnfinished = try isGrowingHash(ReplayPlan.Relation(fork), newerThan: end)
+        }
+        if isUnfinished { unfinished.insert(fork) }
+      }
     }
     return unfinished
+  }
+
+  /// Whether a relation is a hash index of which only pages that it does not use yet are newer than `end`.
+  private func isGrowingHash(
+    _ relation: ReplayPlan.Relation, newerThan end: LogSequenceNumber
+  ) throws(Failure) -> Bool {
+    var index: HashIndex?
+    var isUnused = true
+    var block: UInt64 = 0
+    try pages.forEachPage(of: relation) { page throws(Failure) in
+      if block == 0 { index = HashIndex(firstPage: page) }
+      if let index, PageHeader(page).lsn > end {
+        isUnused = isUnused && block >= index.usedBlockCount && HashIndex.isUnused(page)
+      }
+      block += 1
+    }
+    return index != nil && isUnused
   }
 
   private func among(
@@ -167,9 +223,7 @@ struct UnfinishedRelations {
       var byte: [UInt8] = [0]
       guard let file, try file.read(into: &byte, at: offset) == 1 else { return nil }
       let status = TransactionStatus(of: id, in: byte[0])
-      // The parts of a prepared transaction have ids after its own. (Ids come again after 2^32.)
-      let mayBePrepared = leastPreparedID.map { id &- $0 < 1 << 31 } ?? false
-      return status == .inProgress && mayBePrepared ? nil : status
+      return status == .inProgress && preparedIDs?.contains(id) != false ? nil : status
     }
   }
 }

@@ -116,10 +116,13 @@ struct BackupComparison {
       return try reader.run(feed).contents
     }
     return try finish(contents, collected, read, isRecovered: recovered != nil) {
-      end throws(Failure) in
+      assessment throws(Failure) in
+      let end = assessment.endLSN
       var segments = collected.segments
-      let unfinished = try recovered?.unfinished(among: segments.mainForks(newerThan: end))
-      return try segments.relations(upTo: end, unfinished: unfinished ?? [])
+      let unfinished = try UnfinishedRelations.among(
+        segments.mainForks(newerThan: end), newerThan: end, assessment.version,
+        at: options.backup, recovered: recovered)
+      return try segments.relations(upTo: end, unfinished: unfinished)
     }
   }
 
@@ -149,9 +152,9 @@ struct BackupComparison {
     }
     return try finish(
       changes.contents, collected, read, isRecovered: true
-    ) { end throws(Failure) in
-      _ = try backup.requireNoPage(
-        newerThan: end, collected.segments, sizes, changes)
+    ) { assessment throws(Failure) in
+      let end = assessment.endLSN
+      _ = try backup.requireNoPage(newerThan: end, collected.segments, sizes, changes)
       var segments = changes.segments
       return try segments.relations(upTo: end)
     }
@@ -163,7 +166,7 @@ struct BackupComparison {
   private func finish(
     _ contents: ClusterContents, _ collected: Collected, _ read: VerifyPipeline.Result,
     isRecovered: Bool,
-    relations: (_ end: LogSequenceNumber) throws(Failure) -> [Cluster.Relation]
+    relations: (ClusterAssessment) throws(Failure) -> [Cluster.Relation]
   ) throws(Failure) -> Result {
     var contents = contents
     var collected = collected
@@ -172,7 +175,7 @@ struct BackupComparison {
     if let control = read.controlFile, found != control.systemIdentifier {
       return Result(.otherCluster(found), of: timeline, read)
     }
-    let relations = try relations(assessment.endLSN)
+    let relations = try relations(assessment)
     try contents.requireComplete(relations, version: assessment.version)
     if running != nil {
       collected.compared.set(mainForksOf: relations, in: read.placements)

@@ -75,21 +75,19 @@ enum SummaryText {
   }
 
   /// What is known of a copy without a label.
-  private static func snapshotCheck(_ check: SnapshotCheck) -> [String] {
+  private static func snapshotCheck(_ check: SnapshotCheck) -> String {
     let what =
       check.startLSN.map {
         "only compared with its WAL from LSN \($0) on, which shows no older page"
       }
       ?? "not checked, as --assume-snapshot says that it is of one moment"
-    var lines = ["note: without a 'backup_label', the copy was \(what)"]
-    if check.unfinishedRelationCount > 0 {
-      let count = Quantity.count(check.unfinishedRelationCount, "relation")
-      let them = check.unfinishedRelationCount == 1 ? "it" : "them"
-      lines.append(
-        "note: kept \(count) of an index build or a rewrite that was under way; nothing uses "
-          + them)
-    }
-    return lines
+    return "note: without a 'backup_label', the copy was \(what)"
+  }
+
+  /// What was being made when the cluster was copied, or crashed.
+  private static func unfinishedRelations(_ count: Int) -> String {
+    "note: \(Quantity.count(count, "relation")) \(count == 1 ? "has" : "have") pages that nothing uses, of an "
+      + "index build, a rewrite or a hash index's growth that was under way"
   }
 
   static func changes(_ summary: ImportSummary) -> [String] {
@@ -99,7 +97,10 @@ enum SummaryText {
       let time = summary.recoveryEndTime.map { " (last commit \($0))" } ?? ""
       lines.append("note: recovered by Postgres \(server)\(end)\(time)")
     }
-    if let check = summary.snapshotCheck { lines += snapshotCheck(check) }
+    if let check = summary.snapshotCheck { lines.append(snapshotCheck(check)) }
+    if summary.unfinishedRelationCount > 0 {
+      lines.append(unfinishedRelations(summary.unfinishedRelationCount))
+    }
     if !summary.movedTablespaces.isEmpty {
       let count = summary.movedTablespaces.count
       lines.append(

@@ -15,16 +15,18 @@ import Testing
     let databaseID: UInt32
     private let map: [UInt8]
 
-    init(_ version: PostgresVersion) throws {
+    /// - Parameter databaseID: nil for the last one.
+    init(_ version: PostgresVersion, databaseID: UInt32? = nil) throws {
       self.version = version
       directory = try TemporaryDirectory()
       try TestTar(decoding: try Fixture.bytes("clean-\(version.rawValue).tar"))
         .unpack(into: directory.path + "/data")
       let names = try FileManager.default.contentsOfDirectory(atPath: directory.path + "/data/base")
-      databaseID = try #require(names.compactMap(UInt32.init).max())
+      self.databaseID = try databaseID ?? #require(names.compactMap(UInt32.init).max())
       map = try Array(
         Data(
-          contentsOf: URL(filePath: "\(directory.path)/data/base/\(databaseID)/pg_filenode.map")))
+          contentsOf: URL(
+            filePath: "\(directory.path)/data/base/\(self.databaseID)/pg_filenode.map")))
     }
 
     func path(_ number: UInt32) -> String { "\(directory.path)/data/base/\(databaseID)/\(number)" }
@@ -40,8 +42,12 @@ import Testing
       RelationForkID(databaseID: databaseID, relationNumber: number, fork: .main)
     }
 
-    func unfinished(_ forks: Set<RelationForkID>) throws -> Set<RelationForkID> {
-      try UnfinishedRelations(in: ClusterFiles(directory.path + "/data"), version).among(forks)
+    /// Those of which a page may be newer than anything, or than `end`.
+    func unfinished(
+      _ forks: Set<RelationForkID>, newerThan end: UInt64 = 0
+    ) throws -> Set<RelationForkID> {
+      try UnfinishedRelations(in: ClusterFiles(directory.path + "/data"), version)
+        .among(forks, newerThan: LogSequenceNumber(rawValue: end))
     }
 
     /// The number of a mapped catalog's file.
@@ -75,10 +81,12 @@ import Testing
     var id: UInt32 = 4001
     /// Two bits; nil if there is no such file.
     var bits: UInt8?
+    /// Whether the cluster has a prepared transaction, and whether its id is this one.
     var hasPrepared = false
+    var isPrepared = false
     var isUnfinished: Bool
 
-    var testDescription: String { "\(hints) \(id) \(bits ?? 9) \(hasPrepared)" }
+    var testDescription: String { "\(hints) \(id) \(bits ?? 9) \(hasPrepared) \(isPrepared)" }
   }
 
   private static let versions: [PostgresVersion] = [.v14, .v15, .v16, .v17]
@@ -109,10 +117,11 @@ import Testing
     State(hints: 0x0100, bits: 0, isUnfinished: false),
     State(hints: 0x0300, bits: 0, isUnfinished: false),
     State(hints: 0x0200, bits: 1, isUnfinished: true),
-    State(bits: 0, isUnfinished: true), State(bits: 0, hasPrepared: true, isUnfinished: false),
+    State(bits: 0, isUnfinished: true), State(bits: 0, hasPrepared: true, isUnfinished: true),
+    State(bits: 0, hasPrepared: true, isPrepared: true, isUnfinished: false),
     State(bits: 1, isUnfinished: false), State(bits: 2, isUnfinished: true),
-    State(bits: 2, hasPrepared: true, isUnfinished: true), State(bits: 3, isUnfinished: false),
-    State(id: 5, bits: 0, hasPrepared: true, isUnfinished: true),
+    State(bits: 2, hasPrepared: true, isPrepared: true, isUnfinished: true),
+    State(bits: 3, isUnfinished: false),
     State(bits: nil, isUnfinished: false), State(id: 2, bits: 0, isUnfinished: false),
     State(id: 1 << 22 | 77, bits: 0, isUnfinished: false),
   ]) func states(state: State) throws {
@@ -133,11 +142,16 @@ import Testing
       try FileManager.default.removeItem(at: log)
     }
     // The cluster has a prepared transaction.
-    let prepared = URL(filePath: cluster.directory.path + "/data/pg_twophase")
-    let names = try FileManager.default.contentsOfDirectory(atPath: prepared.path())
+    let directory = URL(filePath: cluster.directory.path + "/data/pg_twophase")
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path())
     #expect(names.count == 1)
-    if !state.hasPrepared {
-      try FileManager.default.removeItem(at: prepared.appending(path: names[0]))
+    let prepared = directory.appending(path: names[0])
+    if state.isPrepared {
+      var file = try Array(Data(contentsOf: prepared))
+      file.replaceSubrange(8..<12, with: SmallBackup.bytesOf(state.id))
+      try Data(file).write(to: prepared)
+    } else if !state.hasPrepared {
+      try FileManager.default.removeItem(at: prepared)
     }
     let table = cluster.fork(2619)  // pg_statistic
     #expect(try cluster.unfinished([table]) == (state.isUnfinished ? [table] : []))
@@ -181,6 +195,49 @@ import Testing
       try Data(bytes).write(to: log)
       #expect(try isUnfinished() == (bits == 1), "\(bits)")
     }
+  }
+
+  /// Goal: a hash index that grows is told from one whose used pages are newer. Method: a real one in every
+  /// version, with the page that Postgres puts to its end when it doubles its buckets, and with what is
+  /// different from that.
+  @Test(arguments: versions) func growingHash(version: PostgresVersion) throws {
+    let cluster = try Cluster(version, databaseID: 16384)
+    let (number, whole) = (UInt32(16630), 10)
+    let url = URL(filePath: cluster.path(number))
+    let file = try Array(Data(contentsOf: url))
+    #expect(file.count == whole * 8192)
+    #expect(
+      HashIndex(firstPage: file.bytes.extracting(first: 8192))?.usedBlockCount == UInt64(whole))
+    let end: UInt64 = 1 << 32 | 1 << 30
+    var last = [UInt8](repeating: 0, count: 8192)
+    // LSN, ends of the header and of the free space, the special area, its offset and the page's version.
+    last.replaceSubrange(0..<24, with: [2, 0, 0, 0] + [UInt8](repeating: 0, count: 20))
+    last.replaceSubrange(12..<20, with: [24, 0, 0xF0, 0x1F, 0xF0, 0x1F, 4, 0x20])
+    last.replaceSubrange(
+      8176..<8192, with: [UInt8](repeating: 0xFF, count: 12) + [0, 0, 0x80, 0xFF])
+    let holes = [UInt8](repeating: 0, count: 7 * 8192)
+    func isUnfinished(_ contents: [UInt8]) throws -> Bool {
+      try Data(contents).write(to: url)
+      return try cluster.unfinished([cluster.fork(number)], newerThan: end) != []
+    }
+    #expect(try isUnfinished(file + holes + last))
+    #expect(try isUnfinished(file + holes + last + holes + holes + last))
+    var other = last
+    other[8188] = 2  // a bucket's first page
+    #expect(try !isUnfinished(file + holes + other))
+    other = last
+    other[12] = 28  // it has a row
+    #expect(try !isUnfinished(file + holes + other))
+    // Its last page is used, and so are its others.
+    #expect(try !isUnfinished(Array(file.dropLast(8192)) + last + holes + last))
+    for block in 0..<whole {
+      var newer = file
+      newer[block * 8192] = 2
+      #expect(try !isUnfinished(newer + holes + last), "\(block)")
+    }
+    var noIndex = file
+    noIndex[24] ^= 1
+    #expect(try !isUnfinished(noIndex + holes + last))
   }
 
   /// Goal: a catalog that does not even name the catalogs proves nothing. Method: one without rows.
