@@ -20,6 +20,11 @@ public struct RelationForkID: Hashable, Sendable {
     self.fork = fork
   }
 
+  /// The main fork of the same relation.
+  public var mainFork: Self {
+    Self(databaseID: databaseID, relationNumber: relationNumber, fork: .main)
+  }
+
   /// The oid of the tablespace, which follows from the database.
   public var tablespaceID: UInt32 { Tablespace.id(ofDatabase: databaseID) }
 }

@@ -1,4 +1,4 @@
-/// How far a hash index uses its file, as its first page says.
+/// How many blocks of its file a hash index has allocated, as its first page says.
 ///
 ///     OFFSET SIZE MEANING                              all little-endian
 ///         24    4 magic, 06440640
@@ -9,11 +9,11 @@
 ///
 /// Buckets are allocated many at a time: their last page is written past the buffers, unused, after a
 /// record of it, so that the file gets its length. The first page counts them only after that. (Postgres,
-/// `src/backend/access/hash/hashpage.c`, `_hash_alloc_bucketspace`, `_hash_expandtable`;
+/// `src/backend/access/hash/hashpage.c`, `_hash_alloc_buckets`, `_hash_expandtable`;
 /// `src/include/access/hash.h`) The same in versions 14 to 17.
 public struct HashIndex: Equatable, Sendable {
-  /// How many blocks, from the first one on, may be in use.
-  public let usedBlockCount: UInt64
+  /// How many blocks are allocated, from the first one on: no others are in use.
+  public let allocatedBlockCount: UInt64
 
   private static let magic: UInt32 = 0x0644_0640
   /// Those that have their counts on the first page. (`HASH_MAX_SPLITPOINTS`)
@@ -32,7 +32,7 @@ public struct HashIndex: Equatable, Sendable {
     let phase: UInt32 = page.littleEndian(at: 60)
     guard phase < Self.phaseCount else { return nil }
     let others: UInt32 = page.littleEndian(at: 76 + 4 * Int(phase))
-    usedBlockCount = 1 + Self.bucketCount(upTo: phase) + UInt64(others)
+    allocatedBlockCount = 1 + Self.bucketCount(upTo: phase) + UInt64(others)
   }
 
   /// The buckets that are allocated up to a splitpoint phase: up to the ninth each one doubles them, then

@@ -5,12 +5,12 @@
 ///          4    4 length of the file, checksum included
 ///          8    4 transaction id
 ///         28    4 how many subtransactions it has
-///         54    2 length of its name; in version 14 at 46
-///         72    … its name, then the ids of the subtransactions, each from a multiple of 8 on; in
-///                 version 14 from 64
+///         54    2 length of its name
+///         72      its name; then, from the next multiple of 8 on, the ids of the subtransactions
 ///        end    4 CRC-32C of all before it
 ///
-/// (Postgres, `src/backend/access/transam/twophase.c`, `TwoPhaseFileHeader`.) A timeline stores it
+/// In version 14, two counts are missing at 40, and what follows them is 8 bytes further up. (Postgres,
+/// `src/backend/access/transam/twophase.c`, `TwoPhaseFileHeader`) A timeline stores it
 /// without the checksum, which a pageserver appends when it serves the file. A pageserver's own
 /// importer stores the checksum too. So files in backups of such timelines contain the checksum
 /// twice; the second covers the first.
@@ -78,6 +78,7 @@ public struct TwoPhaseFile: Equatable, Sendable {
     let headerByteCount = version >= .v15 ? 72 : 64
     guard file.byteCount >= headerByteCount else { return nil }
     let count = Int(file.littleEndian(at: 28, as: UInt32.self))
+    // After it come the LSN and the time of a replication origin, 16 bytes.
     let nameByteCount = Int(file.littleEndian(at: headerByteCount - 18, as: UInt16.self))
     let start = headerByteCount + (nameByteCount + 7) / 8 * 8
     guard start + 4 * count <= file.byteCount else { return nil }

@@ -339,9 +339,8 @@ extension ErrorCode {
         .damaged,
         "A page has an LSN after the end of the backup.",
         "Take a new backup: the files were copied while the cluster was running, or are from "
-          + "several clusters. A snapshot may have such a page in the moment in which a hash index grows: "
-          + "take another. So may a cluster that was stopped soon after a crash while an index was built: let "
-          + "it write WAL beyond that LSN first."
+          + "several clusters. Of a cluster that was stopped soon after a crash, give the directory and not a "
+          + "tar of it, or let it write WAL beyond that LSN before it is stopped."
       )
     case .pageChecksum:
       (

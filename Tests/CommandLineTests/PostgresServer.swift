@@ -67,7 +67,8 @@ final class PostgresServer: Sendable {
     self.user = user
     _ = try Self.shell(
       "umask 077; chmod 755 .\n" + script
-        + "\necho 'local all all trust' > data/pg_hba.conf; [[ $(id -u) != 0 ]] || chown -R nobody .",
+        + "\nprintf 'local %s all trust\\n' all replication > data/pg_hba.conf\n"
+        + "[[ $(id -u) != 0 ]] || chown -R nobody .",
       arguments, directory.path)
   }
 

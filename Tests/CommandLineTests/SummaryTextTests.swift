@@ -140,6 +140,18 @@ struct SummaryTextTests {
           + "is of one moment"))
   }
 
+  /// Goal: pages that nothing uses are told, and only if there are some. Method: none, one and several.
+  @Test func unfinishedRelations() {
+    var summary = summary
+    #expect(!SummaryText.notes(summary).contains { $0.contains("nothing uses") })
+    let rest =
+      " pages that nothing uses, of an index build, a rewrite or a hash index's growth that was under way"
+    for (count, words) in [(1, "1 relation has"), (2, "2 relations have")] {
+      summary.unfinishedRelationCount = count
+      #expect(SummaryText.notes(summary).contains("note: " + words + rest))
+    }
+  }
+
   /// Goal: the error names what is of another cluster, be it the backup or its WAL. Method: the finding.
   @Test func otherCluster() {
     var verified = VerifySummary()

@@ -252,18 +252,13 @@ package struct SegmentTable: Sendable {
     }
   }
 
-  /// The main forks that have a page which is newer than `end`, but those of unlogged relations.
-  package func mainForks(newerThan end: LogSequenceNumber) -> Set<RelationForkID> {
-    var forks: Set<RelationForkID> = []
-    var unlogged: [RelationForkID] = []
-    for entry in pieces.joined() {
-      var fork = entry.segment.relation
-      if fork.fork == .main && entry.highestLSN > end { forks.insert(fork) }
-      guard fork.fork == .initialisation else { continue }
-      fork.fork = .main
-      unlogged.append(fork)
-    }
-    return forks.subtracting(unlogged)
+  /// The forks that have a page which is newer than `end`, but those of unlogged relations.
+  package func forks(newerThan end: LogSequenceNumber) -> Set<RelationForkID> {
+    let forks = Set(segments(newerThan: end).map(\.segment.relation))
+    if forks.isEmpty { return [] }
+    let unlogged = Set(
+      pieces.joined().lazy.filter { $0.fork == .initialisation }.map(\.segment.relation.mainFork))
+    return forks.filter { !unlogged.contains($0.mainFork) }
   }
 
   /// A segment with its newest page.
@@ -294,8 +289,9 @@ package struct SegmentTable: Sendable {
       "block \(block) of '\(segment.path)' has LSN \(lsn), which is after the end of the backup, \(end)",
       hint:
         "The files are probably from different times. Take a backup with pg_basebackup, of the stopped "
-        + "cluster, or a snapshot of the whole directory at one moment. After a crash and a clean "
-        + "stop, give the directory, whose catalogs can explain such pages, and not a tar of it.")
+        + "cluster, or a snapshot of the whole directory at one moment. Of a cluster that was stopped soon "
+        + "after a crash, give the directory and not a tar of it, or let it write WAL beyond that LSN before "
+        + "it is stopped.")
   }
 
   /// The error of a segment that appears twice.

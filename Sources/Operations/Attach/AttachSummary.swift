@@ -69,19 +69,6 @@ public struct AttachSummary: Codable, Sendable {
     public var isInService = false
   }
 
-  /// Something that was done, or is in place.
-  public struct Step<Code: StableCode>: Codable, Sendable {
-    /// What it is.
-    public var code: Code
-    /// The same in words, with ids and calls: lower case, no final period.
-    public var message: String
-
-    init(_ code: Code, _ message: String) {
-      self.code = code
-      self.message = message
-    }
-  }
-
   /// What a run did.
   public enum DoneCode: String, StableCode {
     case tenantAttached = "tenant-attached"
@@ -134,9 +121,9 @@ public struct AttachSummary: Codable, Sendable {
   /// The timelines that were asked for.
   public var served: [Timeline]
   /// What was done, in its order; empty if nothing had to be.
-  public var done: [Step<DoneCode>] = []
+  public var done: [Notice<DoneCode>] = []
   /// What is in place.
-  public var inPlace: [Step<InPlaceCode>] = []
+  public var inPlace: [Notice<InPlaceCode>] = []
   /// What has to be looked at although everything is done.
   public var warnings: [Warning] = []
 

@@ -176,12 +176,11 @@ private struct DryRun {
     let pageChecksums = try refusals.collect { [meter] () throws(Failure) in
       try meter.pageCheck.checked(plan.pageChecksums, in: assessment)
     }
-    let end = assessment.endLSN
-    let unfinished = try UnfinishedRelations.among(
-      meter.segments.mainForks(newerThan: end), newerThan: end, assessment.version,
-      at: plan.reading.backup, recovered: nil)
+    let unfinished = try refusals.collect { [meter] () throws(Failure) in
+      try UnfinishedRelations.among(meter.segments, of: assessment, at: plan.reading.backup)
+    }
     let relations = try meter.segments.relations(
-      upTo: end, unfinished: unfinished, report: report)
+      upTo: assessment.endLSN, unfinished: unfinished ?? [], report: report)
     try contents.requireComplete(relations, version: assessment.version, report: report)
     try meter.finish(
       KeyspaceWriter(Cluster(contents, assessment, relations)), level: plan.compressionLevel)
@@ -195,7 +194,7 @@ private struct DryRun {
     forecast.summary.stripeSize = identity.stripeSize
     forecast.summary.onlyShards = identity.onlyShards
     forecast.summary.timelinePath = identity.timelinePath
-    forecast.summary.unfinishedRelationCount = unfinished.count
+    forecast.summary.unfinishedRelationCount = unfinished?.relationCount ?? 0
     forecast.summary.markedDatabaseCount = contents.databaseCount(
       withColumnsIn: meter.markedRelations)
     if let manifest { forecast.summary.manifest = manifest }

@@ -112,13 +112,11 @@ struct ImportPipeline {
       var written = try finish(
         backup.contents, pageCheck: writer.pageCheck
       ) { [writer] assessment throws(Failure) in
-        let end = assessment.endLSN
         unfinished = try UnfinishedRelations.among(
-          writer.segments.mainForks(newerThan: end), newerThan: end, assessment.version,
-          at: plan.reading.backup, recovered: recovered)
-        return try writer.relations(upTo: end, unfinished: unfinished)
+          writer.segments, of: assessment, at: plan.reading.backup)
+        return try writer.relations(upTo: assessment.endLSN, unfinished: unfinished)
       }
-      written.summary.unfinishedRelationCount = unfinished.count
+      written.summary.unfinishedRelationCount = unfinished.relationCount
       written.summary.inputByteCount = backup.inputByteCount
       written.summary.manifest = manifest
       if let recovered { written.summary.take(recovered) }

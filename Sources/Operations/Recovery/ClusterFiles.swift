@@ -4,7 +4,7 @@ import System
 /// Looks up files of a data directory, by their paths from its top.
 ///
 /// Each is opened from the directory above it, without following links.
-struct ClusterFiles: CatalogPages {
+struct ClusterFiles: RelationPages {
   private let top: DirectoryHandle
 
   /// The one at a path.
@@ -45,19 +45,19 @@ struct ClusterFiles: CatalogPages {
     return try file.status().byteCount > 0
   }
 
-  func forEachPage(
-    of relation: ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
+  func readPages(
+    of relation: ReplayPlan.Relation, while body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {
-    try forEachPage(of: relation, replace: { _, _ throws(Failure) in }, body)
+    try readPages(of: relation, replace: { _, _ throws(Failure) in }, while: body)
   }
 
-  /// Lends the pages of a main fork to `body`, one after another, as far as there are files.
+  /// The same, of pages that are not all right in their files.
   ///
-  /// - Parameter replace: changes the page of a block that is not right in its file.
-  func forEachPage(
+  /// - Parameter replace: changes the page of a block to the right one.
+  func readPages(
     of relation: ReplayPlan.Relation,
     replace: (_ block: UInt32, _ page: inout [UInt8]) throws(Failure) -> Void,
-    _ body: (RawSpan) throws(Failure) -> Void
+    while body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {
     var page = [UInt8](repeating: 0, count: PageHeader.pageByteCount)
     var block: UInt32 = 0
@@ -66,7 +66,7 @@ struct ClusterFiles: CatalogPages {
       while try file.read(into: &page, at: offset) == page.count {
         try Interruption.check()
         try replace(block, &page)
-        try body(page.bytes)
+        guard try body(page.bytes) else { return }
         offset += UInt64(page.count)
         block += 1
       }

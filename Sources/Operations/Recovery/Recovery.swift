@@ -395,13 +395,10 @@ struct Recovery {
   }
 
   static func controlFile(_ scratch: ScratchDirectory) throws(Failure) -> ControlFile {
-    let name = DirectoryHandle.name("pg_control")
-    let directory = try DirectoryHandle(path: scratch.data)
-      .openDirectory(DirectoryHandle.name("global"))
-    guard try directory.status(of: name)?.kind == .file else {
+    guard let file = try ClusterFiles(scratch.data).file("global/pg_control") else {
       throw BackupClues().missingControlFile
     }
-    let bytes = try directory.openFile(name).beginning(upTo: ControlFile.byteCount)
+    let bytes = try file.beginning(upTo: ControlFile.byteCount)
     do throws(FormatError) {
       let controlFile = try ControlFile(decoding: bytes.bytes)
       try controlFile.validateLayout()
@@ -433,8 +430,6 @@ struct RecoveredCluster: Sendable {
   let lastCommit: String?
   /// Why it was taken for a copy of one moment; nil if nothing had to say so.
   let snapshotCheck: SnapshotCheck?
-  /// Whether it had a `backup_label`, so that its files need not be of one moment.
-  let hasLabel: Bool
 
   init(
     _ copy: Recovery.Copy, _ replay: Recovery.Replay, movedTablespaces: [String] = [],
@@ -443,7 +438,6 @@ struct RecoveredCluster: Sendable {
     end = replay.end
     lastCommit = replay.lastCommit
     snapshotCheck = replay.snapshotCheck
-    hasLabel = copy.label != nil
     scratch = place.scratch
     serverVersion = place.programs.versionText
     self.movedTablespaces = movedTablespaces

@@ -175,42 +175,41 @@ final class RunningBackup: @unchecked Sendable {
     newerThan end: LogSequenceNumber, _ changed: SegmentTable, _ sizes: BaseSizes,
     _ changes: Changes
   ) throws(Failure) -> Int {
-    let ofBase = base.segments(newerThan: end)
-    let ofChanges = changed.segments(newerThan: end).filter { newest in
+    var newer = changed.segments(newerThan: end).filter { newest in
       !unlogged.contains(ReplayPlan.Relation(newest.segment))
     }
-    guard !ofBase.isEmpty || !ofChanges.isEmpty else { return 0 }
     let isGone = replacement(sizes, changes)
-    let unfinished = try unfinished(
-      among: Set((ofBase + ofChanges).map(\.segment.relation)), newerThan: end, sizes)
-    for newest in ofChanges where !unfinished.contains(newest.segment.relation) {
-      throw SegmentTable.tooNew(newest.block, of: newest.segment, newest.lsn, end)
+    for newest in base.segments(newerThan: end) {
+      if let page = try newerPage(of: newest, than: end, isGone) { newer.append(page) }
     }
-    for newest in ofBase where !unfinished.contains(newest.segment.relation) {
-      guard try isGone(newest.segment, newest.block) else {
-        throw SegmentTable.tooNew(newest.block, of: newest.segment, newest.lsn, end)
-      }
-      // Another block may be newer than the end as well.
-      for block in newest.blocks where try !isGone(newest.segment, block) {
-        try Interruption.check()
-        var lsn = LogSequenceNumber(rawValue: 0)
-        try pages?.lend(block, of: ReplayPlan.Relation(newest.segment)) {
-          lsn = PageHeader($0).lsn
-        }
-        if lsn > end { throw SegmentTable.tooNew(block, of: newest.segment, lsn, end) }
-      }
+    guard !newer.isEmpty, let pages, let copy else { return 0 }
+    let data = try ClusterFiles(place.scratch.data)
+    let unfinished = try UnfinishedRelations(
+      in: data, copy.version, pages: ReplayedPages(pages: pages, sizes: sizes, data: data)
+    ).among(Set(newer.map(\.segment.relation)), newerThan: end)
+    for page in newer where !unfinished.contains(page.segment.relation) {
+      throw SegmentTable.tooNew(page.block, of: page.segment, page.lsn, end)
     }
-    return unfinished.count
+    return unfinished.relationCount
   }
 
-  private func unfinished(
-    among forks: Set<RelationForkID>, newerThan end: LogSequenceNumber, _ sizes: BaseSizes
-  ) throws(Failure) -> Set<RelationForkID> {
-    guard let pages, let copy, copy.label == nil else { return [] }
-    let data = try ClusterFiles(place.scratch.data)
-    return try UnfinishedRelations(
-      in: data, copy.version, pages: ReplayedCatalogPages(pages: pages, sizes: sizes, data: data)
-    ).among(forks, newerThan: end)
+  /// A page of a segment of the base that is newer than `end` and still counts; nil if none does.
+  private func newerPage(
+    of newest: SegmentTable.Newest, than end: LogSequenceNumber,
+    _ isGone: (RelationSegment, UInt32) throws(Failure) -> Bool
+  ) throws(Failure) -> SegmentTable.Newest? {
+    guard try isGone(newest.segment, newest.block) else { return newest }
+    // Another block may be newer than the end as well.
+    for block in newest.blocks where try !isGone(newest.segment, block) {
+      try Interruption.check()
+      var page = newest
+      page.block = block
+      try pages?.lend(block, of: ReplayPlan.Relation(newest.segment)) {
+        page.lsn = PageHeader($0).lsn
+      }
+      if page.lsn > end { return page }
+    }
+    return nil
   }
 
   /// Whether a page of the base no longer counts: it was replaced, cut off or dropped.

@@ -126,8 +126,8 @@ final class SkeletonPages: @unchecked Sendable {
   }
 }
 
-/// The pages of catalogs after replay: in a skeleton, or in the base where replay has not been.
-struct ReplayedCatalogPages: CatalogPages {
+/// The pages of relations after replay: in a skeleton, or in the base where replay has not been.
+struct ReplayedPages: RelationPages {
   let pages: SkeletonPages
   let sizes: BaseSizes
   let data: ClusterFiles
@@ -142,22 +142,26 @@ struct ReplayedCatalogPages: CatalogPages {
     return try data.hasBlocks(relation)
   }
 
-  func forEachPage(
-    of relation: ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
+  func readPages(
+    of relation: ReplayPlan.Relation, while body: (RawSpan) throws(Failure) -> Bool
   ) throws(Failure) {
     if let blockCount = untouchedBlockCount(relation) {
-      for block in 0..<blockCount { try pages.lend(block, of: relation, to: body) }
+      var goesOn = true
+      for block in 0..<blockCount where goesOn {
+        try Interruption.check()
+        try pages.lend(block, of: relation) { page throws(Failure) in goesOn = try body(page) }
+      }
       return
     }
     let plan = pages.plan
     let kept = plan.keptBlockCount(
       of: relation, baseBlockCount: sizes.blockCount(of: relation), blockCount: .max,
       isUnlogged: false)
-    try data.forEachPage(
+    try data.readPages(
       of: relation,
       replace: { block, page throws(Failure) in
         guard block < kept, try !plan.touches(relation, block) else { return }
         try pages.lend(block, of: relation) { page = $0.array }
-      }, body)
+      }, while: body)
   }
 }

@@ -1,24 +1,42 @@
+import Backup
 import LayerFormat
 import PostgresFormat
 import System
 
 /// The pages of a cluster's relations, as they are after a recovery.
-protocol CatalogPages {
+protocol RelationPages {
   /// Whether a main fork has blocks; nil if there is no such fork.
   func hasBlocks(_ relation: ReplayPlan.Relation) throws(Failure) -> Bool?
 
-  /// Lends the pages of a main fork to `body`, one after another.
+  /// Lends the pages of a main fork to `body`, one after another, as long as that is true.
+  func readPages(
+    of relation: ReplayPlan.Relation, while body: (RawSpan) throws(Failure) -> Bool
+  ) throws(Failure)
+}
+
+extension RelationPages {
+  /// Lends all pages of a main fork to `body`, one after another.
   func forEachPage(
     of relation: ReplayPlan.Relation, _ body: (RawSpan) throws(Failure) -> Void
-  ) throws(Failure)
+  ) throws(Failure) {
+    try readPages(of: relation) { page throws(Failure) in
+      try body(page)
+      return true
+    }
+  }
+}
+
+extension Set<RelationForkID> {
+  /// How many relations they are of.
+  var relationCount: Int { Set(map(\.mainFork)).count }
 }
 
 /// Tells which relations have pages that may be newer than the WAL of a sound copy of one moment.
 ///
-/// What builds an index or rewrites a
-/// table writes a record of a page and then the page, past the buffers, which would have written the WAL
-/// out first. (Postgres, `src/backend/access/nbtree/nbtsort.c`, `src/backend/access/heap/rewriteheap.c`;
-/// in 17 `src/backend/storage/smgr/bulk_write.c`) Nobody else uses the relation before the transaction has
+/// What builds an index, or rewrites or moves a table, writes a record of a page and then the page, past the
+/// buffers, which would have written the WAL out first. (Postgres, `src/backend/access/nbtree/nbtsort.c`,
+/// `src/backend/access/heap/rewriteheap.c`, `src/backend/catalog/storage.c`; in 17
+/// `src/backend/storage/smgr/bulk_write.c`) Nobody else uses the relation before the transaction has
 /// committed, which is after the records of its pages. If the server crashes in between, the files stay.
 ///
 /// So a relation was being made if no relation map has its number, and
@@ -35,11 +53,11 @@ protocol CatalogPages {
 /// permanent relation lacks its file, or its blocks, if it had some when it was last vacuumed or analyzed.
 ///
 /// A hash index writes pages in that way too when it grows: they are unused, and behind those that its first
-/// page counts (`HashIndex`).
+/// page counts (`HashIndex`). That is believed under the same condition.
 struct UnfinishedRelations {
   private let data: ClusterFiles
   private let version: PostgresVersion
-  private let pages: any CatalogPages
+  private let pages: any RelationPages
   /// Those of the prepared transactions and of their subtransactions; nil if not all are known.
   private let preparedIDs: Set<UInt32>?
 
@@ -47,7 +65,7 @@ struct UnfinishedRelations {
   ///
   /// - Parameter pages: has the pages of relations, if they are not all in `data`.
   init(
-    in data: ClusterFiles, _ version: PostgresVersion, pages: (any CatalogPages)? = nil
+    in data: ClusterFiles, _ version: PostgresVersion, pages: (any RelationPages)? = nil
   ) throws(Failure) {
     self.data = data
     self.version = version
@@ -55,17 +73,15 @@ struct UnfinishedRelations {
     preparedIDs = try Self.preparedIDs(in: data, version)
   }
 
-  /// Those among some forks, of a cluster that was shut down and has been read at a path, and perhaps was
-  /// `recovered` there.
-  ///
-  /// A tar shows none, as its catalogs cannot be read once more; nor does a copy with a label, whose WAL goes to
-  /// the end of the backup.
+  /// Those of a cluster that was shut down, be it by a recovery, and has been read at a path; none of a tar,
+  /// whose catalogs cannot be read once more.
   static func among(
-    _ forks: Set<RelationForkID>, newerThan end: LogSequenceNumber, _ version: PostgresVersion,
-    at path: String, recovered: RecoveredCluster?
+    _ segments: SegmentTable, of cluster: ClusterAssessment, at path: String
   ) throws(Failure) -> Set<RelationForkID> {
-    guard !forks.isEmpty, recovered?.hasLabel != true, isDirectory(path) else { return [] }
-    return try Self(in: ClusterFiles(path), version).among(forks, newerThan: end)
+    let forks = segments.forks(newerThan: cluster.endLSN)
+    guard !forks.isEmpty, isDirectory(path) else { return [] }
+    return try Self(in: ClusterFiles(path), cluster.version)
+      .among(forks, newerThan: cluster.endLSN)
   }
 
   private static func preparedIDs(
@@ -73,7 +89,11 @@ struct UnfinishedRelations {
   ) throws(Failure) -> Set<UInt32>? {
     var ids: Set<UInt32> = []
     for name in try data.names(in: "pg_twophase") {
-      guard let file = try data.file("pg_twophase/" + name)?.contents(limit: twoPhaseLimit),
+      guard name.utf8.count == version.twoPhaseNameDigits,
+        UInt64(hexadecimal: Array(name.utf8)) != nil,
+        let file = try data.file("pg_twophase/" + name)?.contents(limit: Cluster.smallFileLimit)
+      else { continue }
+      guard (try? TwoPhaseFile.decode(file.bytes)) != nil,
         let found = TwoPhaseFile.transactionIDs(in: file.bytes, version: version)
       else { return nil }
       ids.formUnion(found)
@@ -81,21 +101,17 @@ struct UnfinishedRelations {
     return ids
   }
 
-  /// What Postgres allows for such a file. (`src/include/utils/memutils.h`, `MaxAllocSize`)
-  private static let twoPhaseLimit = 1 << 30
-
-  /// Those among some forks that have pages which are newer than `end`; other forks than the main ones are
-  /// not looked at.
+  /// Those among some forks that have pages which are newer than `end`.
   func among(
     _ forks: Set<RelationForkID>, newerThan end: LogSequenceNumber
   ) throws(Failure) -> Set<RelationForkID> {
-    let wanted = forks.filter { $0.fork == .main }
     var unfinished: Set<RelationForkID> = []
-    for (id, forks) in Dictionary(grouping: wanted, by: \.databaseID) {
-      let numbers = try among(Set(forks.map(\.relationNumber)), ofDatabase: id)
+    for (id, forks) in Dictionary(grouping: forks, by: \.databaseID) {
+      guard let numbers = try unnamed(among: Set(forks.map(\.relationNumber)), inDatabase: id)
+      else { continue }
       for fork in forks {
         var isUnfinished = numbers.contains(fork.relationNumber)
-        if !isUnfinished {
+        if !isUnfinished, fork.fork == .main {
           isUnfinished = try isGrowingHash(ReplayPlan.Relation(fork), newerThan: end)
         }
         if isUnfinished { unfinished.insert(fork) }
@@ -104,35 +120,42 @@ struct UnfinishedRelations {
     return unfinished
   }
 
-  /// Whether a relation is a hash index of which only pages that it does not use yet are newer than `end`.
+  /// Whether a relation is a hash index whose pages that are newer than `end` are all unused ones behind those
+  /// it has allocated, where no other pages are.
   private func isGrowingHash(
     _ relation: ReplayPlan.Relation, newerThan end: LogSequenceNumber
   ) throws(Failure) -> Bool {
     var index: HashIndex?
-    var isUnused = true
+    var isGrowing = false
     var block: UInt64 = 0
-    try pages.forEachPage(of: relation) { page throws(Failure) in
+    try pages.readPages(of: relation) { page throws(Failure) in
       if block == 0 { index = HashIndex(firstPage: page) }
-      if let index, PageHeader(page).lsn > end {
-        isUnused = isUnused && block >= index.usedBlockCount && HashIndex.isUnused(page)
+      guard let index else { return false }
+      let header = PageHeader(page)
+      if block < index.allocatedBlockCount {
+        isGrowing = header.lsn <= end
+      } else {
+        isGrowing = !header.isInUse || HashIndex.isUnused(page)
       }
       block += 1
+      return isGrowing
     }
-    return index != nil && isUnused
+    return isGrowing && block > index?.allocatedBlockCount ?? .max
   }
 
-  private func among(
-    _ numbers: Set<UInt32>, ofDatabase id: UInt32
-  ) throws(Failure) -> Set<UInt32> {
+  /// Those numbers that no relation in use has; nil if nothing can be said of the database.
+  private func unnamed(
+    among numbers: Set<UInt32>, inDatabase id: UInt32
+  ) throws(Failure) -> Set<UInt32>? {
     guard let map = try data.relationMap(ofDatabase: id),
       (try? RelationMapFile.check(map.bytes, version: version)) != nil
-    else { return [] }
+    else { return nil }
     var named = Set(RelationMapFile.pairs(of: map.bytes).map(\.relationNumber))
     // The map names all shared relations. (`src/backend/catalog/catalog.c`, `IsSharedRelation`)
-    if id == 0 { return try hasAllFiles(named) ? numbers.subtracting(named) : [] }
+    if id == 0 { return try hasAllFiles(named) ? numbers.subtracting(named) : nil }
     guard
       let catalog = RelationMapFile.relationNumber(of: RelationMapFile.classCatalog, in: map.bytes)
-    else { return [] }
+    else { return nil }
     var indexes: [UInt32: Set<UInt32>] = [:]  // the oids of those that have a number
     var indexCatalogs: Set<UInt32> = []
     var isWhole = true
@@ -148,7 +171,7 @@ struct UnfinishedRelations {
       }
     }
     // Every catalog has a row of pg_index: one without it proves nothing.
-    if indexCatalogs.isEmpty || !isWhole { return [] }
+    if indexCatalogs.isEmpty || !isWhole { return nil }
     let oids = indexes.values.reduce(into: Set()) { $0.formUnion($1) }
     let unready = try unreadyIndexes(among: oids, in: indexCatalogs, ofDatabase: id)
     return numbers.filter { number in

@@ -117,12 +117,9 @@ struct BackupComparison {
     }
     return try finish(contents, collected, read, isRecovered: recovered != nil) {
       assessment throws(Failure) in
-      let end = assessment.endLSN
       var segments = collected.segments
-      let unfinished = try UnfinishedRelations.among(
-        segments.mainForks(newerThan: end), newerThan: end, assessment.version,
-        at: options.backup, recovered: recovered)
-      return try segments.relations(upTo: end, unfinished: unfinished)
+      let unfinished = try UnfinishedRelations.among(segments, of: assessment, at: options.backup)
+      return try segments.relations(upTo: assessment.endLSN, unfinished: unfinished)
     }
   }
 

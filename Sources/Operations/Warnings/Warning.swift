@@ -1,18 +1,7 @@
 import PostgresFormat
 
 /// Something to look at although a verb has succeeded.
-public struct Warning: Codable, Equatable, Sendable {
-  /// What it is about.
-  public var code: WarningCode
-  /// One line: lower case, no final period.
-  public var message: String
-
-  /// A warning of this kind.
-  public init(_ code: WarningCode, _ message: String) {
-    self.code = code
-    self.message = message
-  }
-}
+public typealias Warning = Notice<WarningCode>
 
 /// What there is to look at although a verb has succeeded, as a script tells it.
 public enum WarningCode: String, StableCode {

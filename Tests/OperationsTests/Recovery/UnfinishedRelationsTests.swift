@@ -84,9 +84,13 @@ import Testing
     /// Whether the cluster has a prepared transaction, and whether its id is this one.
     var hasPrepared = false
     var isPrepared = false
+    /// Whether its file is damaged, so that it may be any.
+    var isDamaged = false
     var isUnfinished: Bool
 
-    var testDescription: String { "\(hints) \(id) \(bits ?? 9) \(hasPrepared) \(isPrepared)" }
+    var testDescription: String {
+      "\(hints) \(id) \(bits ?? 9) \(hasPrepared) \(isPrepared) \(isDamaged)"
+    }
   }
 
   private static let versions: [PostgresVersion] = [.v14, .v15, .v16, .v17]
@@ -103,7 +107,7 @@ import Testing
     let shared = RelationForkID(databaseID: 0, relationNumber: 99999, fork: .main)
     let map = RelationForkID(
       databaseID: cluster.databaseID, relationNumber: 99999, fork: .visibilityMap)
-    #expect(try cluster.unfinished([shared, map]) == [shared])
+    #expect(try cluster.unfinished([shared, map]) == [shared, map])
     let database = RelationForkID(
       databaseID: 0, relationNumber: 1262, fork: .main)  // pg_database, unless it was rewritten
     #expect(try cluster.unfinished([database]) == [])
@@ -119,6 +123,7 @@ import Testing
     State(hints: 0x0200, bits: 1, isUnfinished: true),
     State(bits: 0, isUnfinished: true), State(bits: 0, hasPrepared: true, isUnfinished: true),
     State(bits: 0, hasPrepared: true, isPrepared: true, isUnfinished: false),
+    State(bits: 0, hasPrepared: true, isDamaged: true, isUnfinished: false),
     State(bits: 1, isUnfinished: false), State(bits: 2, isUnfinished: true),
     State(bits: 2, hasPrepared: true, isPrepared: true, isUnfinished: true),
     State(bits: 3, isUnfinished: false),
@@ -146,9 +151,12 @@ import Testing
     let names = try FileManager.default.contentsOfDirectory(atPath: directory.path())
     #expect(names.count == 1)
     let prepared = directory.appending(path: names[0])
-    if state.isPrepared {
-      var file = try Array(Data(contentsOf: prepared))
-      file.replaceSubrange(8..<12, with: SmallBackup.bytesOf(state.id))
+    try Data().write(to: directory.appending(path: ".nfs0001"))
+    if state.isPrepared || state.isDamaged {
+      var file = try Array(Data(contentsOf: prepared).dropLast(4))
+      file.replaceSubrange(8..<12, with: SmallBackup.bytesOf(state.id ^ (state.isDamaged ? 1 : 0)))
+      file = TwoPhaseFile.encode(stored: file)
+      if state.isDamaged { file[20] ^= 1 }
       try Data(file).write(to: prepared)
     } else if !state.hasPrepared {
       try FileManager.default.removeItem(at: prepared)
@@ -207,7 +215,8 @@ import Testing
     let file = try Array(Data(contentsOf: url))
     #expect(file.count == whole * 8192)
     #expect(
-      HashIndex(firstPage: file.bytes.extracting(first: 8192))?.usedBlockCount == UInt64(whole))
+      HashIndex(firstPage: file.bytes.extracting(first: 8192))?.allocatedBlockCount == UInt64(whole)
+    )
     let end: UInt64 = 1 << 32 | 1 << 30
     var last = [UInt8](repeating: 0, count: 8192)
     // LSN, ends of the header and of the free space, the special area, its offset and the page's version.
@@ -228,7 +237,9 @@ import Testing
     other = last
     other[12] = 28  // it has a row
     #expect(try !isUnfinished(file + holes + other))
-    // Its last page is used, and so are its others.
+    // A page behind those it has allocated is in use, so that its first page is older.
+    #expect(try !isUnfinished(file + file.suffix(8192) + last))
+    // Its last page is newer, be it unused, and so are its others.
     #expect(try !isUnfinished(Array(file.dropLast(8192)) + last + holes + last))
     for block in 0..<whole {
       var newer = file
@@ -238,6 +249,9 @@ import Testing
     var noIndex = file
     noIndex[24] ^= 1
     #expect(try !isUnfinished(noIndex + holes + last))
+    // Another relation has lost its pages.
+    try Data().write(to: URL(filePath: cluster.path(2619)))
+    #expect(try !isUnfinished(file + holes + last))
   }
 
   /// Goal: a catalog that does not even name the catalogs proves nothing. Method: one without rows.
