@@ -182,7 +182,8 @@ final class RunningBackup: @unchecked Sendable {
     for newest in base.segments(newerThan: end) {
       if let page = try newerPage(of: newest, than: end, isGone) { newer.append(page) }
     }
-    guard !newer.isEmpty, let pages, let copy else { return 0 }
+    if newer.isEmpty { return 0 }
+    guard let pages, let copy else { throw Failure(.bug, "nothing was replayed") }
     let data = try ClusterFiles(place.scratch.data)
     let unfinished = try UnfinishedRelations(
       in: data, copy.version, pages: ReplayedPages(pages: pages, sizes: sizes, data: data)
