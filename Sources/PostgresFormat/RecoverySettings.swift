@@ -50,10 +50,18 @@ public struct RecoverySettings: Equatable, Sendable {
   private static let targets =
     ["time", "lsn", "xid", "name"].map { "recovery_target_" + $0 } + ["recovery_target"]
 
-  /// The timeline to recover along, if it is not the newest.
+  /// The timeline to recover along, if it is not the newest: a word, or a number in decimal.
+  ///
+  /// Postgres reads a number that begins with 0 as octal, and as hexadecimal after `0x`. (Postgres,
+  /// `src/backend/access/transam/xlogrecovery.c`, `check_recovery_target_timeline`)
   public var timeline: String? {
     let value = values["recovery_target_timeline"] ?? ""
-    return value.isEmpty || value == "latest" ? nil : value
+    if value.isEmpty || value == "latest" { return nil }
+    let number =
+      value.lowercased().hasPrefix("0x")
+      ? UInt32(value.dropFirst(2), radix: 16)
+      : value.hasPrefix("0") ? UInt32(value, radix: 8) : nil
+    return number.map { String($0) } ?? value
   }
 
   /// Whether a recovery ends before the target, and not just after it.

@@ -631,7 +631,7 @@ extension ErrorCode {
       (
         .unsupported,
         "The backup is from a pageserver and needs no recovery.",
-        "Import it without '--recover-with'."
+        "Leave out '--recover-with'."
       )
     case .postgresNotFound:
       (

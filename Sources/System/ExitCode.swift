@@ -37,7 +37,8 @@ public enum ExitCode: Int32, CaseIterable, Sendable {
   public var meaning: String {
     switch self {
     case .success: "success"
-    case .difference: "verification found a difference, or a key or timeline was not found"
+    case .difference:
+      "a difference, a missing key, or a timeline that is not in service"
     case .inUse: "the timeline is being imported, or already exists"
     case .usage: "the command line is wrong"
     case .damaged: "the backup or the timeline is damaged or incomplete"

@@ -112,7 +112,7 @@ struct OptionParserTests {
   /// Method: wrong values of variables: the message names the variable.
   @Test(arguments: [
     ("IMPORT_BACKUP_MEMORY", "5", "must be a size from 16M to 1024G, not '5'"),
-    ("IMPORT_BACKUP_MEMORY", "much", "must be a size in bytes, or end in K, M or G, not 'much'"),
+    ("IMPORT_BACKUP_MEMORY", "much", "must be a size in bytes, or end in K, M, G or T, not 'much'"),
     ("IMPORT_BACKUP_OUTPUT", "az://b/p", "must be a path, not the URL 'az://b/p'"),
     ("IMPORT_BACKUP_SCRATCH", "nfs://b", "must be a path, not the URL 'nfs://b'"),
   ])

@@ -6,19 +6,20 @@ import Testing
 /// Goal: a value is parsed exactly or refused; none is truncated, wrapped around or guessed.
 struct OptionValueTests {
   /// Method: sizes with each unit, at the bounds and as large as 64 bits hold.
-  @Test(arguments: [
-    ("0", 0), ("1", 1), ("8192", 8192), ("16K", 16 << 10), ("16k", 16 << 10), ("3M", 3 << 20),
-    ("2G", 2 << 30), ("007", 7), ("18446744073709551615", UInt64.max),
-    ("17179869183G", 17_179_869_183 << 30),
-  ])
+  @Test(
+    arguments: [
+      ("0", 0), ("1", 1), ("8192", 8192), ("16K", 16 << 10), ("16k", 16 << 10), ("3M", 3 << 20),
+      ("2G", 2 << 30), ("007", 7), ("18446744073709551615", UInt64.max),
+      ("17179869183G", 17_179_869_183 << 30), ("2T", 2 << 40), ("16777215t", 16_777_215 << 40),
+    ] as [(String, UInt64)])
   func sizes(text: String, size: UInt64) throws {
     #expect(try OptionValue(option: "x", text: text).size(in: 0...UInt64.max) == size)
   }
 
   /// Method: texts that are not a size, and sizes above 64 bits, by their digits or by their unit.
   @Test(arguments: [
-    "", "K", "M16", "16MM", "16 M", "1.5G", "-1", "+1", "0x10", "16MiB", "16T", "٣", "1_000",
-    "18446744073709551616", "17179869184G", "99999999999999999999999",
+    "", "K", "M16", "16MM", "16 M", "1.5G", "-1", "+1", "0x10", "16MiB", "16P", "٣", "1_000",
+    "18446744073709551616", "17179869184G", "16777216T", "99999999999999999999999",
   ])
   func nonsenseSizes(text: String) {
     let error = #expect(throws: Failure.self) {

@@ -13,7 +13,8 @@ struct RecoveryEndServerTests {
   func headerOnTwoPages(options: [String]) async throws {
     let programs = try #require(PostgresServer.programs)
     let server = try PostgresServer(
-      newWith: programs, settings: "fsync = off\nautovacuum = off", checksums: false)
+      newWith: programs, settings: "fsync = off\nwal_level = minimal\nmax_wal_senders = 0",
+      checksums: false)
     try server.start()
     _ = try server.query(
       """

@@ -208,6 +208,11 @@ struct RecoveryServerTests {
     try Self.expect(
       run, code: 65, "cannot recover the backup: exit code 1", "FATAL:  WAL ends before",
       "hint: The WAL ends ", "--restore-command", in: directory)
+    let asked = try await Self.run(
+      backup, in: directory, programs: cluster.programs, ["--restore-command", "false"])
+    try Self.expect(
+      asked, code: 65, "[wal-missing]", "the restore command does not have WAL segment '0000",
+      "hint: Look whether the archive has it", in: directory)
     let restored = try await Self.run(
       backup, in: directory, programs: cluster.programs,
       ["--restore-command", "cp '\(cluster.directory)/archive/%f' '%p'"])

@@ -52,17 +52,23 @@ struct TornCopyTests {
 
         "${drop[@]}" "$bin/pgbench" -h "$PWD" -U postgres -n -c 2 -T 600 postgres > pgbench.log 2>&1 &
         load=$!
-        sql 'SELECT pg_sleep(1)'
+        transactions() { sql 'SELECT count(*) FROM pgbench_history'; }
+        busy() { # waits until the load has changed pages
+          local try before; before=$(transactions)
+          for try in {1..1200}; do (( $(transactions) < before + 100 )) || return 0; sleep 0.1; done
+          return 1
+        }
+        busy
         # GNU tar ends with 1 if a file changed meanwhile.
         tar -C data -cf tar.tar base 2> tar.log || (( $? == 1 ))
-        sql 'SELECT pg_sleep(1)'; sql CHECKPOINT
+        busy; sql CHECKPOINT
         tar -C data -rf tar.tar --exclude ./base --exclude './postmaster.*' . 2>> tar.log || (( $? == 1 ))
 
         mkdir rsync
         copy=(cp -a data/base rsync/)
         if type -P rsync > /dev/null; then copy=(rsync -a data/base rsync/); fi
         "${copy[@]}" 2> rsync.log || (( $? == 23 || $? == 24 ))
-        sql 'SELECT pg_sleep(1)'; sql CHECKPOINT
+        busy; sql CHECKPOINT
         rest rsync
 
         # All processes are stopped; those that start meanwhile have not done anything.

@@ -119,29 +119,28 @@ struct UnfinishedRelationTests {
 
   /// Goal: a sound snapshot is taken while relations are made, and is as a full recovery leaves it, and
   /// newer pages of relations that are in use are refused. Method: both ways, each server; the refusals one.
-  @Test func snapshot() async throws {
-    for programs in [PostgresServer.programs, PostgresServer.programs16] {
-      guard let programs else { continue }
-      let snapshot = try Snapshot(programs: programs)
-      let directory = try TemporaryDirectory()
-      let (summary, timeline) = try await RunningClusterTests.compare(
-        in: directory.path, "snapshot"
-      ) { output, more in
-        let run = try await ProgramRun.run(
-          snapshot.arguments("snapshot") + ["--output", output, "--json"] + more,
-          timeLimit: .seconds(400))
-        if run.exitCode == 0 {
-          let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
-          #expect(summary.unfinishedRelationCount == 6)
-        }
-        return run
+  @Test(
+    .serialized, arguments: [PostgresServer.programs, PostgresServer.programs16].compactMap { $0 })
+  func snapshot(programs: String) async throws {
+    let snapshot = try Snapshot(programs: programs)
+    let directory = try TemporaryDirectory()
+    let (summary, timeline) = try await RunningClusterTests.compare(
+      in: directory.path, "snapshot"
+    ) { output, more in
+      let run = try await ProgramRun.run(
+        snapshot.arguments("snapshot") + ["--output", output, "--json"] + more,
+        timeLimit: .seconds(400))
+      if run.exitCode == 0 {
+        let summary = try JSONDecoder().decode(ImportSummary.self, from: run.output)
+        #expect(summary.unfinishedRelationCount == 6)
       }
-      #expect(summary.snapshotCheck?.result == .compared)
-      try await Self.verify(timeline, snapshot)
-      try await Self.stop(snapshot)
-      if programs == PostgresServer.programs { try await Self.refuse(snapshot) }
-      try Self.use(directory.path + "/a", programs)
+      return run
     }
+    #expect(summary.snapshotCheck?.result == .compared)
+    try await Self.verify(timeline, snapshot)
+    try await Self.stop(snapshot)
+    if programs == PostgresServer.programs { try await Self.refuse(snapshot) }
+    try Self.use(directory.path + "/a", programs)
   }
 
   /// Goal: what a hash index has allocated is known for every size. Method: its length, when nothing happens to it;

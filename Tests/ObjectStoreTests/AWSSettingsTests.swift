@@ -115,6 +115,8 @@ import Testing
   /// Method: each way to have no credentials, and the beginning of its message.
   @Test(arguments: [
     (["AWS_PROFILE": "bare"], "no credentials for the object store"),
+    (["AWS_ACCESS_KEY_ID": "x"], "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"),
+    (["AWS_SECRET_ACCESS_KEY": "x"], "AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not"),
     (["AWS_PROFILE": "sso"], "profile 'sso' has 'sso_session', which is not supported"),
     (["AWS_PROFILE": "typo"], "there is no profile 'typo'"),
     (["AWS_WEB_IDENTITY_TOKEN_FILE": "/x"], "AWS_WEB_IDENTITY_TOKEN_FILE is set, but"),

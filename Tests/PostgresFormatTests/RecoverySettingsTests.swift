@@ -28,6 +28,11 @@ import Testing
     #expect(found.isExclusive)
     #expect(settings("").target == nil && settings("").timeline == nil)
     #expect(settings("recovery_target_timeline = 'latest'").timeline == nil)
+    for (text, timeline) in [
+      ("0x1F", "31"), ("0X1f", "31"), ("017", "15"), ("17", "17"), ("0xg", "0xg"),
+    ] {
+      #expect(settings("recovery_target_timeline = '\(text)'").timeline == timeline)
+    }
     #expect(settings("recovery_target = immediate").target?.value == "immediate")
   }
 
@@ -61,7 +66,10 @@ import Testing
     #expect(history.parts.map(\.timelineID) == [1, 3, 7])
     #expect(history.parts.map(\.start.rawValue) == [0, 0x500_0148, 0x700_0060])
     #expect(TimelineHistory.fileName(26) == "0000001A.history")
-    for text in ["1", "1\tx\ty", "2\t0/1\n1\t0/2", "7\t0/1", "x\t0/1"] {
+    for text in [
+      "1", "1\tx\ty", "2\t0/1\n1\t0/2", "7\t0/1", "x\t0/1", "1\t0/2\n2\t0/1", "1\t40000000/0",
+      "1\tFFFFFFFF/FFFFFFFF",
+    ] {
       #expect(throws: FormatError.self) {
         try TimelineHistory(of: 7, decoding: Array(text.utf8).bytes)
       }

@@ -75,6 +75,12 @@ package struct ClusterContents: Sendable {
     }
   }
 
+  /// The pages of the SLRUs and of these relations, which are all.
+  package func pageCount(with relations: [Cluster.Relation]) -> UInt64 {
+    relations.reduce(0) { $0 + UInt64($1.blockCount) }
+      + slruSegments.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + UInt64($1) } }
+  }
+
   /// Whether enough of the backup was taken to judge the whole.
   package var canBeAssessed: Bool { !refused.controlFile && !refused.versions.contains(nil) }
 

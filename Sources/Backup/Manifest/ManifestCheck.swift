@@ -58,7 +58,8 @@ package final class ManifestCheck {
     guard isComplete, failure == nil else { return nil }
     var sizes = sizes
     for range in walRanges where range.start < range.end {
-      sizes.writeAheadLog &+= range.end.rawValue - range.start.rawValue
+      let byteCount = range.end.rawValue - range.start.rawValue
+      sizes.writeAheadLog = sizes.writeAheadLog.addingUpTo(byteCount)
     }
     return sizes
   }
@@ -177,8 +178,10 @@ package final class ManifestCheck {
   private func list(_ file: BackupManifest.File) throws(FormatError) {
     summary.fileCount += 1
     if file.path == Self.backupLabel { listsBackupLabel = true }
-    sizes.all &+= file.byteCount
-    if file.path.starts(with: Self.tablespaces) { sizes.tablespaces &+= file.byteCount }
+    sizes.all = sizes.all.addingUpTo(file.byteCount)
+    if file.path.starts(with: Self.tablespaces) {
+      sizes.tablespaces = sizes.tablespaces.addingUpTo(file.byteCount)
+    }
     guard !BackupManifest.ignores(file.path) else { return }
     let index: Int
     do throws(Failure) {

@@ -34,7 +34,9 @@ public struct StoreLocation: Sendable, Equatable {
     guard isName, (2...255).contains(bucket.utf8.count), bucket.first != "." else {
       throw Failure(
         .badOption, "\(url.quoted) does not name a bucket",
-        hint: "Write it as s3://BUCKET/PREFIX, such as s3://backups/pageserver.")
+        hint:
+          "Write it as s3://BUCKET/PREFIX, such as s3://backups/pageserver. A bucket's name has 2 to 255 "
+          + "letters, digits, dots, hyphens and underscores.")
     }
     // Keys are no paths, but libcurl resolves such names before it signs.
     if let name = prefix.split(separator: "/").first(where: { [".", ".."].contains($0) }) {

@@ -54,6 +54,12 @@ final class CredentialSource: Sendable {
   private func find() throws(Failure) -> Credentials {
     SystemCalls.forbidCoreDumps()
     if let found = environment() { return found }
+    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    if let set = names.first(where: { settings[$0] != nil }) {
+      throw Failure(
+        .credentialsMissing, "\(set) is set, but \(names.first { $0 != set } ?? "") is not",
+        hint: "Set both, or neither.")
+    }
     if let file = settings["AWS_WEB_IDENTITY_TOKEN_FILE"] {
       guard let role = settings["AWS_ROLE_ARN"] else {
         throw Failure(

@@ -5,8 +5,8 @@ import System
 /// Imports a backup: reads it once, writes its layers, and last the index.
 ///
 /// When anything fails, or the program is interrupted, the timeline's directory is left without an
-/// index and without what was written; in a bucket, layers stay if the timeline's id was given. Throws a `Failure` whose code is the program's exit
-/// code. Memory: `ImportPlan` says how it is bounded.
+/// index and without what was written; in a bucket, layers stay if the timeline's id was given. Throws a
+/// `Failure` whose code is the program's exit code. Memory: `ImportPlan` says how it is bounded.
 public func importBackup(
   _ options: ImportOptions, progress: RunProgress?
 ) throws(Failure) -> ImportSummary {

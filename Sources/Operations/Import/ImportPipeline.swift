@@ -17,8 +17,8 @@ import Timeline
 /// `read` reads the input ahead and decompresses it. `tar` decides about every member and fills
 /// batches with pages (`BackupReader`). `write` makes layers of them (`TimelineWriter`), `chunk`
 /// writes those of small relations (`ChunkWriter`), `hash` reads finished ones back (`HashStage`),
-/// `sync` makes them durable, or `upload-1` … send them to a bucket (`StoreStage`). Memory stays as `ImportPlan` shares it out. A stage that fails ends all
-/// others.
+/// `sync` makes them durable, or `upload-1` … send them to a bucket (`StoreStage`). Memory stays as
+/// `ImportPlan` shares it out. A stage that fails ends all others.
 struct ImportPipeline {
   private let group = StageGroup()
   private let plan: ImportPlan
@@ -202,9 +202,7 @@ struct ImportPipeline {
     var summary = ImportSummary(contents, assessment, relations)
     summary.markedDatabaseCount = contents.databaseCount(withColumnsIn: writer.markedRelations)
     summary.pageChecksums = pageChecksums
-    summary.pageCount =
-      relations.reduce(0) { $0 + UInt64($1.blockCount) }
-      + contents.slruSegments.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + UInt64($1) } }
+    summary.pageCount = contents.pageCount(with: relations)
     return Written(
       summary: summary,
       metadata: IndexPart.Metadata(

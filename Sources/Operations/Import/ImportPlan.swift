@@ -99,6 +99,7 @@ struct ImportPlan: Sendable {
   }
 
   init(_ options: ImportOptions) throws(Failure) {
+    try Self.requireOutside(options.backup, output: options.outputDirectory)
     if let manifest = options.manifest { try requireReadable(manifest, option: "--manifest") }
     backup = options.backup
     backupPath = options.backup
@@ -174,6 +175,18 @@ struct ImportPlan: Sendable {
         + "\(megabytes)M",
       hint: "Give '--memory \(megabytes)M', a directory with '--scratch', \(fewer)or a smaller "
         + "'--chunk-size' and '--image-layer-size'.")
+  }
+
+  /// Refuses to write into a data directory that is to be imported.
+  private static func requireOutside(_ backup: String, output: String) throws(Failure) {
+    guard !StoreLocation.isMeant(by: output), isDirectory(backup),
+      try DirectoryHandle(path: backup).status(of: DirectoryHandle.name("PG_VERSION")) != nil
+    else { return }
+    let place = try SystemCalls.resolved(SystemCalls.nearestExisting(output)) + "/"
+    guard place.hasPrefix(try SystemCalls.resolved(backup) + "/") else { return }
+    throw Failure(
+      .conflictingOptions, "the output \(output.quoted) is within the backup \(backup.quoted)",
+      hint: "Give a directory outside of the backup with '--output'.")
   }
 
   private static func identifier(

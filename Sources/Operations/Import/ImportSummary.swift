@@ -71,7 +71,8 @@ public struct ImportSummary: Codable, Sendable {
   public var inputByteCount: UInt64 = 0
   /// Bytes of all layers and the index.
   public var outputByteCount: UInt64 = 0
-  /// Every layer file, by name, that begins with the shard's directory if there are several; the hashes are of the files as they were read back.
+  /// Every layer file, by name, that begins with the shard's directory if there are several; the hashes are
+  /// of the files as they were read back.
   public var layers: [FileDigest] = []
   /// The index file, as it was read back, that of shard 0 if there are several; nil if none is written.
   public var index: FileDigest?

@@ -31,7 +31,7 @@ public struct BackupDescription: Codable, Sendable {
   /// `clean shutdown`, `fullbackup`, `running cluster`, `standby`, `incremental backup` or
   /// `unknown`.
   public var backupKind = ""
-  /// Whether an import would take it, as far as that shows without looking at pages.
+  /// Whether an import without a recovery would take it, as far as that shows without looking at pages.
   public var isImportable = false
   /// Why an import would refuse it; nil if it would not.
   public var refusal: Refusal?

@@ -33,8 +33,7 @@ struct ClusterFiles: RelationPages {
     return directory
   }
 
-  /// The relation map of a database, 0 for the shared relations, which need not be a good one; nil if
-  /// there is none.
+  /// The relation map of a database, 0 for the shared relations, unchecked; nil if there is none.
   func relationMap(ofDatabase id: UInt32) throws(Failure) -> [UInt8]? {
     try file(RelationSegment.directory(ofDatabase: id) + "/pg_filenode.map")?
       .beginning(upTo: 1 << 10)

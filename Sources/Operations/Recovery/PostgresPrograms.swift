@@ -69,8 +69,9 @@ struct PostgresPrograms {
         .postgresVersionMismatch,
         "the backup is from Postgres \(version.rawValue), but \(path("postgres").quoted) is "
           + "\(versionText)",
-        hint: "Give the programs of Postgres \(version.rawValue) with --recover-with "
-          + "/usr/lib/postgresql/\(version.rawValue)/bin.")
+        hint:
+          "Install Postgres \(version.rawValue), and give the directory of its programs, such as "
+          + "/usr/lib/postgresql/\(version.rawValue)/bin, with '--recover-with'.")
     }
   }
 }

@@ -23,8 +23,9 @@ extension Recovery {
   /// pages of a full copy (hint bits, dead rows that are pruned), which then would differ from those of a
   /// recovery in one pass. A server that has recovered writes a checkpoint before it ends, however it
   /// ends, and one that has not writes none. (Postgres, `postinit.c`, `InitPostgres`: `ShutdownXLOG` is
-  /// registered after `StartupXLOG`) Only of a cluster that was shut down, on a full copy, a session is
-  /// opened: one that ends in order keeps the statistics, which are thrown away after any replay.
+  /// registered after `StartupXLOG`) Only of a cluster with tablespaces that was shut down, without a restore
+  /// command, a session is opened: one that ends in order keeps the statistics, which are thrown away after
+  /// any replay.
   ///
   /// - Parameters:
   ///   - pages: gets the records that a restore command brings; nil if all pages are there.
@@ -79,7 +80,7 @@ extension Recovery {
     guard after.state == .shutDown, after.checkPoint != before.checkPoint else {
       throw advice(copy, place).advise(
         log.missingSegment.map(WriteAheadLogCheck.isMissing)
-          ?? Self.notRecovered(result, log: scratch.log, log.last))
+          ?? Self.notRecovered(result, log: scratch.log, log.last, missing: channel?.missing))
     }
     if let channel {
       // The server has left its own; the cluster's are those that it had.
@@ -187,18 +188,37 @@ extension Recovery {
   private static let targetTooEarly =
     "requested recovery stop point is before consistent recovery point"
 
+  /// What it says that needs more WAL than it gets. (`xlogrecovery.c`, `InitWalRecovery`, `ReadRecord`;
+  /// `xlog.c`, `StartupXLOG`)
+  private static let needingWAL = [
+    "could not locate required checkpoint record", "could not find redo location referenced",
+    "WAL ends before end of online backup", "WAL ends before consistent recovery point",
+  ]
+
   /// The error of a server that did not recover the backup; `end` is that of the WAL, if it is known.
+  ///
+  /// - Parameter missing: the segment that it has asked for at last and has not got.
   private static func notRecovered(
-    _ result: ChildProcess.Result, log: String, _ end: WALEnd?
+    _ result: ChildProcess.Result, log: String, _ end: WALEnd?, missing: WALSegmentName?
   ) -> Failure {
     let lines = ServerLog.lastLines(of: log)
     let isNotReached = lines.contains { $0.contains(targetNotReached) }
+    let needsMore = lines.contains { line in needingWAL.contains { line.contains($0) } }
+    if let missing, needsMore {
+      return Failure(
+        .walMissing,
+        "the restore command does not have WAL segment '\(missing)', which the recovery needs",
+        hint:
+          "Look whether the archive has it, and whether the command fetches it when it runs in the "
+          + "working directory of import-backup.")
+    }
     let known = end.map(describe)
     let hint =
       if lines.contains(where: { $0.contains(targetTooEarly) }) {
         "The target is before the end of the backup. Give a later one, or an earlier backup."
       } else if isNotReached {
-        (known ?? "") + "Check the target. If it is in later WAL, \(WriteAheadLogCheck.ways)"
+        (known ?? "")
+          + "Check the target. If the WAL that leads to it is missing, \(WriteAheadLogCheck.ways)"
       } else {
         (known ?? "") + WriteAheadLogCheck.hint
       }

@@ -24,7 +24,9 @@ extension Recovery {
     if let onePass = place, onePass.isInOnePass {
       place = nil  // its scratch goes before there is another one
       do throws(Failure) {
-        return try inOnePass(onePass)
+        let result = try inOnePass(onePass)
+        onePass.scratch.removeAtEnd(announce: options.announce)
+        return result
       } catch  where error.code == .fullCopyNeeded && !onePass.backup.isPipe {
         try beforeCopy()
         options.announce?("the cluster has tablespaces, which show only now")
@@ -41,7 +43,7 @@ extension Recovery {
     case .mismatched(let mismatch): return try onMismatch(mismatch)
     }
     let result = try onCopy(cluster)
-    if !options.keepsScratch { cluster.scratch.removeAtEnd(announce: options.announce) }
+    cluster.scratch.removeAtEnd(announce: options.announce)
     return result
   }
 }

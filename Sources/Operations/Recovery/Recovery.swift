@@ -244,7 +244,7 @@ struct Recovery {
     _ intake: ScratchIntake, _ place: Place, segments: SegmentTable = SegmentTable()
   ) throws(Failure) -> Copy {
     try intake.requireNoUnexpectedFiles()
-    try check(intake)
+    try requireTablespaces(of: intake)
     let scratch = intake.scratch
     guard try SystemCalls.status(at: scratch.data + "/global/pg_control") != nil else {
       throw intake.clues.missingControlFile
@@ -283,9 +283,11 @@ struct Recovery {
     else { return nil }
     var words: [String] = []
     var options: [String] = []
+    var isOfUnknownZone = false
     if let (name, value) = settings.target {
       let kind = name.dropFirst("recovery_target_".count)
       words.append("\(name) = '\(escaped(value.utf8))'")
+      isOfUnknownZone = kind == RecoveryTarget.Kind.time.rawValue && !RecoveryTarget.hasZone(value)
       options += ["--recovery-target", kind.isEmpty ? value : "\(kind)=\(value)"]
       if settings.isExclusive {
         words.append("recovery_target_inclusive = off")
@@ -309,9 +311,10 @@ struct Recovery {
     return Failure(
       .recoveryTargetInBackup, message,
       hint:
-        "Say where the recovery is to end with '--recovery-target', or recover all of the WAL with "
-        + "'--ignore-recovery-settings'."
-    ).remedied(by: words.isEmpty ? nil : Remedy(options: options))
+        "Say where the recovery is to end with '--recovery-target'"
+        + (isOfUnknownZone ? ", the time with its offset from UTC" : "")
+        + ", or recover all of the WAL with '--ignore-recovery-settings'."
+    ).remedied(by: words.isEmpty || isOfUnknownZone ? nil : Remedy(options: options))
   }
 
   /// The look through the WAL of a copy.
@@ -383,7 +386,7 @@ struct Recovery {
   }
 
   /// Refuses a copy that lacks a tablespace.
-  private func check(_ intake: ScratchIntake) throws(Failure) {
+  private func requireTablespaces(of intake: ScratchIntake) throws(Failure) {
     for (id, tablespace) in intake.tablespaces.sorted(by: { $0.key < $1.key })
     where !tablespace.isThere {
       let location = tablespace.location.map { ", which was in '\($0)'," } ?? ""

@@ -31,7 +31,7 @@ public struct RecoveryOptions: Sendable {
   /// End just before the target, and not after it.
   public var isTargetExclusive = false
 
-  /// The timeline to recover along: `current`, a number in decimal, or nil for the newest.
+  /// The timeline to recover along: `current`, a number in decimal, or `latest` or nil for the newest.
   public var targetTimeline: String?
 
   /// Pass over a target that the backup's own settings have.

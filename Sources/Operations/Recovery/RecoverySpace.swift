@@ -38,7 +38,8 @@ struct RecoverySpace: CustomStringConvertible {
     var unknown: String?
     if case .directory = backup {
     } else if let sizes = manifest?.listedByteCounts {
-      sum = max(sum, sizes.all + sizes.tablespaces + max(sizes.writeAheadLog, given ?? 0))
+      let listed = [sizes.all, sizes.tablespaces, max(sizes.writeAheadLog, given ?? 0)]
+      sum = max(sum, listed.reduce(0) { $0.addingUpTo($1) })
     } else {
       for tar in backup.tars {
         switch try tarKind(of: tar, backup.origin) {
@@ -54,7 +55,7 @@ struct RecoverySpace: CustomStringConvertible {
 
   /// `at least 123 MiB there`.
   var description: String {
-    let amount = "\((leastByteCount + 1 << 20 - 1) >> 20) MiB there"
+    let amount = "\(leastByteCount.addingUpTo(1 << 20 - 1) >> 20) MiB there"
     return unknown?.replacing("%", with: amount) ?? "at least \(amount)"
   }
 }

@@ -35,6 +35,19 @@ public struct RecoveryTarget: Equatable, Sendable {
     self.value = value
   }
 
+  /// Whether a time says of which zone it is: by an offset, a name or `Z` after the time of day.
+  ///
+  /// Postgres takes one without as of its setting `timezone`, which the cluster's own settings have, and a
+  /// recovery does not read these. (Postgres documentation, "Date/Time Input")
+  public static func hasZone(_ time: String) -> Bool {
+    guard let colon = time.firstIndex(of: ":") else { return false }
+    var rest = time[colon...].drop { $0.isNumber || ":. ".contains($0) }
+    if ["am", "pm"].contains(rest.prefix(2).lowercased()) {
+      rest = rest.dropFirst(2).drop { $0 == " " }
+    }
+    return !rest.isEmpty
+  }
+
   /// The settings of a server that recovers up to here, and then ends the recovery.
   var settings: [String: String] {
     let name = kind == .immediate ? "recovery_target" : "recovery_target_\(kind.rawValue)"

@@ -75,7 +75,7 @@ struct ReplayPlan: Sendable {
     case block(Relation, UInt32)
     /// All blocks of a relation from this one on.
     case rest(Relation, from: UInt32)
-    /// All blocks of a database, whose files are copied as they are at the record.
+    /// All blocks of a database that is copied as it is at the record, or that an early end may bring back.
     case database(UInt32)
   }
 
@@ -88,7 +88,7 @@ struct ReplayPlan: Sendable {
   private let touched: TouchedTable
   /// The least number of blocks that a truncation left of a relation.
   private var cuts: [Relation: UInt32] = [:]
-  /// Databases that are removed, or are copies: nothing of the base is theirs after it.
+  /// Databases that are removed, or are copies: nothing of the base is theirs from that record on.
   private(set) var replacedDatabases: Set<UInt32> = []
   /// What the base has; nil if that is not known.
   private let base: BaseSizes?
@@ -117,9 +117,6 @@ struct ReplayPlan: Sendable {
     named[index / 64] |= 1 << UInt64(index % 64)
     return true
   }
-
-  /// The least number of blocks that a truncation left of a relation; nil if there was none.
-  func leastBlockCount(of relation: Relation) -> UInt32? { cuts[relation] }
 
   /// The relation that was named last, as records often name the same one again.
   private var last: (relation: Relation, blockCount: UInt32)?
@@ -250,8 +247,7 @@ struct ReplayPlan: Sendable {
 
   // MARK: What to put there, what to take
 
-  /// Gives the runs of blocks of a relation from `start` up to `end` that no record has touched, and
-  /// that no truncation removed.
+  /// Gives the runs of `blocks` of a relation that no record has touched, and that no truncation removed.
   func forEachUntouchedRun(
     of relation: Relation, _ blocks: Range<UInt32>, _ body: (Range<UInt32>) throws(Failure) -> Void
   ) throws(Failure) {

@@ -37,6 +37,8 @@ final class RestoreChannel: Sendable {
     var restart: String?
     var end: WALEnd?
     var settings: [String: Int32] = [:]
+    /// The segment that was asked for at last, if neither the command nor the copy has it.
+    var missing: WALSegmentName?
     var failure: Failure?
   }
 
@@ -106,6 +108,9 @@ final class RestoreChannel: Sendable {
   /// The largest values that settings have in the records that the server has got, by name.
   var settings: [String: Int32] { state.withLock { $0.settings } }
 
+  /// The segment that the server has asked for at last, if neither the command nor the copy has it.
+  var missing: WALSegmentName? { state.withLock { $0.missing } }
+
   /// Whether the user's command runs now, for which the server waits.
   var isFetching: Bool { state.withLock { $0.isFetching } }
 
@@ -153,14 +158,17 @@ final class RestoreChannel: Sendable {
       let (file, byteCount) = try fetch(names[0], restartingAt: names[1], check: requireServer)
     else {
       // All of the copy's own has been looked through; what of it is replayed shows now.
-      if let segment, pages != nil, let (file, byteCount) = try openCopy(of: names[0]) {
+      let copy = try openCopy(of: names[0])
+      if let segment, pages != nil, let (file, byteCount) = copy {
         try decode(segment, of: file, byteCount: byteCount, &buffer, &stream)
       }
+      if let segment, copy == nil { state.withLock { $0.missing = segment } }
       try answers.write(Array("-\n".utf8).bytes, check: requireServer)
       return
     }
     // The record of a tablespace may be anywhere: all is looked at before the first byte is given.
     if let segment {
+      state.withLock { $0.missing = nil }
       try decode(segment, of: InputFile(file), byteCount: byteCount, &buffer, &stream)
     }
     try answers.write(Array("\(byteCount)\n".utf8).bytes, check: requireServer)

@@ -118,8 +118,10 @@ final class ScratchDirectory: Sendable {
     try SystemCalls.removeDirectory(path)
   }
 
-  /// Removes it when all else is done; if that fails, a note says so, as the result is valid.
+  /// Removes it when all else is done, unless it is to be kept; if that fails, a note says so, as the result
+  /// is valid.
   func removeAtEnd(announce: (@Sendable (String) -> Void)?) {
+    if isKept { return }
     do throws(Failure) {
       try remove()
     } catch {

@@ -21,8 +21,6 @@ struct ScratchIntake {
     var location: String?
     /// Whether its contents are in the backup, be they none.
     var isThere = false
-    /// The bytes of its files.
-    var byteCount: UInt64 = 0
   }
 
   /// Where a file is written.
@@ -218,7 +216,7 @@ struct ScratchIntake {
       throw Failure(
         .recoveryNotNeeded,
         "the backup is from a pageserver and needs no recovery: it contains '\(path)'",
-        hint: "Import it without '--recover-with'.")
+        hint: "Leave out '--recover-with'.")
     case .unexpected:
       unexpectedFiles.add(path)
     case .incremental, .refused:
@@ -286,10 +284,8 @@ struct ScratchIntake {
       try Self.join(Array("base".utf8)[...], names.dropFirst()), kind: member.kind)
     switch decision {
     case .relationSegment:
-      tablespaces[id]?.byteCount &+= member.byteCount
       return try relation(member, path, names, below: scratch.tablespace(id))
     case .relationMap, .versionFile:
-      tablespaces[id]?.byteCount &+= member.byteCount
       return try file(member, names, below: scratch.tablespace(id))
     case .directory:
       try makeDirectories(names, below: scratch.tablespace(id))

@@ -84,10 +84,9 @@ struct ServerWatch {
     let lines = ServerLog.lastLines(of: scratch.log)
     return Failure(
       .recoveryFailed,
-      "Postgres did nothing for \(time)\(place) and was ended"
-        + (lines.isEmpty
-          ? "" : "; its last lines:\n" + lines.map { "  " + $0 }.joined(separator: "\n")),
-      hint: "Look whether the disk of the scratch directory works, and import the backup again, or "
-        + "choose another disk with '--scratch'.")
+      "Postgres did nothing for \(time)\(place) and was ended" + ServerLog.describe(lines),
+      hint:
+        "Look whether the disk of the scratch directory works, and try again, or choose another disk "
+        + "with '--scratch'.")
   }
 }

@@ -32,7 +32,7 @@ struct SingleUserServer {
   /// - Throws: if the server cannot be started, does nothing for too long, or leaves too little free
   ///   space.
   func run(
-    in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String] = [:],
+    in database: [UInt8], commands: [UInt8], control: ControlFile, others: [String: String],
     channel: RestoreChannel? = nil, position: ReplayPosition? = nil
   ) throws(Failure) -> ChildProcess.Result {
     let directory = programs.sandbox.directory
@@ -126,9 +126,13 @@ enum ServerLog {
     let ending =
       result.exitCode > 128
       ? "signal \(result.exitCode - 128)" : "exit code \(result.exitCode)"
-    let lines = lastLines(of: log)
-    return lines.isEmpty
-      ? ending : "\(ending); its last lines:\n" + lines.map { "  " + $0 }.joined(separator: "\n")
+    return ending + describe(lastLines(of: log))
+  }
+
+  /// The last lines as the end of a sentence; nothing if there are none.
+  static func describe(_ lastLines: [String]) -> String {
+    lastLines.isEmpty
+      ? "" : "; its last lines:\n" + lastLines.map { "  " + $0 }.joined(separator: "\n")
   }
 
   /// The last lines of a log, control characters escaped; none if it cannot be read.

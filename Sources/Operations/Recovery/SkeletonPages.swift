@@ -17,7 +17,7 @@ final class SkeletonPages: @unchecked Sendable {
   /// Blocks that are needed before the next segment is replayed.
   private var blocks: [(relation: ReplayPlan.Relation, block: UInt32)] = []
 
-  /// Blocks are put there in the order of their keys, so many at a time at the most: 1 MiB.
+  /// Blocks are put there in the order of their keys, so many at a time at the most: 128 KiB.
   private static let blockLimit = 1 << 17 / 12
 
   /// Pages for the files of a skeleton, whose base has the relations of `sizes`.

@@ -109,9 +109,7 @@ struct TornCopyCheck {
       remove(relation) { $0 >= cut.block }
     case .relationRemoval(let relations):
       for removed in relations {
-        let relation = ReplayPlan.Relation(
-          databaseID: removed.databaseID, relationNumber: removed.relationNumber)
-        remove(relation) { _ in true }
+        remove(ReplayPlan.Relation(removed)) { _ in true }
       }
     case .databaseRemoval(let id, _): remove(databases: [id])
     case .databaseCopy(let copy): remove(databases: [copy.databaseID])
@@ -193,7 +191,7 @@ struct TornCopyCheck {
           guard lsn >= change.end else { throw Self.torn(relation, block, change, page) }
           count += 1
         case .unused, .noFile:
-          guard knowsLaterRecords, isVisible(change) else { continue }
+          guard knowsLaterRecords, isCommitted(change) else { continue }
           throw Self.torn(relation, block, change, page)
         }
       }
@@ -201,7 +199,7 @@ struct TornCopyCheck {
     return count
   }
 
-  private func isVisible(_ change: Change) -> Bool {
+  private func isCommitted(_ change: Change) -> Bool {
     change.transactionID == 0 || committedTransactions.contains(change.transactionID)
   }
 

@@ -103,8 +103,8 @@ final class TouchedTable: @unchecked Sendable {
     relations[relation, default: TouchedBlocks()].set(piece, number)
   }
 
-  /// Gives every run of touched blocks of a relation in a range, in their order; a run ends at the end of
-  /// a segment.
+  /// Gives every run of touched blocks of a relation in a range, in their order; a run may end at the
+  /// end of a segment.
   func forEachRun(
     of relation: Relation, in blocks: Range<UInt32>, _ body: (Range<UInt32>) throws(Failure) -> Void
   ) throws(Failure) {

@@ -20,7 +20,7 @@ struct WriteAheadLogCheck {
   let hasRestoreCommand: Bool
   /// The timeline to recover along: nil for the newest.
   var targetTimeline: String?
-  /// The files that were given besides a copy with a label, all of which is to be replayed.
+  /// The files that were given besides a copy with a label, all of which are to be replayed.
   var givenFiles: Set<String> = []
   var progress: RunProgress?
   private let input = InputProgress()
@@ -150,8 +150,8 @@ struct WriteAheadLogCheck {
   }
 
   /// The timelines that a server goes along when nothing else is asked for, and how to ask for them:
-  /// those that lead to the newest that has a history in the copy; after a crash that of `pg_control`. (Postgres, `timeline.c`, `findNewestTimeLine`; `xlogrecovery.c`,
-  /// `validateRecoveryParameters`)
+  /// those that lead to the newest that has a history in the copy; after a crash that of `pg_control`.
+  /// (Postgres, `timeline.c`, `findNewestTimeLine`; `xlogrecovery.c`, `validateRecoveryParameters`)
   private func replayHistory() throws(Failure) -> (TimelineHistory, target: String?) {
     let current = control.recoveryTimelineID
     var target = current

@@ -73,6 +73,7 @@ struct WriteAheadLogIntake {
           try FileSource(source.openFound(name), progress: progress), to: target,
           subject: path.quoted)
       case .other where Self.name(of: path) != nil: throw SystemCalls.notRegular(path)
+      case .symbolicLink where Self.name(of: path) != nil: throw SystemCalls.isLink(path)
       default: clues.note(path)
       }
     }
@@ -82,6 +83,9 @@ struct WriteAheadLogIntake {
     let tar = try TarReader(path: path, progress: progress)
     while let member = try tar.nextMember() {
       try Interruption.check()
+      if member.kind == .symbolicLink, Self.name(of: member.name) != nil {
+        throw SystemCalls.isLink(member.name)
+      }
       guard member.kind == .file, let target = try target(of: member.name) else { continue }
       try copy(TarMember(tar), to: target, subject: "member \(member.name.quoted)")
     }

@@ -99,7 +99,7 @@ struct BackupComparison {
 
   /// Throws what is wrong with the backup, as an import would.
   ///
-  /// A backup of a cluster with another identifier is one finding, and differs in nothing else. What a
+  /// A backup of a cluster with another identifier is one finding, and nothing else is compared. What a
   /// server recovered for the comparison has times of its own in its control file, and perhaps other
   /// statistics.
   ///
@@ -176,7 +176,7 @@ struct BackupComparison {
     try contents.requireComplete(relations, version: assessment.version)
     if running != nil {
       collected.compared.set(mainForksOf: relations, in: read.placements)
-      collected.result.pageCount = pageCount(contents, relations)
+      collected.result.pageCount = contents.pageCount(with: relations)
     }
     var ofIndex = Findings()
     ofIndex.add(timeline.index.metadata, assessment)
@@ -193,13 +193,6 @@ struct BackupComparison {
         !isRecovered || key.meaning != .statisticsFile
       })
     return collected.result
-  }
-
-  private func pageCount(
-    _ contents: ClusterContents, _ relations: [Cluster.Relation]
-  ) -> UInt64 {
-    relations.reduce(0) { $0 + UInt64($1.blockCount) }
-      + contents.slruSegments.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + UInt64($1) } }
   }
 
   /// Has pages of the backup read and compares them with those in `tables`, the first of which is the

@@ -107,12 +107,10 @@ private func compare(
   }
   return try run.recover(
     inOnePass: { [run] place throws(Failure) in
-      let result = try BackupComparison(
+      try BackupComparison(
         timeline, run, in: place, backup: backup, stripComponents: options.stripComponents,
         jobs: jobs, progress: progress
       ).run(read)
-      if !recovery.keepsScratch { place.scratch.removeAtEnd(announce: recovery.announce) }
-      return result
     },
     onMismatch: { mismatch throws(Failure) in
       BackupComparison.Result(mismatch, of: timeline, read)

@@ -29,7 +29,8 @@ public struct TimelineHistory: Equatable, Sendable {
 
   /// The history of timeline `timelineID` by its file.
   ///
-  /// - Throws: `damaged` if a line has no id or position, or if the ids do not rise.
+  /// - Throws: `damaged` if a line has no id or position, if these do not rise, or if a position is not
+  ///   below 2^62.
   public init(of timelineID: UInt32, decoding bytes: RawSpan) throws(FormatError) {
     var parts: [Part] = []
     var start = LogSequenceNumber(rawValue: 0)
@@ -38,7 +39,7 @@ public struct TimelineHistory: Equatable, Sendable {
       guard let first = fields.first, first.first != UInt8(ascii: "#") else { continue }
       guard fields.count >= 2, let id = first.positiveDecimal,
         let end = LogSequenceNumber(String(decoding: fields[1], as: UTF8.self)[...]),
-        id > parts.last?.timelineID ?? 0, id < timelineID
+        end >= start, end.rawValue < 1 << 62, id > parts.last?.timelineID ?? 0, id < timelineID
       else { throw .damaged("a line of the timeline's history is malformed: '\(escaped(line))'") }
       parts.append(Part(timelineID: id, start: start))
       start = end

@@ -23,13 +23,13 @@ public struct WALSegmentName: Hashable, Sendable {
   }
 
   /// Reads a file name; nil for anything but 24 hexadecimal digits that a segment of this size can
-  /// have.
+  /// have, below position 2^62: so its end, and that of the next one, can be told.
   public init?(_ text: some StringProtocol, segmentSize: UInt32) {
     let digits = Array(text.utf8)
     let parts = (1 << 32) / UInt64(segmentSize)
     guard digits.count == 24, let timelineID = UInt32(hexadecimal: digits[..<8]),
       let high = UInt64(hexadecimal: digits[8..<16]), let low = UInt64(hexadecimal: digits[16...]),
-      high < 1 << 31, low < parts
+      high < 1 << 30, low < parts
     else { return nil }
     self.timelineID = timelineID
     self.number = high * parts + low

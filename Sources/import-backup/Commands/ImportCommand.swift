@@ -19,7 +19,7 @@ struct ImportCommand: ReportingCommand, ServiceCommand, RecoveringCommand, Store
     """
     The timeline is written to DIR/tenants/TENANT/timelines/TIMELINE: layer files, and last of all \
     one index_part.json. A timeline without an index is incomplete. A receipt in DIR/receipts lists \
-    its files with their hashes. A SIZE is in bytes, or ends in K, M or G (powers of 1024).
+    its files with their hashes. A SIZE is in bytes, or ends in K, M, G or T (powers of 1024).
     """,
     """
     With --recover-with, BACKUP may also be a backup of a running cluster, or of a cluster with \

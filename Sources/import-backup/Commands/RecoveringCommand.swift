@@ -67,6 +67,10 @@ extension RecoveringCommand {
         guard let target = RecoveryTarget(value.text) else {
           throw value.refusal("time=, lsn=, xid= or name= with a value, or 'immediate'")
         }
+        guard target.kind != .time || RecoveryTarget.hasZone(target.value) else {
+          throw value.refusal(
+            "a time with its offset from UTC, as in time='2026-01-31 12:00:00+00'")
+        }
         command.recovery.target = target
       },
 

@@ -31,7 +31,8 @@ struct VerifyCommand: ReportingCommand, StoreCommand, RecoveringCommand {
 
   static let options: [CommandOption<VerifyCommand>] =
     ownOptions
-    + recoveryOptions(scratch: "directory for Postgres to work in (default: none)") + [
+    + recoveryOptions(scratch: "directory for Postgres to work in, required with --recover-with")
+    + [
       CommandOption("json", help: "print the result and the findings as one JSON object") {
         command, _ in command.printsJSON = true
       },

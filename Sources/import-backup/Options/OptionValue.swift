@@ -43,13 +43,13 @@ struct OptionValue {
     return number
   }
 
-  /// A number of bytes within `range`: decimal digits, and K, M or G (powers of 1024) or nothing.
+  /// A number of bytes within `range`: decimal digits, and K, M, G or T (powers of 1024) or nothing.
   func size(in range: ClosedRange<UInt64>) throws(Failure) -> UInt64 {
-    let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "k": 10, "m": 20, "g": 30]
-    let shift = text.last.flatMap { shifts[$0] }
+    let shifts: [Character: UInt64] = ["K": 10, "M": 20, "G": 30, "T": 40]
+    let shift = text.uppercased().last.flatMap { shifts[$0] }
     let digits = shift == nil ? text[...] : text.dropLast()
     guard Self.isDecimal(digits) else {
-      throw refusal("a size in bytes, or end in K, M or G")
+      throw refusal("a size in bytes, or end in K, M, G or T")
     }
     let product = UInt64(digits)?.multipliedReportingOverflow(by: 1 << (shift ?? 0))
     guard let (size, overflow) = product, !overflow, range.contains(size) else {

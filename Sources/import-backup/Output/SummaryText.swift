@@ -316,8 +316,9 @@ enum VerifyText {
     if summary.isCompared {
       guard codes.contains(.indexDiffers) else { return nil }
       return
-        "Their LSNs differ: this is another backup of the cluster, taken at another time, or the index is "
-        + "wrong. Give the backup that was imported to '--against'."
+        "Their LSNs differ: this is another backup of the cluster, taken at another time, or the archive has "
+        + "got more WAL since, or the index is wrong. Give the backup that was imported to '--against'; its "
+        + "recovery must end where that of the import ended (see '--recovery-target')."
     }
     return summary.receiptPath == nil ? nil : receiptHint(codes)
   }

@@ -237,6 +237,21 @@ import Testing
     Self.expect(try await Self.refusal(directory), .unsupported, "state: in production")
   }
 
+  /// Goal: nothing is written into the directory. Method: outputs in it, by its name and by a link to it.
+  @Test func outputWithin() async throws {
+    let directory = try Self.cluster()
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.path + "/link", withDestinationPath: "data/base")
+    for output in ["data", "data/out", "data/../data/base/out/deep", "link", "link/out"] {
+      let error = try await Self.refusal(directory) {
+        $0.outputDirectory = directory.path + "/" + output
+      }
+      Self.expect(error, .usage, "is within the backup", hint: "outside of the backup")
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path + "/data/base")
+    #expect(names.allSatisfy { UInt32($0) != nil })
+  }
+
   /// Goal: no link leads out of the directory, and nothing but files is opened. Method: a link or a
   /// pipe in the place of each kind of thing; of `pg_wal` and of a user's own it is left out.
   @Test func linksAndOthers() async throws {

@@ -62,6 +62,31 @@ import Testing
     return tar
   }
 
+  /// Goal: a time is of a known zone, on the command line and in what a hint says. Method: the forms that
+  /// Postgres takes; a backup whose own settings have one.
+  @Test func zones() async throws {
+    for time in [
+      "2026-01-31 12:00:00+00", "2026-01-31 12:00:00.5 -05:30", "2026-01-31T12:00Z",
+      "2026-01-31 12:00 PM CET",
+      "Jan 31 12:00:00 2026 Europe/Berlin",
+    ] { #expect(RecoveryTarget.hasZone(time), "\(time)") }
+    for time in [
+      "2026-01-31 12:00:00", "2026-01-31 12:00:00.123456", "2026-01-31", "2026-01-31 12:00 PM", "",
+    ] {
+      #expect(!RecoveryTarget.hasZone(time), "\(time)")
+    }
+    for (zone, isKnown) in [("", false), ("+01", true)] {
+      var tar = Self.running()
+      tar.members.append(.init("./recovery.signal"))
+      let settings = "recovery_target_time = '2026-01-31 12:00:00\(zone)'\n"
+      tar.members.append(.init("./postgresql.auto.conf", contents: Array(settings.utf8)))
+      let error = try await Self.refusal(of: tar)
+      #expect(error?.code == .recoveryTargetInBackup)
+      #expect((error?.remedy != nil) == isKnown)
+      #expect(error?.hint?.contains("offset from UTC") == !isKnown)
+    }
+  }
+
   /// Goal: a control file that no server wrote is refused. Method: WAL segments of no bytes, and a
   /// segment in `pg_wal` that would be numbered by that.
   @Test func impossibleSegmentSize() async throws {

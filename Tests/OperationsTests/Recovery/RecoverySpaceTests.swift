@@ -30,6 +30,24 @@ import Testing
     #expect(space.description == "at least \((space.leastByteCount + 1 << 20 - 1) >> 20) MiB there")
   }
 
+  /// Goal: sizes that nobody has are added without a trap. Method: files and WAL of the largest ones.
+  @Test(arguments: [false, true]) func endlessSizes(inOnePass: Bool) throws {
+    let directory = try TemporaryDirectory()
+    let file = #"{"Path": "pg_tblspc/1/x", "Size": 18446744073709551615, "Last-Modified": "x"}"#
+    let text =
+      #"{"PostgreSQL-Backup-Manifest-Version": 1, "Files": ["# + file + ", "
+      + file.replacing("/x", with: "/y")
+      + #"], "WAL-Ranges": [{"Timeline": 1, "Start-LSN": "0/0", "End-LSN": "FFFFFFFF/FFFFFFFF"}], "#
+    try Data(TestManifest.signed(text + "\n"))
+      .write(to: URL(filePath: directory.path + "/manifest"))
+    let check = ManifestCheck()
+    try check.read(fileAt: directory.path + "/manifest", isGiven: true)
+    let space = try RecoverySpace(
+      of: OnlineBackup(at: Self.backup), inOnePass: inOnePass, writeAheadLog: nil, manifest: check)
+    #expect(space.leastByteCount == .max)
+    #expect(space.description.contains("17592186044415 MiB") || inOnePass)
+  }
+
   @Test func withoutManifest() throws {
     let compressed = try RecoverySpace(
       of: OnlineBackup(at: Self.backup), inOnePass: false, writeAheadLog: nil, manifest: nil)

@@ -87,6 +87,8 @@ import Testing
   @Test(arguments: [
     ("mkdir wal; cp -r pg_wal wal/a; cp -r pg_wal wal/b", "appears twice in"),
     ("gzip pg_wal/*; for f in pg_wal/*; do truncate -s -9 $f; done; mv pg_wal wal", "cut off"),
+    ("mkdir wal; ln -s \"$PWD\"/pg_wal/* wal", "is a symbolic link"),
+    ("mkdir x; ln -s \"$PWD\"/pg_wal/* x; tar -cf wal x", "is a symbolic link"),
     ("echo hello > wal", "not a tar"), ("tar -c pg_wal | bzip2 > wal", "a bzip2 file"),
     (
       "mkdir wal; head -c 1100M /dev/zero | zstd -q > wal/000000010000000000000001.zst",
