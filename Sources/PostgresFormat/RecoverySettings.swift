@@ -52,16 +52,18 @@ public struct RecoverySettings: Equatable, Sendable {
 
   /// The timeline to recover along, if it is not the newest: a word, or a number in decimal.
   ///
-  /// Postgres reads a number that begins with 0 as octal, and as hexadecimal after `0x`. (Postgres,
-  /// `src/backend/access/transam/xlogrecovery.c`, `check_recovery_target_timeline`)
+  /// Postgres reads a number that begins with 0 as octal, and as hexadecimal after `0x`, and passes over what
+  /// follows the digits. (Postgres, `src/backend/access/transam/xlogrecovery.c`,
+  /// `check_recovery_target_timeline`, with `strtoul`; tried with 15.20 and 16.14)
   public var timeline: String? {
     let value = values["recovery_target_timeline"] ?? ""
     if value.isEmpty || value == "latest" { return nil }
-    let number =
-      value.lowercased().hasPrefix("0x")
-      ? UInt32(value.dropFirst(2), radix: 16)
-      : value.hasPrefix("0") ? UInt32(value, radix: 8) : nil
-    return number.map { String($0) } ?? value
+    let isHexadecimal = value.lowercased().hasPrefix("0x")
+    let radix = isHexadecimal ? 16 : value.hasPrefix("0") ? 8 : 10
+    let digits = value.dropFirst(isHexadecimal ? 2 : 0)
+      .prefix { $0.hexDigitValue.map { $0 < radix } ?? false }
+    guard let number = UInt32(digits, radix: radix), number > 0 else { return value }
+    return String(number)
   }
 
   /// Whether a recovery ends before the target, and not just after it.

@@ -29,7 +29,8 @@ import Testing
     #expect(settings("").target == nil && settings("").timeline == nil)
     #expect(settings("recovery_target_timeline = 'latest'").timeline == nil)
     for (text, timeline) in [
-      ("0x1F", "31"), ("0X1f", "31"), ("017", "15"), ("17", "17"), ("0xg", "0xg"),
+      ("0x1F", "31"), ("0X1f", "31"), ("017", "15"), ("17", "17"), ("2nd", "2"),
+      ("0xg", "0xg"), ("09", "09"), ("lastest", "lastest"),
     ] {
       #expect(settings("recovery_target_timeline = '\(text)'").timeline == timeline)
     }

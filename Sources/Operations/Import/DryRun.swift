@@ -140,6 +140,24 @@ private struct DryRun {
     return refusals.failures.contains { $0.code == .tablespacesUnsupported }
   }
 
+  /// Whether a cluster that was running comes without any WAL. Whether what there is goes far enough shows only
+  /// when it is read.
+  private func hasNoLog(
+    _ contents: ClusterContents, _ recovery: RecoveryOptions
+  ) throws(Failure) -> Bool {
+    guard recovery.writeAheadLog == nil, recovery.restoreCommand == nil,
+      refusals.failures.contains(where: { [.runningCluster, .uncleanShutdown].contains($0.code) }),
+      !contents.leftOut.summary.contains(where: { $0.code == .writeAheadLog })
+    else { return false }
+    switch try OnlineBackup(at: options.backup) {
+    case .tar: return true
+    case .tars(_, let log, _): return log == nil
+    case .directory(let path):
+      let log = DirectoryHandle.name("pg_wal")
+      return try DirectoryHandle(path: path).status(of: log)?.kind != .symbolicLink
+    }
+  }
+
   /// Judges a backup that was read to its end, as far as what was refused allows it.
   private mutating func judge(
     _ read: ClusterContents, _ reader: BackupReader, _ meter: inout LayerMeter, _ plan: ImportPlan
@@ -158,6 +176,7 @@ private struct DryRun {
       if let refusal = Recovery.refusal(of: own, recovery) {
         try refusals.take(refusal)
       }
+      if try hasNoLog(contents, recovery) { try refusals.take(WriteAheadLogCheck.allIsMissing) }
       return  // what a recovery makes of the cluster is not known
     }
     var assessed: ClusterAssessment?

@@ -187,7 +187,7 @@ import Testing
   }
 
   /// Method: a backup of a running cluster is no reason if it is to be recovered, and the programs
-  /// are missed.
+  /// are missed, as is the WAL if there is none at all.
   @Test func recovery() throws {
     let directory = try TemporaryDirectory()
     var tar = SmallBackup.withControlFile {
@@ -195,10 +195,20 @@ import Testing
     }
     tar.members.append(.init("./backup_label", contents: Array("START WAL".utf8)))
     let backup = directory.path + "/backup.tar"
+    tar["pg_wal"] = .init("./pg_wal", type: "5")
     try Data(tar.encoded()).write(to: URL(filePath: backup))
     var options = Self.options(backup, in: directory)
     let asItIs = try rehearseImport(options, progress: nil)
     #expect(Set(asItIs.reasons.map(\.code)) == ["running-cluster", "unclean-shutdown"])
+    var noLog = options
+    noLog.recovery = RecoveryOptions(programs: directory.path + "/bin")
+    let refused = try rehearseImport(noLog, progress: nil)
+    #expect(refused.reasons.map(\.code) == ["postgres-not-found", "wal-missing"])
+    noLog.recovery?.restoreCommand = "false"
+    #expect(
+      try rehearseImport(noLog, progress: nil).reasons.map(\.code) == ["postgres-not-found"])
+    tar.members.append(.init("./pg_wal/000000010000000000000001", contents: [1]))
+    try Data(tar.encoded()).write(to: URL(filePath: backup))
     options.recovery = RecoveryOptions(programs: directory.path + "/bin")
     let without = try rehearseImport(options, progress: nil)
     #expect(without.reasons.map(\.code) == ["postgres-not-found"])
