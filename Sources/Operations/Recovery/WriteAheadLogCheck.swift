@@ -33,15 +33,16 @@ struct WriteAheadLogCheck {
 
   /// The error of a server that could not recover for want of the segment that it begins with.
   static func isMissing(_ segment: WALSegmentName) -> Failure {
-    isMissing("segment '\(segment)', with which its recovery begins")
+    isMissing(
+      "the backup does not contain WAL segment '\(segment)', with which its recovery begins")
   }
 
   /// The error of a backup without any WAL.
-  static let allIsMissing = isMissing("that it is to be recovered with")
+  static let allIsMissing = isMissing("the backup contains no WAL, and none is given besides it")
 
-  private static func isMissing(_ what: String) -> Failure {
+  private static func isMissing(_ message: String) -> Failure {
     Failure(
-      .walMissing, "the backup does not contain WAL \(what)",
+      .walMissing, message,
       hint:
         "If its WAL is beside it, as 'pg_wal.tar' is beside 'base.tar', give the directory of both; if not, "
         + ways)
