@@ -53,18 +53,10 @@ final class CredentialSource: Sendable {
 
   private func find() throws(Failure) -> Credentials {
     SystemCalls.forbidCoreDumps()
-    if let found = environment() { return found }
-    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-    if let set = names.first(where: { settings[$0] != nil }) {
-      throw Failure(
-        .credentialsMissing, "\(set) is set, but \(names.first { $0 != set } ?? "") is not",
-        hint: "Set both, or neither.")
-    }
+    if let found = try environment() { return found }
     if let file = settings["AWS_WEB_IDENTITY_TOKEN_FILE"] {
       guard let role = settings["AWS_ROLE_ARN"] else {
-        throw Failure(
-          .credentialsMissing, "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not",
-          hint: "Set both, or neither.")
+        throw Self.halfSet("AWS_WEB_IDENTITY_TOKEN_FILE", without: "AWS_ROLE_ARN")
       }
       return try WebIdentity(settings).credentials(tokenFile: file, role: role)
     }
@@ -77,13 +69,23 @@ final class CredentialSource: Sendable {
     )
   }
 
-  private func environment() -> Credentials? {
-    guard let id = settings["AWS_ACCESS_KEY_ID"], let key = settings["AWS_SECRET_ACCESS_KEY"] else {
-      return nil
+  private func environment() throws(Failure) -> Credentials? {
+    let names = (id: "AWS_ACCESS_KEY_ID", key: "AWS_SECRET_ACCESS_KEY")
+    switch (settings[names.id], settings[names.key]) {
+    case (let id?, let key?):
+      return Credentials(
+        keyID: id, secretKey: Secret(key),
+        sessionToken: settings["AWS_SESSION_TOKEN"].map { Secret($0) })
+    case (_?, nil): throw Self.halfSet(names.id, without: names.key)
+    case (nil, _?): throw Self.halfSet(names.key, without: names.id)
+    case (nil, nil): return nil
     }
-    return Credentials(
-      keyID: id, secretKey: Secret(key),
-      sessionToken: settings["AWS_SESSION_TOKEN"].map { Secret($0) })
+  }
+
+  /// The error of one of two variables that belong together.
+  private static func halfSet(_ name: String, without other: String) -> Failure {
+    Failure(
+      .credentialsMissing, "\(name) is set, but \(other) is not", hint: "Set both, or neither.")
   }
 
   /// Ways to credentials that a profile may have and this program does not know.

@@ -179,9 +179,7 @@ struct ImportPlan: Sendable {
 
   /// Refuses to write into a data directory that is to be imported.
   private static func requireOutside(_ backup: String, output: String) throws(Failure) {
-    guard !StoreLocation.isMeant(by: output), isDirectory(backup),
-      try DirectoryHandle(path: backup).status(of: DirectoryHandle.name("PG_VERSION")) != nil
-    else { return }
+    guard !StoreLocation.isMeant(by: output), isDataDirectory(backup) else { return }
     let place = try SystemCalls.resolved(SystemCalls.nearestExisting(output)) + "/"
     guard place.hasPrefix(try SystemCalls.resolved(backup) + "/") else { return }
     throw Failure(

@@ -197,7 +197,7 @@ extension Recovery {
 
   /// The error of a server that did not recover the backup; `end` is that of the WAL, if it is known.
   ///
-  /// - Parameter missing: the segment that it has asked for at last and has not got.
+  /// - Parameter missing: the last segment that it asked for and did not get.
   private static func notRecovered(
     _ result: ChildProcess.Result, log: String, _ end: WALEnd?, missing: WALSegmentName?
   ) -> Failure {

@@ -37,7 +37,7 @@ final class RestoreChannel: Sendable {
     var restart: String?
     var end: WALEnd?
     var settings: [String: Int32] = [:]
-    /// The segment that was asked for at last, if neither the command nor the copy has it.
+    /// The last segment that was asked for and that neither the command nor the copy had.
     var missing: WALSegmentName?
     var failure: Failure?
   }
@@ -108,7 +108,8 @@ final class RestoreChannel: Sendable {
   /// The largest values that settings have in the records that the server has got, by name.
   var settings: [String: Int32] { state.withLock { $0.settings } }
 
-  /// The segment that the server has asked for at last, if neither the command nor the copy has it.
+  /// The last segment that the server asked for and that neither the command nor the copy had: it may have
+  /// asked for earlier ones again since.
   var missing: WALSegmentName? { state.withLock { $0.missing } }
 
   /// Whether the user's command runs now, for which the server waits.
@@ -168,7 +169,6 @@ final class RestoreChannel: Sendable {
     }
     // The record of a tablespace may be anywhere: all is looked at before the first byte is given.
     if let segment {
-      state.withLock { $0.missing = nil }
       try decode(segment, of: InputFile(file), byteCount: byteCount, &buffer, &stream)
     }
     try answers.write(Array("\(byteCount)\n".utf8).bytes, check: requireServer)

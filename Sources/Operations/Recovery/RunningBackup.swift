@@ -170,7 +170,7 @@ final class RunningBackup: @unchecked Sendable {
   }
 
   /// Throws if a page is newer than `end`: of the base, if it still counts, or of what was changed; unless
-  /// its relation was being made. Gives how many relations were.
+  /// nothing uses it (`UnfinishedRelations`). Gives how many relations have such pages.
   func requireNoPage(
     newerThan end: LogSequenceNumber, _ changed: SegmentTable, _ sizes: BaseSizes,
     _ changes: Changes
